@@ -1,0 +1,206 @@
+import { Address4, Address6 } from 'ip-address';
+import { InputError, quote } from './errors.ts';
+import type { Family } from './model.ts';
+
+/** An address or network as numbers. `length` is the prefix length; a single address has 32 or 128. */
+export interface Network {
+  readonly family: Family;
+  readonly base: bigint;
+  readonly length: number;
+}
+
+const BITS = { ipv4: 32, ipv6: 128 } as const satisfies Record<Family, number>;
+
+/** A zone (`%eth0`) names an interface of one host; a prefix length with a leading zero is ambiguous. */
+const PLAIN_CIDR = /^([0-9a-fA-F.:]+)\/(0|[1-9][0-9]{0,2})$/;
+const PLAIN_ADDRESS = /^[0-9a-fA-F.:]{2,45}$/;
+
+function readIp(text: string): Address4 | Address6 | null {
+  const Ip = text.includes(':') ? Address6 : Address4;
+  return Ip.isValid(text) ? new Ip(text) : null;
+}
+
+const familyOf = (ip: Address4 | Address6): Family => (ip instanceof Address4 ? 'ipv4' : 'ipv6');
+
+/**
+ * One address in canonical text, or null. Nothing is guessed: ranges, zones, leading zeros, short forms (`10.1`) and
+ * white space are refused. IPv4-mapped IPv6 (`::ffff:192.0.2.1`) is the IPv4 address that is on the wire.
+ */
+export function parseAddress(text: unknown): { readonly address: string; readonly family: Family } | null {
+  if (typeof text !== 'string' || !PLAIN_ADDRESS.test(text)) return null;
+  const ip = readIp(text);
+  if (ip === null) return null;
+  if (ip instanceof Address6 && ip.isMapped4()) return { address: ip.to4().correctForm(), family: 'ipv4' };
+  return { address: ip.correctForm(), family: familyOf(ip) };
+}
+
+/**
+ * A network as EC2 stores it, or null: host bits cleared, canonical text, `203.0.113.9/24` becomes `203.0.113.0/24`.
+ * A network of IPv4-mapped addresses stays IPv6: read as IPv4, `::ffff:0:0/96` would pass for "all IPv4 addresses".
+ */
+export function canonicalCidr(text: unknown): { readonly cidr: string; readonly family: Family } | null {
+  if (typeof text !== 'string' || !PLAIN_CIDR.test(text)) return null;
+  const ip = readIp(text);
+  if (ip === null) return null;
+  return { cidr: `${ip.startAddress().correctForm()}/${ip.subnetMask}`, family: familyOf(ip) };
+}
+
+function unreadable(what: string, text: string): InputError {
+  return new InputError(
+    what,
+    `${quote(text)} is not ${what === 'cidr' ? 'a network in CIDR notation' : 'a single IP address'}`,
+  );
+}
+
+/** The network of one address: `/32` or `/128`. */
+export function hostCidr(address: string): string {
+  const parsed = parseAddress(address);
+  if (parsed === null) throw unreadable('address', address);
+  return `${parsed.address}/${BITS[parsed.family]}`;
+}
+
+/** A single address as numbers, for comparing it with many networks. */
+export function hostNetwork(address: string): Network {
+  const ip = PLAIN_ADDRESS.test(address) ? readIp(address) : null;
+  if (ip === null) throw unreadable('address', address);
+  if (ip instanceof Address6 && ip.isMapped4()) return { family: 'ipv4', base: ip.to4().bigInt(), length: BITS.ipv4 };
+  const family = familyOf(ip);
+  return { family, base: ip.bigInt(), length: BITS[family] };
+}
+
+/** A network as numbers, for comparing it with many addresses. */
+export function network(cidr: string): Network {
+  const ip = PLAIN_CIDR.test(cidr) ? readIp(cidr) : null;
+  if (ip === null) throw unreadable('cidr', cidr);
+  const family = familyOf(ip);
+  const hostBits = BigInt(BITS[family] - ip.subnetMask);
+  return { family, base: (ip.bigInt() >> hostBits) << hostBits, length: ip.subnetMask };
+}
+
+/** Whether every address of `inner` is in `outer`. Families never hold each other. */
+export function covers(outer: Network, inner: Network): boolean {
+  if (outer.family !== inner.family || outer.length > inner.length) return false;
+  const shift = BigInt(BITS[outer.family] - outer.length);
+  return outer.base >> shift === inner.base >> shift;
+}
+
+/** {@link covers} for text: whether the network holds the address. */
+export function contains(cidr: string, address: string): boolean {
+  return covers(network(cidr), hostNetwork(address));
+}
+
+/**
+ * What an address is to a responder:
+ * - `public`: a peer out there; may be denied;
+ * - `private`: may be one of ours (a load balancer, a proxy, an office); denied only when a person says so;
+ * - `reserved`: no peer at all, or a service that the instance needs; never denied.
+ */
+export type AddressKind = 'public' | 'private' | 'reserved';
+
+interface AddressRow {
+  readonly cidr: string;
+  readonly kind: AddressKind;
+  readonly because: string;
+  readonly source: string;
+}
+
+const IANA4 = 'https://www.iana.org/assignments/iana-ipv4-special-registry/';
+const IANA6 = 'https://www.iana.org/assignments/iana-ipv6-special-registry/';
+const RFC = 'https://www.rfc-editor.org/rfc/';
+const EC2_GUIDE = 'https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/';
+const VPC_GUIDE = 'https://docs.aws.amazon.com/vpc/latest/userguide/';
+
+/** The most specific row decides. The documentation ranges are ordinary public addresses here: AWS's own samples use them. */
+const ADDRESS_ROWS = [
+  { cidr: '0.0.0.0/0', kind: 'public', because: 'an ordinary public IPv4 address', source: IANA4 },
+  { cidr: '0.0.0.0/8', kind: 'reserved', because: '"this network" (RFC 1122)', source: `${RFC}rfc1122` },
+  { cidr: '0.0.0.0/32', kind: 'reserved', because: 'the unspecified address (RFC 1122)', source: `${RFC}rfc1122` },
+  { cidr: '10.0.0.0/8', kind: 'private', because: 'a private address (RFC 1918)', source: `${RFC}rfc1918` },
+  { cidr: '100.64.0.0/10', kind: 'private', because: 'shared address space (RFC 6598)', source: `${RFC}rfc6598` },
+  { cidr: '127.0.0.0/8', kind: 'reserved', because: 'loopback (RFC 1122)', source: `${RFC}rfc1122` },
+  { cidr: '169.254.0.0/16', kind: 'reserved', because: 'link-local (RFC 3927)', source: `${RFC}rfc3927` },
+  {
+    cidr: '169.254.169.123/32',
+    kind: 'reserved',
+    because: 'the Amazon Time Sync Service',
+    source: `${EC2_GUIDE}configure-ec2-ntp.html`,
+  },
+  {
+    cidr: '169.254.169.253/32',
+    kind: 'reserved',
+    because: 'the Route 53 Resolver',
+    source: `${VPC_GUIDE}AmazonDNS-concepts.html`,
+  },
+  {
+    cidr: '169.254.169.254/32',
+    kind: 'reserved',
+    because: 'the instance metadata service',
+    source: `${EC2_GUIDE}instancedata-data-retrieval.html`,
+  },
+  { cidr: '172.16.0.0/12', kind: 'private', because: 'a private address (RFC 1918)', source: `${RFC}rfc1918` },
+  { cidr: '192.0.0.0/24', kind: 'reserved', because: 'IETF protocol assignments (RFC 6890)', source: `${RFC}rfc6890` },
+  {
+    cidr: '192.0.2.0/24',
+    kind: 'public',
+    because: 'a documentation address, taken as public (RFC 5737)',
+    source: `${RFC}rfc5737`,
+  },
+  { cidr: '192.88.99.0/24', kind: 'reserved', because: '6to4 relay anycast (RFC 7526)', source: `${RFC}rfc7526` },
+  { cidr: '192.168.0.0/16', kind: 'private', because: 'a private address (RFC 1918)', source: `${RFC}rfc1918` },
+  { cidr: '198.18.0.0/15', kind: 'reserved', because: 'benchmarking (RFC 2544)', source: `${RFC}rfc2544` },
+  {
+    cidr: '198.51.100.0/24',
+    kind: 'public',
+    because: 'a documentation address, taken as public (RFC 5737)',
+    source: `${RFC}rfc5737`,
+  },
+  {
+    cidr: '203.0.113.0/24',
+    kind: 'public',
+    because: 'a documentation address, taken as public (RFC 5737)',
+    source: `${RFC}rfc5737`,
+  },
+  { cidr: '224.0.0.0/4', kind: 'reserved', because: 'multicast (RFC 5771)', source: `${RFC}rfc5771` },
+  { cidr: '240.0.0.0/4', kind: 'reserved', because: 'reserved for future use (RFC 1112)', source: `${RFC}rfc1112` },
+  { cidr: '255.255.255.255/32', kind: 'reserved', because: 'broadcast (RFC 919)', source: `${RFC}rfc919` },
+  { cidr: '::/0', kind: 'reserved', because: 'outside global unicast, 2000::/3 (RFC 4291)', source: `${RFC}rfc4291` },
+  { cidr: '::/128', kind: 'reserved', because: 'the unspecified address (RFC 4291)', source: `${RFC}rfc4291` },
+  { cidr: '::1/128', kind: 'reserved', because: 'loopback (RFC 4291)', source: `${RFC}rfc4291` },
+  { cidr: '64:ff9b::/96', kind: 'reserved', because: 'NAT64 (RFC 6052)', source: `${RFC}rfc6052` },
+  { cidr: '64:ff9b:1::/48', kind: 'reserved', because: 'local-use NAT64 (RFC 8215)', source: `${RFC}rfc8215` },
+  { cidr: '100::/64', kind: 'reserved', because: 'discard-only (RFC 6666)', source: `${RFC}rfc6666` },
+  { cidr: '2000::/3', kind: 'public', because: 'an ordinary public IPv6 address', source: IANA6 },
+  { cidr: '2001::/23', kind: 'reserved', because: 'IETF protocol assignments (RFC 2928)', source: `${RFC}rfc2928` },
+  { cidr: '2001::/32', kind: 'reserved', because: 'Teredo (RFC 4380)', source: `${RFC}rfc4380` },
+  { cidr: '2001:2::/48', kind: 'reserved', because: 'benchmarking (RFC 5180)', source: `${RFC}rfc5180` },
+  {
+    cidr: '2001:db8::/32',
+    kind: 'public',
+    because: 'a documentation address, taken as public (RFC 3849)',
+    source: `${RFC}rfc3849`,
+  },
+  { cidr: '2002::/16', kind: 'reserved', because: '6to4 (RFC 3056)', source: `${RFC}rfc3056` },
+  { cidr: '3fff::/20', kind: 'reserved', because: 'documentation (RFC 9637)', source: `${RFC}rfc9637` },
+  { cidr: 'fc00::/7', kind: 'private', because: 'a unique local address (RFC 4193)', source: `${RFC}rfc4193` },
+  {
+    cidr: 'fd00:ec2::/32',
+    kind: 'reserved',
+    because: 'services of EC2: metadata, time, DNS',
+    source: `${EC2_GUIDE}configuring-instance-metadata-service.html`,
+  },
+  { cidr: 'fe80::/10', kind: 'reserved', because: 'link-local (RFC 4291)', source: `${RFC}rfc4291` },
+  { cidr: 'fec0::/10', kind: 'reserved', because: 'site-local, abolished (RFC 3879)', source: `${RFC}rfc3879` },
+  { cidr: 'ff00::/8', kind: 'reserved', because: 'multicast (RFC 4291)', source: `${RFC}rfc4291` },
+] as const satisfies readonly AddressRow[];
+
+const MOST_SPECIFIC_FIRST = ADDRESS_ROWS.map((row) => ({ row, net: network(row.cidr) })).sort(
+  (a, b) => b.net.length - a.net.length,
+);
+
+/** @example addressClass('169.254.169.254') // { kind: 'reserved', because: 'the instance metadata service' } */
+export function addressClass(address: string): { readonly kind: AddressKind; readonly because: string } {
+  const host = hostNetwork(address);
+  const hit = MOST_SPECIFIC_FIRST.find(({ net }) => covers(net, host));
+  // Both families end in a /0 row, so there is always a hit; an address that no row knows must not be denied.
+  return { kind: hit?.row.kind ?? 'reserved', because: hit?.row.because ?? 'unknown' };
+}

@@ -1,0 +1,191 @@
+import { createHash } from 'node:crypto';
+import type { CaseRequest, FindingClass, FindingSummary } from './intake-types.ts';
+import type { KnownFlow, Mode, TrackingTimeouts } from './model.ts';
+import type { TrackingVerdict } from './tracking.ts';
+
+/** What the responder knows of one flow, from the first read to the verdict. */
+export interface CaseFlow extends KnownFlow {
+  /** Stable within the case: protocol, remote and local end. */
+  readonly id: string;
+  /** The finding, a person or a named process points at it; an unnamed flow was only found on the way. */
+  readonly named: boolean;
+  readonly process: string | null;
+  /** ENIs that may carry it: one where the local address is known, otherwise all of the instance. */
+  readonly interfaceIds: readonly string[];
+  readonly tracking: TrackingVerdict;
+  /** Whether a network ACL sees its packets: `no` for a peer in the same subnet. */
+  readonly crossesSubnetBoundary: boolean;
+  /** What the host's own lists said after the cut; null = it was not asked or did not answer. */
+  readonly host: 'gone' | 'open' | 'unknown' | null;
+}
+
+/** Why a peer is not denied at a subnet. */
+export interface DenyRefusal {
+  readonly address: string;
+  readonly aclId: string | null;
+  readonly reason: string;
+}
+
+/** One deny that is wanted: one address, one direction, one ACL. */
+export interface WantedDeny {
+  readonly aclId: string;
+  readonly egress: boolean;
+  readonly cidr: string;
+  /** The number that was free and low enough when the ACL was read; null = an entry that covers it stands already. */
+  readonly ruleNumber: number | null;
+}
+
+/** What the host answered to the cut, or why it did not. */
+export type HostOutcome =
+  | {
+      readonly kind: 'answered';
+      /** Every established flow was listed, twice, and none was left open or unlisted. */
+      readonly complete: boolean;
+      readonly listed: number;
+      readonly closed: number;
+      readonly survived: number;
+      readonly omitted: number;
+      readonly firewall: string;
+      /** The last moment at which the host had not answered yet, ISO: flows may have been opened since. */
+      readonly notBefore: string;
+      readonly answeredAt: string;
+    }
+  | { readonly kind: 'no-evidence'; readonly reason: string }
+  | { readonly kind: 'unavailable'; readonly reason: string };
+
+/** One ENI as it was found; written once, before anything changes, and never overwritten. */
+export interface BeforeInterface {
+  readonly networkInterfaceId: string;
+  readonly vpcId: string;
+  readonly subnetId: string;
+  readonly groupIds: readonly string[];
+  readonly timeouts: TrackingTimeouts;
+  readonly instanceType: string;
+  readonly recordedAt: string;
+}
+
+/** One entry of the ledger: a deny of ours in an ACL and the cases that need it. */
+export interface LedgerDeny {
+  readonly aclId: string;
+  readonly egress: boolean;
+  readonly cidr: string;
+  readonly ruleNumber: number;
+  readonly cases: readonly string[];
+}
+
+export interface TimelineEntry {
+  readonly at: string;
+  readonly step: string;
+  readonly what: string;
+}
+
+/** How far a case has come. `reported`: a verdict was given; `restored`: everything was put back. */
+export type CaseStatus = 'open' | 'reported' | 'restored';
+
+/** The document of a case. Grows in the case table; the state machine carries only its id. */
+export interface CaseDocument {
+  readonly caseId: string;
+  readonly generation: number;
+  readonly accountId: string;
+  readonly region: string;
+  readonly instanceId: string;
+  readonly openedAt: string;
+  readonly status: CaseStatus;
+  /** `ask`: whatever the mode, a person decides. */
+  readonly decision: 'act' | 'ask';
+  readonly class: FindingClass | 'MANUAL';
+  readonly classReason: string;
+  readonly request: CaseRequest;
+  readonly flows: readonly CaseFlow[];
+  /** Network ACLs in which this case may have denies: where the ledger is looked up. */
+  readonly aclIds: readonly string[];
+  readonly denyRefusals: readonly DenyRefusal[];
+  readonly host: HostOutcome | null;
+  /** When every ENI that can be isolated was read back as isolated, ISO. */
+  readonly isolatedAt: string | null;
+  /** When peers that were seen alive at the verification were denied, ISO; null = it was not necessary. */
+  readonly cutAgainAt: string | null;
+  readonly verdict: string | null;
+}
+
+/** Short, safe for execution names (80 characters, restricted set), host firewall names and table keys. */
+export function caseIdOf(key: { accountId: string; region: string; instanceId: string; generation: number }): string {
+  const text = [key.accountId, key.region, key.instanceId, String(key.generation)].join('|');
+  return `case-${createHash('sha256').update(text).digest('hex').slice(0, 20)}`;
+}
+
+/** Id for an input that opens no case (it names no instance, or nothing is to be done). */
+export function noteIdOf(finding: FindingSummary | null, fallback: string): string {
+  return `note-${createHash('sha256')
+    .update(finding?.id ?? fallback)
+    .digest('hex')
+    .slice(0, 20)}`;
+}
+
+/**
+ * Execution name for a case and what an event brings to it: the same event always gives the same name, a new peer gives a
+ * new one. Once the case is reported, a later occurrence of the finding gives a new name too: it is verified again.
+ */
+export function executionNameOf(document: Pick<CaseDocument, 'caseId' | 'status'>, request: CaseRequest): string {
+  const occurrence = document.status === 'reported' ? (request.finding?.updatedAt ?? '') : '';
+  const text = [...request.flows.map(flowId).sort(), occurrence].join('|');
+  return `${document.caseId}-${createHash('sha256').update(text).digest('hex').slice(0, 12)}`;
+}
+
+const portText = (port: number | null): string => (port === null ? '*' : String(port));
+
+/** The identity of a flow within its case. */
+export function flowId(flow: KnownFlow): string {
+  const local = `${flow.localAddress ?? '*'}:${portText(flow.localPort)}`;
+  return `${flow.protocol} ${local} ${flow.remoteAddress}:${portText(flow.remotePort)}`;
+}
+
+const agrees = <T>(known: T | null, seen: T | null): boolean => known === null || seen === null || known === seen;
+
+/** Could the two be one flow? Unknown members match anything. */
+export function mayBeSameFlow(a: KnownFlow, b: KnownFlow): boolean {
+  return (
+    a.remoteAddress === b.remoteAddress &&
+    (a.protocol === b.protocol || a.protocol === 'unknown' || b.protocol === 'unknown') &&
+    agrees(a.remotePort, b.remotePort) &&
+    agrees(a.localPort, b.localPort) &&
+    agrees(a.localAddress, b.localAddress)
+  );
+}
+
+/** The union of what two inputs say of the same instance: every peer is kept, the newer finding gives the summary. */
+export function mergeRequests(known: CaseRequest, next: CaseRequest): CaseRequest {
+  const fresh = next.flows.filter((flow) => !known.flows.some((other) => flowId(other) === flowId(flow)));
+  const newer = next.finding !== null && (known.finding === null || next.finding.updatedAt > known.finding.updatedAt);
+  const union = <T>(a: readonly T[], b: readonly T[]): readonly T[] => [...new Set([...a, ...b])];
+  return {
+    ...known,
+    mode: next.origin === 'manual' && next.mode !== null ? next.mode : known.mode,
+    reason: next.reason ?? known.reason,
+    finding: newer ? next.finding : known.finding,
+    flows: [...known.flows, ...fresh],
+    processes: [
+      ...known.processes,
+      ...next.processes.filter((process) => !known.processes.some((other) => other.pid === process.pid)),
+    ],
+    domains: union(known.domains, next.domains),
+    notes: union(known.notes, next.notes),
+    hints: {
+      vpcIds: union(known.hints.vpcIds, next.hints.vpcIds),
+      subnetIds: union(known.hints.subnetIds, next.hints.subnetIds),
+      networkInterfaceIds: union(known.hints.networkInterfaceIds, next.hints.networkInterfaceIds),
+      groupIds: union(known.hints.groupIds, next.hints.groupIds),
+    },
+  };
+}
+
+/** Adds the ACLs of denies that are about to be made: recorded first, so that a restore finds every one of them. */
+export function withAcls(document: CaseDocument, denies: readonly WantedDeny[]): CaseDocument {
+  const aclIds = [...new Set([...document.aclIds, ...denies.map((deny) => deny.aclId)])];
+  return aclIds.length === document.aclIds.length ? document : { ...document, aclIds };
+}
+
+/** The mode that holds: the request's own, otherwise the configured one. */
+export function modeOf(request: CaseRequest, defaultMode: Mode): Mode {
+  return request.mode ?? defaultMode;
+}

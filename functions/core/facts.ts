@@ -1,0 +1,39 @@
+import type { AclFacts, GroupRule, NetworkInterfaceFacts, SubnetFacts } from './model.ts';
+import type { RouteTableFacts } from './routes.ts';
+
+/** What EC2 says of the instance, as far as a response needs it. */
+export interface InstanceFacts {
+  readonly id: string;
+  /** `pending`, `running`, `shutting-down`, `terminated`, `stopping`, `stopped`. */
+  readonly state: string;
+  readonly accountId: string | null;
+  readonly instanceType: string;
+  readonly platform: 'linux' | 'windows';
+  readonly spot: boolean;
+  readonly vpcId: string | null;
+  readonly subnetId: string | null;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+/** A flow log that this responder can query: delivered to CloudWatch Logs and active. */
+export interface FlowLogFacts {
+  readonly id: string;
+  /** ENI, subnet or VPC that it covers. */
+  readonly resourceId: string;
+  readonly logGroupName: string;
+}
+
+/** Everything that one round of reads brings, before any decision. */
+export interface Facts {
+  readonly instance: InstanceFacts;
+  readonly interfaces: readonly NetworkInterfaceFacts[];
+  readonly subnets: readonly SubnetFacts[];
+  readonly acls: readonly AclFacts[];
+  /** null = they could not be read. */
+  readonly routeTables: readonly RouteTableFacts[] | null;
+  /** Rules of all groups of all ENIs; null = they could not be read. */
+  readonly rules: readonly GroupRule[] | null;
+  readonly flowLogs: readonly FlowLogFacts[];
+  /** Reads that failed, in words; what they would have told is unknown. */
+  readonly unread: readonly string[];
+}

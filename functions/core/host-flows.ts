@@ -1,0 +1,95 @@
+import { addressClass, parseAddress } from './addresses.ts';
+import { caseFlow, type flowClassifier } from './assess.ts';
+import { type CaseFlow, mayBeSameFlow } from './case.ts';
+import type { HostFlowLine, HostReport } from './host-protocol.ts';
+import type { CaseRequest } from './intake-types.ts';
+import type { KnownFlow } from './model.ts';
+
+/** A line of the host as a flow; null when its peer is no address (the whole answer is then no evidence). */
+function toFlow(line: HostFlowLine): KnownFlow | null {
+  const remote = parseAddress(line.remoteAddress);
+  if (remote === null) return null;
+  return {
+    protocol: line.protocol,
+    family: remote.family,
+    remoteAddress: remote.address,
+    remotePort: line.remotePort,
+    localAddress: parseAddress(line.localAddress)?.address ?? null,
+    localPort: line.localPort,
+    openedBy: line.openedBy,
+    networkInterfaceId: null,
+    source: 'host',
+  };
+}
+
+/**
+ * Services of the VPC itself (metadata, time, DNS resolver by link-local address): no group or ACL reaches them and no
+ * attacker sits there. A raw socket's "any" peer stays, for it may reach anyone.
+ */
+function isVpcService(flow: KnownFlow): boolean {
+  const anyPeer = flow.remoteAddress === '0.0.0.0' || flow.remoteAddress === '::';
+  return !anyPeer && addressClass(flow.remoteAddress).kind === 'reserved';
+}
+
+/** Of several sockets that may be one flow, the worst counts. */
+function worst(lines: readonly HostFlowLine[]): CaseFlow['host'] {
+  if (lines.some((line) => line.after === 'open')) return 'open';
+  return lines.some((line) => line.after === 'unknown') ? 'unknown' : 'gone';
+}
+
+export type JoinedFlows =
+  | { readonly kind: 'joined'; readonly flows: readonly CaseFlow[]; readonly complete: boolean }
+  | { readonly kind: 'no-evidence'; readonly reason: string };
+
+/**
+ * Joins what the host listed with what the case knows. A known flow of which only the address was known is replaced by
+ * the sockets that match it; one that the host does not list at all is gone, if the list is whole and from two sources.
+ */
+export function joinHostFlows(
+  known: readonly CaseFlow[],
+  report: Extract<HostReport, { kind: 'evidence' }>,
+  request: CaseRequest,
+  classify: ReturnType<typeof flowClassifier>,
+): JoinedFlows {
+  const { verdict } = report;
+  const twoSources = new Set(verdict.sources).size >= 2 || verdict.sources.includes('powershell');
+  const listed: { line: HostFlowLine; flow: KnownFlow }[] = [];
+  for (const line of report.flows) {
+    const flow = toFlow(line);
+    if (flow === null) return { kind: 'no-evidence', reason: 'the host listed a peer that is not an address' };
+    if (!isVpcService(flow)) listed.push({ line, flow });
+  }
+  const pids = new Set(request.processes.map((process) => process.pid));
+  const believed = (state: CaseFlow['host']): CaseFlow['host'] => (state === 'gone' && !twoSources ? 'unknown' : state);
+
+  const flows: CaseFlow[] = [];
+  const matched = new Set<HostFlowLine>();
+  for (const flow of known) {
+    const matches = listed.filter((entry) => mayBeSameFlow(entry.flow, flow));
+    for (const { line } of matches) matched.add(line);
+    const vague = flow.localPort === null && flow.remotePort === null;
+    if (matches.length > 0 && vague) {
+      // Whoever named the address named these sockets; `source` stays theirs, for a person's wish to deny is tied to it.
+      flows.push(
+        ...matches.map(({ line, flow: seen }) =>
+          caseFlow({ ...seen, source: flow.source }, classify, {
+            named: flow.named,
+            process: line.process,
+            host: believed(line.after),
+          }),
+        ),
+      );
+      continue;
+    }
+    const unlisted = verdict.omitted === 0 && verdict.survived === 0 ? believed('gone') : null;
+    const host = matches.length > 0 ? believed(worst(matches.map(({ line }) => line))) : (unlisted ?? flow.host);
+    flows.push({ ...flow, host, process: matches[0]?.line.process ?? flow.process });
+  }
+  for (const { line, flow } of listed) {
+    if (matched.has(line)) continue;
+    const named = line.pid !== null && pids.has(line.pid);
+    flows.push(caseFlow(flow, classify, { named, process: line.process, host: believed(line.after) }));
+  }
+  const complete = twoSources && verdict.survived === 0 && listed.every(({ line }) => line.after === 'gone');
+  return { kind: 'joined', flows: [...new Map(flows.map((flow) => [flow.id, flow])).values()], complete };
+}

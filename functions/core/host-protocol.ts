@@ -1,0 +1,119 @@
+import * as z from 'zod/mini';
+
+/**
+ * What our SSM documents print, version 1: one line of JSON per flow, then one verdict object as the last line.
+ * Anything else is "no evidence" (a host may be broken, or its root may be an attacker's).
+ *
+ * The Linux document is called with these parameters, all strings:
+ * - `Verb`: `list`, `cut`, `verify` or `undo`;
+ * - `CaseId`: the case id, `^[a-z0-9-]{1,64}$`; names the host firewall table or rules, so that `undo` removes exactly those;
+ * - `RemoteAddresses`: comma-separated single addresses, or `none`. `cut` closes *every* established TCP and UDP flow and every
+ *   ping or raw socket, but loopback and the agent's own, and denies these addresses in the host firewall;
+ * - `Pids`: comma-separated process ids that the finding names, or `none` (reported, not killed).
+ */
+export const HOST_PROTOCOL_VERSION = 1;
+
+/** Longest output that is believed to be whole, in characters; SSM cuts at 24,000. */
+export const HOST_OUTPUT_LIMIT = 20_000;
+
+const port = z.nullable(z.int().check(z.minimum(0), z.maximum(65_535)));
+const count = z.number().check(z.minimum(0));
+const shortText = z.string().check(z.maxLength(256));
+
+/** One flow that the host listed before (`list`) or around (`cut`, `verify`) its change. */
+export const hostFlowLine = z.object({
+  v: z.literal(HOST_PROTOCOL_VERSION),
+  kind: z.literal('flow'),
+  /** `icmp` and `raw`: ping and raw sockets, whose ports are null; a raw socket's peer may be `0.0.0.0` or `::` (any). */
+  protocol: z.enum(['tcp', 'udp', 'icmp', 'raw']),
+  localAddress: shortText,
+  localPort: port,
+  remoteAddress: shortText,
+  remotePort: port,
+  openedBy: z.enum(['instance', 'remote', 'unknown']),
+  pid: z.nullable(z.int()),
+  process: z.nullable(shortText),
+  /** Name of the network namespace or container that holds the socket; null = the host's own. */
+  namespace: z.nullable(shortText),
+  /**
+   * `list`: always `open`. `cut` and `verify`: `gone` = in no source's list any more, `open` = still in one,
+   * `unknown` = could not be listed again.
+   */
+  after: z.enum(['gone', 'open', 'unknown']),
+  /** What a host may add; all of it optional. */
+  executable: z.optional(z.nullable(shortText)),
+  timer: z.optional(z.nullable(z.enum(['keepalive', 'retransmission', 'probe']))),
+  bytesSent: z.optional(z.nullable(count)),
+  bytesReceived: z.optional(z.nullable(count)),
+  lastActivitySeconds: z.optional(z.nullable(count)),
+  /** Why the flow belongs to what was asked for: its peer, its process (or an ancestor of it) or its port was named. */
+  asked: z.optional(z.nullable(z.enum(['peer', 'pid', 'port']))),
+  /** The lists that showed it. */
+  seenBy: z.optional(z.array(z.enum(['ss', 'proc']))),
+});
+
+/** The last line. */
+export const hostVerdictLine = z.object({
+  v: z.literal(HOST_PROTOCOL_VERSION),
+  kind: z.literal('verdict'),
+  verb: z.enum(['list', 'cut', 'verify', 'undo']),
+  caseId: shortText,
+  /** Flows listed, and how many of them were left out of the output to keep it short. */
+  listed: z.int().check(z.minimum(0)),
+  omitted: z.int().check(z.minimum(0)),
+  closed: z.int().check(z.minimum(0)),
+  survived: z.int().check(z.minimum(0)),
+  /** The lists that agreed, e.g. `["ss","proc"]`; two are needed for "gone". */
+  sources: z.array(z.enum(['ss', 'proc', 'netstat', 'powershell'])),
+  /** How the host firewall holds the addresses, `none` = it does not. */
+  firewall: z.enum(['nftables', 'iptables', 'windows', 'none']),
+  errors: z.array(shortText),
+  /** Remarks that weaken nothing. */
+  notes: z.optional(z.array(shortText)),
+  /** Processes that were stopped (SIGSTOP) or killed because their socket could not be closed. */
+  stopped: z.optional(z.array(z.int())),
+  killed: z.optional(z.array(z.int())),
+  /** Addresses that the host firewall was told to deny: those asked for, less the agent's own, and those dialled again. */
+  denied: z.optional(z.array(shortText)),
+});
+
+export type HostFlowLine = z.infer<typeof hostFlowLine>;
+export type HostVerdictLine = z.infer<typeof hostVerdictLine>;
+
+export type HostReport =
+  | { readonly kind: 'evidence'; readonly flows: readonly HostFlowLine[]; readonly verdict: HostVerdictLine }
+  | { readonly kind: 'no-evidence'; readonly reason: string };
+
+function parseLine(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Reads a host's output; strict: one odd line and the whole output is no evidence. */
+export function parseHostOutput(
+  output: string,
+  expected: { verb: HostVerdictLine['verb']; caseId: string },
+): HostReport {
+  const none = (reason: string): HostReport => ({ kind: 'no-evidence', reason });
+  if (output.length > HOST_OUTPUT_LIMIT) return none('the output is longer than the script ever prints');
+  const lines = output.split('\n').filter((line) => line.trim() !== '');
+  const last = lines.pop();
+  if (last === undefined) return none('the host printed nothing');
+  const verdict = hostVerdictLine.safeParse(parseLine(last));
+  if (!verdict.success) return none('the last line is not a verdict of this version');
+  if (verdict.data.verb !== expected.verb || verdict.data.caseId !== expected.caseId) {
+    return none('the verdict belongs to another command or case');
+  }
+  const flows: HostFlowLine[] = [];
+  for (const line of lines) {
+    const flow = hostFlowLine.safeParse(parseLine(line));
+    if (!flow.success) return none('a line is not a flow of this version');
+    flows.push(flow.data);
+  }
+  if (flows.length + verdict.data.omitted !== verdict.data.listed)
+    return none('the flow lines do not add up to the count');
+  return { kind: 'evidence', flows, verdict: verdict.data };
+}

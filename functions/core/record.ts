@@ -1,0 +1,123 @@
+import type { WantedDeny } from './case.ts';
+import type { Mode } from './model.ts';
+import type { InterfaceStanding, VerdictKind } from './verdict.ts';
+
+/**
+ * The record that the state machine carries: it grows by one key per step, and each step takes the record as the steps
+ * before it left it. Long lists live in the case table; here are ids, counts and what the next step needs at once.
+ */
+export interface Opened {
+  readonly case: CaseRef;
+  readonly assessment: Assessed;
+}
+
+export interface CaseRef {
+  readonly caseId: string;
+  readonly instanceId: string | null;
+  readonly mode: Mode;
+  /** Finding type or `manual request`. */
+  readonly trigger: string;
+}
+
+export type Assessed =
+  | {
+      readonly kind: 'contain';
+      readonly reason: string;
+      readonly denies: readonly WantedDeny[];
+      readonly platform: 'linux' | 'windows';
+      /** What the host is told to deny as well; at most {@link HOST_ADDRESS_LIMIT}. */
+      readonly addresses: readonly string[];
+      readonly pids: readonly number[];
+    }
+  | { readonly kind: 'already-contained'; readonly reason: string }
+  | { readonly kind: 'planned'; readonly reason: string; readonly plan: readonly PlannedChange[] }
+  | { readonly kind: 'refused'; readonly reason: string }
+  | { readonly kind: 'ignored'; readonly reason: string; readonly advice: string };
+
+/** Addresses that fit into one command parameter. */
+export const HOST_ADDRESS_LIMIT = 50;
+
+/** One change that would be made: what, why, what else it hits, how it is undone. For a person. */
+export interface PlannedChange {
+  readonly change: string;
+  readonly why: string;
+  readonly alsoHits: string;
+  readonly undo: string;
+}
+
+/** What became of the denies. */
+export interface DenyResult {
+  readonly kind: 'done' | 'failed';
+  readonly made: number;
+  readonly refused: number;
+  readonly reason?: string;
+}
+
+export type HostResult =
+  | HostCommandSent
+  | { readonly kind: 'answered'; readonly denies: readonly WantedDeny[]; readonly summary: string }
+  | { readonly kind: 'no-evidence' | 'unavailable' | 'failed'; readonly reason: string };
+
+export interface HostCommandSent {
+  readonly kind: 'pending';
+  readonly verb: 'cut' | 'undo';
+  readonly commandId: string;
+  /** ISO times. */
+  readonly deadline: string;
+  readonly lastPendingAt: string;
+}
+
+export interface IsolationResult {
+  readonly kind: 'done';
+  readonly interfaces: readonly InterfaceStanding[];
+  readonly expiry: { readonly seconds: number; readonly because: string };
+}
+
+export interface VerifyResult {
+  readonly kind: VerdictKind;
+  readonly reason: string;
+  readonly attempt: number;
+  /** What to cut again, and how long to let that settle. */
+  readonly next: 'cut-again' | 'report';
+  readonly denies: readonly WantedDeny[];
+  readonly waitSeconds: number;
+}
+
+export type RestoreOutcome = 'restored' | 'already' | 'drifted' | 'gone' | 'failed';
+
+/** One thing that was put back, or why not. */
+export interface RestoreItem {
+  readonly item: string;
+  readonly outcome: RestoreOutcome;
+  readonly detail?: string;
+}
+
+export type RestoreResult =
+  | { readonly kind: 'refused'; readonly caseId: string; readonly instanceId: string; readonly reason: string }
+  | {
+      readonly kind: 'restored' | 'partly-restored';
+      readonly caseId: string;
+      readonly instanceId: string;
+      readonly items: readonly RestoreItem[];
+      /** Where the host firewall is to be undone; null = the host was never told to deny anything. */
+      readonly host: { readonly platform: 'linux' | 'windows' } | null;
+    };
+
+/** The record of the restore state machine. */
+export interface Restoring {
+  readonly restore: RestoreResult;
+  readonly host?: HostResult;
+}
+
+export interface Failure {
+  readonly Error?: string;
+  readonly Cause?: string;
+}
+
+export type Denying = Opened & { readonly host?: HostResult; readonly verdict?: VerifyResult };
+export type CheckingHost = (Opened | { readonly restore: RestoreResult }) & { readonly host: HostCommandSent };
+/** `cut` holds the outcomes of the two branches, deny first. */
+export type Isolating = Opened & { readonly cut?: readonly [DenyResult, HostResult] };
+export type Verifying = Isolating & { readonly isolation?: IsolationResult; readonly verdict?: VerifyResult };
+export type Reporting = Partial<Opened> &
+  Omit<Verifying, keyof Opened> & { readonly failure?: Failure; readonly phase?: 'interim' };

@@ -1,0 +1,152 @@
+import type { CaseDocument, LedgerDeny } from './case.ts';
+import type { PlannedChange } from './record.ts';
+import type { Basis, EvidenceLevel, FlowVerdict, InterfaceStanding, Verdict, VerdictKind } from './verdict.ts';
+
+export type ReportVerdict = VerdictKind | 'planned' | 'refused' | 'ignored';
+
+/** What is told to people and kept with the case. Every word is ours or validated: nothing of a finding's free text. */
+export interface Report {
+  readonly caseId: string;
+  readonly instanceId: string | null;
+  readonly verdict: ReportVerdict;
+  readonly reason: string;
+  readonly basis: readonly Basis[];
+  readonly flows: readonly ReportedFlow[];
+  readonly skipped: readonly { readonly id: string; readonly reason: string }[];
+  readonly held: readonly HeldDeny[];
+  readonly leftOpen: readonly string[];
+  readonly lastResort: readonly string[];
+  readonly plan: readonly PlannedChange[];
+  readonly undo: string | null;
+}
+
+export interface ReportedFlow {
+  readonly protocol: string;
+  readonly remoteAddress: string;
+  readonly remotePort: number | null;
+  readonly localPort: number | null;
+  readonly localAddress: string | null;
+  readonly tracking: string;
+  readonly because: string;
+  readonly evidence: EvidenceLevel;
+}
+
+/** A deny of ours that stands in an ACL, in the names of DescribeNetworkAcls. */
+export interface HeldDeny {
+  readonly NetworkAclId: string;
+  readonly RuleNumber: number;
+  readonly Egress: boolean;
+  readonly Cidr: string;
+}
+
+/**
+ * What isolation does not reach, whatever is done to groups and ACLs.
+ * https://docs.aws.amazon.com/vpc/latest/userguide/vpc-security-groups.html (traffic to and from these is not filtered)
+ */
+export const LEFT_OPEN = [
+  'VPC DNS resolver',
+  'instance metadata',
+  "copies of the instance role's credentials",
+] as const;
+
+/** What is left to a person when flows go on, least harmful first. */
+export function lastResorts(
+  verdict: ReportVerdict,
+  instanceId: string,
+  interfaces: readonly { id: string; deviceIndex: number | null }[],
+): readonly string[] {
+  if (verdict !== 'leaking' && verdict !== 'not-proven') return [];
+  const secondary = interfaces
+    .filter((eni) => (eni.deviceIndex ?? 0) > 0)
+    .map((eni) => `detach the secondary interface ${eni.id}`);
+  return [
+    ...secondary,
+    `stop the instance ${instanceId} (ends every flow, loses its memory)`,
+    "clone the subnet's network ACL with the denies first and associate the clone with the subnet",
+  ];
+}
+
+export function reportedFlow({ flow, evidence }: FlowVerdict): ReportedFlow {
+  return {
+    protocol: flow.protocol,
+    remoteAddress: flow.remoteAddress,
+    remotePort: flow.remotePort,
+    localPort: flow.localPort,
+    localAddress: flow.localAddress,
+    tracking: flow.tracking.kind,
+    because: flow.tracking.because,
+    evidence,
+  };
+}
+
+export const heldDeny = (deny: LedgerDeny): HeldDeny => ({
+  NetworkAclId: deny.aclId,
+  RuleNumber: deny.ruleNumber,
+  Egress: deny.egress,
+  Cidr: deny.cidr,
+});
+
+/** What could not be done, by name. */
+function skippedOf(document: CaseDocument, interfaces: readonly InterfaceStanding[]): Report['skipped'] {
+  const enis = interfaces
+    .filter((eni) => eni.isolation !== 'in-force')
+    .map((eni) => ({ id: eni.id, reason: eni.reason ?? 'not isolated' }));
+  const denies = document.denyRefusals.map((refusal) => ({
+    id: refusal.aclId === null ? refusal.address : `${refusal.address} at ${refusal.aclId}`,
+    reason: refusal.reason,
+  }));
+  const host =
+    document.host !== null && document.host.kind !== 'answered'
+      ? [{ id: document.instanceId, reason: `no host cut: ${document.host.reason}` }]
+      : [];
+  return [...enis, ...denies, ...host];
+}
+
+/** The report of a case that acted. */
+export function caseReport(input: {
+  readonly document: CaseDocument;
+  readonly verdict: Verdict;
+  readonly interfaces: readonly InterfaceStanding[];
+  readonly held: readonly LedgerDeny[];
+  readonly devices: readonly { readonly id: string; readonly deviceIndex: number | null }[];
+  readonly notes: readonly string[];
+}): Report {
+  const { document, verdict } = input;
+  return {
+    caseId: document.caseId,
+    instanceId: document.instanceId,
+    verdict: verdict.kind,
+    reason: verdict.reason,
+    basis: verdict.basis,
+    flows: verdict.flows.map(reportedFlow),
+    skipped: skippedOf(document, input.interfaces),
+    held: input.held.map(heldDeny),
+    leftOpen: [...LEFT_OPEN, ...document.request.notes, ...input.notes],
+    lastResort: lastResorts(verdict.kind, document.instanceId, input.devices),
+    plan: [],
+    undo: `start the restore state machine with {"caseId": "${document.caseId}"}`,
+  };
+}
+
+/** The report of a case in which nothing was changed. */
+export function quietReport(input: {
+  readonly caseId: string;
+  readonly instanceId: string | null;
+  readonly verdict: 'planned' | 'refused' | 'ignored';
+  readonly reason: string;
+  readonly flows?: readonly ReportedFlow[];
+  readonly skipped?: Report['skipped'];
+  readonly plan?: readonly PlannedChange[];
+}): Report {
+  return {
+    flows: [],
+    skipped: [],
+    plan: [],
+    ...input,
+    basis: [],
+    held: [],
+    leftOpen: [],
+    lastResort: [],
+    undo: null,
+  };
+}
