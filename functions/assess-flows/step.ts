@@ -1,0 +1,154 @@
+import { readFacts } from '../aws/facts.ts';
+import { readCase, recordBefore, updateCase } from '../aws/cases.ts';
+import { isolationGroupIds } from '../aws/security-groups.ts';
+import { type Assessment, assess, placeRefusal, refusal } from '../core/assess.ts';
+import { type CaseDocument, type CaseFlow, modeOf, noteIdOf, withAcls } from '../core/case.ts';
+import { InputError, quote } from '../core/errors.ts';
+import type { Facts } from '../core/facts.ts';
+import { intake } from '../core/intake.ts';
+import type { CaseRequest } from '../core/intake-types.ts';
+import { describePlan } from '../core/plan.ts';
+import { type Assessed, HOST_ADDRESS_LIMIT, type Opened } from '../core/record.ts';
+import { type CaseOpening, openCase } from '../shared/open-case.ts';
+import type { Toolbox } from '../shared/toolbox.ts';
+
+/**
+ * Open and assess: takes a case id (from start-response), what a person typed into the console, or an EventBridge event;
+ * reads everything in one round; decides; records the before-state. Nothing is changed on AWS here.
+ */
+export async function assessFlows(tools: Toolbox, input: unknown): Promise<Opened> {
+  const start = await findCase(tools, input);
+  if ('assessment' in start) return start;
+  const { request } = start;
+  const [document, facts] = await Promise.all([start.open(), readFacts(tools.ec2, request.instanceId, request.hints)]);
+  return { case: refOf(tools, document), assessment: await decide(tools, document, facts) };
+}
+
+type Start = Opened | { readonly request: CaseRequest; readonly open: () => Promise<CaseDocument> };
+
+async function findCase(tools: Toolbox, input: unknown): Promise<Start> {
+  const caseId = caseIdIn(input);
+  if (caseId !== null) {
+    const document = await readCase(tools.cases, caseId);
+    if (document === null) throw new InputError('caseId', `${quote(caseId)} is not in the case table`);
+    return { request: document.request, open: async () => document };
+  }
+  const taken = intake(input);
+  if (taken.kind === 'ignored') return ignored(taken.reason, taken.advice, taken.instanceId, taken.finding);
+  const request = taken.kind === 'ask' ? taken.requests[0] : taken.request;
+  if (request === undefined) return ignored('the finding names no instance', 'look at the finding in GuardDuty', null, null);
+  const misplaced = placeRefusal(request, tools.config);
+  if (misplaced !== null) return refused(tools, request, misplaced);
+  const opening: CaseOpening = {
+    decision: taken.kind === 'ask' ? 'ask' : 'act',
+    class: taken.class,
+    classReason: taken.reason,
+    request,
+  };
+  return { request, open: () => openCase(tools, opening) };
+}
+
+function caseIdIn(input: unknown): string | null {
+  if (typeof input !== 'object' || input === null || !('caseId' in input)) return null;
+  const { caseId } = input;
+  if (typeof caseId !== 'string' || !/^case-[0-9a-f]{20}$/.test(caseId)) {
+    throw new InputError('caseId', `${quote(caseId)} is not a case id such as "case-0123456789abcdef0123"`);
+  }
+  return caseId;
+}
+
+const triggerOf = (request: CaseRequest): string => request.finding?.type ?? 'manual request';
+
+function refOf(tools: Toolbox, document: CaseDocument): Opened['case'] {
+  return {
+    caseId: document.caseId,
+    instanceId: document.instanceId,
+    mode: modeOf(document.request, tools.config.defaultMode),
+    trigger: triggerOf(document.request),
+  };
+}
+
+function ignored(reason: string, advice: string, instanceId: string | null, finding: CaseRequest['finding']): Opened {
+  const ref = { caseId: noteIdOf(finding, reason), instanceId, mode: 'observe', trigger: finding?.type ?? 'unknown' } as const;
+  return { case: ref, assessment: { kind: 'ignored', reason, advice } };
+}
+
+function refused(tools: Toolbox, request: CaseRequest, reason: string): Opened {
+  const mode = modeOf(request, tools.config.defaultMode);
+  const ref = { caseId: noteIdOf(request.finding, request.instanceId), instanceId: request.instanceId, mode, trigger: triggerOf(request) };
+  return { case: ref, assessment: { kind: 'refused', reason } };
+}
+
+async function decide(tools: Toolbox, document: CaseDocument, facts: Facts | null): Promise<Assessed> {
+  const { request } = document;
+  if (facts === null) {
+    return { kind: 'refused', reason: `there is no instance ${document.instanceId} in account ${document.accountId}, Region ${document.region}` };
+  }
+  const objection = refusal(request, facts, tools.config);
+  if (objection !== null) return { kind: 'refused', reason: objection };
+  if (facts.interfaces.length === 0) {
+    return { kind: 'refused', reason: `instance ${document.instanceId} has no network interface that could be read` };
+  }
+  const assessment = assess(request, facts, tools.config);
+  const watch = document.decision === 'ask' ? document.classReason : null;
+  if (watch !== null || modeOf(request, tools.config.defaultMode) === 'observe') {
+    await updateCase(tools.cases, document.caseId, (stored) => withAssessment(stored, assessment));
+    return {
+      kind: 'planned',
+      reason: watch ?? 'observe mode: nothing was changed, this is what would be done',
+      plan: describePlan(facts, assessment.flows, assessment.denies),
+    };
+  }
+  if (await isStanding(tools, document, facts, assessment)) {
+    return { kind: 'already-contained', reason: 'the case is isolated and knows every peer: it is verified again' };
+  }
+  await record(tools, document, facts, assessment);
+  return {
+    kind: 'contain',
+    reason: document.classReason,
+    denies: assessment.denies,
+    platform: facts.instance.platform,
+    addresses: [...new Set(assessment.flows.map((flow) => flow.remoteAddress))].slice(0, HOST_ADDRESS_LIMIT),
+    pids: request.processes.map((process) => process.pid),
+  };
+}
+
+/** Reported before, nothing new, and still isolated: verify, do not start over. */
+async function isStanding(tools: Toolbox, document: CaseDocument, facts: Facts, assessment: Assessment): Promise<boolean> {
+  const known = new Set(document.flows.map((flow) => flow.id));
+  if (document.status !== 'reported' || assessment.flows.some((flow) => !known.has(flow.id))) return false;
+  const isolation = await isolationGroupIds(tools.ec2, [...new Set(facts.interfaces.map((eni) => eni.vpcId))]);
+  return facts.interfaces.every((eni) => eni.groupIds.every((id) => isolation.includes(id)));
+}
+
+/** The before-state of every ENI and the flows of the case, recorded before anything changes. */
+async function record(tools: Toolbox, document: CaseDocument, facts: Facts, assessment: Assessment): Promise<void> {
+  const recordedAt = tools.now().toISOString();
+  const interfaces = facts.interfaces.map((eni) => ({
+    networkInterfaceId: eni.id,
+    vpcId: eni.vpcId,
+    subnetId: eni.subnetId,
+    groupIds: eni.groupIds,
+    timeouts: eni.timeouts,
+    instanceType: facts.instance.instanceType,
+    recordedAt,
+  }));
+  await Promise.all([
+    ...interfaces.map((before) => recordBefore(tools.cases, document.caseId, before)),
+    updateCase(tools.cases, document.caseId, (stored) => withAssessment(stored, assessment)),
+  ]);
+}
+
+/**
+ * Adds what is new. A flow that the case knows keeps its first classification: once the groups are swapped, the rules
+ * say nothing any more about the entries that the old rules made.
+ */
+function withAssessment(stored: CaseDocument, assessment: Assessment): CaseDocument {
+  const known = new Set(stored.flows.map((flow) => flow.id));
+  const fresh: readonly CaseFlow[] = assessment.flows.filter((flow) => !known.has(flow.id));
+  const refusals = new Map(
+    [...stored.denyRefusals, ...assessment.refusals].map((entry) => [`${entry.aclId} ${entry.address}`, entry] as const),
+  );
+  const document = { ...stored, flows: [...stored.flows, ...fresh], denyRefusals: [...refusals.values()] };
+  return withAcls(document, assessment.denies);
+}

@@ -1,0 +1,328 @@
+import {
+  type AttributeValue,
+  type DynamoDBClient,
+  GetItemCommand,
+  PutItemCommand,
+  paginateQuery,
+  TransactionCanceledException,
+  TransactWriteItemsCommand,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb';
+import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
+import type { BeforeInterface, CaseDocument, LedgerDeny, TimelineEntry } from '../core/case.ts';
+import { errorCode } from './errors.ts';
+
+/**
+ * The case table: one table, string keys `pk` and `sk`, conditional writes only (docs/adr/0004-case-table.md).
+ *
+ * | pk | sk | what |
+ * | --- | --- | --- |
+ * | `INSTANCE#account#region#i-...` | `CLAIM` | which case is the instance's current one, and its generation |
+ * | `CASE#id` | `CASE` | the case document, with a version for optimistic locking |
+ * | `CASE#id` | `BEFORE#eni-...` | an ENI as it was found: written once |
+ * | `CASE#id` | `TIME#iso#...` | the timeline |
+ * | `ACL#acl-...` | `DENY#in\|out#cidr` | ledger: the rule number of our deny and the set of cases that need it |
+ * | `ACL#acl-...` | `NUMBER#in\|out#00001` | ledger: the number is taken by us |
+ */
+export interface CaseTable {
+  readonly client: DynamoDBClient;
+  readonly name: string;
+}
+
+type Item = Record<string, AttributeValue>;
+
+const CONDITION_FAILED = 'ConditionalCheckFailedException';
+
+const keyOf = (pk: string, sk: string): Item => ({ pk: { S: pk }, sk: { S: sk } });
+
+async function get(table: CaseTable, pk: string, sk: string): Promise<Record<string, unknown> | null> {
+  const answer = await table.client.send(
+    new GetItemCommand({ TableName: table.name, Key: keyOf(pk, sk), ConsistentRead: true }),
+  );
+  return answer.Item === undefined ? null : unmarshall(answer.Item);
+}
+
+/** Writes an item that is not there yet; false = there was one already, which stays. */
+async function putNew(table: CaseTable, item: Record<string, unknown>): Promise<boolean> {
+  try {
+    await table.client.send(
+      new PutItemCommand({
+        TableName: table.name,
+        Item: marshall(item, { removeUndefinedValues: true }),
+        ConditionExpression: 'attribute_not_exists(pk)',
+      }),
+    );
+    return true;
+  } catch (error) {
+    if (errorCode(error) === CONDITION_FAILED) return false;
+    throw error;
+  }
+}
+
+async function list(table: CaseTable, pk: string, prefix: string): Promise<readonly Record<string, unknown>[]> {
+  const found: Record<string, unknown>[] = [];
+  const input = {
+    TableName: table.name,
+    KeyConditionExpression: 'pk = :pk AND begins_with(sk, :prefix)',
+    ExpressionAttributeValues: { ':pk': { S: pk }, ':prefix': { S: prefix } },
+    ConsistentRead: true,
+  };
+  for await (const page of paginateQuery({ client: table.client }, input)) {
+    found.push(...(page.Items ?? []).map((item) => unmarshall(item)));
+  }
+  return found;
+}
+
+export interface InstanceKey {
+  readonly accountId: string;
+  readonly region: string;
+  readonly instanceId: string;
+}
+
+export interface Claim {
+  readonly caseId: string;
+  readonly generation: number;
+}
+
+const claimKey = (key: InstanceKey): string => `INSTANCE#${key.accountId}#${key.region}#${key.instanceId}`;
+
+export async function readClaim(table: CaseTable, key: InstanceKey): Promise<Claim | null> {
+  const item = await get(table, claimKey(key), 'CLAIM');
+  return item === null ? null : { caseId: String(item.caseId), generation: Number(item.generation) };
+}
+
+/**
+ * Makes `claim` the current case of the instance, if the current generation is `replaces` (0 = there is none).
+ * false = somebody else was faster.
+ */
+export async function writeClaim(table: CaseTable, key: InstanceKey, claim: Claim, replaces: number): Promise<boolean> {
+  const item = { pk: claimKey(key), sk: 'CLAIM', ...claim };
+  if (replaces === 0) return putNew(table, item);
+  try {
+    await table.client.send(
+      new PutItemCommand({
+        TableName: table.name,
+        Item: marshall(item),
+        ConditionExpression: 'generation = :replaces',
+        ExpressionAttributeValues: { ':replaces': { N: String(replaces) } },
+      }),
+    );
+    return true;
+  } catch (error) {
+    if (errorCode(error) === CONDITION_FAILED) return false;
+    throw error;
+  }
+}
+
+const caseKey = (caseId: string): string => `CASE#${caseId}`;
+
+/** The document is kept as JSON text: it is read and written whole, and no empty list or null changes on the way. */
+export async function createCase(table: CaseTable, document: CaseDocument): Promise<boolean> {
+  return putNew(table, { pk: caseKey(document.caseId), sk: 'CASE', version: 1, document: JSON.stringify(document) });
+}
+
+async function readVersioned(table: CaseTable, caseId: string): Promise<{ document: CaseDocument; version: number } | null> {
+  const item = await get(table, caseKey(caseId), 'CASE');
+  if (item === null) return null;
+  return { document: JSON.parse(String(item.document)) as CaseDocument, version: Number(item.version) };
+}
+
+export async function readCase(table: CaseTable, caseId: string): Promise<CaseDocument | null> {
+  return (await readVersioned(table, caseId))?.document ?? null;
+}
+
+/** Attempts at an optimistic write before giving up: more than the parallel writers of one case. */
+const WRITE_ATTEMPTS = 12;
+
+/**
+ * Changes the document: reads, applies, writes if nobody wrote in between, otherwise starts over. `change` must be pure;
+ * returning the same document writes nothing.
+ */
+export async function updateCase(
+  table: CaseTable,
+  caseId: string,
+  change: (document: CaseDocument) => CaseDocument,
+): Promise<CaseDocument> {
+  for (let attempt = 1; attempt <= WRITE_ATTEMPTS; attempt += 1) {
+    const current = await readVersioned(table, caseId);
+    if (current === null) throw new Error(`case ${caseId} is not in the case table`);
+    const next = change(current.document);
+    if (next === current.document) return next;
+    try {
+      await table.client.send(
+        new UpdateItemCommand({
+          TableName: table.name,
+          Key: keyOf(caseKey(caseId), 'CASE'),
+          UpdateExpression: 'SET #document = :document, #version = :next',
+          ConditionExpression: '#version = :version',
+          ExpressionAttributeNames: { '#document': 'document', '#version': 'version' },
+          ExpressionAttributeValues: {
+            ':document': { S: JSON.stringify(next) },
+            ':version': { N: String(current.version) },
+            ':next': { N: String(current.version + 1) },
+          },
+        }),
+      );
+      return next;
+    } catch (error) {
+      if (errorCode(error) !== CONDITION_FAILED) throw error;
+    }
+  }
+  throw new Error(`case ${caseId} is being written by too many at once`);
+}
+
+/** Records an ENI as it was found. What was recorded first stays: a second run would record our own changes. */
+export async function recordBefore(table: CaseTable, caseId: string, before: BeforeInterface): Promise<void> {
+  const item = { pk: caseKey(caseId), sk: `BEFORE#${before.networkInterfaceId}`, before: JSON.stringify(before) };
+  await putNew(table, item);
+}
+
+export async function readBefore(table: CaseTable, caseId: string): Promise<readonly BeforeInterface[]> {
+  const items = await list(table, caseKey(caseId), 'BEFORE#');
+  return items.map((item) => JSON.parse(String(item.before)) as BeforeInterface);
+}
+
+/** Appends to the timeline; the same entry of the same step is kept once. */
+export async function addToTimeline(table: CaseTable, caseId: string, entry: TimelineEntry): Promise<void> {
+  await putNew(table, { pk: caseKey(caseId), sk: `TIME#${entry.at}#${entry.step}`, ...entry });
+}
+
+export async function readTimeline(table: CaseTable, caseId: string): Promise<readonly TimelineEntry[]> {
+  const items = await list(table, caseKey(caseId), 'TIME#');
+  return items.map((item) => ({ at: String(item.at), step: String(item.step), what: String(item.what) }));
+}
+
+// --- the ledger of network ACL denies -------------------------------------------------------------------------------
+
+const aclKey = (aclId: string): string => `ACL#${aclId}`;
+const side = (egress: boolean): string => (egress ? 'out' : 'in');
+const denyKey = (deny: { egress: boolean; cidr: string }): string => `DENY#${side(deny.egress)}#${deny.cidr}`;
+const numberKey = (place: { egress: boolean; ruleNumber: number }): string =>
+  `NUMBER#${side(place.egress)}#${String(place.ruleNumber).padStart(5, '0')}`;
+
+function toLedgerDeny(item: Record<string, unknown>): LedgerDeny {
+  return {
+    aclId: String(item.aclId),
+    egress: item.egress === true,
+    cidr: String(item.cidr),
+    ruleNumber: Number(item.ruleNumber),
+    cases: [...(item.cases as Set<string>)].sort(),
+  };
+}
+
+/** Our denies on one ACL. */
+export async function ledgerOf(table: CaseTable, aclId: string): Promise<readonly LedgerDeny[]> {
+  return (await list(table, aclKey(aclId), 'DENY#')).map(toLedgerDeny);
+}
+
+export type Reservation =
+  /** The number is ours now, or was from an earlier run of this case. */
+  | { readonly kind: 'reserved'; readonly ruleNumber: number }
+  /** Another record holds the number for another network: take the next one. */
+  | { readonly kind: 'number-taken' };
+
+/**
+ * Records a deny before it is made: its number and that `caseId` needs it, in one transaction. A deny of the same
+ * network in the same direction that is in the ledger already is joined, whatever its number.
+ */
+export async function reserveDeny(
+  table: CaseTable,
+  deny: { aclId: string; egress: boolean; cidr: string; ruleNumber: number },
+  caseId: string,
+): Promise<Reservation> {
+  const joined = await joinDeny(table, deny, caseId);
+  if (joined !== null) return { kind: 'reserved', ruleNumber: joined };
+  const isNew = 'attribute_not_exists(pk)';
+  const { aclId, egress, cidr, ruleNumber } = deny;
+  const denyItem = { pk: aclKey(aclId), sk: denyKey(deny), aclId, egress, cidr, ruleNumber, cases: new Set([caseId]) };
+  const numberItem = { pk: aclKey(aclId), sk: numberKey(deny), cidr };
+  try {
+    await table.client.send(
+      new TransactWriteItemsCommand({
+        TransactItems: [denyItem, numberItem].map((item) => ({
+          Put: { TableName: table.name, Item: marshall(item), ConditionExpression: isNew },
+        })),
+      }),
+    );
+    return { kind: 'reserved', ruleNumber };
+  } catch (error) {
+    if (!(error instanceof TransactionCanceledException)) throw error;
+    const reasons = (error.CancellationReasons ?? []).map((reason) => reason.Code ?? 'None');
+    if (reasons.some((reason) => reason !== 'None' && reason !== 'ConditionalCheckFailed')) throw error;
+    // Someone else recorded the same deny between our look and our write (or our own write's answer was lost): join it.
+    const late = await joinDeny(table, deny, caseId);
+    return late === null ? { kind: 'number-taken' } : { kind: 'reserved', ruleNumber: late };
+  }
+}
+
+/** Adds the case to a deny of the ledger; returns its number, or null when the ledger has no such deny. */
+export async function joinDeny(
+  table: CaseTable,
+  deny: { aclId: string; egress: boolean; cidr: string },
+  caseId: string,
+): Promise<number | null> {
+  try {
+    const answer = await table.client.send(
+      new UpdateItemCommand({
+        TableName: table.name,
+        Key: keyOf(aclKey(deny.aclId), denyKey(deny)),
+        UpdateExpression: 'ADD #cases :case',
+        ConditionExpression: 'attribute_exists(pk)',
+        ExpressionAttributeNames: { '#cases': 'cases' },
+        ExpressionAttributeValues: { ':case': { SS: [caseId] } },
+        ReturnValues: 'ALL_NEW',
+      }),
+    );
+    return answer.Attributes === undefined ? null : toLedgerDeny(unmarshall(answer.Attributes)).ruleNumber;
+  } catch (error) {
+    if (errorCode(error) === CONDITION_FAILED) return null;
+    throw error;
+  }
+}
+
+/** Takes the case off a deny; returns the cases that still need it. */
+export async function leaveDeny(table: CaseTable, deny: LedgerDeny, caseId: string): Promise<readonly string[]> {
+  try {
+    const answer = await table.client.send(
+      new UpdateItemCommand({
+        TableName: table.name,
+        Key: keyOf(aclKey(deny.aclId), denyKey(deny)),
+        UpdateExpression: 'DELETE #cases :case',
+        ConditionExpression: 'attribute_exists(pk)',
+        ExpressionAttributeNames: { '#cases': 'cases' },
+        ExpressionAttributeValues: { ':case': { SS: [caseId] } },
+        ReturnValues: 'ALL_NEW',
+      }),
+    );
+    const left = answer.Attributes === undefined ? {} : unmarshall(answer.Attributes);
+    return left.cases instanceof Set ? [...(left.cases as Set<string>)] : [];
+  } catch (error) {
+    if (errorCode(error) === CONDITION_FAILED) return [];
+    throw error;
+  }
+}
+
+/** Forgets a deny that nobody needs and that is gone from the ACL. false = a case has joined it in the meantime. */
+export async function forgetDeny(table: CaseTable, deny: LedgerDeny): Promise<boolean> {
+  try {
+    await table.client.send(
+      new TransactWriteItemsCommand({
+        TransactItems: [
+          {
+            Delete: {
+              TableName: table.name,
+              Key: keyOf(aclKey(deny.aclId), denyKey(deny)),
+              ConditionExpression: 'attribute_not_exists(#cases)',
+              ExpressionAttributeNames: { '#cases': 'cases' },
+            },
+          },
+          { Delete: { TableName: table.name, Key: keyOf(aclKey(deny.aclId), numberKey(deny)) } },
+        ],
+      }),
+    );
+    return true;
+  } catch (error) {
+    if (error instanceof TransactionCanceledException) return false;
+    throw error;
+  }
+}

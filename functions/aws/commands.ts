@@ -1,0 +1,69 @@
+import { CancelCommandCommand, GetCommandInvocationCommand, SendCommandCommand, type SSMClient } from '@aws-sdk/client-ssm';
+import { unless } from './errors.ts';
+
+export interface HostCommand {
+  readonly instanceId: string;
+  readonly documentName: string;
+  readonly verb: 'list' | 'cut' | 'verify' | 'undo';
+  readonly caseId: string;
+  /** Canonical single addresses. */
+  readonly addresses: readonly string[];
+  readonly pids: readonly number[];
+}
+
+/** Time that the agent has to fetch a command, in seconds: the least that SSM takes. Running time is the document's. */
+const DELIVERY_SECONDS = 30;
+
+const listOrNone = (items: readonly (string | number)[]): string => (items.length === 0 ? 'none' : items.join(','));
+
+/**
+ * Sends one of our documents and returns the command id. There is no client token: sent twice, it runs twice, so the
+ * script is idempotent. Throws `InvalidInstanceId` when the instance has no agent that SSM knows.
+ */
+export async function sendHostCommand(ssm: SSMClient, command: HostCommand): Promise<string> {
+  const answer = await ssm.send(
+    new SendCommandCommand({
+      DocumentName: command.documentName,
+      InstanceIds: [command.instanceId],
+      TimeoutSeconds: DELIVERY_SECONDS,
+      Comment: `flowcut ${command.verb} ${command.caseId}`,
+      Parameters: {
+        Verb: [command.verb],
+        CaseId: [command.caseId],
+        RemoteAddresses: [listOrNone(command.addresses)],
+        Pids: [listOrNone(command.pids)],
+      },
+    }),
+  );
+  const commandId = answer.Command?.CommandId;
+  if (commandId === undefined) throw new Error('SendCommand answered without a command id');
+  return commandId;
+}
+
+export type CommandAnswer =
+  | { readonly kind: 'pending' }
+  | { readonly kind: 'answered'; readonly output: string }
+  | { readonly kind: 'ended'; readonly status: string };
+
+const PENDING = ['Pending', 'InProgress', 'Delayed', 'Cancelling'];
+
+/** Looks once for the answer. `InvocationDoesNotExist` right after sending is normal and means pending. */
+export async function readHostCommand(ssm: SSMClient, instanceId: string, commandId: string): Promise<CommandAnswer> {
+  const answer = await unless(
+    ['InvocationDoesNotExist'],
+    () => ssm.send(new GetCommandInvocationCommand({ CommandId: commandId, InstanceId: instanceId })),
+    () => null,
+  );
+  const status = answer?.Status ?? 'Pending';
+  if (PENDING.includes(status)) return { kind: 'pending' };
+  // A status is no proof in either direction: what the script printed is, and it prints its verdict on failure too.
+  if (status === 'Success' || status === 'Failed') {
+    return { kind: 'answered', output: answer?.StandardOutputContent ?? '' };
+  }
+  return { kind: 'ended', status };
+}
+
+/** Asks the agent to drop a command that has had its time. It may be running already: no promise that it stops. */
+export async function cancelHostCommand(ssm: SSMClient, instanceId: string, commandId: string): Promise<void> {
+  await ssm.send(new CancelCommandCommand({ CommandId: commandId, InstanceIds: [instanceId] }));
+}

@@ -1,0 +1,86 @@
+import type { EC2Client } from '@aws-sdk/client-ec2';
+import type { Facts } from '../core/facts.ts';
+import type { Hints } from '../core/intake-types.ts';
+import { errorText } from './errors.ts';
+import { flowLogsOn } from './flow-logs.ts';
+import { getInstance } from './instances.ts';
+import { aclsOfSubnets } from './network-acls.ts';
+import { interfacesOf } from './network-interfaces.ts';
+import { routeTablesOf, subnetsById } from './routes.ts';
+import { rulesOf } from './security-groups.ts';
+
+export const NO_HINTS: Hints = { vpcIds: [], subnetIds: [], networkInterfaceIds: [], groupIds: [] };
+
+const union = (a: readonly string[], b: readonly string[]): readonly string[] => [...new Set([...a, ...b])];
+const missing = (wanted: readonly string[], known: readonly string[]): readonly string[] =>
+  wanted.filter((id) => !known.includes(id));
+
+/**
+ * Reads all that a decision needs, in one parallel round where the finding's hints are right and in two where they are
+ * wrong or there are none: the second round asks only for what the first could not know to ask.
+ *
+ * null = there is no such instance here. A read that fails is named in `unread`; only the instance and its interfaces
+ * must be readable, without them there is nothing to act on.
+ */
+export async function readFacts(ec2: EC2Client, instanceId: string, hints: Hints): Promise<Facts | null> {
+  const unread: string[] = [];
+  const attempt = async <T>(what: string, read: Promise<readonly T[]>): Promise<readonly T[] | null> => {
+    try {
+      return await read;
+    } catch (error) {
+      unread.push(`${what}: ${errorText(error)}`);
+      return null;
+    }
+  };
+  const reads = (ids: Omit<Hints, 'networkInterfaceIds'> & { resourceIds: readonly string[] }) =>
+    Promise.all([
+      attempt('subnets', subnetsById(ec2, ids.subnetIds)),
+      attempt('network ACLs', aclsOfSubnets(ec2, ids.subnetIds)),
+      attempt('route tables', routeTablesOf(ec2, ids.vpcIds)),
+      attempt('security group rules', rulesOf(ec2, ids.groupIds)),
+      attempt('flow logs', flowLogsOn(ec2, ids.resourceIds)),
+    ]);
+
+  const hinted = union(union(hints.vpcIds, hints.subnetIds), hints.networkInterfaceIds);
+  const [instance, interfaces, first] = await Promise.all([
+    getInstance(ec2, instanceId),
+    interfacesOf(ec2, instanceId),
+    reads({ ...hints, resourceIds: hinted }),
+  ]);
+  if (instance === null) return null;
+
+  const vpcIds = [...new Set(interfaces.map((eni) => eni.vpcId))];
+  const subnetIds = [...new Set(interfaces.map((eni) => eni.subnetId))];
+  const groupIds = [...new Set(interfaces.flatMap((eni) => eni.groupIds))];
+  const resourceIds = union(union(vpcIds, subnetIds), interfaces.map((eni) => eni.id));
+  const second = await reads({
+    vpcIds: missing(vpcIds, hints.vpcIds),
+    subnetIds: missing(subnetIds, hints.subnetIds),
+    groupIds: missing(groupIds, hints.groupIds),
+    resourceIds: missing(resourceIds, hinted),
+  });
+
+  const subnets = merge(first[0], second[0]) ?? [];
+  const acls = merge(first[1], second[1]) ?? [];
+  const routeTables = merge(first[2], second[2]);
+  const rules = merge(first[3], second[3]);
+  const flowLogs = merge(first[4], second[4]) ?? [];
+  return {
+    instance,
+    interfaces,
+    subnets: uniqueById(subnets).filter((subnet) => subnetIds.includes(subnet.id)),
+    acls: uniqueById(acls).filter((acl) => acl.subnetIds.some((id) => subnetIds.includes(id))),
+    routeTables: routeTables && uniqueById(routeTables).filter((table) => vpcIds.includes(table.vpcId)),
+    rules: rules === null ? null : [...new Map(rules.map((rule) => [rule.ruleId, rule])).values()],
+    flowLogs: uniqueById(flowLogs).filter((log) => resourceIds.includes(log.resourceId)),
+    unread,
+  };
+}
+
+function merge<T>(a: readonly T[] | null, b: readonly T[] | null): readonly T[] | null {
+  return a === null || b === null ? null : [...a, ...b];
+}
+
+function uniqueById<T extends { readonly id: string }>(items: readonly T[]): readonly T[] {
+  return [...new Map(items.map((item) => [item.id, item])).values()];
+}

@@ -1,0 +1,87 @@
+import {
+  CreateNetworkAclEntryCommand,
+  DeleteNetworkAclEntryCommand,
+  type EC2Client,
+  type NetworkAcl,
+  type NetworkAclEntry,
+  paginateDescribeNetworkAcls,
+} from '@aws-sdk/client-ec2';
+import { canonicalCidr } from '../core/addresses.ts';
+import type { AclEntry, AclFacts } from '../core/model.ts';
+
+/** The number of the default deny, which cannot be changed. */
+const DEFAULT_DENY = 32_767;
+
+const PROTOCOL_NAMES: Readonly<Record<string, string>> = { '1': 'icmp', '6': 'tcp', '17': 'udp', '58': 'icmpv6' };
+
+function toEntry(entry: NetworkAclEntry): AclEntry | null {
+  const cidr = canonicalCidr(entry.CidrBlock ?? entry.Ipv6CidrBlock ?? '');
+  if (cidr === null || entry.RuleNumber === undefined || entry.RuleNumber >= DEFAULT_DENY) return null;
+  const protocol = entry.Protocol ?? '-1';
+  return {
+    ruleNumber: entry.RuleNumber,
+    egress: entry.Egress ?? false,
+    action: entry.RuleAction === 'deny' ? 'deny' : 'allow',
+    protocol: PROTOCOL_NAMES[protocol] ?? protocol,
+    cidr: cidr.cidr,
+    family: cidr.family,
+    fromPort: entry.PortRange?.From ?? entry.IcmpTypeCode?.Type ?? null,
+    toPort: entry.PortRange?.To ?? entry.IcmpTypeCode?.Code ?? null,
+  };
+}
+
+function toFacts(acl: NetworkAcl): AclFacts {
+  return {
+    id: acl.NetworkAclId ?? '',
+    vpcId: acl.VpcId ?? '',
+    ownerId: acl.OwnerId ?? null,
+    subnetIds: (acl.Associations ?? []).map((association) => association.SubnetId ?? ''),
+    entries: (acl.Entries ?? []).map(toEntry).filter((entry) => entry !== null),
+  };
+}
+
+async function describe(ec2: EC2Client, name: string, values: readonly string[]): Promise<readonly AclFacts[]> {
+  if (values.length === 0) return [];
+  const found: AclFacts[] = [];
+  const input = { Filters: [{ Name: name, Values: [...values] }] };
+  for await (const page of paginateDescribeNetworkAcls({ client: ec2, pageSize: 100 }, input)) {
+    found.push(...(page.NetworkAcls ?? []).map(toFacts));
+  }
+  return found;
+}
+
+/** The ACLs in front of these subnets. */
+export const aclsOfSubnets = (ec2: EC2Client, subnetIds: readonly string[]) =>
+  describe(ec2, 'association.subnet-id', subnetIds);
+
+export const aclsById = (ec2: EC2Client, aclIds: readonly string[]) => describe(ec2, 'network-acl-id', aclIds);
+
+/** The place of an entry: an ACL, a direction, a number. */
+export interface EntryPlace {
+  readonly aclId: string;
+  readonly egress: boolean;
+  readonly ruleNumber: number;
+}
+
+/**
+ * Creates a deny of everything to or from one network. There is no client token: `NetworkAclEntryAlreadyExists` is by
+ * number, and the caller reads back whose entry it is.
+ */
+export async function createDeny(ec2: EC2Client, place: EntryPlace, cidr: string): Promise<void> {
+  await ec2.send(
+    new CreateNetworkAclEntryCommand({
+      NetworkAclId: place.aclId,
+      Egress: place.egress,
+      RuleNumber: place.ruleNumber,
+      RuleAction: 'deny',
+      Protocol: '-1',
+      ...(cidr.includes(':') ? { Ipv6CidrBlock: cidr } : { CidrBlock: cidr }),
+    }),
+  );
+}
+
+export async function deleteEntry(ec2: EC2Client, place: EntryPlace): Promise<void> {
+  await ec2.send(
+    new DeleteNetworkAclEntryCommand({ NetworkAclId: place.aclId, Egress: place.egress, RuleNumber: place.ruleNumber }),
+  );
+}

@@ -1,0 +1,67 @@
+import {
+  type ConnectionTrackingSpecificationRequest,
+  type EC2Client,
+  ModifyNetworkInterfaceAttributeCommand,
+  type NetworkInterface,
+  paginateDescribeNetworkInterfaces,
+} from '@aws-sdk/client-ec2';
+import { parseAddress } from '../core/addresses.ts';
+import type { NetworkInterfaceFacts, TrackingTimeouts } from '../core/model.ts';
+
+const canonical = (text: string): string => parseAddress(text)?.address ?? text;
+
+function toFacts(eni: NetworkInterface): NetworkInterfaceFacts {
+  const tracking = eni.ConnectionTrackingConfiguration;
+  const privateAddresses = [eni.PrivateIpAddress, ...(eni.PrivateIpAddresses ?? []).map((entry) => entry.PrivateIpAddress)];
+  return {
+    id: eni.NetworkInterfaceId ?? '',
+    vpcId: eni.VpcId ?? '',
+    subnetId: eni.SubnetId ?? '',
+    ownerId: eni.OwnerId ?? null,
+    status: eni.Status ?? 'unknown',
+    description: eni.Description ?? '',
+    interfaceType: eni.InterfaceType ?? 'interface',
+    requesterManaged: eni.RequesterManaged ?? false,
+    operator: eni.Operator?.Managed === true ? (eni.Operator.Principal ?? 'an AWS service') : null,
+    groupIds: (eni.Groups ?? []).map((group) => group.GroupId ?? ''),
+    privateAddresses: [...new Set(privateAddresses.filter((address) => address !== undefined))].map(canonical),
+    ipv6Addresses: (eni.Ipv6Addresses ?? []).map((entry) => canonical(entry.Ipv6Address ?? '')),
+    publicAddress: eni.Association?.PublicIp ?? null,
+    timeouts: {
+      tcpEstablishedSeconds: tracking?.TcpEstablishedTimeout ?? null,
+      udpSeconds: tracking?.UdpTimeout ?? null,
+      udpStreamSeconds: tracking?.UdpStreamTimeout ?? null,
+    },
+    deviceIndex: eni.Attachment?.DeviceIndex ?? null,
+    attachmentId: eni.Attachment?.AttachmentId ?? null,
+  };
+}
+
+/** Every ENI of an instance, the primary one first. Paginated: in large accounts the unpaginated call fails. */
+export async function interfacesOf(ec2: EC2Client, instanceId: string): Promise<readonly NetworkInterfaceFacts[]> {
+  const found: NetworkInterfaceFacts[] = [];
+  const filter = { Filters: [{ Name: 'attachment.instance-id', Values: [instanceId] }] };
+  for await (const page of paginateDescribeNetworkInterfaces({ client: ec2, pageSize: 100 }, filter)) {
+    found.push(...(page.NetworkInterfaces ?? []).map(toFacts));
+  }
+  return found.sort((a, b) => (a.deviceIndex ?? 99) - (b.deviceIndex ?? 99));
+}
+
+/** Replaces the groups of one ENI. Done twice it changes nothing. */
+export async function setGroups(ec2: EC2Client, networkInterfaceId: string, groupIds: readonly string[]): Promise<void> {
+  await ec2.send(new ModifyNetworkInterfaceAttributeCommand({ NetworkInterfaceId: networkInterfaceId, Groups: [...groupIds] }));
+}
+
+/** Sets idle timeouts, in seconds; a member left null is not touched. Once set they cannot be unset, only set again. */
+export async function setTimeouts(ec2: EC2Client, networkInterfaceId: string, timeouts: TrackingTimeouts): Promise<void> {
+  const specification: ConnectionTrackingSpecificationRequest = {};
+  if (timeouts.tcpEstablishedSeconds !== null) specification.TcpEstablishedTimeout = timeouts.tcpEstablishedSeconds;
+  if (timeouts.udpSeconds !== null) specification.UdpTimeout = timeouts.udpSeconds;
+  if (timeouts.udpStreamSeconds !== null) specification.UdpStreamTimeout = timeouts.udpStreamSeconds;
+  await ec2.send(
+    new ModifyNetworkInterfaceAttributeCommand({
+      NetworkInterfaceId: networkInterfaceId,
+      ConnectionTrackingSpecification: specification,
+    }),
+  );
+}

@@ -1,0 +1,131 @@
+import {
+  CreateSecurityGroupCommand,
+  type EC2Client,
+  paginateDescribeSecurityGroupRules,
+  paginateDescribeSecurityGroups,
+  RevokeSecurityGroupEgressCommand,
+  RevokeSecurityGroupIngressCommand,
+  type SecurityGroupRule,
+} from '@aws-sdk/client-ec2';
+import { canonicalCidr } from '../core/addresses.ts';
+import type { GroupRule } from '../core/model.ts';
+import { errorCode } from './errors.ts';
+
+/** Name and tag of the group that isolated ENIs get; one per VPC, without a rule in either family. */
+export const ISOLATION_GROUP = {
+  name: 'flowcut-isolation',
+  tag: { Key: 'flowcut:purpose', Value: 'isolation' },
+} as const;
+
+const PROTOCOL_NAMES: Readonly<Record<string, string>> = { '1': 'icmp', '6': 'tcp', '17': 'udp', '58': 'icmpv6' };
+
+function peerOf(rule: SecurityGroupRule): GroupRule['peer'] {
+  if (rule.PrefixListId !== undefined) return { kind: 'prefix-list', prefixListId: rule.PrefixListId };
+  if (rule.ReferencedGroupInfo !== undefined) return { kind: 'group', groupId: rule.ReferencedGroupInfo.GroupId ?? '' };
+  const text = rule.CidrIpv4 ?? rule.CidrIpv6 ?? '';
+  const cidr = canonicalCidr(text);
+  return { kind: 'cidr', cidr: cidr?.cidr ?? text, family: cidr?.family ?? 'ipv4' };
+}
+
+/** -1 stands for "all" in port and ICMP fields. */
+const bound = (value: number | undefined): number | null => (value === undefined || value === -1 ? null : value);
+
+function toRule(rule: SecurityGroupRule): GroupRule {
+  const protocol = rule.IpProtocol ?? '-1';
+  return {
+    ruleId: rule.SecurityGroupRuleId ?? '',
+    groupId: rule.GroupId ?? '',
+    direction: rule.IsEgress === true ? 'egress' : 'ingress',
+    protocol: PROTOCOL_NAMES[protocol] ?? protocol,
+    fromPort: bound(rule.FromPort),
+    toPort: bound(rule.ToPort),
+    peer: peerOf(rule),
+  };
+}
+
+/** The rules of these groups, both directions and families, one source or destination each. */
+export async function rulesOf(ec2: EC2Client, groupIds: readonly string[]): Promise<readonly GroupRule[]> {
+  if (groupIds.length === 0) return [];
+  const found: GroupRule[] = [];
+  const input = { Filters: [{ Name: 'group-id', Values: [...groupIds] }] };
+  for await (const page of paginateDescribeSecurityGroupRules({ client: ec2, pageSize: 1000 }, input)) {
+    found.push(...(page.SecurityGroupRules ?? []).map(toRule));
+  }
+  return found;
+}
+
+export interface NamedGroup {
+  readonly id: string;
+  readonly ours: boolean;
+}
+
+/** The group of this name in the VPC; `ours` = it carries our tag. */
+export async function groupByName(ec2: EC2Client, vpcId: string, name: string): Promise<NamedGroup | null> {
+  const input = {
+    Filters: [
+      { Name: 'vpc-id', Values: [vpcId] },
+      { Name: 'group-name', Values: [name] },
+    ],
+  };
+  for await (const page of paginateDescribeSecurityGroups({ client: ec2, pageSize: 100 }, input)) {
+    const group = page.SecurityGroups?.find((candidate) => candidate.GroupName === name && candidate.VpcId === vpcId);
+    if (group?.GroupId !== undefined) {
+      const ours = group.Tags?.some((tag) => tag.Key === ISOLATION_GROUP.tag.Key && tag.Value === ISOLATION_GROUP.tag.Value);
+      return { id: group.GroupId, ours: ours ?? false };
+    }
+  }
+  return null;
+}
+
+/** Ids of our isolation groups in these VPCs. */
+export async function isolationGroupIds(ec2: EC2Client, vpcIds: readonly string[]): Promise<readonly string[]> {
+  if (vpcIds.length === 0) return [];
+  const ids: string[] = [];
+  const input = {
+    Filters: [
+      { Name: 'vpc-id', Values: [...vpcIds] },
+      { Name: `tag:${ISOLATION_GROUP.tag.Key}`, Values: [ISOLATION_GROUP.tag.Value] },
+    ],
+  };
+  for await (const page of paginateDescribeSecurityGroups({ client: ec2, pageSize: 100 }, input)) {
+    ids.push(...(page.SecurityGroups ?? []).map((group) => group.GroupId ?? ''));
+  }
+  return ids;
+}
+
+/**
+ * Creates a group in the VPC. It is born with a default egress-all rule (in an IPv6 VPC also `::/0`): never attach it
+ * before its rules are revoked and read back. Returns null when the name is taken (another run was faster).
+ */
+export async function createGroup(ec2: EC2Client, vpcId: string, name: string): Promise<string | null> {
+  try {
+    const answer = await ec2.send(
+      new CreateSecurityGroupCommand({
+        VpcId: vpcId,
+        GroupName: name,
+        Description: 'Isolation by flowcut: no rules. Do not add any.',
+        TagSpecifications: [{ ResourceType: 'security-group', Tags: [ISOLATION_GROUP.tag] }],
+      }),
+    );
+    return answer.GroupId ?? null;
+  } catch (error) {
+    if (errorCode(error) === 'InvalidGroup.Duplicate') return null;
+    throw error;
+  }
+}
+
+/** Revokes rules by id; one that is gone already is fine. */
+export async function revoke(ec2: EC2Client, groupId: string, rules: readonly GroupRule[]): Promise<void> {
+  const ids = (direction: GroupRule['direction']): string[] =>
+    rules.filter((rule) => rule.direction === direction).map((rule) => rule.ruleId);
+  const gone = (error: unknown): void => {
+    if (!['InvalidSecurityGroupRuleId.NotFound', 'InvalidPermission.NotFound'].includes(errorCode(error))) throw error;
+  };
+  const [egress, ingress] = [ids('egress'), ids('ingress')];
+  await Promise.all([
+    egress.length > 0 &&
+      ec2.send(new RevokeSecurityGroupEgressCommand({ GroupId: groupId, SecurityGroupRuleIds: egress })).catch(gone),
+    ingress.length > 0 &&
+      ec2.send(new RevokeSecurityGroupIngressCommand({ GroupId: groupId, SecurityGroupRuleIds: ingress })).catch(gone),
+  ]);
+}

@@ -1,0 +1,97 @@
+import { addToTimeline, readCase, updateCase } from '../aws/cases.ts';
+import { cancelHostCommand, readHostCommand } from '../aws/commands.ts';
+import { errorText } from '../aws/errors.ts';
+import { readFacts } from '../aws/facts.ts';
+import { flowClassifier, planDenies } from '../core/assess.ts';
+import { type CaseDocument, type HostOutcome, withAcls } from '../core/case.ts';
+import { joinHostFlows } from '../core/host-flows.ts';
+import { type HostReport, parseHostOutput } from '../core/host-protocol.ts';
+import type { CheckingHost, HostResult } from '../core/record.ts';
+import type { Toolbox } from '../shared/toolbox.ts';
+
+/** Looks once for the host's answer and, when it is there, joins what the host listed with the case. */
+export async function checkHostCut(tools: Toolbox, record: CheckingHost): Promise<HostResult> {
+  const { host } = record;
+  const ref = 'restore' in record ? record.restore : record.case;
+  if (ref.instanceId === null) return { kind: 'unavailable', reason: 'the case names no instance' };
+  const now = tools.now();
+  const answer = await readHostCommand(tools.ssm, ref.instanceId, host.commandId).catch((error: unknown) => {
+    tools.log.warn('the host command cannot be read', { error: errorText(error) });
+    return { kind: 'pending' } as const;
+  });
+  if (answer.kind === 'pending') {
+    if (now < new Date(host.deadline)) return { ...host, lastPendingAt: now.toISOString() };
+    await cancelHostCommand(tools.ssm, ref.instanceId, host.commandId).catch((error: unknown) => {
+      tools.log.warn('the host command cannot be cancelled', { error: errorText(error) });
+    });
+    if (host.verb === 'undo') return { kind: 'unavailable', reason: 'the agent did not answer in time' };
+    return settle(tools, ref.caseId, 'unavailable', `the agent did not answer within ${tools.config.hostCutBudgetSeconds} s`);
+  }
+  if (answer.kind === 'ended') return settle(tools, ref.caseId, 'unavailable', `the command ended as ${answer.status} without an answer`);
+  const report = parseHostOutput(answer.output, { verb: host.verb, caseId: ref.caseId });
+  if (host.verb === 'undo') return undone(report);
+  if (report.kind === 'no-evidence') return settle(tools, ref.caseId, 'no-evidence', report.reason);
+  return joinAnswer(tools, { caseId: ref.caseId, instanceId: ref.instanceId, notBefore: host.lastPendingAt }, report);
+}
+
+function undone(report: HostReport): HostResult {
+  if (report.kind === 'no-evidence') return { kind: 'no-evidence', reason: report.reason };
+  return { kind: 'answered', denies: [], summary: 'the host firewall of this case is removed' };
+}
+
+/** Notes that the host gave nothing; an earlier answer of this case is worth more and stays. */
+async function settle(tools: Toolbox, caseId: string, kind: 'unavailable' | 'no-evidence', reason: string): Promise<HostResult> {
+  await updateCase(tools.cases, caseId, (stored) => (stored.host?.kind === 'answered' ? stored : { ...stored, host: { kind, reason } }));
+  return { kind, reason };
+}
+
+async function joinAnswer(
+  tools: Toolbox,
+  asked: { readonly caseId: string; readonly instanceId: string; readonly notBefore: string },
+  report: Extract<HostReport, { kind: 'evidence' }>,
+): Promise<HostResult> {
+  const { caseId, instanceId } = asked;
+  const document = await readCase(tools.cases, caseId);
+  if (document === null) throw new Error(`case ${caseId} is not in the case table`);
+  const facts = await readFacts(tools.ec2, instanceId, document.request.hints);
+  if (facts === null) return settle(tools, caseId, 'no-evidence', 'the instance is not there any more');
+  const classify = flowClassifier(facts);
+  const joined = joinHostFlows(document.flows, report, document.request, classify);
+  if (joined.kind === 'no-evidence') return settle(tools, caseId, 'no-evidence', joined.reason);
+
+  const { verdict } = report;
+  const host: HostOutcome = {
+    kind: 'answered',
+    complete: joined.complete,
+    listed: verdict.listed,
+    closed: verdict.closed,
+    survived: verdict.survived,
+    omitted: verdict.omitted,
+    firewall: verdict.firewall,
+    notBefore: asked.notBefore,
+    answeredAt: tools.now().toISOString(),
+  };
+  const plan = planDenies(joined.flows, facts, tools.config);
+  const merge = (stored: CaseDocument): CaseDocument => {
+    const again = joinHostFlows(stored.flows, report, stored.request, classify);
+    if (again.kind !== 'joined') return stored;
+    const denyRefusals = mergeRefusals(stored, plan.refusals);
+    return withAcls({ ...stored, host, flows: again.flows, denyRefusals }, plan.denies);
+  };
+  await Promise.all([
+    updateCase(tools.cases, caseId, merge),
+    addToTimeline(tools.cases, caseId, {
+      at: host.answeredAt,
+      step: 'check-host-cut',
+      what: `the host listed ${verdict.listed} flows and closed ${verdict.closed}; ${verdict.survived} survived`,
+    }),
+  ]);
+  // Peers that the first deny has taken care of stand in the ACL already and cost nothing to ask for again.
+  const fresh = plan.denies.filter((deny) => deny.ruleNumber !== null);
+  return { kind: 'answered', denies: fresh, summary: `${verdict.closed} of ${verdict.listed} flows closed` };
+}
+
+function mergeRefusals(stored: CaseDocument, refusals: CaseDocument['denyRefusals']): CaseDocument['denyRefusals'] {
+  const all = [...stored.denyRefusals, ...refusals].map((entry) => [`${entry.aclId} ${entry.address}`, entry] as const);
+  return [...new Map(all).values()];
+}

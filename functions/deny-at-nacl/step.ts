@@ -1,0 +1,134 @@
+import { forgetDeny, ledgerOf, leaveDeny, reserveDeny, updateCase } from '../aws/cases.ts';
+import { errorCode, errorText } from '../aws/errors.ts';
+import { aclsById, createDeny } from '../aws/network-acls.ts';
+import { planDeny, sameEntry } from '../core/acl-numbers.ts';
+import type { DenyRefusal, WantedDeny } from '../core/case.ts';
+import type { AclEntry } from '../core/model.ts';
+import type { Denying, DenyResult } from '../core/record.ts';
+import type { Toolbox } from '../shared/toolbox.ts';
+
+/** Which denies are wanted now: the newest list in the record. */
+function wanted(record: Denying): readonly WantedDeny[] {
+  if (record.verdict !== undefined) return record.verdict.denies;
+  if (record.host?.kind === 'answered') return record.host.denies;
+  return record.assessment.kind === 'contain' ? record.assessment.denies : [];
+}
+
+/**
+ * Deny at the subnet: one entry per peer and direction, recorded in the ledger before it is made. One that cannot be made
+ * is refused with the reason; the others go on.
+ */
+export async function denyAtNacl(tools: Toolbox, record: Denying): Promise<DenyResult> {
+  const denies = wanted(record);
+  const { caseId } = record.case;
+  const outcomes = await Promise.all(denies.map((deny) => makeDeny(tools, deny, caseId)));
+  const refusals = outcomes.filter((outcome) => outcome !== null);
+  if (refusals.length > 0) {
+    await updateCase(tools.cases, caseId, (stored) => {
+      const fresh = refusals.filter((next) => !stored.denyRefusals.some((known) => known.aclId === next.aclId && known.address === next.address && known.reason === next.reason));
+      return fresh.length === 0 ? stored : { ...stored, denyRefusals: [...stored.denyRefusals, ...fresh] };
+    });
+  }
+  return { kind: 'done', made: denies.length - refusals.length, refused: refusals.length };
+}
+
+/** Numbers tried for one deny: others may take the lowest ones at the same time. */
+const NUMBER_ATTEMPTS = 10;
+
+async function makeDeny(tools: Toolbox, deny: WantedDeny, caseId: string): Promise<DenyRefusal | null> {
+  const refuse = (reason: string): DenyRefusal => ({ address: deny.cidr.replace(/\/\d+$/, ''), aclId: deny.aclId, reason });
+  const unavailable: { egress: boolean; ruleNumber: number }[] = [];
+  let ruleNumber = deny.ruleNumber ?? null;
+  try {
+    for (let attempt = 1; attempt <= NUMBER_ATTEMPTS; attempt += 1) {
+      if (ruleNumber === null) {
+        const plan = await planAgain(tools, deny, unavailable);
+        if (typeof plan === 'string') return refuse(plan);
+        if (plan.covered) return joinIfOurs(tools, deny, caseId);
+        ruleNumber = plan.ruleNumber;
+      }
+      const reservation = await reserveDeny(tools.cases, { ...deny, ruleNumber }, caseId);
+      if (reservation.kind === 'number-taken') {
+        unavailable.push({ egress: deny.egress, ruleNumber });
+        ruleNumber = null;
+        continue;
+      }
+      const made = await createOrAdopt(tools, deny, reservation.ruleNumber);
+      if (made === 'in-place') return null;
+      // What stands at this number is not ours: give the number back and take another.
+      await release(tools, deny, caseId);
+      if (made !== 'foreign') return refuse(made.reason);
+      unavailable.push({ egress: deny.egress, ruleNumber: reservation.ruleNumber });
+      ruleNumber = null;
+    }
+    return refuse('the rule numbers were taken by others faster than this run could use them');
+  } catch (error) {
+    return refuse(errorText(error));
+  }
+}
+
+/** Reads the ACL again and plans this one entry anew; a string = refused, with the reason. */
+async function planAgain(
+  tools: Toolbox,
+  deny: WantedDeny,
+  reserved: readonly { egress: boolean; ruleNumber: number }[],
+): Promise<string | { covered: true } | { covered: false; ruleNumber: number }> {
+  const [acl] = await aclsById(tools.ec2, [deny.aclId]);
+  if (acl === undefined) return `network ACL ${deny.aclId} cannot be read`;
+  const address = deny.cidr.replace(/\/\d+$/, '');
+  const plan = planDeny({
+    acl,
+    address,
+    family: deny.cidr.includes(':') ? 'ipv6' : 'ipv4',
+    range: tools.config.aclRuleNumbers,
+    entriesPerDirection: tools.config.aclEntriesPerDirection,
+    privateAllowed: true,
+    reserved,
+  });
+  const entry = deny.egress ? plan.egress : plan.ingress;
+  if (entry.kind === 'refused') return entry.reason;
+  return entry.kind === 'exists' ? { covered: true } : { covered: false, ruleNumber: entry.ruleNumber };
+}
+
+/** The address is denied already. Where that is by an entry of our ledger, the case needs it from now on too. */
+async function joinIfOurs(tools: Toolbox, deny: WantedDeny, caseId: string): Promise<null> {
+  const ours = (await ledgerOf(tools.cases, deny.aclId)).find((entry) => entry.egress === deny.egress && entry.cidr === deny.cidr);
+  if (ours !== undefined) await reserveDeny(tools.cases, ours, caseId);
+  return null;
+}
+
+async function release(tools: Toolbox, deny: WantedDeny, caseId: string): Promise<void> {
+  const ours = (await ledgerOf(tools.cases, deny.aclId)).find((entry) => entry.egress === deny.egress && entry.cidr === deny.cidr);
+  if (ours === undefined) return;
+  const left = await leaveDeny(tools.cases, ours, caseId);
+  if (left.length === 0) await forgetDeny(tools.cases, ours);
+}
+
+/**
+ * Makes the entry, or finds it made: whatever the call answers, what stands in the ACL decides. `foreign` = the number
+ * holds somebody else's entry.
+ */
+async function createOrAdopt(tools: Toolbox, deny: WantedDeny, ruleNumber: number): Promise<'in-place' | 'foreign' | { reason: string }> {
+  let failure: unknown = null;
+  try {
+    await createDeny(tools.ec2, { aclId: deny.aclId, egress: deny.egress, ruleNumber }, deny.cidr);
+  } catch (error) {
+    failure = error;
+  }
+  if (failure === null) return 'in-place';
+  const ours: AclEntry = {
+    ruleNumber,
+    egress: deny.egress,
+    action: 'deny',
+    protocol: '-1',
+    cidr: deny.cidr,
+    family: deny.cidr.includes(':') ? 'ipv6' : 'ipv4',
+    fromPort: null,
+    toPort: null,
+  };
+  const [acl] = await aclsById(tools.ec2, [deny.aclId]);
+  const standing = acl?.entries.find((entry) => entry.ruleNumber === ruleNumber && entry.egress === deny.egress);
+  if (standing !== undefined && sameEntry(standing, ours)) return 'in-place';
+  if (errorCode(failure) === 'NetworkAclEntryAlreadyExists') return 'foreign';
+  return { reason: errorText(failure) };
+}

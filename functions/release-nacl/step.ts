@@ -1,0 +1,31 @@
+import { addToTimeline, readCase } from '../aws/cases.ts';
+import type { RestoreItem, Verifying } from '../core/record.ts';
+import { liftDenies } from '../shared/lift-denies.ts';
+import { judgeStanding, readStanding } from '../shared/standing.ts';
+import type { Toolbox } from '../shared/toolbox.ts';
+import { listen } from '../verify-cut/step.ts';
+
+export type ReleaseResult =
+  | { readonly kind: 'released'; readonly items: readonly RestoreItem[] }
+  | { readonly kind: 'kept'; readonly reason: string };
+
+/**
+ * Release: lifts the denies of the case, only where that was opted in and only on two independent kinds of evidence for
+ * every flow. Everything else keeps them until a restore.
+ */
+export async function releaseNacl(tools: Toolbox, record: Verifying): Promise<ReleaseResult> {
+  if (tools.config.releaseDenies !== 'after-proof') return { kind: 'kept', reason: 'denies stay until a restore' };
+  const { caseId } = record.case;
+  const document = await readCase(tools.cases, caseId);
+  if (document === null) throw new Error(`case ${caseId} is not in the case table`);
+  const standing = await readStanding(tools, document);
+  const verdict = judgeStanding(document, standing, await listen(tools, document, standing));
+  const twice = verdict.flows.every((flow) => flow.dead.includes('host') && flow.dead.includes('flow-log'));
+  if (verdict.kind !== 'contained' || !twice) {
+    return { kind: 'kept', reason: 'the flows are not proven dead by the host and the flow log both' };
+  }
+  const items = await liftDenies(tools, caseId, document.aclIds);
+  const what = items.map((item) => `${item.item}: ${item.outcome}`).join('; ');
+  await addToTimeline(tools.cases, caseId, { at: tools.now().toISOString(), step: 'release-nacl', what });
+  return { kind: 'released', items };
+}

@@ -1,0 +1,109 @@
+import { readCase } from '../aws/cases.ts';
+import { errorText } from '../aws/errors.ts';
+import { publish } from '../aws/notifications.ts';
+import type { CaseDocument } from '../core/case.ts';
+import { notification } from '../core/notification.ts';
+import type { Reporting } from '../core/record.ts';
+import { caseReport, quietReport, type Report, type ReportedFlow } from '../core/report.ts';
+import { judgeStanding, readStanding, unheardFlowLog } from '../shared/standing.ts';
+import type { Toolbox } from '../shared/toolbox.ts';
+import { listen } from '../verify-cut/step.ts';
+
+/**
+ * Report: the one path that every outcome takes, failures included. What it says is read back now, not remembered: after
+ * a failure half way, what is cut stays cut and is reported as it stands.
+ */
+export async function reportCase(tools: Toolbox, record: Reporting): Promise<Report> {
+  const report = await makeReport(tools, record);
+  const { topicArn } = tools.config;
+  if (topicArn !== null) {
+    await publish(tools.sns, topicArn, notification(report, isInterim(record) ? 'interim' : 'final')).catch((error: unknown) => {
+      // The report stands in the execution's output as well; failing here would hide it behind an error.
+      tools.log.warn('the report could not be published', { error: errorText(error) });
+    });
+  }
+  tools.log.info('report', { caseId: report.caseId, verdict: report.verdict, reason: report.reason });
+  return report;
+}
+
+/** Isolated and not verified yet: what is told before the wait. */
+function isInterim(record: Reporting): boolean {
+  return record.isolation !== undefined && record.verdict === undefined && record.failure === undefined;
+}
+
+async function makeReport(tools: Toolbox, record: Reporting): Promise<Report> {
+  const { case: ref, assessment } = record;
+  if (ref === undefined || assessment === undefined) {
+    // Open and assess itself failed: nothing has been changed.
+    return quietReport({ caseId: 'none', instanceId: null, verdict: 'refused', reason: failureText(record) });
+  }
+  const document = assessment.kind === 'contain' || assessment.kind === 'already-contained' || assessment.kind === 'planned' ? await readCase(tools.cases, ref.caseId) : null;
+  switch (assessment.kind) {
+    case 'ignored':
+      return quietReport({ ...ref, verdict: 'ignored', reason: `${assessment.reason}; ${assessment.advice}` });
+    case 'refused':
+      return quietReport({ ...ref, verdict: 'refused', reason: assessment.reason });
+    case 'planned':
+      return quietReport({
+        ...ref,
+        verdict: 'planned',
+        reason: assessment.reason,
+        plan: assessment.plan,
+        flows: document?.flows.map(plannedFlow) ?? [],
+        skipped: document?.denyRefusals.map((refusal) => ({ id: refusal.address, reason: refusal.reason })) ?? [],
+      });
+    case 'contain':
+    case 'already-contained':
+      if (document === null) throw new Error(`case ${ref.caseId} is not in the case table`);
+      return reportStanding(tools, record, document);
+    default:
+      return assessment satisfies never;
+  }
+}
+
+const plannedFlow = (flow: CaseDocument['flows'][number]): ReportedFlow => ({
+  protocol: flow.protocol,
+  remoteAddress: flow.remoteAddress,
+  remotePort: flow.remotePort,
+  localPort: flow.localPort,
+  localAddress: flow.localAddress,
+  tracking: flow.tracking.kind,
+  because: flow.tracking.because,
+  evidence: 'unproven',
+});
+
+function failureText(record: Reporting): string {
+  return sentenceOf(record) ?? 'the case could not be opened';
+}
+
+/** The sentence in a Lambda error's cause, `{"errorType": ..., "errorMessage": ...}`. */
+function sentenceOf({ failure }: Reporting): string | null {
+  if (failure === undefined) return null;
+  try {
+    const cause: unknown = JSON.parse(failure.Cause ?? '');
+    if (typeof cause === 'object' && cause !== null && 'errorMessage' in cause) return String(cause.errorMessage).slice(0, 300);
+  } catch {
+    // Not every cause is JSON; then the error name has to do.
+  }
+  return failure.Error ?? 'unknown error';
+}
+
+async function reportStanding(tools: Toolbox, record: Reporting, document: CaseDocument): Promise<Report> {
+  const standing = await readStanding(tools, document, failuresOf(record));
+  const flowLog = isInterim(record) ? unheardFlowLog(standing) : await listen(tools, document, standing);
+  const verdict = judgeStanding(document, standing, flowLog);
+  const failure = sentenceOf(record);
+  return caseReport({
+    document,
+    verdict,
+    interfaces: standing.standings,
+    held: standing.held,
+    devices: standing.interfaces,
+    notes: failure === null ? [] : [`the response stopped early: ${failure}`],
+  });
+}
+
+function failuresOf(record: Reporting): ReadonlyMap<string, string> {
+  const failed = record.isolation?.interfaces.filter((entry) => entry.isolation === 'failed') ?? [];
+  return new Map(failed.map((entry) => [entry.id, entry.reason ?? 'not isolated'] as const));
+}

@@ -1,0 +1,163 @@
+import { addToTimeline, readBefore, readCase, readClaim, updateCase } from '../aws/cases.ts';
+import { errorText } from '../aws/errors.ts';
+import { getInstance } from '../aws/instances.ts';
+import { interfacesOf, setGroups, setTimeouts } from '../aws/network-interfaces.ts';
+import { isolationGroupIds } from '../aws/security-groups.ts';
+import type { BeforeInterface, CaseDocument } from '../core/case.ts';
+import { InputError, quote } from '../core/errors.ts';
+import type { NetworkInterfaceFacts, TrackingTimeouts } from '../core/model.ts';
+import type { RestoreItem, RestoreResult } from '../core/record.ts';
+import { defaultTimeouts } from '../core/tracking.ts';
+import type { Verdict } from '../core/verdict.ts';
+import { liftDenies } from '../shared/lift-denies.ts';
+import { judgeStanding, readStanding } from '../shared/standing.ts';
+import type { Toolbox } from '../shared/toolbox.ts';
+import { SHORTEST } from '../swap-security-groups/step.ts';
+import { listen } from '../verify-cut/step.ts';
+
+export interface RestoreRequest {
+  readonly caseId: string | null;
+  readonly instanceId: string | null;
+  /** Restore although a flow may revive. */
+  readonly force: boolean;
+}
+
+/** `{"caseId": "case-..."}` or `{"instanceId": "i-..."}`, with an optional `"force": true`. */
+export function parseRestoreRequest(input: unknown): RestoreRequest {
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) {
+    throw new InputError('input', 'expected {"caseId": "case-..."} or {"instanceId": "i-..."}');
+  }
+  const given = input as Record<string, unknown>;
+  const unknown = Object.keys(given).find((key) => !['caseId', 'instanceId', 'force'].includes(key));
+  if (unknown !== undefined) throw new InputError(quote(unknown), 'is not a member of a restore request');
+  const { caseId = null, instanceId = null, force = false } = given;
+  if (caseId !== null && (typeof caseId !== 'string' || !/^case-[0-9a-f]{20}$/.test(caseId))) {
+    throw new InputError('caseId', `${quote(caseId)} is not a case id such as "case-0123456789abcdef0123"`);
+  }
+  if (instanceId !== null && (typeof instanceId !== 'string' || !/^i-([0-9a-f]{8}|[0-9a-f]{17})$/.test(instanceId))) {
+    throw new InputError('instanceId', `${quote(instanceId)} is not an instance id`);
+  }
+  if (typeof force !== 'boolean') throw new InputError('force', `${quote(force)} is neither true nor false`);
+  if ((caseId === null) === (instanceId === null)) throw new InputError('caseId', 'give either a caseId or an instanceId');
+  return { caseId, instanceId, force };
+}
+
+/**
+ * Restore: puts back what was recorded, newest change first (groups and timeouts, then the denies). Each item is compared
+ * with what we wrote before it is touched; what somebody changed in between is reported and left. Run twice, the second
+ * run changes nothing.
+ */
+export async function restoreInstance(tools: Toolbox, input: unknown): Promise<RestoreResult> {
+  const request = parseRestoreRequest(input);
+  const document = await findCase(tools, request);
+  const { caseId, instanceId } = document;
+  const before = await readBefore(tools.cases, caseId);
+  if (!request.force && document.status !== 'restored') {
+    const reason = await revivable(tools, document, before);
+    if (reason !== null) return { kind: 'refused', caseId, instanceId, reason };
+  }
+  const interfaces = await interfacesOf(tools.ec2, instanceId);
+  const vpcIds = [...new Set(before.map((eni) => eni.vpcId))];
+  const isolation = await isolationGroupIds(tools.ec2, vpcIds);
+  const items: RestoreItem[] = [];
+  for (const eni of before) items.push(...(await restoreInterface(tools, eni, interfaces, isolation)));
+  // Denies last: they were first, and they hold the flows until the groups stand again.
+  items.push(...(await liftDenies(tools, caseId, document.aclIds)));
+  const failed = items.some((item) => item.outcome === 'failed');
+  if (!failed) await updateCase(tools.cases, caseId, (stored) => (stored.status === 'restored' ? stored : { ...stored, status: 'restored' }));
+  await addToTimeline(tools.cases, caseId, {
+    at: tools.now().toISOString(),
+    step: 'restore-instance',
+    what: items.map((item) => `${item.item}: ${item.outcome}`).join('; ') || 'nothing to restore',
+  });
+  const instance = document.host?.kind === 'answered' ? await getInstance(tools.ec2, instanceId) : null;
+  return {
+    kind: failed ? 'partly-restored' : 'restored',
+    caseId,
+    instanceId,
+    items,
+    host: instance === null ? null : { platform: instance.platform },
+  };
+}
+
+async function findCase(tools: Toolbox, request: RestoreRequest): Promise<CaseDocument> {
+  const { accountId, region } = tools.config;
+  const claim = request.instanceId === null ? null : await readClaim(tools.cases, { accountId, region, instanceId: request.instanceId });
+  const caseId = request.caseId ?? claim?.caseId ?? null;
+  const document = caseId === null ? null : await readCase(tools.cases, caseId);
+  if (document !== null) return document;
+  throw request.caseId === null
+    ? new InputError('instanceId', `${quote(request.instanceId)} has no case in the case table`)
+    : new InputError('caseId', `${quote(request.caseId)} is not in the case table`);
+}
+
+/** Why the restore would let a flow live again; null = it would not. */
+async function revivable(tools: Toolbox, document: CaseDocument, before: readonly BeforeInterface[]): Promise<string | null> {
+  if (before.length === 0) return null;
+  const standing = await readStanding(tools, document);
+  const verdict: Verdict = judgeStanding(document, standing, await listen(tools, document, standing));
+  const alive = verdict.flows.filter((flow) => flow.dead.length === 0);
+  if (alive.length === 0 && verdict.kind === 'contained') return null;
+  const peers = [...new Set(alive.map(({ flow }) => flow.remoteAddress))].join(', ');
+  return alive.length > 0
+    ? `the flow to ${peers} is not proven dead and may revive (verdict: ${verdict.kind}); give "force": true to restore all the same`
+    : `the verdict is ${verdict.kind}: ${verdict.reason}; give "force": true to restore all the same`;
+}
+
+const sameList = (a: readonly string[], b: readonly string[]): boolean => a.length === b.length && a.every((id, index) => id === b[index]);
+
+async function restoreInterface(
+  tools: Toolbox,
+  before: BeforeInterface,
+  interfaces: readonly NetworkInterfaceFacts[],
+  isolation: readonly string[],
+): Promise<readonly RestoreItem[]> {
+  const eni = interfaces.find((candidate) => candidate.id === before.networkInterfaceId);
+  const groups = `${before.networkInterfaceId} groups`;
+  if (eni === undefined) return [{ item: groups, outcome: 'gone' }];
+  return [await restoreGroups(tools, groups, before, eni, isolation), await restoreTimeouts(tools, before, eni)];
+}
+
+async function restoreGroups(
+  tools: Toolbox,
+  item: string,
+  before: BeforeInterface,
+  eni: NetworkInterfaceFacts,
+  isolation: readonly string[],
+): Promise<RestoreItem> {
+  if (sameList(eni.groupIds, before.groupIds)) return { item, outcome: 'already' };
+  if (!eni.groupIds.every((id) => isolation.includes(id))) {
+    return { item, outcome: 'drifted', detail: `found ${eni.groupIds.join(', ')}, expected the isolation group` };
+  }
+  try {
+    await setGroups(tools.ec2, eni.id, before.groupIds);
+    return { item, outcome: 'restored' };
+  } catch (error) {
+    return { item, outcome: 'failed', detail: errorText(error) };
+  }
+}
+
+const sameTimeouts = (a: TrackingTimeouts, b: TrackingTimeouts): boolean =>
+  a.tcpEstablishedSeconds === b.tcpEstablishedSeconds && a.udpSeconds === b.udpSeconds && a.udpStreamSeconds === b.udpStreamSeconds;
+
+async function restoreTimeouts(tools: Toolbox, before: BeforeInterface, eni: NetworkInterfaceFacts): Promise<RestoreItem> {
+  const item = `${eni.id} tracking timeouts`;
+  const defaults = defaultTimeouts(before.instanceType);
+  // One that was not set cannot be unset again: the family's default is written instead.
+  const target: TrackingTimeouts = {
+    tcpEstablishedSeconds: before.timeouts.tcpEstablishedSeconds ?? defaults.tcpEstablishedSeconds,
+    udpSeconds: before.timeouts.udpSeconds ?? defaults.udpSeconds,
+    udpStreamSeconds: before.timeouts.udpStreamSeconds ?? defaults.udpStreamSeconds,
+  };
+  if (sameTimeouts(eni.timeouts, before.timeouts) || sameTimeouts(eni.timeouts, target)) return { item, outcome: 'already' };
+  if (!sameTimeouts(eni.timeouts, SHORTEST)) {
+    return { item, outcome: 'drifted', detail: 'they hold neither what was found nor what the isolation set' };
+  }
+  try {
+    await setTimeouts(tools.ec2, eni.id, target);
+    const unset = Object.values(before.timeouts).some((value) => value === null);
+    return { item, outcome: 'restored', ...(unset && { detail: "not set before; now the instance family's default is" }) };
+  } catch (error) {
+    return { item, outcome: 'failed', detail: errorText(error) };
+  }
+}

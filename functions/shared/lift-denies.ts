@@ -1,0 +1,57 @@
+import { forgetDeny, leaveDeny, ledgerOf } from '../aws/cases.ts';
+import { errorCode, errorText } from '../aws/errors.ts';
+import { aclsById, createDeny, deleteEntry } from '../aws/network-acls.ts';
+import { sameEntry } from '../core/acl-numbers.ts';
+import type { LedgerDeny } from '../core/case.ts';
+import type { AclFacts } from '../core/model.ts';
+import type { RestoreItem } from '../core/record.ts';
+import type { Toolbox } from './toolbox.ts';
+
+/**
+ * Takes a case off its denies and removes those that no other case needs. Only entries that the ledger owns and that
+ * still hold what we wrote are removed; one that somebody changed is reported as drifted and left.
+ */
+export async function liftDenies(tools: Toolbox, caseId: string, aclIds: readonly string[]): Promise<readonly RestoreItem[]> {
+  const acls = await aclsById(tools.ec2, aclIds);
+  const ledgers = await Promise.all(aclIds.map((aclId) => ledgerOf(tools.cases, aclId)));
+  const ours = ledgers.flat().filter((deny) => deny.cases.includes(caseId) || deny.cases.length === 0);
+  return Promise.all(ours.map((deny) => liftDeny(tools, caseId, deny, acls)));
+}
+
+const nameOf = (deny: LedgerDeny): string =>
+  `${deny.aclId} rule ${deny.ruleNumber} ${deny.egress ? 'outbound' : 'inbound'} deny ${deny.cidr}`;
+
+async function liftDeny(tools: Toolbox, caseId: string, deny: LedgerDeny, acls: readonly AclFacts[]): Promise<RestoreItem> {
+  const item = nameOf(deny);
+  try {
+    const left = await leaveDeny(tools.cases, deny, caseId);
+    if (left.length > 0) return { item, outcome: 'restored', detail: 'stands on: another case needs it' };
+    const acl = acls.find((candidate) => candidate.id === deny.aclId);
+    const standing = acl?.entries.find((entry) => entry.ruleNumber === deny.ruleNumber && entry.egress === deny.egress);
+    if (standing === undefined) {
+      await forgetDeny(tools.cases, deny);
+      return { item, outcome: 'gone' };
+    }
+    const family = deny.cidr.includes(':') ? ('ipv6' as const) : ('ipv4' as const);
+    const written = { ...deny, action: 'deny' as const, protocol: '-1', family, fromPort: null, toPort: null };
+    if (!sameEntry(standing, written)) {
+      await forgetDeny(tools.cases, deny);
+      return { item, outcome: 'drifted', detail: `found ${standing.action} ${standing.cidr}, protocol ${standing.protocol}` };
+    }
+    await removeEntry(tools, deny);
+    return { item, outcome: 'restored' };
+  } catch (error) {
+    return { item, outcome: 'failed', detail: errorText(error) };
+  }
+}
+
+async function removeEntry(tools: Toolbox, deny: LedgerDeny): Promise<void> {
+  try {
+    await deleteEntry(tools.ec2, deny);
+  } catch (error) {
+    // Done already, by a run whose answer was lost.
+    if (errorCode(error) !== 'InvalidNetworkAclEntry.NotFound') throw error;
+  }
+  // A case that joined while the entry was being removed must not lose it.
+  if (!(await forgetDeny(tools.cases, deny))) await createDeny(tools.ec2, deny, deny.cidr);
+}

@@ -1,0 +1,75 @@
+import { createCase, readCase, readClaim, updateCase, writeClaim } from '../aws/cases.ts';
+import { type CaseDocument, caseIdOf, mergeRequests } from '../core/case.ts';
+import type { CaseRequest, FindingClass } from '../core/intake-types.ts';
+import type { Toolbox } from './toolbox.ts';
+
+/** What is opened: a request with the decision that the routing table made for it. */
+export interface CaseOpening {
+  readonly decision: CaseDocument['decision'];
+  readonly class: FindingClass | 'MANUAL';
+  readonly classReason: string;
+  readonly request: CaseRequest;
+}
+
+/** Attempts to win or join a claim that others write at the same time. */
+const CLAIM_ATTEMPTS = 8;
+
+/**
+ * Opens a case for the instance, or joins the one that is open: the instance has one current case, and every new peer
+ * joins it. After a restore the next request opens the next generation, so that its before-state is its own.
+ */
+export async function openCase(tools: Toolbox, opening: CaseOpening): Promise<CaseDocument> {
+  const { accountId, region } = tools.config;
+  const key = { accountId, region, instanceId: opening.request.instanceId };
+  for (let attempt = 1; attempt <= CLAIM_ATTEMPTS; attempt += 1) {
+    const claim = await readClaim(tools.cases, key);
+    if (claim !== null) {
+      const current = await readCase(tools.cases, claim.caseId);
+      if (current === null) {
+        // The claim was written and the process died before the document was: write it now.
+        const document = newDocument(tools, opening, claim.generation);
+        if (await createCase(tools.cases, document)) return document;
+        continue;
+      }
+      if (current.status !== 'restored') return joinCase(tools, current, opening);
+    }
+    const generation = (claim?.generation ?? 0) + 1;
+    const document = newDocument(tools, opening, generation);
+    const won = await writeClaim(tools.cases, key, { caseId: document.caseId, generation }, generation - 1);
+    if (won && (await createCase(tools.cases, document))) return document;
+  }
+  throw new Error(`the claim on ${key.instanceId} is being written by too many at once`);
+}
+
+function newDocument(tools: Toolbox, opening: CaseOpening, generation: number): CaseDocument {
+  const { accountId, region } = tools.config;
+  const { instanceId } = opening.request;
+  return {
+    ...opening,
+    caseId: caseIdOf({ accountId, region, instanceId, generation }),
+    generation,
+    accountId,
+    region,
+    instanceId,
+    openedAt: tools.now().toISOString(),
+    status: 'open',
+    flows: [],
+    aclIds: [],
+    denyRefusals: [],
+    host: null,
+    isolatedAt: null,
+    cutAgainAt: null,
+    verdict: null,
+  };
+}
+
+async function joinCase(tools: Toolbox, current: CaseDocument, opening: CaseOpening): Promise<CaseDocument> {
+  return updateCase(tools.cases, current.caseId, (stored) => {
+    const request = mergeRequests(stored.request, opening.request);
+    // A person's request, or a finding that allows action, lifts a case that was waiting for a person; never the reverse.
+    const acts = stored.decision === 'act' || opening.decision === 'act';
+    const decision = acts ? 'act' : 'ask';
+    if (JSON.stringify(request) === JSON.stringify(stored.request) && decision === stored.decision) return stored;
+    return { ...stored, request, decision };
+  });
+}

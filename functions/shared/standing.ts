@@ -1,0 +1,175 @@
+import { ledgerOf, readBefore } from '../aws/cases.ts';
+import { errorText } from '../aws/errors.ts';
+import { flowLogsOn, searchLog } from '../aws/flow-logs.ts';
+import { aclsOfSubnets } from '../aws/network-acls.ts';
+import { interfacesOf } from '../aws/network-interfaces.ts';
+import { isolationGroupIds, rulesOf } from '../aws/security-groups.ts';
+import { protects } from '../core/acl-numbers.ts';
+import { unmodifiable } from '../core/assess.ts';
+import type { BeforeInterface, CaseDocument, CaseFlow, LedgerDeny } from '../core/case.ts';
+import { SETTLE_SECONDS } from '../core/expiry.ts';
+import type { FlowLogFacts } from '../core/facts.ts';
+import { type FlowLogAnswer, readFlowLogs } from '../core/flow-log.ts';
+import type { AclFacts, NetworkInterfaceFacts } from '../core/model.ts';
+import { defaultTimeouts } from '../core/tracking.ts';
+import { type DenyStanding, type InterfaceStanding, judge, type Verdict, type VerdictQuestion } from '../core/verdict.ts';
+import type { Toolbox } from './toolbox.ts';
+
+/** What is in force right now, read back from EC2: never what an earlier call answered. */
+export interface Standing {
+  readonly interfaces: readonly NetworkInterfaceFacts[];
+  readonly standings: readonly InterfaceStanding[];
+  readonly acls: readonly AclFacts[];
+  readonly denies: ReadonlyMap<string, DenyStanding>;
+  /** Denies of this case that stand in their ACL. */
+  readonly held: readonly LedgerDeny[];
+  readonly flowLogs: readonly FlowLogFacts[];
+  readonly before: readonly BeforeInterface[];
+}
+
+/** How the isolation of each ENI stands, given the groups without a rule. */
+function interfaceStandings(
+  interfaces: readonly NetworkInterfaceFacts[],
+  emptyGroups: readonly string[],
+  failures: ReadonlyMap<string, string>,
+): readonly InterfaceStanding[] {
+  return interfaces.map((eni) => {
+    const isolated = eni.groupIds.length > 0 && eni.groupIds.every((id) => emptyGroups.includes(id));
+    if (isolated) return { id: eni.id, isolation: 'in-force', reason: null };
+    const objection = unmodifiable(eni);
+    if (objection !== null) return { id: eni.id, isolation: 'not-modifiable', reason: objection };
+    const reason = failures.get(eni.id) ?? `still holds ${eni.groupIds.join(', ')}`;
+    return { id: eni.id, isolation: 'failed', reason };
+  });
+}
+
+/** How the denies of one flow stand: in force only where every ACL that may see it denies its peer both ways. */
+function denyStanding(flow: CaseFlow, interfaces: readonly NetworkInterfaceFacts[], acls: readonly AclFacts[]): DenyStanding {
+  const subnetIds = interfaces.filter((eni) => flow.interfaceIds.includes(eni.id)).map((eni) => eni.subnetId);
+  const denied = (subnetId: string): boolean => {
+    const acl = acls.find((candidate) => candidate.subnetIds.includes(subnetId));
+    return acl !== undefined && [true, false].every((egress) => protects(acl.entries, flow.remoteAddress, egress));
+  };
+  return subnetIds.length > 0 && subnetIds.every(denied) ? 'in-force' : 'none';
+}
+
+export async function readStanding(
+  tools: Toolbox,
+  document: CaseDocument,
+  failures: ReadonlyMap<string, string> = new Map(),
+): Promise<Standing> {
+  const interfaces = await interfacesOf(tools.ec2, document.instanceId);
+  const vpcIds = [...new Set(interfaces.map((eni) => eni.vpcId))];
+  const subnetIds = [...new Set(interfaces.map((eni) => eni.subnetId))];
+  const groupIds = [...new Set(interfaces.flatMap((eni) => eni.groupIds))];
+  const [acls, isolationIds, rules, flowLogs, before] = await Promise.all([
+    aclsOfSubnets(tools.ec2, subnetIds),
+    isolationGroupIds(tools.ec2, vpcIds),
+    rulesOf(tools.ec2, groupIds),
+    flowLogsOn(tools.ec2, [...vpcIds, ...subnetIds, ...interfaces.map((eni) => eni.id)]).catch((error: unknown) => {
+      tools.log.warn('flow logs cannot be listed', { error: errorText(error) });
+      return [];
+    }),
+    readBefore(tools.cases, document.caseId),
+  ]);
+  // Only a group of ours counts: one that happens to be without rules today may get some tomorrow.
+  const empty = groupIds.filter((id) => isolationIds.includes(id) && !rules.some((rule) => rule.groupId === id));
+  const ledgers = await Promise.all(acls.map((acl) => ledgerOf(tools.cases, acl.id)));
+  const held = ledgers.flat().filter((deny) => deny.cases.includes(document.caseId) && stands(deny, acls));
+  return {
+    interfaces,
+    standings: interfaceStandings(interfaces, empty, failures),
+    acls,
+    denies: new Map(document.flows.map((flow) => [flow.id, denyStanding(flow, interfaces, acls)])),
+    held,
+    flowLogs,
+    before,
+  };
+}
+
+function stands(deny: LedgerDeny, acls: readonly AclFacts[]): boolean {
+  const acl = acls.find((candidate) => candidate.id === deny.aclId);
+  return (
+    acl?.entries.some(
+      (entry) =>
+        entry.ruleNumber === deny.ruleNumber && entry.egress === deny.egress && entry.cidr === deny.cidr && entry.action === 'deny',
+    ) ?? false
+  );
+}
+
+/** The longest timer that was in force before anything was lowered, over all ENIs, in seconds. */
+export function longestTimer(before: readonly BeforeInterface[]): number {
+  const established = before.map(
+    (eni) => eni.timeouts.tcpEstablishedSeconds ?? defaultTimeouts(eni.instanceType).tcpEstablishedSeconds,
+  );
+  // Protocols without a timer of their own are tracked for 600 s.
+  return Math.max(600, ...established);
+}
+
+/** The flow log that sees an ENI: on itself, its subnet or its VPC. */
+function logFor(eni: NetworkInterfaceFacts, flowLogs: readonly FlowLogFacts[]): FlowLogFacts | undefined {
+  return flowLogs.find((log) => [eni.id, eni.subnetId, eni.vpcId].includes(log.resourceId));
+}
+
+/** The last change after which the log must be silent, plus the margin for it to take effect, in epoch seconds. */
+function watchedSince(document: CaseDocument): number {
+  const times = [document.isolatedAt, document.cutAgainAt].filter((time) => time !== null).map((time) => Date.parse(time));
+  return Math.max(...times) / 1000 + SETTLE_SECONDS;
+}
+
+/** A heartbeat is looked for in the first and in the last hour of the watch: five days of lines need not be read. */
+const HEARTBEAT_WINDOW = 3_600;
+
+/** Asks the flow logs what passed since the isolation; null where no log covers any ENI or nothing is isolated. */
+export async function askFlowLogs(tools: Toolbox, document: CaseDocument, standing: Standing): Promise<VerdictQuestion['flowLog']> {
+  const watched = standing.interfaces.flatMap((eni) => {
+    const log = logFor(eni, standing.flowLogs);
+    return log === undefined ? [] : [{ eni, log }];
+  });
+  if (watched.length === 0 || document.isolatedAt === null) return null;
+  const since = watchedSince(document);
+  const until = tools.now().getTime() / 1000;
+  const peers = [...new Set(document.flows.map((flow) => flow.remoteAddress))];
+  const answers = await Promise.all(
+    watched.map(async ({ eni, log }): Promise<FlowLogAnswer> => {
+      const search = (terms: readonly string[], from: number, to: number) =>
+        searchLog(tools.logs, log.logGroupName, [eni.id, ...terms], from, to);
+      const found = await Promise.all([
+        search(['ACCEPT'], since, until),
+        search(['SKIPDATA'], since, until),
+        search([], since, since + HEARTBEAT_WINDOW),
+        search([], Math.max(since, until - HEARTBEAT_WINDOW), until),
+        ...peers.map((peer) => search([peer], since, until)),
+      ]);
+      return {
+        networkInterfaceId: eni.id,
+        localAddresses: [...eni.privateAddresses, ...eni.ipv6Addresses],
+        lines: [...new Set(found.flat())],
+      };
+    }),
+  );
+  const interfaceIds = standing.interfaces.map((eni) => eni.id);
+  return { findings: readFlowLogs(answers, since, interfaceIds), since };
+}
+
+/**
+ * The flow log that covers the instance but has not been asked yet, or could not be: it proves nothing, and as long as it
+ * has not spoken nothing is called contained. null = there is none.
+ */
+export function unheardFlowLog(standing: Standing): VerdictQuestion['flowLog'] {
+  const covered = standing.interfaces.some((eni) => logFor(eni, standing.flowLogs) !== undefined);
+  return covered ? { findings: { coveredUntil: null, records: [] }, since: 0 } : null;
+}
+
+/** The verdict as things stand. Without `flowLog` it is an interim one: the log has had no time to speak. */
+export function judgeStanding(document: CaseDocument, standing: Standing, flowLog: VerdictQuestion['flowLog']): Verdict {
+  return judge({
+    flows: document.flows,
+    denies: standing.denies,
+    interfaces: standing.standings,
+    host: document.host,
+    isolatedAt: document.isolatedAt,
+    flowLog,
+    longestTimerSeconds: longestTimer(standing.before),
+  });
+}

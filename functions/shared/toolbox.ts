@@ -1,0 +1,27 @@
+import type { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
+import type { EC2Client } from '@aws-sdk/client-ec2';
+import type { SFNClient } from '@aws-sdk/client-sfn';
+import type { SNSClient } from '@aws-sdk/client-sns';
+import type { SSMClient } from '@aws-sdk/client-ssm';
+import type { CaseTable } from '../aws/cases.ts';
+import type { Config } from '../core/config.ts';
+
+/** What a step says while it works; structured, one line each. */
+export interface Log {
+  info(message: string, fields?: object): void;
+  warn(message: string, fields?: object): void;
+}
+
+/** All that a step may use; wired by handler.ts from the environment, by the local runner from the embedded world. */
+export interface Toolbox {
+  readonly config: Config;
+  readonly ec2: EC2Client;
+  readonly ssm: SSMClient;
+  readonly sfn: SFNClient;
+  readonly logs: CloudWatchLogsClient;
+  readonly sns: SNSClient;
+  readonly cases: CaseTable;
+  readonly log: Log;
+  now(): Date;
+  sleep(seconds: number): Promise<void>;
+}

@@ -1,0 +1,144 @@
+import { addToTimeline, readBefore, readCase, recordBefore, updateCase } from '../aws/cases.ts';
+import { errorText } from '../aws/errors.ts';
+import { getInstance } from '../aws/instances.ts';
+import { interfacesOf, setGroups, setTimeouts } from '../aws/network-interfaces.ts';
+import { unmodifiable } from '../core/assess.ts';
+import type { CaseDocument } from '../core/case.ts';
+import { computeWait, SETTLE_SECONDS } from '../core/expiry.ts';
+import type { NetworkInterfaceFacts, TrackingTimeouts } from '../core/model.ts';
+import type { IsolationResult, Isolating } from '../core/record.ts';
+import type { Verdict } from '../core/verdict.ts';
+import { ensureIsolationGroup } from '../shared/isolation-group.ts';
+import { judgeStanding, longestTimer, readStanding, type Standing, unheardFlowLog } from '../shared/standing.ts';
+import type { Toolbox } from '../shared/toolbox.ts';
+
+/** The least that EC2 takes. Whether entries that exist get them is unknown: nothing rests on it. */
+export const SHORTEST: TrackingTimeouts = { tcpEstablishedSeconds: 60, udpStreamSeconds: 60, udpSeconds: 30 };
+
+/** How late a flow log may deliver what it saw, in seconds: about ten minutes, and a margin. */
+export const FLOW_LOG_DELAY_SECONDS = 1_200;
+
+/**
+ * Isolate: every modifiable ENI of the instance gets the VPC's isolation group, seen without rules, and the shortest
+ * tracking timeouts. One ENI that fails is reported and does not stop the others.
+ */
+export async function swapSecurityGroups(tools: Toolbox, record: Isolating): Promise<IsolationResult> {
+  const { caseId } = record.case;
+  const document = await readCase(tools.cases, caseId);
+  if (document === null) throw new Error(`case ${caseId} is not in the case table`);
+  const [interfaces, before] = await Promise.all([
+    interfacesOf(tools.ec2, document.instanceId),
+    readBefore(tools.cases, caseId),
+  ]);
+  await recordNewcomers(tools, document, interfaces, before.map((entry) => entry.networkInterfaceId));
+  const modifiable = interfaces.filter((eni) => unmodifiable(eni) === null);
+  const failures = await isolate(tools, modifiable);
+  const standing = await readStanding(tools, document, failures);
+  const isolated = await noteIsolation(tools, document, standing);
+  return { kind: 'done', interfaces: standing.standings, expiry: planWait(isolated, standing) };
+}
+
+/** An ENI that was attached since the case was assessed is recorded before it is touched. */
+async function recordNewcomers(
+  tools: Toolbox,
+  document: CaseDocument,
+  interfaces: readonly NetworkInterfaceFacts[],
+  recorded: readonly string[],
+): Promise<void> {
+  const newcomers = interfaces.filter((eni) => !recorded.includes(eni.id));
+  if (newcomers.length === 0) return;
+  const instance = await getInstance(tools.ec2, document.instanceId);
+  const recordedAt = tools.now().toISOString();
+  await Promise.all(
+    newcomers.map((eni) =>
+      recordBefore(tools.cases, document.caseId, {
+        networkInterfaceId: eni.id,
+        vpcId: eni.vpcId,
+        subnetId: eni.subnetId,
+        groupIds: eni.groupIds,
+        timeouts: eni.timeouts,
+        instanceType: instance?.instanceType ?? 'unknown',
+        recordedAt,
+      }),
+    ),
+  );
+}
+
+async function isolate(tools: Toolbox, interfaces: readonly NetworkInterfaceFacts[]): Promise<ReadonlyMap<string, string>> {
+  const failures = new Map<string, string>();
+  const vpcIds = [...new Set(interfaces.map((eni) => eni.vpcId))];
+  const groups = new Map<string, string>();
+  await Promise.all(
+    vpcIds.map(async (vpcId) => {
+      try {
+        groups.set(vpcId, await ensureIsolationGroup(tools, vpcId));
+      } catch (error) {
+        const affected = interfaces.filter((eni) => eni.vpcId === vpcId);
+        for (const eni of affected) failures.set(eni.id, `no isolation group in ${vpcId}: ${errorText(error)}`);
+      }
+    }),
+  );
+  await Promise.all(
+    interfaces.map(async (eni) => {
+      const groupId = groups.get(eni.vpcId);
+      if (groupId === undefined) return;
+      const swapped = setGroups(tools.ec2, eni.id, [groupId]).catch((error: unknown) => {
+        failures.set(eni.id, errorText(error));
+      });
+      const shortened = setTimeouts(tools.ec2, eni.id, SHORTEST).catch((error: unknown) => {
+        // Configurable on Nitro instances only; nothing rests on it.
+        tools.log.warn('tracking timeouts were not shortened', { networkInterfaceId: eni.id, error: errorText(error) });
+      });
+      await Promise.all([swapped, shortened]);
+    }),
+  );
+  return failures;
+}
+
+/** Notes when isolation was first seen in force on every ENI that can be isolated. */
+async function noteIsolation(tools: Toolbox, document: CaseDocument, standing: Standing): Promise<CaseDocument> {
+  const complete = standing.standings.length > 0 && standing.standings.every((entry) => entry.isolation !== 'failed');
+  const at = tools.now().toISOString();
+  const inForce = standing.standings.filter((entry) => entry.isolation === 'in-force').map((entry) => entry.id);
+  const [updated] = await Promise.all([
+    updateCase(tools.cases, document.caseId, (stored) =>
+      complete && stored.isolatedAt === null ? { ...stored, isolatedAt: at } : stored,
+    ),
+    addToTimeline(tools.cases, document.caseId, {
+      at,
+      step: 'swap-security-groups',
+      what: `isolation in force on ${inForce.join(', ') || 'no interface'}`,
+    }),
+  ]);
+  return updated;
+}
+
+/**
+ * One computed wait, for what waiting can still show:
+ * - a flow log is there: its silence over the whole timer is proof, and it is asked before the host is believed;
+ * - as things stand the answer is leaking or not-proven: a wait cannot better it, a person is told at once;
+ * - the host's word is complete: a margin for the changes to take effect;
+ * - otherwise: the timer that was in force before, plus retransmissions.
+ */
+function planWait(document: CaseDocument, standing: Standing): IsolationResult['expiry'] {
+  const prospect: Verdict = judgeStanding(document, standing, null);
+  if (prospect.kind === 'leaking' || prospect.kind === 'not-proven') {
+    if (standing.flowLogs.length === 0 || prospect.kind === 'leaking') {
+      return { seconds: SETTLE_SECONDS, because: `waiting cannot better this: ${prospect.reason}` };
+    }
+  }
+  const longest = longestTimer(standing.before);
+  if (unheardFlowLog(standing) !== null) {
+    const wait = computeWait({ flows: [], establishedTimeoutSeconds: longest });
+    return { seconds: wait.seconds + FLOW_LOG_DELAY_SECONDS, because: 'the flow log must be silent for the whole tracking timer' };
+  }
+  if (prospect.kind === 'contained') return { seconds: SETTLE_SECONDS, because: prospect.reason };
+  return computeWait({
+    flows: document.flows.map((flow) => ({
+      protocol: flow.protocol,
+      tracking: flow.tracking,
+      evidence: flow.host === 'gone' ? 'host' : 'none',
+    })),
+    establishedTimeoutSeconds: longest,
+  });
+}

@@ -1,0 +1,85 @@
+import { addToTimeline, readCase, updateCase } from '../aws/cases.ts';
+import { errorText } from '../aws/errors.ts';
+import { readFacts } from '../aws/facts.ts';
+import { caseFlow, flowClassifier, planDenies } from '../core/assess.ts';
+import { type CaseDocument, type CaseFlow, flowId, mayBeSameFlow, type WantedDeny, withAcls } from '../core/case.ts';
+import { SETTLE_SECONDS } from '../core/expiry.ts';
+import type { Verifying, VerifyResult } from '../core/record.ts';
+import type { VerdictQuestion } from '../core/verdict.ts';
+import { askFlowLogs, judgeStanding, readStanding, type Standing, unheardFlowLog } from '../shared/standing.ts';
+import type { Toolbox } from '../shared/toolbox.ts';
+import { FLOW_LOG_DELAY_SECONDS } from '../swap-security-groups/step.ts';
+
+/** Cuts in all, the first one included; after that a person is called. */
+const CUT_ATTEMPTS = 2;
+
+/**
+ * Verify: reads back what is in force, asks the flow log where there is one, and judges. A leak is cut again while
+ * there is something left to cut.
+ */
+export async function verifyCut(tools: Toolbox, record: Verifying): Promise<VerifyResult> {
+  const { caseId } = record.case;
+  const stored = await readCase(tools.cases, caseId);
+  if (stored === null) throw new Error(`case ${caseId} is not in the case table`);
+  const standing = await readStanding(tools, stored);
+  const flowLog = await listen(tools, stored, standing);
+  const document = await joinSeenFlows(tools, stored, flowLog);
+  const current = document === stored ? standing : await readStanding(tools, document);
+  const verdict = judgeStanding(document, current, flowLog);
+  const attempt = (record.verdict?.attempt ?? 0) + 1;
+  const denies = verdict.kind === 'leaking' && attempt < CUT_ATTEMPTS ? await missingDenies(tools, document) : [];
+  const again = denies.length > 0;
+  const at = tools.now().toISOString();
+  await Promise.all([
+    updateCase(tools.cases, caseId, (latest) => ({
+      ...withAcls(latest, denies),
+      status: latest.status === 'restored' ? latest.status : 'reported',
+      verdict: verdict.kind,
+      cutAgainAt: again ? at : latest.cutAgainAt,
+    })),
+    addToTimeline(tools.cases, caseId, { at, step: 'verify-cut', what: `${verdict.kind}: ${verdict.reason}` }),
+  ]);
+  return {
+    kind: verdict.kind,
+    reason: verdict.reason,
+    attempt,
+    next: again ? 'cut-again' : 'report',
+    denies,
+    waitSeconds: flowLog === null ? SETTLE_SECONDS : SETTLE_SECONDS + FLOW_LOG_DELAY_SECONDS,
+  };
+}
+
+/** Asks the flow log; one that cannot be read proves nothing but is not forgotten either. */
+export async function listen(tools: Toolbox, document: CaseDocument, standing: Standing): Promise<VerdictQuestion['flowLog']> {
+  try {
+    return await askFlowLogs(tools, document, standing);
+  } catch (error) {
+    tools.log.warn('the flow log cannot be read', { error: errorText(error) });
+    return unheardFlowLog(standing);
+  }
+}
+
+/** Flows that only the flow log has seen alive join the case. */
+async function joinSeenFlows(tools: Toolbox, document: CaseDocument, flowLog: VerdictQuestion['flowLog']): Promise<CaseDocument> {
+  const accepted = flowLog?.findings.records.filter((record) => record.action === 'ACCEPT') ?? [];
+  const strangers = accepted.filter((record) => !document.flows.some((flow) => mayBeSameFlow(record, flow)));
+  if (strangers.length === 0) return document;
+  const facts = await readFacts(tools.ec2, document.instanceId, document.request.hints);
+  if (facts === null) return document;
+  const classify = flowClassifier(facts);
+  const fresh = new Map<string, CaseFlow>();
+  for (const { action: _action, at: _at, until: _until, ...flow } of strangers) {
+    fresh.set(flowId(flow), caseFlow(flow, classify, { named: false, process: null, host: null }));
+  }
+  return updateCase(tools.cases, document.caseId, (stored) => {
+    const known = new Set(stored.flows.map((flow) => flow.id));
+    return { ...stored, flows: [...stored.flows, ...[...fresh.values()].filter((flow) => !known.has(flow.id))] };
+  });
+}
+
+/** Denies that are wanted and do not stand: of peers seen late, or removed by somebody since. */
+async function missingDenies(tools: Toolbox, document: CaseDocument): Promise<readonly WantedDeny[]> {
+  const facts = await readFacts(tools.ec2, document.instanceId, document.request.hints);
+  if (facts === null) return [];
+  return planDenies(document.flows, facts, tools.config).denies.filter((deny) => deny.ruleNumber !== null);
+}
