@@ -1,0 +1,64 @@
+import { readFileSync } from 'node:fs';
+import { assessFlows } from '../functions/assess-flows/step.ts';
+import { checkHostCut } from '../functions/check-host-cut/step.ts';
+import { cutOnHost } from '../functions/cut-on-host/step.ts';
+import { denyAtNacl } from '../functions/deny-at-nacl/step.ts';
+import { releaseNacl } from '../functions/release-nacl/step.ts';
+import { reportCase } from '../functions/report-case/step.ts';
+import { restoreInstance } from '../functions/restore-instance/step.ts';
+import type { Toolbox } from '../functions/shared/toolbox.ts';
+import { swapSecurityGroups } from '../functions/swap-security-groups/step.ts';
+import { verifyCut } from '../functions/verify-cut/step.ts';
+
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+/** A step as the state machine sees it: JSON in, JSON out. */
+export type Step = (tools: Toolbox, input: never) => Promise<unknown>;
+
+/** Which step stands behind which placeholder of the definitions; template.yaml substitutes function ARNs instead. */
+export const STEPS = {
+  AssessFlowsFunctionArn: { name: 'assess-flows', step: assessFlows },
+  DenyAtNaclFunctionArn: { name: 'deny-at-nacl', step: denyAtNacl },
+  CutOnHostFunctionArn: { name: 'cut-on-host', step: cutOnHost },
+  CheckHostCutFunctionArn: { name: 'check-host-cut', step: checkHostCut },
+  SwapSecurityGroupsFunctionArn: { name: 'swap-security-groups', step: swapSecurityGroups },
+  VerifyCutFunctionArn: { name: 'verify-cut', step: verifyCut },
+  ReleaseNaclFunctionArn: { name: 'release-nacl', step: releaseNacl },
+  ReportCaseFunctionArn: { name: 'report-case', step: reportCase },
+  RestoreInstanceFunctionArn: { name: 'restore-instance', step: restoreInstance },
+} as const satisfies Record<string, { name: string; step: Step }>;
+
+export interface StateDefinition {
+  readonly Type: string;
+  readonly Comment?: string;
+  readonly Resource?: string;
+  readonly Branches?: readonly MachineDefinition[];
+  readonly [member: string]: unknown;
+}
+
+export interface MachineDefinition {
+  readonly StartAt: string;
+  readonly States: Readonly<Record<string, StateDefinition>>;
+  readonly [member: string]: unknown;
+}
+
+/** Reads a definition as it is deployed, placeholders and all. */
+export function readDefinition(name: 'respond' | 'restore'): MachineDefinition {
+  const url = new URL(`../statemachine/${name}.asl.json`, import.meta.url);
+  return JSON.parse(readFileSync(url, 'utf8')) as MachineDefinition;
+}
+
+/** Every state with its name, those of parallel branches included. */
+export function* statesOf(definition: MachineDefinition): Generator<readonly [string, StateDefinition]> {
+  for (const [name, state] of Object.entries(definition.States)) {
+    yield [name, state];
+    for (const branch of state.Branches ?? []) yield* statesOf(branch);
+  }
+}
+
+/** The placeholder in a task's resource: `${AssessFlowsFunctionArn}` names `AssessFlowsFunctionArn`. */
+export function placeholderOf(state: StateDefinition): keyof typeof STEPS {
+  const name = /^\$\{(\w+)\}$/.exec(state.Resource ?? '')?.[1];
+  if (name === undefined || !(name in STEPS)) throw new Error(`no step stands behind the resource ${state.Resource}`);
+  return name as keyof typeof STEPS;
+}

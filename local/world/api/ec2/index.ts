@@ -1,0 +1,36 @@
+import type { ApiContext, Handlers } from '../context.ts';
+import { AwsError } from '../errors.ts';
+import { instanceHandlers } from './instances.ts';
+import { networkAclHandlers } from './network-acls.ts';
+import { networkInterfaceHandlers } from './network-interfaces.ts';
+import { networkHandlers } from './networks.ts';
+import { securityGroupRuleHandlers } from './security-group-rules.ts';
+import { securityGroupHandlers } from './security-groups.ts';
+import { snapshotHandlers } from './snapshots.ts';
+import { tagHandlers } from './tags.ts';
+
+/** `DryRun` asks whether the call were permitted and changes nothing. */
+function honouringDryRun(handlers: Handlers): Handlers {
+  return Object.fromEntries(
+    Object.entries(handlers).map(([command, handler]) => [
+      command,
+      (context: ApiContext, input: { DryRun?: boolean }) => {
+        if (input.DryRun === true) {
+          throw new AwsError('DryRunOperation', 'Request would have succeeded, but DryRun flag is set.');
+        }
+        return handler(context, input as never);
+      },
+    ]),
+  );
+}
+
+export const ec2Handlers: Handlers = honouringDryRun({
+  ...instanceHandlers,
+  ...networkInterfaceHandlers,
+  ...securityGroupHandlers,
+  ...securityGroupRuleHandlers,
+  ...networkAclHandlers,
+  ...networkHandlers,
+  ...tagHandlers,
+  ...snapshotHandlers,
+});

@@ -1,0 +1,181 @@
+import type {
+  DescribeFlowLogsCommandInput,
+  DescribeManagedPrefixListsCommandInput,
+  DescribeRouteTablesCommandInput,
+  DescribeSubnetsCommandInput,
+  DescribeVpcEndpointsCommandInput,
+  DescribeVpcsCommandInput,
+  GetManagedPrefixListEntriesCommandInput,
+} from '@aws-sdk/client-ec2';
+import type { ApiContext, Handlers } from '../context.ts';
+import { AwsError } from '../errors.ts';
+import { shownFlowLog } from '../flow-logs.ts';
+import { found } from '../ids.ts';
+import { page } from '../paging.ts';
+import type { FlowLog, ManagedPrefixList, RouteTable, Subnet, Vpc, VpcEndpoint } from '../shapes.ts';
+import { list, type Listing } from './listing.ts';
+import { required } from './require.ts';
+
+const routeMember = (member: string) => (table: RouteTable) =>
+  table.Routes?.map((route) => route[member] as string | undefined);
+
+const routeTables: Listing<RouteTable> = {
+  kind: 'routeTable',
+  idOf: (table) => table.RouteTableId,
+  tagsOf: (table) => table.Tags,
+  pageSize: { min: 5, max: 100 },
+  filters: {
+    'route-table-id': (table) => table.RouteTableId,
+    'vpc-id': (table) => table.VpcId,
+    'owner-id': (table) => table['OwnerId'] as string | undefined,
+    'association.gateway-id': (table) => table.Associations?.map((association) => association.GatewayId),
+    'association.main': (table) => table.Associations?.map((association) => association.Main ?? false),
+    'association.subnet-id': (table) => table.Associations?.map((association) => association.SubnetId),
+    'association.route-table-association-id': (table) =>
+      table.Associations?.map((association) => association.RouteTableAssociationId),
+    'association.route-table-id': (table) => table.Associations?.map(() => table.RouteTableId),
+    'route.destination-cidr-block': routeMember('DestinationCidrBlock'),
+    'route.destination-ipv6-cidr-block': routeMember('DestinationIpv6CidrBlock'),
+    'route.destination-prefix-list-id': routeMember('DestinationPrefixListId'),
+    'route.egress-only-internet-gateway-id': routeMember('EgressOnlyInternetGatewayId'),
+    'route.gateway-id': routeMember('GatewayId'),
+    'route.nat-gateway-id': routeMember('NatGatewayId'),
+    'route.transit-gateway-id': routeMember('TransitGatewayId'),
+    'route.vpc-peering-connection-id': routeMember('VpcPeeringConnectionId'),
+    'route.state': routeMember('State'),
+  },
+};
+
+const subnets: Listing<Subnet> = {
+  kind: 'subnet',
+  idOf: (subnet) => subnet.SubnetId,
+  tagsOf: (subnet) => subnet.Tags,
+  pageSize: { min: 5, max: 1000 },
+  filters: {
+    'subnet-id': (subnet) => subnet.SubnetId,
+    'vpc-id': (subnet) => subnet.VpcId,
+    'owner-id': (subnet) => subnet.OwnerId,
+    'availability-zone': (subnet) => subnet.AvailabilityZone,
+    'cidr-block': (subnet) => subnet.CidrBlock,
+    'ipv6-cidr-block-association.ipv6-cidr-block': (subnet) =>
+      subnet.Ipv6CidrBlockAssociationSet?.map((association) => association.Ipv6CidrBlock),
+    state: (subnet) => subnet.State,
+  },
+};
+
+const vpcs: Listing<Vpc> = {
+  kind: 'vpc',
+  idOf: (vpc) => vpc.VpcId,
+  tagsOf: (vpc) => vpc.Tags,
+  pageSize: { min: 5, max: 1000 },
+  filters: {
+    'vpc-id': (vpc) => vpc.VpcId,
+    cidr: (vpc) => vpc.CidrBlock,
+    'is-default': (vpc) => vpc.IsDefault ?? false,
+    'owner-id': (vpc) => vpc.OwnerId,
+    state: (vpc) => vpc.State,
+  },
+};
+
+const vpcEndpoints: Listing<VpcEndpoint> = {
+  kind: 'vpcEndpoint',
+  idOf: (endpoint) => endpoint.VpcEndpointId,
+  tagsOf: (endpoint) => endpoint.Tags,
+  pageSize: { min: 1, max: 1000 },
+  filters: {
+    'vpc-endpoint-id': (endpoint) => endpoint.VpcEndpointId,
+    'vpc-endpoint-state': (endpoint) => endpoint.State,
+    'vpc-endpoint-type': (endpoint) => endpoint.VpcEndpointType,
+    'service-name': (endpoint) => endpoint.ServiceName,
+    'vpc-id': (endpoint) => endpoint.VpcId,
+  },
+};
+
+const prefixLists: Listing<ManagedPrefixList> = {
+  kind: 'prefixList',
+  idOf: (prefixList) => prefixList.PrefixListId,
+  tagsOf: (prefixList) => prefixList.Tags,
+  pageSize: { min: 1, max: 100 },
+  filters: {
+    'owner-id': (prefixList) => prefixList.OwnerId,
+    'prefix-list-id': (prefixList) => prefixList.PrefixListId,
+    'prefix-list-name': (prefixList) => prefixList.PrefixListName,
+  },
+};
+
+type ShownFlowLog = ReturnType<typeof shownFlowLog>;
+
+const flowLogs: Listing<ShownFlowLog> = {
+  kind: 'flowLog',
+  idOf: (log) => log.FlowLogId,
+  tagsOf: (log) => log.Tags,
+  pageSize: { min: 1, max: 1000 },
+  filters: {
+    'deliver-log-status': (log) => log.DeliverLogsStatus,
+    'flow-log-id': (log) => log.FlowLogId,
+    'log-destination-type': (log) => log.LogDestinationType,
+    'log-group-name': (log) => log.LogGroupName,
+    'resource-id': (log) => log.ResourceId,
+    'traffic-type': (log) => log.TrafficType,
+  },
+};
+
+function describeRouteTables({ state }: ApiContext, input: DescribeRouteTablesCommandInput): object {
+  const { items, nextToken } = list(state.RouteTables, routeTables, input.RouteTableIds, input);
+  return { RouteTables: items, NextToken: nextToken };
+}
+
+function describeSubnets({ state }: ApiContext, input: DescribeSubnetsCommandInput): object {
+  const { items, nextToken } = list(state.Subnets, subnets, input.SubnetIds, input);
+  return { Subnets: items, NextToken: nextToken };
+}
+
+function describeVpcs({ state }: ApiContext, input: DescribeVpcsCommandInput): object {
+  const { items, nextToken } = list(state.Vpcs, vpcs, input.VpcIds, input);
+  return { Vpcs: items, NextToken: nextToken };
+}
+
+function describeVpcEndpoints({ state }: ApiContext, input: DescribeVpcEndpointsCommandInput): object {
+  const { items, nextToken } = list(state.VpcEndpoints, vpcEndpoints, input.VpcEndpointIds, input);
+  return { VpcEndpoints: items, NextToken: nextToken };
+}
+
+function describeManagedPrefixLists({ state }: ApiContext, input: DescribeManagedPrefixListsCommandInput): object {
+  const { items, nextToken } = list(state.ManagedPrefixLists, prefixLists, input.PrefixListIds, input);
+  const PrefixLists = items.map(({ Entries: _entries, ...prefixList }) => ({
+    State: 'create-complete',
+    OwnerId: state.AccountId,
+    ...prefixList,
+  }));
+  return { PrefixLists, NextToken: nextToken };
+}
+
+function getManagedPrefixListEntries({ state }: ApiContext, input: GetManagedPrefixListEntriesCommandInput): object {
+  const id = required(input.PrefixListId, 'PrefixListId');
+  const prefixList = found('prefixList', id, state.ManagedPrefixLists, (candidate) => candidate.PrefixListId);
+  if (input.MaxResults !== undefined && (input.MaxResults < 1 || input.MaxResults > 100)) {
+    throw new AwsError('InvalidParameterValue', `Value (${input.MaxResults}) for parameter MaxResults is invalid.`);
+  }
+  const { items, nextToken } = page(prefixList.Entries ?? [], input.MaxResults ?? 100, input.NextToken);
+  return { Entries: items, NextToken: nextToken };
+}
+
+function describeFlowLogs({ state }: ApiContext, input: DescribeFlowLogsCommandInput): object {
+  const shown = state.FlowLogs.map((log: FlowLog) => shownFlowLog(log, state));
+  const { items, nextToken } = list(shown, flowLogs, input.FlowLogIds, {
+    Filters: input.Filter,
+    MaxResults: input.MaxResults,
+    NextToken: input.NextToken,
+  });
+  return { FlowLogs: items, NextToken: nextToken };
+}
+
+export const networkHandlers: Handlers = {
+  DescribeRouteTables: describeRouteTables,
+  DescribeSubnets: describeSubnets,
+  DescribeVpcs: describeVpcs,
+  DescribeVpcEndpoints: describeVpcEndpoints,
+  DescribeManagedPrefixLists: describeManagedPrefixLists,
+  GetManagedPrefixListEntries: getManagedPrefixListEntries,
+  DescribeFlowLogs: describeFlowLogs,
+};

@@ -1,0 +1,97 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { ServiceName } from './errors.ts';
+import { inputSummary } from './wire-form.ts';
+
+/** One call on the wire, retries counted one by one. */
+export interface JournalEntry {
+  /** Seconds at completion. */
+  readonly at: number;
+  /** The state of the machine that called, or null outside one. */
+  readonly state: string | null;
+  readonly service: ServiceName | 'host';
+  readonly call: string;
+  readonly outcome: string;
+  /** The input in short. */
+  readonly input: string;
+}
+
+export interface CallCounts {
+  readonly total: number;
+  readonly byApi: Record<string, number>;
+  readonly beforeFirstCut: { readonly sequential: number; readonly seconds: number; readonly functions: number } | null;
+}
+
+interface Interval {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Remembers every call and function for the timeline and the counts. */
+export interface Journal {
+  inState<T>(name: string, run: () => T): T;
+  enterFunction(name: string): void;
+  /** Counts one call of an API and tells which it is: 1, 2, ... */
+  count(api: string): number;
+  record(entry: Omit<JournalEntry, 'state'>, startedAt: number): void;
+  /** An entry for what happened on the host, now. */
+  note(call: string, outcome: string, input?: unknown): void;
+  /** A change that stops packets took effect in the call just recorded; `isEc2` = it was an EC2 round trip itself. */
+  cut(at: Interval, isEc2: boolean): void;
+  timeline(): JournalEntry[];
+  calls(): CallCounts;
+}
+
+export function createJournal(now: () => number): Journal {
+  const states = new AsyncLocalStorage<string>();
+  const entries: JournalEntry[] = [];
+  const counts = new Map<string, number>();
+  const ec2: Interval[] = [];
+  const functions: number[] = [];
+  let firstCut: (Interval & { isEc2: boolean; functions: number }) | null = null;
+
+  return {
+    inState: (name, run) => states.run(name, run),
+    enterFunction: () => {
+      functions.push(now());
+    },
+    count(api) {
+      const call = (counts.get(api) ?? 0) + 1;
+      counts.set(api, call);
+      return call;
+    },
+    record(entry, startedAt) {
+      entries.push({ ...entry, state: states.getStore() ?? null });
+      if (entry.service === 'ec2') ec2.push({ start: startedAt, end: entry.at });
+    },
+    note(call, outcome, input) {
+      const state = states.getStore() ?? null;
+      entries.push({ at: now(), state, service: 'host', call, outcome, input: inputSummary(input ?? {}) });
+    },
+    cut(at, isEc2) {
+      firstCut ??= { ...at, isEc2, functions: functions.length };
+    },
+    timeline: () => [...entries],
+    calls: () => ({
+      total: [...counts.values()].reduce((sum, count) => sum + count, 0),
+      byApi: Object.fromEntries([...counts].sort(([a], [b]) => (a < b ? -1 : 1))),
+      beforeFirstCut: firstCut && {
+        sequential: longestChain(ec2, firstCut),
+        seconds: firstCut.end,
+        functions: firstCut.functions,
+      },
+    }),
+  };
+}
+
+/** EC2 round trips one after another up to the cut: the most intervals that do not overlap, the cut's own the last. */
+function longestChain(calls: readonly Interval[], cut: Interval & { isEc2: boolean }): number {
+  const limit = cut.isEc2 ? cut.start : cut.end;
+  let chain = 0;
+  let freeFrom = 0;
+  for (const call of [...calls].sort((a, b) => a.end - b.end)) {
+    if (call.end > limit || call.start < freeFrom) continue;
+    chain += 1;
+    freeFrom = call.end;
+  }
+  return chain + (cut.isEc2 ? 1 : 0);
+}

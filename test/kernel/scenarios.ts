@@ -1,0 +1,391 @@
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ATTACKER, ATTACKER_V6, Lab, now } from './lab.ts';
+
+export interface Scenario {
+  readonly title: string;
+  readonly body: () => Promise<readonly string[] | void>;
+}
+
+export const scenarios: Scenario[] = [];
+
+function scenario(title: string, body: (lab: Lab) => Promise<readonly string[] | void>): void {
+  scenarios.push({
+    title,
+    body: async () => {
+      const lab = await Lab.start();
+      try {
+        return await body(lab);
+      } finally {
+        lab.stop();
+      }
+    },
+  });
+}
+
+const SHELL = 4444;
+const DORMANT = 4445;
+const SHELL_V6 = 4446;
+const POD = 4447;
+const BEACON = 5353;
+const LOGIN = 22;
+const AGENT = 443;
+
+async function liveShell(lab: Lab): Promise<void> {
+  lab.start('reverse_shell', ATTACKER, SHELL);
+  lab.startAgent();
+  await lab.alive(SHELL, AGENT);
+}
+
+// ------------------------------------------------------------------------------- what the kernel does to a tracked flow
+
+scenario('a group swapped to nothing leaves the shell running and blocks what is new', async (lab) => {
+  await liveShell(lab);
+  lab.swapGroup();
+  await sleep(1000);
+  await lab.alive(SHELL);
+  assert.equal(lab.tracked(SHELL)?.state, 'ESTABLISHED');
+  assert.equal(lab.canDial(ATTACKER, 4448), false);
+});
+
+scenario('a deny at the subnet stops the packets; the entry lives on, refreshed by retransmissions; lifted early, the shell revives', async (lab) => {
+  await liveShell(lab);
+  lab.swapGroup();
+  lab.aclDeny();
+  const deniedAt = now();
+  await sleep(700);
+  let refreshed = 0;
+  let before = lab.tracked(SHELL)?.seconds ?? 0;
+  for (const end = now() + 4; now() < end; await sleep(200)) {
+    const entry = lab.tracked(SHELL);
+    assert.equal(entry?.state, 'ESTABLISHED');
+    // The timer only ever falls by itself: one that rises, or stands where a second has passed, was set anew.
+    if ((entry?.seconds ?? 0) > before) refreshed += 1;
+    before = entry?.seconds ?? 0;
+  }
+  assert.ok(refreshed > 0, 'no retransmission refreshed the entry');
+  assert.equal(lab.dataSince(SHELL, deniedAt + 0.3), 0);
+  const liftedAt = now();
+  lab.aclLift();
+  await lab.until('the shell revives', () => lab.dataSince(SHELL, liftedAt) > 1, 15);
+  return [`revived ${(now() - liftedAt).toFixed(1)} s after the deny was lifted`];
+});
+
+scenario('our script closes the socket, the reset ends the tracked entry, and nothing revives once everything is lifted', async (lab) => {
+  await liveShell(lab);
+  const { flows, verdict } = lab.script('cut');
+  const cutAt = now();
+  lab.swapGroup();
+  lab.aclDeny();
+  const shell = flows.find(({ remotePort }) => remotePort === SHELL);
+  assert.deepEqual([shell?.after, shell?.openedBy, shell?.remoteAddress], ['gone', 'instance', ATTACKER]);
+  assert.deepEqual([...verdict.sources].sort(), ['proc', 'ss']);
+  assert.deepEqual([verdict.survived, verdict.firewall, verdict.errors], [0, 'nftables', []]);
+  await lab.until('the attacker sees the reset', () => lab.sawReset(SHELL));
+  await lab.until('the entry leaves ESTABLISHED', () => lab.tracked(SHELL)?.state !== 'ESTABLISHED', 15);
+  lab.script('undo');
+  lab.aclLift();
+  const liftedAt = now();
+  await sleep(3000);
+  assert.equal(lab.dataSince(SHELL, liftedAt), 0);
+  assert.ok(lab.lastPacket(SHELL) < cutAt + 0.1);
+  await lab.alive(AGENT);
+});
+
+scenario('a cut behind a deny: the attacker never sees the reset, the tracking does, and nothing revives', async (lab) => {
+  await liveShell(lab);
+  lab.swapGroup();
+  lab.aclDeny();
+  await sleep(300);
+  lab.script('cut');
+  assert.equal(lab.sawReset(SHELL), false);
+  await lab.until('the entry leaves ESTABLISHED', () => lab.tracked(SHELL)?.state !== 'ESTABLISHED', 15);
+  lab.script('undo');
+  lab.aclLift();
+  const liftedAt = now();
+  await sleep(3000);
+  assert.equal(lab.dataSince(SHELL, liftedAt), 0);
+});
+
+// ------------------------------------------------------------------------------------- every kind of flow, twenty times
+
+const KINDS = [
+  [SHELL, 'reverse shell with a pty'],
+  [LOGIN, 'inbound login session'],
+  [BEACON, 'UDP beacon'],
+  [DORMANT, 'dormant shell, keepalives only'],
+  [SHELL_V6, 'IPv6 reverse shell'],
+  [POD, 'shell in another namespace'],
+] as const;
+
+export const RUNS = Number(process.env['LAB_RUNS'] ?? 20);
+
+async function everyKind(lab: Lab): Promise<void> {
+  lab.start('reverse_shell', ATTACKER, SHELL);
+  lab.start('beacon', ATTACKER, BEACON);
+  lab.start('dormant_shell', ATTACKER, DORMANT);
+  lab.start('reverse_shell', ATTACKER_V6, SHELL_V6);
+  lab.startPod();
+  lab.startAgent();
+  await lab.dialIn();
+  await lab.alive(SHELL, LOGIN, BEACON, SHELL_V6, POD, AGENT);
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  return sorted.length % 2 === 1 ? (sorted[middle] ?? 0) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
+}
+
+scenarios.push({
+  title: `one cut ends every kind of flow, and the agent goes on (${RUNS} runs)`,
+  body: async () => {
+    const last = new Map<number, number[]>();
+    const took: number[] = [];
+    for (let turn = 0; turn < RUNS; turn += 1) {
+      const lab = await Lab.start();
+      try {
+        await everyKind(lab);
+        const { flows, verdict, startedAt, seconds } = lab.script('cut', { remote: `${ATTACKER},${ATTACKER_V6}` });
+        took.push(seconds);
+        const cutAt = now();
+        assert.equal(verdict.survived, 0);
+        assert.deepEqual(verdict.errors, []);
+        for (const [port, what] of KINDS) {
+          const flow = flows.find(({ remotePort, localPort }) => (port === LOGIN ? localPort : remotePort) === port);
+          assert.equal(flow?.after, 'gone', what);
+          assert.equal(flow?.openedBy, port === LOGIN ? 'remote' : 'instance', what);
+          assert.equal(flow?.namespace, port === POD ? 'netns:pod' : null, what);
+        }
+        assert.equal(flows.find(({ remotePort }) => remotePort === AGENT), undefined);
+        if (turn === 0) await lab.until('every entry leaves ESTABLISHED', () => lab.trackedEstablished() === 0, 15);
+        await sleep(300);
+        await lab.alive(AGENT);
+        for (const [port] of KINDS) {
+          assert.ok(lab.lastPacket(port) <= cutAt, `a packet of ${port} after the cut`);
+          last.set(port, [...(last.get(port) ?? []), lab.lastPacket(port) - startedAt]);
+        }
+      } finally {
+        lab.stop();
+      }
+    }
+    return [
+      `the script took ${median(took).toFixed(2)} s (median); seconds from its start to the last packet at the attacker, median and worst:`,
+      ...KINDS.map(([port, what]) => {
+        const values = last.get(port) ?? [];
+        return `${what}: ${median(values).toFixed(2)}, ${Math.max(...values).toFixed(2)}`;
+      }),
+    ];
+  },
+});
+
+// ------------------------------------------------------------------------------------------------ shells and their tools
+
+const SHELLS: readonly (readonly string[])[] = [['sh'], ['dash'], ['bash', '--posix'], ['busybox', 'ash']];
+const AWKS = ['mawk', 'gawk', 'busybox awk'];
+
+for (const shell of SHELLS) {
+  scenario(`${shell.join(' ')} runs the script: list, cut, verify, undo`, async (lab) => {
+    await everyKind(lab);
+    const listed = lab.script('list', { shell });
+    assert.ok(listed.flows.length >= KINDS.length && listed.flows.every(({ after }) => after === 'open'));
+    const remote = `${ATTACKER},${ATTACKER_V6}`;
+    const { verdict } = lab.script('cut', { shell, remote });
+    assert.deepEqual([verdict.survived, verdict.firewall, verdict.errors], [0, 'nftables', []]);
+    const verified = lab.script('verify', { shell, remote });
+    assert.deepEqual([verified.verdict.listed, verified.verdict.firewall], [0, 'nftables']);
+    assert.equal(lab.canDial(ATTACKER, 4448), false);
+    assert.equal(lab.script('undo', { shell }).verdict.firewall, 'none');
+    assert.equal(lab.canDial(ATTACKER, 4448), true);
+  });
+}
+
+for (const awk of AWKS) {
+  scenario(`${awk} reads the tables as the others do`, async (lab) => {
+    lab.victim(`printf '#!/bin/sh\\nexec ${awk} "$@"\\n' > /usr/bin/awk.new && chmod +x /usr/bin/awk.new && mv -f /usr/bin/awk.new /usr/bin/awk`);
+    await everyKind(lab);
+    const { flows, verdict } = lab.script('cut', { remote: `${ATTACKER},${ATTACKER_V6}` });
+    assert.deepEqual([verdict.survived, verdict.firewall, verdict.errors], [0, 'nftables', []]);
+    for (const [port] of KINDS) {
+      const flow = flows.find(({ remotePort, localPort }) => (port === LOGIN ? localPort : remotePort) === port);
+      assert.deepEqual([flow?.after, flow?.process], ['gone', 'python3']);
+    }
+  });
+}
+
+scenario('parameters that are not what they should be: nothing is printed, nothing is done', async (lab) => {
+  await liveShell(lab);
+  const odd: Record<string, string>[] = [
+    { SSM_Verb: 'destroy' },
+    { SSM_CaseId: 'a;b' },
+    { SSM_CaseId: '' },
+    { SSM_Pids: '1 2' },
+    { SSM_Mode: 'both' },
+    ...['010.0.0.5', '10.0.0.256', '10.1', '10.0.0.0/8', '$(id)', '1.2.3.4,', ':::', '1:2:3', '::1::', 'fe80::12345', '1.2.3.4 5'].map(
+      (address) => ({ SSM_RemoteAddresses: address }),
+    ),
+  ];
+  for (const environment of odd) assert.deepEqual(lab.scriptRaw('cut', { environment }), { status: 2, stdout: '' }, JSON.stringify(environment));
+  await lab.alive(SHELL);
+});
+
+// --------------------------------------------------------------------------------------------------------- hostile hosts
+
+scenario('without ss the owner is stopped, nothing is called proven, and undo lets it go on', async (lab) => {
+  lab.victim('rm /usr/bin/ss');
+  await liveShell(lab);
+  const { flows, verdict } = lab.script('cut', { remote: 'none' });
+  assert.deepEqual(verdict.sources, ['proc']);
+  assert.equal(flows.find(({ remotePort }) => remotePort === SHELL)?.after, 'open');
+  assert.ok(verdict.survived === 1 && (verdict.stopped ?? []).length > 0);
+  const from = now();
+  await sleep(1000);
+  assert.ok(lab.dataSince(SHELL, from + 0.2) === 0, 'the stopped shell still talks');
+  await lab.alive(AGENT);
+});
+
+scenario('without ss, a shell that ignores TERM, and killing opted in: it is killed and its socket gone', async (lab) => {
+  lab.victim('rm /usr/bin/ss');
+  lab.start('stubborn_shell', ATTACKER, SHELL);
+  lab.startAgent();
+  await lab.alive(SHELL, AGENT);
+  const { flows, verdict } = lab.script('cut', { environment: { SSM_Survivors: 'kill' } });
+  assert.deepEqual([verdict.survived, verdict.sources], [0, ['proc']]);
+  assert.equal(flows.find(({ remotePort }) => remotePort === SHELL)?.after, 'gone');
+  await lab.alive(AGENT);
+});
+
+scenario('a lying ss first in PATH is not asked', async (lab) => {
+  await liveShell(lab);
+  lab.victim('mkdir -p /run/evil && for t in ss nft awk ls cat; do printf "#!/bin/sh\\nexit 0\\n" > /run/evil/$t; chmod +x /run/evil/$t; done');
+  const environment = { PATH: '/run/evil:/usr/bin:/bin' };
+  const { flows, verdict } = lab.script('cut', { environment });
+  assert.equal(flows.find(({ remotePort }) => remotePort === SHELL)?.after, 'gone');
+  assert.deepEqual([verdict.survived, verdict.firewall, [...verdict.sources].sort()], [0, 'nftables', ['proc', 'ss']]);
+});
+
+scenario('an ss that was replaced and lies is contradicted by /proc', async (lab) => {
+  await liveShell(lab);
+  lab.victim('printf "#!/bin/sh\\nexit 0\\n" > /usr/bin/ss.new && chmod +x /usr/bin/ss.new && mv -f /usr/bin/ss.new /usr/bin/ss');
+  const { flows, verdict } = lab.script('cut', { remote: 'none', environment: { SSM_Survivors: 'leave' } });
+  assert.equal(flows.find(({ remotePort }) => remotePort === SHELL)?.after, 'open');
+  assert.equal(verdict.survived, 1);
+});
+
+scenario('a shell that dials again every 200 ms, to a peer nobody named: the peer is denied too', async (lab) => {
+  lab.start('respawning_shell', ATTACKER, SHELL);
+  lab.startAgent();
+  await lab.alive(SHELL, AGENT);
+  const { verdict } = lab.script('cut', { remote: 'none' });
+  assert.deepEqual([verdict.survived, verdict.denied, verdict.firewall], [0, [ATTACKER], 'nftables']);
+  const from = now();
+  await sleep(1500);
+  assert.equal(lab.dataSince(SHELL, from), 0);
+  await lab.alive(AGENT);
+});
+
+scenario('20,000 sockets: all closed, the output bounded and its count right', async (lab) => {
+  lab.start('many', ATTACKER, 5000, 10_000);
+  lab.start('many', ATTACKER, 5001, 10_000);
+  lab.startAgent();
+  await lab.until('20,000 sockets are open', () => lab.events.filter(({ kind }) => kind === 'ready').length === 3, 60);
+  const { verdict, raw, seconds, flows } = lab.script('cut');
+  assert.deepEqual([verdict.listed, verdict.closed, verdict.survived], [20_000, 20_000, 0]);
+  assert.ok(raw.length <= 20_000 && flows.length + verdict.omitted === 20_000);
+  assert.ok(seconds < 60);
+  await lab.alive(AGENT);
+  return [`${seconds.toFixed(1)} s`];
+});
+
+scenario('a full disk and a read-only root do not matter', async (lab) => {
+  await liveShell(lab);
+  lab.victim('for d in /tmp /var/tmp /dev/shm; do mount -t tmpfs -o size=4k tmpfs $d; head -c 100000 /dev/zero > $d/full; done 2>/dev/null; true');
+  lab.victim('mount --bind / / && mount -o remount,bind,ro / && mount -o remount,ro /usr && ! touch /usr/x 2>/dev/null && ! touch /x 2>/dev/null');
+  for (const shell of SHELLS) assert.equal(lab.script('list', { shell }).verdict.errors.length, 0);
+  const { verdict } = lab.script('cut');
+  assert.deepEqual([verdict.survived, verdict.firewall, verdict.errors], [0, 'nftables', []]);
+});
+
+scenario('names made to break their reader are cleaned, and nobody becomes the agent by name', async (lab) => {
+  lab.startAgent();
+  const names = ['a\n@error x', '\u001b[31m"},{"v', "'$(id)`\\\"", 'x\t1\t2\t3', 'amazon-ssm-agen'];
+  for (const name of names) lab.start('named_shell', ATTACKER, SHELL, Buffer.from(name).toString('hex'));
+  await lab.until('all are connected', () => lab.events.filter(({ kind, port }) => kind === 'accepted' && port === SHELL).length === names.length);
+  await lab.alive(SHELL);
+  const { flows, verdict, raw } = lab.script('cut');
+  assert.deepEqual([verdict.listed, verdict.survived, verdict.errors], [names.length, 0, []]);
+  assert.ok(flows.every(({ process, pid }) => process !== null && /^[ -~]*$/.test(process) && (pid ?? 0) > 1));
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  assert.ok(!/[\u0000-\u0009\u000b-\u001f]/.test(raw));
+  await lab.alive(AGENT);
+});
+
+scenario('two cuts at once, and a third after them: one table, no rule doubled, one undo removes it', async (lab) => {
+  await liveShell(lab);
+  lab.victim('nft add table inet theirs');
+  const results = await lab.scriptsAtOnce('cut', 2);
+  for (const { verdict } of results) assert.deepEqual([verdict.survived, verdict.firewall], [0, 'nftables']);
+  const rules = lab.victim('nft list ruleset');
+  lab.script('cut');
+  assert.equal(lab.victim('nft list ruleset'), rules);
+  assert.equal(rules.match(/jump peers/g)?.length, 3);
+  lab.script('undo');
+  assert.equal(lab.victim('nft list tables').trim(), 'table inet theirs');
+});
+
+scenario('iptables only: inserted first, named, held, and undone without touching other rules', async (lab) => {
+  lab.victim('rm /usr/sbin/nft && iptables -A OUTPUT -d 192.0.2.1 -j DROP && iptables -A INPUT -i lo -m comment --comment flowcut_case-10 -j ACCEPT');
+  const before = lab.victim('iptables -S; ip6tables -S');
+  await liveShell(lab);
+  const remote = `${ATTACKER},${ATTACKER_V6}`;
+  const { verdict } = lab.script('cut', { remote });
+  assert.deepEqual([verdict.survived, verdict.firewall, verdict.errors], [0, 'iptables', []]);
+  await lab.until('the attacker sees the reset', () => lab.sawReset(SHELL));
+  assert.equal(lab.canDial(ATTACKER, 4448), false);
+  assert.equal(lab.canDial(ATTACKER_V6, SHELL_V6), false);
+  const rules = lab.victim('iptables -S');
+  lab.script('cut', { remote });
+  assert.equal(lab.victim('iptables -S'), rules);
+  assert.equal(lab.script('verify', { remote }).verdict.firewall, 'iptables');
+  assert.equal(lab.script('undo').verdict.firewall, 'none');
+  assert.equal(lab.victim('iptables -S; ip6tables -S'), before);
+});
+
+scenario('neither nftables nor iptables: the sockets are closed, and the verdict says that nothing holds the addresses', async (lab) => {
+  lab.victim('rm /usr/sbin/nft /usr/sbin/iptables /usr/sbin/ip6tables');
+  await liveShell(lab);
+  const { verdict } = lab.script('cut');
+  assert.deepEqual([verdict.survived, verdict.firewall], [0, 'none']);
+  assert.deepEqual(verdict.errors, ['the host firewall does not hold the addresses']);
+});
+
+scenario("the agent's own endpoint is never denied, even when the finding names it", async (lab) => {
+  await liveShell(lab);
+  const { verdict } = lab.script('cut', { remote: `${ATTACKER},203.0.113.5` });
+  assert.deepEqual(verdict.denied, [ATTACKER]);
+  assert.equal(verdict.errors.length, 1);
+  await lab.alive(AGENT);
+});
+
+scenario('quarantine: nothing new leaves but the agent', async (lab) => {
+  await liveShell(lab);
+  const environment = { SSM_Mode: 'quarantine' };
+  const { verdict } = lab.script('cut', { remote: 'none', environment });
+  assert.deepEqual([verdict.survived, verdict.firewall, verdict.errors], [0, 'nftables', []]);
+  assert.equal(lab.canDial(ATTACKER, 4448), false);
+  assert.equal(lab.canDial(ATTACKER_V6, SHELL_V6), false);
+  assert.equal(lab.canDial('203.0.113.5', AGENT), true);
+  await lab.alive(AGENT);
+  lab.script('undo');
+  assert.equal(lab.canDial(ATTACKER, 4448), true);
+});
+
+scenario('flows of a named process and of its descendants are marked', async (lab) => {
+  lab.startShell(`/usr/bin/python3 -u ${new URL('peers.py', import.meta.url).pathname} stubborn_shell ${ATTACKER} ${SHELL}; true`);
+  lab.start('reverse_shell', ATTACKER_V6, SHELL_V6);
+  await lab.alive(SHELL, SHELL_V6);
+  const parent = lab.victim("grep -l stubborn_shell /proc/[0-9]*/cmdline | grep -v self | head -1 | cut -d/ -f3").trim();
+  const { flows } = lab.script('list', { remote: 'none', environment: { SSM_Pids: parent } });
+  assert.equal(flows.find(({ remotePort }) => remotePort === SHELL)?.asked, 'pid');
+  assert.equal(flows.find(({ remotePort }) => remotePort === SHELL_V6)?.asked, null);
+});
