@@ -1,0 +1,770 @@
+#!/bin/sh
+# flowcut-host-linux: finds, closes and denies the network flows of the host that it runs on, and says what is left.
+#
+# Prints one line of JSON per flow and one verdict as the last line (functions/core/host-protocol.ts), and nothing else:
+# what this script cannot say in that form it does not say, and its caller takes silence as "no evidence".
+#
+# It needs a POSIX shell, awk, ls, grep, cat and xargs; it uses ss, nsenter, nft or iptables where it finds them. It writes no file
+# (the disk may be full or read-only), keeps no state, and may be run again or twice at once.
+
+# Listings come from `ls -q`, which keeps a newline in a name from starting a line: find -printf is not everywhere.
+# shellcheck disable=SC2010,SC2012
+set -u
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+LC_ALL=C
+export PATH LC_ALL
+unset LD_PRELOAD LD_LIBRARY_PATH ENV BASH_ENV CDPATH
+IFS=' 	
+'
+umask 077
+exec 2>/dev/null </dev/null
+
+VERB=${SSM_Verb:-}
+CASE_ID=${SSM_CaseId:-}
+ADDRESSES=${SSM_RemoteAddresses:-none}
+PIDS=${SSM_Pids:-none}
+PORTS=${SSM_Ports:-none}
+MODE=${SSM_Mode:-peers}
+SURVIVORS=${SSM_Survivors:-stop}
+SESSIONS=${SSM_AgentSessions:-keep}
+
+# The caller refuses an output of more than 20,000 characters as not ours.
+OUTPUT_LIMIT=19500
+# How often `cut` looks again, and for how long a host must stay quiet between the last two looks.
+LOOKS=6
+PAUSE=0.5
+# An attacker may make namespaces without end to slow us down; what is left out is an error in the verdict.
+NAMESPACE_LIMIT=256
+DENY_LIMIT=64
+
+errors=''
+notes=''
+stopped=''
+killed=''
+fail() { case "|$errors" in *"|$1|"*) ;; *) errors="$errors$1|" ;; esac }
+note() { notes="$notes$1|"; }
+
+# ---------------------------------------------------------------------------------------------------------------- parameters
+
+# One address as the tools will take it: no names, no networks, no leading zeros.
+is_address() {
+  printf '%s\n' "$1" | awk '
+    /^[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+$/ {
+      n = split($0, part, ".")
+      for (i = 1; i <= n; i++) if (part[i] > 255 || part[i] !~ /^(0|[1-9][0-9]*)$/) exit 1
+      exit 0
+    }
+    /^[0-9a-fA-F:]+$/ && /:/ && !/:::/ && !/[^:]:$/ && !/^:[^:]/ && !/[0-9a-fA-F][0-9a-fA-F][0-9a-fA-F][0-9a-fA-F][0-9a-fA-F]/ {
+      groups = split($0, part, ":")
+      short = gsub(/::/, "::")
+      exit !((short == 0 && groups == 8) || (short == 1 && groups <= 9 && groups >= 3))
+    }
+    { exit 1 }'
+}
+
+is_numbers() {
+  case $1 in none) return 0 ;; '' | *[!0-9,]* | ,* | *, | *,,*) return 1 ;; esac
+  [ "${#1}" -le 1000 ]
+}
+
+words() { [ "$1" = none ] || printf '%s' "$1" | tr , ' '; }
+
+check_parameters() {
+  case $VERB in list | cut | verify | undo) ;; *) return 1 ;; esac
+  case $CASE_ID in '' | *[!a-z0-9-]*) return 1 ;; esac
+  [ "${#CASE_ID}" -le 64 ] || return 1
+  case $MODE in peers | quarantine) ;; *) return 1 ;; esac
+  case $SURVIVORS in leave | stop | kill) ;; *) return 1 ;; esac
+  case $SESSIONS in keep | close) ;; *) return 1 ;; esac
+  is_numbers "$PIDS" && is_numbers "$PORTS" || return 1
+  case $ADDRESSES in none) ;; '' | *[!0-9a-fA-F.:,]* | ,* | *, | *,,*) return 1 ;; esac
+  PIDS=$(words "$PIDS") PORTS=$(words "$PORTS") ADDRESSES=$(words "$ADDRESSES")
+  for address in $ADDRESSES; do is_address "$address" || return 1; done
+}
+
+check_parameters || exit 2
+
+# --------------------------------------------------------------------------------------------------------------------- tools
+
+# A tool's absolute path in the system's own folders, or nothing. Never what PATH says: a lying `ss` may stand first in it.
+tool() {
+  for folder in /usr/sbin /usr/bin /sbin /bin; do
+    if [ -f "$folder/$1" ] && [ -x "$folder/$1" ]; then
+      printf '%s' "$folder/$1"
+      return
+    fi
+  done
+}
+SS=$(tool ss)
+NSENTER=$(tool nsenter)
+NFT=$(tool nft)
+IPTABLES=$(tool iptables)
+IP6TABLES=$(tool ip6tables)
+
+# Runs a command in the network namespace that the path names; `-` is the one we are in.
+in_ns() {
+  where=$1
+  shift
+  if [ "$where" = - ]; then "$@"; elif [ -n "$NSENTER" ]; then "$NSENTER" --net="$where" "$@"; else return 127; fi
+}
+
+# ---------------------------------------------------------------------------------------------------------------- namespaces
+
+# One line for each network namespace that a thread lives in or a file names: inode, path (`-` = ours), name (`-` = the host's).
+# Threads, not processes: one thread may have moved to a namespace of its own.
+namespaces() {
+  own=$(ls -lnq /proc/self/ns/net | awk '{ gsub(/[^0-9]/, "", $NF); print $NF }')
+  host=$(ls -lnq /proc/1/ns/net | awk '{ gsub(/[^0-9]/, "", $NF); print $NF }')
+  {
+    printf '%s\n' /proc/[0-9]*/task/[0-9]*/ns/net | xargs ls -lnq
+    for folder in /run/netns /run/docker/netns; do
+      [ -d "$folder" ] && ls -Lniq "$folder" | awk -v folder="$folder" '$NF ~ /^[A-Za-z0-9._-]+$/ && NF == 10 { print "mount", folder "/" $NF, $1 }'
+    done
+  } | awk -v own="$own" -v host="$host" -v limit="$NAMESPACE_LIMIT" '
+    /^l/ { path = ""; for (i = 1; i <= NF; i++) if ($i == "->") path = $(i - 1); inode = $NF; gsub(/[^0-9]/, "", inode) }
+    /^mount/ { path = $2; inode = $3 }
+    path == "" || inode == "" { next }
+    /^mount/ { mounted[inode] = "netns:" substr(path, match(path, /[^\/]*$/)) }
+    inode in at { next }
+    ++count > limit { left++; next }
+    { at[inode] = path; order[count] = inode }
+    END {
+      for (i = 1; i <= (count < limit ? count : limit); i++) {
+        inode = order[i]
+        name = inode == host || (host == "" && inode == own) ? "-" : inode in mounted ? mounted[inode] : "net:[" inode "]"
+        print inode, (inode == own ? "-" : at[inode]), name
+      }
+      if (left) print "left", left, "-"
+    }' | while read -r inode path name; do
+    # A container engine puts its 64 hex digits into the cgroup's path; its users know the first twelve.
+    case $name$path in
+      -*) ;;
+      */proc/*)
+        id=$(awk '
+          { while (match($0, /[0-9a-f]+/)) { if (RLENGTH == 64) id = substr($0, RSTART, 12); $0 = substr($0, RSTART + RLENGTH) } }
+          END { print id }' "${path%/ns/net}/cgroup")
+        [ -z "$id" ] || name=container:$id ;;
+    esac
+    printf '%s %s %s\n' "$inode" "$path" "$name"
+  done
+}
+
+# ------------------------------------------------------------------------------------------------------------------- listing
+
+# Everything that is known about sockets and their owners, raw, for `flows` to read: two sources for each namespace, the tables under
+# /proc and ss, which asks the kernel through netlink. `ls -q` and /proc/PID/status keep newlines in names from looking like ours.
+snapshot() {
+  spaces=$(namespaces)
+  printf '@owners\n'
+  printf '%s\n' /proc/[0-9]*/status | xargs grep -sE '^(Name|PPid|Uid):' /dev/null
+  printf '%s\n' /proc/[0-9]*/exe | xargs ls -lnq
+  printf '%s\n' /proc/[0-9]*/fd | xargs ls -lnqR
+  printf '%s\n' "$spaces" | while read -r inode path name; do
+    if [ "$inode" = left ]; then
+      printf '@error %s network namespaces were left out\n' "$path"
+      continue
+    fi
+    base=${path%/ns/net}
+    case $path in -) base=/proc/self ;; /proc/*) ;; *) base='' ;; esac
+    printf '@namespace %s %s\n' "$inode" "$name"
+    if [ -n "$base" ]; then
+      awk '{ print "@ports", $1, $2 }' /proc/sys/net/ipv4/ip_local_port_range
+    fi
+    for table in tcp tcp6 udp udp6 raw raw6 packet; do
+      printf '@proc %s\n' "$table"
+      # A path under /proc can be read from outside; a mounted namespace only from within.
+      if [ -n "$base" ]; then cat "$base/net/$table"; else in_ns "$path" cat "/proc/self/net/$table"; fi || {
+        # No IPv6 in the kernel, no table; a namespace that has just gone has no sockets either.
+        case $table in tcp | udp) [ -n "$base" ] && [ ! -d "$base" ] || printf '@failed proc\n' ;; esac
+      }
+    done
+    if [ -n "$SS" ]; then
+      for table in tcp udp; do
+        printf '@ss %s\n' "$table"
+        in_ns "$path" "$SS" "-${table%??}anei" || { [ -n "$base" ] && [ ! -d "$base" ]; } || printf '@failed ss\n'
+      done
+    fi
+  done
+}
+
+# The flows of a snapshot, one a line, fields parted by tabs:
+#  1 kind: `flow`, `agent` (exempt), `own` (from an address to itself), `error`, `note`, `source`
+#  2 protocol  3 4 local address, port  5 6 remote address, port  7 opened by  8 pid  9 all owners  10 process  11 executable
+#  12 namespace's name  13 its inode  14 sources  15 timer  16 socket's inode  17 bytes sent  18 received  19 seconds since the last
+#  20 why it was asked for: `peer`, `pid`, `port`
+flows() {
+  awk -v peers="$ADDRESSES" -v pids="$PIDS" -v ports="$PORTS" -v sessions="$SESSIONS" '
+    function hex(text,   i, n) {
+      for (i = 1; i <= length(text); i++) n = n * 16 + index("0123456789abcdef", tolower(substr(text, i, 1))) - 1
+      return n + 0
+    }
+    function dotted(text) {
+      return hex(substr(text, 1, 2)) "." hex(substr(text, 3, 2)) "." hex(substr(text, 5, 2)) "." hex(substr(text, 7, 2))
+    }
+    # /proc prints an address as 32-bit words in the order of the machine; EC2 has little-endian machines only.
+    function words(text,   i, out) {
+      for (i = 1; i < length(text); i += 8)
+        out = out substr(text, i + 6, 2) substr(text, i + 4, 2) substr(text, i + 2, 2) substr(text, i, 2)
+      return tolower(out)
+    }
+    function address(raw,   text, i, g, n, at, best, start, out) {
+      text = words(raw)
+      if (length(text) == 8) return dotted(text)
+      if (substr(text, 1, 24) == "00000000000000000000ffff") return dotted(substr(text, 25))
+      for (i = 1; i <= 8; i++) { g[i] = substr(text, i * 4 - 3, 4); sub(/^0+/, "", g[i]); if (g[i] == "") g[i] = "0" }
+      best = 1
+      for (i = 1; i <= 8; i++) {
+        if (g[i] != "0") { n = 0; continue }
+        if (++n > best) { best = n; start = i - n + 1 }
+      }
+      for (i = 1; i <= 8; i++) {
+        if (i == start) { out = out "::"; i += best - 1; continue }
+        out = out (out == "" || out ~ /::$/ ? "" : ":") g[i]
+      }
+      return out
+    }
+    function canonical(text,   part, n) {
+      sub(/%[^%]*$/, "", text); gsub(/[\[\]]/, "", text); sub(/%.*$/, "", text); text = tolower(text)
+      if (text ~ /^::ffff:[0-9.]+$/ && text ~ /\./) return substr(text, 8)
+      if (text == "*") return "0.0.0.0"
+      return text
+    }
+    function port_of(text) { sub(/^.*:/, "", text); return text }
+    function host_of(text) { sub(/:[^:]*$/, "", text); return canonical(text) }
+    function clean(text, limit) { gsub(/[^ -~]/, "?", text); return substr(text, 1, limit) }
+    function add(protocol, la, lp, ra, rp, inode, source,   key) {
+      if (ra == "0.0.0.0" || ra == "::" || rp == 0 || ra ~ /^127\./ || ra == "::1") return ""
+      key = space SUBSEP protocol SUBSEP la SUBSEP lp SUBSEP ra SUBSEP rp
+      if (!(key in from)) { order[++total] = key; from[key] = source }
+      else if (index(from[key], source) == 0) from[key] = from[key] "," source
+      if (inode > 0) socket[key] = inode
+      return key
+    }
+    BEGIN {
+      n = split(peers, list, " "); for (i = 1; i <= n; i++) is_peer[canonical(list[i])] = 1
+      n = split(pids, list, " "); for (i = 1; i <= n; i++) is_pid[list[i]] = 1
+      n = split(ports, list, " "); for (i = 1; i <= n; i++) is_port[list[i]] = 1
+      # 01 established, 04 05 08 09 0B half closed. Not 02 and 03, which have no peer yet, nor 06, which can send no more.
+      open_state = "|01|04|05|08|09|0B|"
+      open_word = "|ESTAB|FIN-WAIT-1|FIN-WAIT-2|CLOSE-WAIT|LAST-ACK|CLOSING|"
+      timer_word["01"] = "retransmission"; timer_word["02"] = "keepalive"; timer_word["04"] = "probe"
+    }
+    /^@owners/ { mode = "owners"; next }
+    /^@namespace / { space = $2; label[space] = $3; mode = ""; next }
+    /^@ports / { low = $2; high = $3; next }
+    /^@proc / { mode = "proc"; table = $2; protocol = substr(table, 1, 3); seen_source["proc"] = 1; next }
+    /^@ss / { mode = "ss"; protocol = $2; seen_source["ss"] = 1; next }
+    /^@failed / { broken[$2]++; next }
+    /^@error / { sub(/^@error /, ""); print "error\t" $0; next }
+
+    mode == "owners" && /^\/proc\/[0-9]+\/status:/ {
+      split($0, part, "/"); pid = part[3]
+      rest = $0; sub(/^[^:]*:/, "", rest); what = rest; sub(/:.*/, "", what); sub(/^[^:]*:[ \t]*/, "", rest)
+      if (what == "Name") name[pid] = clean(rest, 64)
+      if (what == "PPid") parent[pid] = rest + 0
+      if (what == "Uid") uid[pid] = rest + 0
+      next
+    }
+    mode == "owners" && /^\/proc\/[0-9]+\/fd:$/ { split($0, part, "/"); pid = part[3]; next }
+    mode == "owners" && / \/proc\/[0-9]+\/exe -> / {
+      rest = $0; sub(/^.* \/proc\//, "/proc/", rest)
+      rest = $0; match(rest, / \/proc\/[0-9]+\/exe -> /)
+      what = substr(rest, RSTART, RLENGTH); split(what, part, "/"); exe[part[3]] = clean(substr(rest, RSTART + RLENGTH), 128)
+      next
+    }
+    mode == "owners" && / -> socket:\[[0-9]+\]$/ {
+      inode = $NF; gsub(/[^0-9]/, "", inode)
+      if (index("," owners[inode] ",", "," pid ",") == 0) owners[inode] = owners[inode] (owners[inode] == "" ? "" : ",") pid
+      next
+    }
+
+    mode == "proc" && $1 ~ /^[0-9]+:$/ && (table ~ /^raw/) { raw[space]++; next }
+    mode == "proc" && table == "packet" && $1 ~ /^[0-9a-f]+$/ { raw[space]++; next }
+    mode == "proc" && $1 ~ /^[0-9]+:$/ {
+      split($2, here, ":"); split($3, there, ":")
+      lp = hex(here[2])
+      if (protocol == "tcp" ? $4 == "0A" : hex(there[2]) == 0) { listening[space, protocol, lp] = 1; next }
+      if (protocol == "udp" ? $4 != "01" : index(open_state, "|" $4 "|") == 0) next
+      # What is left of a flow that was closed in good order: nobody holds it and nothing can be sent on it.
+      if ($4 == "05" && $10 == 0) next
+      key = add(protocol, address(here[1]), lp, address(there[1]), hex(there[2]), $10, "proc")
+      if (key == "") next
+      ephemeral[key] = (lp >= low && lp <= high)
+      split($6, part, ":"); timer[key] = timer_word[part[1]]
+      next
+    }
+
+    mode == "ss" && /^[A-Z]/ && NF >= 5 {
+      key = ""
+      if (index(open_word, "|" $1 "|") == 0) next
+      inode = 0; if (match($0, / ino:[0-9]+/)) inode = substr($0, RSTART + 5, RLENGTH - 5)
+      if ($1 == "FIN-WAIT-2" && inode == 0) next
+      key = add(protocol, host_of($4), port_of($4), host_of($5), port_of($5), inode, "ss")
+      if (key != "" && !(key in ephemeral)) ephemeral[key] = (port_of($4) >= low && port_of($4) <= high)
+    }
+    mode == "ss" && key != "" {
+      for (i = 1; i <= NF; i++) {
+        split($i, part, ":")
+        if (part[1] == "bytes_sent" || (part[1] == "bytes_acked" && sent[key] == "")) sent[key] = part[2]
+        else if (part[1] == "bytes_received") received[key] = part[2]
+        else if ((part[1] == "lastsnd" || part[1] == "lastrcv") && (last[key] == "" || part[2] < last[key])) last[key] = part[2]
+      }
+    }
+
+    function is_agent(pid) {
+      if (uid[pid] != 0) return 0
+      if (sessions == "close" && exe[pid] ~ /\/ssm-session-worker/) return 0
+      return exe[pid] ~ /^(\/usr\/s?bin|\/snap\/amazon-ssm-agent\/[0-9x]+)\/(amazon-ssm-agent|ssm-agent-worker|ssm-session-worker|ssm-document-worker)( \(deleted\))?$/
+    }
+    function descends(pid,   steps) {
+      for (steps = 0; pid > 0 && steps < 64; steps++) { if (pid in is_pid) return 1; pid = parent[pid] }
+      return 0
+    }
+    END {
+      for (source in seen_source) if (!(source in broken)) print "source\t" source
+      for (source in broken) print "error\t" source " could not be read in " broken[source] " places"
+      for (space in raw) print "note\t" raw[space] " raw or packet sockets in " (label[space] == "-" ? "the host" : label[space]) ": not flows, not closed"
+      for (i = 1; i <= total; i++) {
+        key = order[i]; split(key, f, SUBSEP)
+        kind = f[3] == f[5] ? "own" : "flow"; why = ""; first = ""
+        n = split(owners[socket[key]], list, ",")
+        for (j = 1; j <= n; j++) {
+          if (is_agent(list[j])) kind = "agent"
+          if (first == "" || list[j] + 0 < first + 0) first = list[j]
+          if (descends(list[j])) why = "pid"
+        }
+        if (f[5] in is_peer) why = "peer"
+        if (why == "" && ((f[4] in is_port) || (f[6] in is_port))) why = "port"
+        opened = ((f[1], f[2], f[4]) in listening) ? "remote" : ephemeral[key] ? "instance" : "unknown"
+        printf "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", kind, f[2], f[3], f[4], f[5], f[6], \
+          opened, first, owners[socket[key]], name[first], exe[first], label[f[1]], f[1], from[key], timer[key], socket[key], \
+          sent[key], received[key], (last[key] == "" ? "" : sprintf("%d", last[key] / 1000)), why
+      }
+    }'
+}
+
+# $1 rows, $2 kind
+count() { printf '%s\n' "$1" | awk -F'\t' -v kind="$2" '$1 == kind { n++ } END { print n + 0 }'; }
+
+# ------------------------------------------------------------------------------------------------------------------- closing
+
+# Closes every socket with a peer in every namespace, but loopback, those of an address with itself, and the agent's, which the rows name.
+# One call each for TCP and UDP: a filter of exemptions is short, a list of 20,000 flows is not.
+# The kernel sends the peer a reset for each TCP socket, which also ends the entry in a security group's connection tracking.
+close_sockets() {
+  [ -n "$SS" ] || return 0
+  printf '%s\n' "$(namespaces)" | while read -r inode path _; do
+    [ "$inode" = left ] && continue
+    filter=$(printf '%s\n' "$1" | awk -F'\t' -v inode="$inode" '
+      function literal(text) { return text ~ /:/ ? "[" text "]" : text }
+      BEGIN { printf "not dst 127.0.0.0/8 and not dst [::1]" }
+      $13 != inode { next }
+      $1 == "own" && !($3 in seen) { seen[$3]; printf " and not ( src %s and dst %s )", literal($3), literal($3) }
+      $1 == "agent" { printf " and not ( src %s and sport = :%s and dst %s and dport = :%s )", literal($3), $4, literal($5), $6 }')
+    # `state connected` would take TIME-WAIT too, and there is nothing to close there.
+    # shellcheck disable=SC2086
+    in_ns "$path" "$SS" -K -tn state established state syn-sent state syn-recv state fin-wait-1 state fin-wait-2 \
+      state close-wait state last-ack state closing "$filter" >/dev/null
+    in_ns "$path" "$SS" -K -un state established "$filter" >/dev/null
+  done
+}
+
+link_of() { ls -lnq "$1" | awk '{ sub(/^.* -> /, ""); print; exit }'; }
+
+parent_of() { awk '$1 == "PPid:" { print $2; exit }' "/proc/$1/status"; }
+
+# Ourselves, the agent that started us, and init.
+own_tree() {
+  pid=$$
+  while [ -n "$pid" ] && [ "$pid" -gt 0 ]; do
+    printf ' %s ' "$pid"
+    pid=$(parent_of "$pid")
+  done
+}
+
+is_protected() {
+  [ "$1" -gt 1 ] || return 0
+  case $OWN_TREE in *" $1 "*) return 0 ;; esac
+  executable=$(link_of "/proc/$1/exe")
+  # Kernel threads have none.
+  [ -n "$executable" ] || return 0
+  case $executable in
+    */amazon-ssm-agent | */ssm-agent-worker | */ssm-document-worker) return 0 ;;
+    */ssm-session-worker) [ "$SESSIONS" = keep ] && return 0 ;;
+    /usr/lib/systemd/* | /lib/systemd/* | /sbin/init | /usr/sbin/init) return 0 ;;
+  esac
+  return 1
+}
+
+# Reads rows of sockets that outlived a close: stops each owner first, so that none can react, and kills only where that is opted in.
+# Prints `stopped PID`, `killed PID`, `left PID`.
+stop_owners() {
+  [ "$SURVIVORS" = leave ] && return
+  OWN_TREE=$(own_tree)
+  printf '%s\n' "$1" | awk -F'\t' '$1 == "flow" && $16 != "" { n = split($9, pid, ","); for (i = 1; i <= n; i++) if (!(pid[i] in seen)) { seen[pid[i]]; print pid[i], $16 } }' | {
+    halted=''
+    while read -r pid inode; do
+      # The pid may have passed to another process since it was listed.
+      ls -lnq "/proc/$pid/fd" | grep -q "socket:\[$inode\]" || continue
+      if is_protected "$pid"; then
+        printf 'left %s\n' "$pid"
+      elif kill -STOP "$pid"; then
+        printf 'stopped %s\n' "$pid"
+        halted="$halted $pid"
+      fi
+    done
+    [ "$SURVIVORS" = kill ] || exit 0
+    for pid in $halted; do kill -KILL "$pid" && printf 'killed %s\n' "$pid"; done
+  }
+}
+
+# ------------------------------------------------------------------------------------------------------------------ firewall
+
+TABLE=flowcut_$CASE_ID
+
+of_family() {
+  family=$1
+  shift
+  for address in "$@"; do
+    case $family$address in 4*:*) ;; 4*) printf '%s ' "$address" ;; 6*:*) printf '%s ' "$address" ;; esac
+  done
+}
+
+elements() { printf '%s' "$*" | awk '{ $1 = $1; gsub(/ /, ", "); print }'; }
+
+# The whole table in one transaction; a second run flushes the chains and writes them anew, so nothing is ever doubled or missing.
+# Resets may leave: they are how a peer, and the tracking in between, learn that a socket was closed. TCP is answered with a reset, which
+# closes what `ss -K` could not at its next packet. Drop is the fallback where the kernel lacks reject.
+nft_rules() {
+  # shellcheck disable=SC2086
+  denied_four=$(of_family 4 $ADDRESSES)
+  # shellcheck disable=SC2086
+  denied_six=$(of_family 6 $ADDRESSES)
+  printf 'add table inet %s\n' "$TABLE"
+  printf 'add set inet %s peers4 { type ipv4_addr ; }\nadd set inet %s peers6 { type ipv6_addr ; }\n' "$TABLE" "$TABLE"
+  printf 'add set inet %s agent4 { type ipv4_addr ; }\nadd set inet %s agent6 { type ipv6_addr ; }\n' "$TABLE" "$TABLE"
+  for chain in deny peers rest_in rest_out; do printf 'add chain inet %s %s\nflush chain inet %s %s\n' "$TABLE" "$chain" "$TABLE" "$chain"; done
+  for hook in input output forward; do
+    printf 'add chain inet %s %s { type filter hook %s priority -10 ; policy accept ; }\nflush chain inet %s %s\n' \
+      "$TABLE" "$hook" "$hook" "$TABLE" "$hook"
+  done
+  [ "$1" = reject ] && printf 'add rule inet %s deny meta l4proto tcp reject with tcp reset\n' "$TABLE"
+  printf 'add rule inet %s deny drop\n' "$TABLE"
+  printf 'add rule inet %s peers tcp flags & rst == rst accept\n' "$TABLE"
+  for match in 'ip saddr @peers4' 'ip daddr @peers4' 'ip6 saddr @peers6' 'ip6 daddr @peers6'; do
+    printf 'add rule inet %s peers %s goto deny\n' "$TABLE" "$match"
+  done
+  printf 'add rule inet %s input iifname lo accept\nadd rule inet %s output oifname lo accept\n' "$TABLE" "$TABLE"
+  for hook in input output forward; do printf 'add rule inet %s %s jump peers\n' "$TABLE" "$hook"; done
+  [ "$MODE" = quarantine ] && quarantine_rules
+  [ -n "$denied_four" ] && printf 'add element inet %s peers4 { %s }\n' "$TABLE" "$(elements "$denied_four")"
+  [ -n "$denied_six" ] && printf 'add element inet %s peers6 { %s }\n' "$TABLE" "$(elements "$denied_six")"
+  return 0
+}
+
+# Quarantine: nothing passes but the agent (its peers of this moment, and what root needs to find them again), DHCP and
+# neighbour discovery, without which the agent's path would die too.
+quarantine_rules() {
+  for pair in "in s" "out d"; do
+    chain=rest_${pair% *} side=${pair#* }
+    port=$([ "$side" = s ] && printf sport || printf dport)
+    printf 'add rule inet %s %s ip %saddr @agent4 tcp %s 443 accept\n' "$TABLE" "$chain" "$side" "$port"
+    printf 'add rule inet %s %s ip6 %saddr @agent6 tcp %s 443 accept\n' "$TABLE" "$chain" "$side" "$port"
+    printf 'add rule inet %s %s udp %s { 67, 547 } accept\n' "$TABLE" "$chain" "$port"
+    printf 'add rule inet %s %s icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit, nd-router-advert } accept\n' "$TABLE" "$chain"
+  done
+  printf 'add rule inet %s rest_in ip saddr 169.254.169.254 tcp sport 80 accept\n' "$TABLE"
+  printf 'add rule inet %s rest_out meta skuid 0 ip daddr 169.254.169.254 tcp dport 80 accept\n' "$TABLE"
+  printf 'add rule inet %s rest_in meta l4proto { tcp, udp } th sport 53 ct state established accept\n' "$TABLE"
+  printf 'add rule inet %s rest_out meta skuid 0 meta l4proto { tcp, udp } th dport 53 accept\n' "$TABLE"
+  for chain in rest_in rest_out; do printf 'add rule inet %s %s goto deny\n' "$TABLE" "$chain"; done
+  printf 'add rule inet %s input jump rest_in\nadd rule inet %s output jump rest_out\nadd rule inet %s forward goto deny\n' "$TABLE" "$TABLE" "$TABLE"
+  # shellcheck disable=SC2086
+  four=$(of_family 4 $AGENT_PEERS) six=$(of_family 6 $AGENT_PEERS)
+  [ -n "$four" ] && printf 'add element inet %s agent4 { %s }\n' "$TABLE" "$(elements "$four")"
+  [ -n "$six" ] && printf 'add element inet %s agent6 { %s }\n' "$TABLE" "$(elements "$six")"
+}
+
+nft_deny() {
+  rules=$(nft_rules reject)
+  printf '%s\n' "$rules" | in_ns "$1" "$NFT" -f - >/dev/null && return
+  rules=$(nft_rules drop)
+  printf '%s\n' "$rules" | in_ns "$1" "$NFT" -f - >/dev/null
+}
+
+# Every rule carries the case in its comment. Resets pass, for the reason above.
+iptables_deny() {
+  for address in $ADDRESSES; do
+    case $address in *:*) command=$IP6TABLES ;; *) command=$IPTABLES ;; esac
+    [ -n "$command" ] || continue
+    for place in 'INPUT -s' 'OUTPUT -d' 'FORWARD -s' 'FORWARD -d'; do
+      chain=${place% *} side=${place#* }
+      iptables_insert "$1" "$command" "$chain" "$side" "$address" '! -p tcp' '-j DROP'
+      iptables_insert "$1" "$command" "$chain" "$side" "$address" '-p tcp -m tcp ! --tcp-flags RST RST' '-j REJECT --reject-with tcp-reset' ||
+        iptables_insert "$1" "$command" "$chain" "$side" "$address" '-p tcp -m tcp ! --tcp-flags RST RST' '-j DROP'
+    done
+  done
+}
+
+# shellcheck disable=SC2086
+iptables_insert() {
+  in_ns "$1" "$2" -w -C "$3" "$4" "$5" $6 -m comment --comment "$TABLE" $7 >/dev/null ||
+    in_ns "$1" "$2" -w -I "$3" 1 "$4" "$5" $6 -m comment --comment "$TABLE" $7 >/dev/null
+}
+
+iptables_undo() {
+  for command in $IPTABLES $IP6TABLES; do
+    in_ns "$1" "$command" -w -S | tr -d '"' | awk -v name="$TABLE" '
+      $1 == "-A" { for (i = 2; i < NF; i++) if ($i == "--comment" && $(i + 1) == name) { $1 = "-D"; print; next } }' | while read -r rule; do
+      # The line is iptables' own, split as it printed it.
+      # shellcheck disable=SC2086
+      in_ns "$1" "$command" -w $rule >/dev/null
+    done
+  done
+}
+
+nft_has() {
+  case $2 in *:*) set_name=peers6 ;; *) set_name=peers4 ;; esac
+  in_ns "$1" "$NFT" get element inet "$TABLE" "$set_name" "{ $2 }" >/dev/null && return
+  # An nft of before 2018 cannot get one element.
+  in_ns "$1" "$NFT" list set inet "$TABLE" "$set_name" | tr ',{}' '   ' | tr -s ' \t' '\n' | grep -qxF "$2"
+}
+
+nft_hooked() {
+  in_ns "$1" "$NFT" list table inet "$TABLE" | awk -v mode="$MODE" '
+    /hook (input|output|forward)/ || /jump peers/ { n++ }
+    mode == "quarantine" && /jump rest_(in|out)/ { n++ }
+    END { exit n < (mode == "quarantine" ? 8 : 6) }'
+}
+
+iptables_has() {
+  case $2 in *:*) command=$IP6TABLES ;; *) command=$IPTABLES ;; esac
+  [ -n "$command" ] || return 1
+  in_ns "$1" "$command" -w -S | tr -d '"' | awk -v name="$TABLE" -v address="$2" '
+    index($0, "--comment " name " ") { for (i = 1; i < NF; i++) if (($i == "-s" || $i == "-d") && index($(i + 1), address "/") == 1) n++ }
+    END { exit n < 8 }'
+}
+
+# What the namespace's own firewall says, not what we told it.
+firewall_in() {
+  if [ -n "$NFT" ] && nft_hooked "$1"; then
+    for address in $ADDRESSES; do nft_has "$1" "$address" || { printf none; return; }; done
+    printf nftables
+  elif [ -n "$IPTABLES$IP6TABLES" ] && [ -n "$ADDRESSES" ]; then
+    for address in $ADDRESSES; do iptables_has "$1" "$address" || { printf none; return; }; done
+    printf iptables
+  else
+    printf none
+  fi
+}
+
+host_path() { printf '%s\n' "$1" | awk '$3 == "-" { print $2; exit }'; }
+
+deny() {
+  [ -n "$ADDRESSES" ] || [ "$MODE" = quarantine ] || return 0
+  spaces=$(namespaces)
+  # Containers are reached twice: by the host's FORWARD, and in their own namespace, since an interface may have been moved into it.
+  for path in $(printf '%s\n' "$spaces" | awk '$1 != "left" { print $2 }'); do
+    { [ -n "$NFT" ] && nft_deny "$path"; } || { [ "$MODE" = peers ] && iptables_deny "$path"; }
+  done
+}
+
+# ------------------------------------------------------------------------------------------------------------------ printing
+
+# stdin: rows, those of the last look marked `now` before the kind. $1 listed, closed and so on are counted here.
+report() {
+  awk -F'\t' -v verb="$VERB" -v id="$CASE_ID" -v limit="$OUTPUT_LIMIT" -v firewall="$1" -v errors="$errors" -v notes="$notes" \
+    -v stopped="$stopped" -v killed="$killed" -v denied="$ADDRESSES" '
+    function quote(text) { gsub(/[^ -~]/, "?", text); gsub(/\\/, "\\\\", text); gsub(/"/, "\\\"", text); return "\"" text "\"" }
+    function text_or_null(text, most) { return text == "" ? "null" : quote(substr(text, 1, most)) }
+    function number_or_null(text) { return text ~ /^[0-9]+$/ ? text : "null" }
+    function list(text, parting, most,   n, i, item, out, count) {
+      n = split(text, item, parting)
+      for (i = 1; i <= n; i++) if (item[i] != "" && count < most) { count++; out = out (count > 1 ? "," : "") quote(substr(item[i], 1, 120)) }
+      return "[" out "]"
+    }
+    function numbers(text,   n, i, item, out, count) {
+      n = split(text, item, " ")
+      for (i = 1; i <= n; i++) if (count < 64) { count++; out = out (count > 1 ? "," : "") item[i] }
+      return "[" out "]"
+    }
+    $1 == "now" { look = 1; next }
+    $1 == "source" { if (look && index(sources, $2) == 0) sources = sources " " $2; next }
+    $1 == "error" { if (index(errors, $2 "|") == 0) errors = errors $2 "|"; next }
+    $1 == "note" { if (index(notes, $2 "|") == 0) notes = notes $2 "|"; next }
+    $1 != "flow" { next }
+    {
+      key = $13 SUBSEP $2 SUBSEP $3 SUBSEP $4 SUBSEP $5 SUBSEP $6
+      if (!(key in row)) { row[key] = $0; order[++total] = key }
+      if (look) { open[key] = 1; row[key] = $0 }
+    }
+    END {
+      for (i = 1; i <= total; i++) if (order[i] in open) survived++
+      cutting = verb == "cut"
+      tail = sprintf("\"closed\":%d,\"survived\":%d,\"sources\":%s,\"firewall\":\"%s\",\"errors\":%s,\"notes\":%s,\"stopped\":%s,\"killed\":%s,\"denied\":%s}", \
+        cutting ? total - survived : 0, cutting || verb == "verify" ? survived : 0, list(sources, " ", 4), firewall, list(errors, "[|]", 10), list(notes, "[|]", 10), \
+        numbers(stopped), numbers(killed), list(denied, " ", 64))
+      left = limit - length(tail) - length(id) - 120
+      # What matters most first: survivors, then what was asked for, then the rest.
+      for (rank = 1; rank <= 4; rank++) for (i = 1; i <= total; i++) {
+        key = order[i]; split(row[key], f, "\t")
+        is_open = key in open
+        if (rank != (cutting && is_open ? 1 : f[20] != "" ? 2 : f[7] != "remote" ? 3 : 4)) continue
+        line = sprintf("{\"v\":1,\"kind\":\"flow\",\"protocol\":\"%s\",\"localAddress\":%s,\"localPort\":%s,\"remoteAddress\":%s,\"remotePort\":%s,\"openedBy\":\"%s\",\"pid\":%s,\"process\":%s,\"namespace\":%s,\"after\":\"%s\"", \
+          f[2], quote(f[3]), number_or_null(f[4]), quote(f[5]), number_or_null(f[6]), f[7], number_or_null(f[8]), text_or_null(f[10], 64), \
+          f[12] == "-" ? "null" : text_or_null(f[12], 64), is_open ? "open" : "gone")
+        line = line sprintf(",\"executable\":%s,\"timer\":%s,\"bytesSent\":%s,\"bytesReceived\":%s,\"lastActivitySeconds\":%s,\"asked\":%s,\"seenBy\":%s}", \
+          text_or_null(f[11], 128), text_or_null(f[15], 16), number_or_null(f[17]), number_or_null(f[18]), number_or_null(f[19]), text_or_null(f[20], 8), list(f[14], ",", 2))
+        if (left - length(line) - 1 < 0) { left = 0; continue }
+        left -= length(line) + 1; printed++; print line
+      }
+      printf "{\"v\":1,\"kind\":\"verdict\",\"verb\":\"%s\",\"caseId\":\"%s\",\"listed\":%d,\"omitted\":%d,%s\n", verb, id, total, total - printed, tail
+    }'
+}
+
+# --------------------------------------------------------------------------------------------------------------------- verbs
+
+look() { snapshot | flows; }
+
+main_list() {
+  rows=$(look)
+  tamper_notes
+  { printf 'now\n'; printf '%s\n' "$rows"; } | report "$(firewall_in "$(host_path "$(namespaces)")")"
+}
+
+tamper_notes() {
+  [ -s /etc/ld.so.preload ] && note '/etc/ld.so.preload is not empty: the tools of this host may be made to lie'
+  return 0
+}
+
+# Addresses that the agent itself talks to are never denied: that would cut the line that this command came by.
+spare_the_agent() {
+  AGENT_PEERS=$(printf '%s\n' "$1" | awk -F'\t' '$1 == "agent" && !($5 in seen) { seen[$5]; printf "%s ", $5 }')
+  kept=''
+  for address in $ADDRESSES; do
+    case " $AGENT_PEERS " in
+      *" $address "*) fail "$address is an endpoint of the agent: not denied on the host" ;;
+      *) kept="$kept $address" ;;
+    esac
+  done
+  ADDRESSES=${kept# }
+}
+
+# Peers of flows that the instance opened again after the first close. They join the denied.
+dialled_again() {
+  { printf '%s\n' "$1"; printf 'now\n'; printf '%s\n' "$2"; } | awk -F'\t' '
+    $1 == "now" { look = 1; next }
+    $1 != "flow" { next }
+    !look { known[$13, $2, $3, $4, $5, $6]; next }
+    $7 != "remote" && !(($13, $2, $3, $4, $5, $6) in known) && !($5 in seen) { seen[$5]; printf "%s ", $5 }'
+}
+
+# Flows in both lists, so that a close between the two did not reach them.
+stubborn() {
+  { printf '%s\n' "$1"; printf 'now\n'; printf '%s\n' "$2"; } | awk -F'\t' '
+    $1 == "now" { look = 1; next }
+    $1 != "flow" { next }
+    !look { known[$13, $2, $3, $4, $5, $6, $16]; next }
+    ($13, $2, $3, $4, $5, $6, $16) in known'
+}
+
+# Can a new connection be made to one of the agent's endpoints? True also where nothing can be asked.
+agent_reachable() {
+  [ -n "$AGENT_PEERS" ] && [ -n "$(tool bash)" ] && [ -n "$(tool timeout)" ] || return 0
+  for address in $AGENT_PEERS; do
+    # shellcheck disable=SC2016
+    timeout 3 "$(tool bash)" -c ': </dev/tcp/"$0"/443' "$address" && return 0
+  done
+  return 1
+}
+
+main_cut() {
+  rows=$(look)
+  tamper_notes
+  asked=$ADDRESSES
+  spare_the_agent "$rows"
+  [ "$MODE" = quarantine ] && agent_reachable && probe=yes
+  # The sockets first, so that their resets leave while nothing is denied yet.
+  close_sockets "$rows"
+  deny
+  seen=$rows
+  quiet=0
+  tries=0
+  while [ "$tries" -lt "$LOOKS" ]; do
+    tries=$((tries + 1))
+    [ "$tries" = 1 ] || sleep "$PAUSE" || sleep 1
+    now=$(look)
+    if [ "$(count "$now" flow)" = 0 ]; then
+      quiet=$((quiet + 1))
+      [ "$quiet" -ge 2 ] && break
+      continue
+    fi
+    quiet=0
+    [ "$tries" -lt "$LOOKS" ] || break
+    for address in $(dialled_again "$seen" "$now"); do
+      case " $ADDRESSES $AGENT_PEERS " in *" $address "*) continue ;; esac
+      [ "$(printf '%s\n' "$ADDRESSES" | wc -w)" -lt "$DENY_LIMIT" ] || continue
+      note "$address was dialled again after the close: denied too"
+      ADDRESSES="$ADDRESSES $address"
+      fresh=yes
+    done
+    close_sockets "$now"
+    [ "${fresh:-no}" = yes ] && deny
+    fresh=no
+    left=$(stubborn "$rows" "$now")
+    [ -n "$left" ] && [ "$tries" -ge 2 ] && act_on "$left"
+    seen="$seen
+$now"
+    rows=$now
+  done
+  if [ "${probe:-no}" = yes ] && ! agent_reachable; then
+    MODE=peers
+    deny
+    fail 'the agent could not reach its endpoint in quarantine: quarantine taken back, addresses still denied'
+  fi
+  state=$(firewall_in "$(host_path "$(namespaces)")")
+  [ "$state" != none ] || [ "$MODE" = peers ] || fail 'the host firewall does not hold the quarantine'
+  [ "$state" != none ] || [ -z "$asked" ] || fail 'the host firewall does not hold the addresses'
+  [ -n "$SS" ] || fail 'no ss on this host: sockets could not be closed one by one, and there is only one source'
+  if [ -z "$NSENTER" ] && [ "$(namespaces | wc -l)" -gt 1 ]; then fail 'no nsenter: other network namespaces were listed, not cut'; fi
+  { printf '%s\n' "$seen"; printf 'now\n'; printf '%s\n' "$now"; } | report "$state"
+}
+
+act_on() {
+  for act in $(stop_owners "$1" | tr ' ' =); do
+    pid=${act#*=}
+    case $act in
+      stopped=*) case " $stopped " in *" $pid "*) ;; *) stopped="$stopped $pid" ;; esac ;;
+      killed=*) case " $killed " in *" $pid "*) ;; *) killed="$killed $pid" ;; esac ;;
+      left=*) fail "process $pid holds a flow and is protected: left running" ;;
+    esac
+  done
+}
+
+# Removes what the case added and nothing else. Closed sockets stay closed. Processes that `cut` stopped go on if they are named.
+main_undo() {
+  spaces=$(namespaces)
+  for path in $(printf '%s\n' "$spaces" | awk '$1 != "left" { print $2 }'); do
+    [ -z "$NFT" ] || in_ns "$path" "$NFT" delete table inet "$TABLE" >/dev/null
+    iptables_undo "$path"
+  done
+  for pid in $PIDS; do
+    grep -q '^State:[[:space:]]*T' "/proc/$pid/status" && kill -CONT "$pid"
+  done
+  host=$(host_path "$spaces")
+  state=none
+  if [ -n "$NFT" ] && in_ns "$host" "$NFT" list table inet "$TABLE" >/dev/null; then state=nftables; fi
+  for command in $IPTABLES $IP6TABLES; do
+    in_ns "$host" "$command" -w -S | tr -d '"' | grep -qF -- "--comment $TABLE " && state=iptables
+  done
+  [ "$state" = none ] || fail 'the host firewall still holds rules of this case'
+  ADDRESSES=''
+  printf 'now\n' | report "$state"
+}
+
+AGENT_PEERS=''
+case $VERB in
+  list | verify) main_list ;;
+  cut) main_cut ;;
+  undo) main_undo ;;
+esac

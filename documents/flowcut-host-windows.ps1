@@ -1,0 +1,127 @@
+# flowcut-host-windows: lists the network flows of this host, denies addresses in its firewall, and says what is left.
+#
+# Prints one line of JSON per flow and one verdict as the last line (functions/core/host-protocol.ts). For Windows PowerShell 5.1.
+# Windows has no call that closes another process's socket for both families: a block rule reaches an established flow at its
+# next packet, and the flow ends for good when its owner does. It is kept this small because no test executes it.
+
+Set-StrictMode -Version 2.0
+$ErrorActionPreference = 'Stop'
+$ProgressPreference = 'SilentlyContinue'
+
+$verb = $env:SSM_Verb
+$caseId = $env:SSM_CaseId
+if ($verb -cnotmatch '\A(list|cut|undo)\z' -or $caseId -cnotmatch '\A[a-z0-9-]{1,64}\z') { exit 2 }
+$kill = $env:SSM_Survivors -ceq 'kill'
+$group = 'flowcut_' + $caseId
+$outputLimit = 19500
+
+$addresses = @()
+if ($env:SSM_RemoteAddresses -cne 'none') {
+  foreach ($text in $env:SSM_RemoteAddresses.Split(',')) {
+    $address = $null
+    if (-not [System.Net.IPAddress]::TryParse($text, [ref]$address)) { exit 2 }
+    $addresses += $address.ToString()
+  }
+}
+
+$errors = New-Object System.Collections.ArrayList
+
+# Processes by id, asked for once; Idle and System (0 and 4) are among them and are never stopped.
+$processes = @{}
+foreach ($process in Get-Process) { $processes[[int]$process.Id] = $process }
+$agentNames = @('amazon-ssm-agent', 'ssm-agent-worker', 'ssm-session-worker', 'ssm-document-worker')
+$protectedNames = $agentNames + @('svchost', 'lsass', 'services', 'wininit', 'winlogon', 'csrss', 'smss')
+
+function Get-Flow {
+  $listening = @{}
+  foreach ($socket in Get-NetTCPConnection -State Listen) { $listening[[int]$socket.LocalPort] = $true }
+  $states = @('Established', 'CloseWait', 'FinWait1', 'FinWait2', 'Closing', 'LastAck')
+  foreach ($socket in Get-NetTCPConnection) {
+    if ($states -notcontains [string]$socket.State) { continue }
+    $remote = [System.Net.IPAddress]::Parse(([string]$socket.RemoteAddress).Split('%')[0])
+    if ($remote.IsIPv4MappedToIPv6) { $remote = $remote.MapToIPv4() }
+    if ([System.Net.IPAddress]::IsLoopback($remote)) { continue }
+    $owner = $processes[[int]$socket.OwningProcess]
+    $name = $null
+    if ($null -ne $owner) { $name = $owner.ProcessName -replace '[^ -~]', '?' }
+    if ($agentNames -contains $name) { continue }
+    $opened = 'instance'
+    if ($listening.ContainsKey([int]$socket.LocalPort)) { $opened = 'remote' }
+    [ordered]@{
+      v = 1; kind = 'flow'; protocol = 'tcp'
+      localAddress = ([string]$socket.LocalAddress).Split('%')[0]; localPort = [int]$socket.LocalPort
+      remoteAddress = $remote.ToString(); remotePort = [int]$socket.RemotePort
+      openedBy = $opened; pid = [int]$socket.OwningProcess; process = $name; namespace = $null; after = 'open'
+    }
+  }
+}
+
+function Get-FlowKey($flow) {
+  '{0} {1} {2} {3}' -f $flow.localAddress, $flow.localPort, $flow.remoteAddress, $flow.remotePort
+}
+
+function Test-Firewall {
+  $rules = @(Get-NetFirewallRule -Group $group -ErrorAction SilentlyContinue)
+  if (@($rules | Where-Object { $_.Direction -eq 'Inbound' }).Count -eq 0) { return $false }
+  if (@($rules | Where-Object { $_.Direction -eq 'Outbound' }).Count -eq 0) { return $false }
+  $held = @($rules | Get-NetFirewallAddressFilter | ForEach-Object { $_.RemoteAddress })
+  foreach ($address in $addresses) { if (@($held | Where-Object { $_ -eq $address }).Count -lt 2) { return $false } }
+  return $true
+}
+
+$flows = @(Get-Flow)
+
+if ($verb -eq 'cut' -and $addresses.Count -gt 0) {
+  Remove-NetFirewallRule -Group $group -ErrorAction SilentlyContinue
+  foreach ($direction in @('Inbound', 'Outbound')) {
+    $null = New-NetFirewallRule -DisplayName "$group $direction" -Group $group -Direction $direction -Action Block -RemoteAddress $addresses -Profile Any -Enabled True
+  }
+}
+if ($verb -eq 'cut' -and $kill) {
+  foreach ($flow in $flows) {
+    if ($addresses -notcontains $flow.remoteAddress) { continue }
+    if ($flow.pid -eq 0 -or $flow.pid -eq 4 -or $protectedNames -contains $flow.process) {
+      $null = $errors.Add('process ' + $flow.pid + ' holds a flow and is protected: left running')
+      continue
+    }
+    Stop-Process -Id $flow.pid -Force -ErrorAction SilentlyContinue
+  }
+  Start-Sleep -Milliseconds 500
+}
+if ($verb -eq 'undo') { Remove-NetFirewallRule -Group $group -ErrorAction SilentlyContinue; $flows = @() }
+
+$survived = 0
+if ($verb -eq 'cut') {
+  $now = @{}
+  foreach ($flow in @(Get-Flow)) { $now[(Get-FlowKey $flow)] = $flow }
+  $before = @{}
+  foreach ($flow in $flows) {
+    $before[(Get-FlowKey $flow)] = $true
+    if (-not $now.ContainsKey((Get-FlowKey $flow))) { $flow.after = 'gone' }
+  }
+  foreach ($key in @($now.Keys)) { if (-not $before.ContainsKey($key)) { $flows += $now[$key] } }
+  $survived = @($flows | Where-Object { $_.after -eq 'open' }).Count
+}
+
+$firewall = 'none'
+if (@(Get-NetFirewallRule -Group $group -ErrorAction SilentlyContinue).Count -gt 0 -and (Test-Firewall)) { $firewall = 'windows' }
+if ($verb -eq 'cut' -and $addresses.Count -gt 0 -and $firewall -eq 'none') {
+  $null = $errors.Add('the host firewall does not hold the addresses')
+}
+
+$closed = 0
+if ($verb -eq 'cut') { $closed = $flows.Count - $survived }
+$verdict = [ordered]@{
+  v = 1; kind = 'verdict'; verb = $verb; caseId = $caseId; listed = $flows.Count; omitted = 0; closed = $closed; survived = $survived
+  # One source: Windows offers no second list that could disagree, so nothing here counts as proof by two.
+  sources = @('powershell'); firewall = $firewall; errors = @($errors)
+}
+# Survivors first, so that they are what a long list keeps.
+$left = $outputLimit - (ConvertTo-Json $verdict -Compress).Length - 10
+foreach ($flow in @($flows | Sort-Object { $_.after -ne 'open' })) {
+  $line = ConvertTo-Json $flow -Compress
+  if ($left -lt $line.Length + 2) { $left = 0; $verdict.omitted += 1; continue }
+  $left -= $line.Length + 2
+  [Console]::Out.Write($line + "`n")
+}
+[Console]::Out.Write((ConvertTo-Json $verdict -Compress) + "`n")
