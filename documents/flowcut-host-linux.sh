@@ -110,43 +110,78 @@ in_ns() {
 
 # ---------------------------------------------------------------------------------------------------------------- namespaces
 
-# One line for each network namespace that a thread lives in or a file names: inode, path (`-` = ours), name (`-` = the host's).
-# Threads, not processes: one thread may have moved to a namespace of its own.
+namespace_of() { ls -lnq "$1" | awk '{ gsub(/[^0-9]/, "", $NF); print $NF; exit }'; }
+
+OWN_NS=$(namespace_of /proc/self/ns/net)
+HOST_NS=$(namespace_of /proc/1/ns/net)
+[ -n "$HOST_NS" ] || HOST_NS=$OWN_NS
+HOST_PATH=-
+[ "$HOST_NS" = "$OWN_NS" ] || HOST_PATH=/proc/1/ns/net
+
+# One line for each network namespace that a thread lives in or a file names: inode, name (`-` = the host's), paths that lead to it.
+# Threads, not processes: one thread may have moved to a namespace of its own. Several paths, lowest process ids first, since the
+# first to be listed may be a `sleep` that is gone a moment later.
 namespaces() {
-  own=$(ls -lnq /proc/self/ns/net | awk '{ gsub(/[^0-9]/, "", $NF); print $NF }')
-  host=$(ls -lnq /proc/1/ns/net | awk '{ gsub(/[^0-9]/, "", $NF); print $NF }')
   {
-    printf '%s\n' /proc/[0-9]*/task/[0-9]*/ns/net | xargs ls -lnq
     for folder in /run/netns /run/docker/netns; do
       [ -d "$folder" ] && ls -Lniq "$folder" | awk -v folder="$folder" '$NF ~ /^[A-Za-z0-9._-]+$/ && NF == 10 { print "mount", folder "/" $NF, $1 }'
     done
-  } | awk -v own="$own" -v host="$host" -v limit="$NAMESPACE_LIMIT" '
+    printf '%s\n' /proc/[0-9]*/task/[0-9]*/ns/net | sort -t/ -k3,3n | xargs ls -Ulnq
+  } | awk -v host="$HOST_NS" -v limit="$NAMESPACE_LIMIT" '
     /^l/ { path = ""; for (i = 1; i <= NF; i++) if ($i == "->") path = $(i - 1); inode = $NF; gsub(/[^0-9]/, "", inode) }
     /^mount/ { path = $2; inode = $3 }
     path == "" || inode == "" { next }
     /^mount/ { mounted[inode] = "netns:" substr(path, match(path, /[^\/]*$/)) }
-    inode in at { next }
+    inode in paths { if (++candidates[inode] < 16) paths[inode] = paths[inode] " " path; next }
     ++count > limit { left++; next }
-    { at[inode] = path; order[count] = inode }
+    { paths[inode] = path; order[count] = inode }
     END {
       for (i = 1; i <= (count < limit ? count : limit); i++) {
         inode = order[i]
-        name = inode == host || (host == "" && inode == own) ? "-" : inode in mounted ? mounted[inode] : "net:[" inode "]"
-        print inode, (inode == own ? "-" : at[inode]), name
+        print inode, (inode == host ? "-" : inode in mounted ? mounted[inode] : "net:[" inode "]"), paths[inode]
       }
-      if (left) print "left", left, "-"
-    }' | while read -r inode path name; do
-    # A container engine puts its 64 hex digits into the cgroup's path; its users know the first twelve.
-    case $name$path in
-      -*) ;;
-      */proc/*)
-        id=$(awk '
-          { while (match($0, /[0-9a-f]+/)) { if (RLENGTH == 64) id = substr($0, RSTART, 12); $0 = substr($0, RSTART + RLENGTH) } }
-          END { print id }' "${path%/ns/net}/cgroup")
-        [ -z "$id" ] || name=container:$id ;;
-    esac
-    printf '%s %s %s\n' "$inode" "$path" "$name"
+      if (left) print "left", left
+    }'
+}
+
+# Calls a function once in each namespace: with the namespace's path as its first argument, its inode, its name, and then ours.
+# We hold the namespace open meanwhile, so that it stays the same one although its processes come and go.
+each_namespace() {
+  action=$1
+  shift
+  printf '%s\n' "$(namespaces)" | while read -r inode name candidates; do
+    if [ "$inode" = left ]; then
+      # Not the paths of a namespace here, but how many there were beyond the limit.
+      printf '@error %s network namespaces were left out\n' "$name"
+    elif [ "$inode" = "$OWN_NS" ]; then
+      "$action" - "$inode" "$name" "$@" </dev/null
+    else
+      entered=no
+      for path in $candidates; do
+        [ -r "$path" ] || continue
+        # Opened to hold it, never read.
+        # shellcheck disable=SC2094
+        {
+          [ "$(namespace_at /proc/self/fd/9)" = "$inode" ] || continue
+          entered=yes
+          [ "$name" = "net:[$inode]" ] && name=$(container_of "$path" "$name")
+          "$action" /proc/self/fd/9 "$inode" "$name" "$@" </dev/null
+        } 9<"$path"
+        [ "$entered" = yes ] && break
+      done
+      # A namespace that is in no list any more has no sockets either.
+      [ "$entered" = yes ] || case "$(namespaces)" in *"$inode "*) printf '@error network namespace %s could not be entered\n' "$inode" ;; esac
+    fi
   done
+}
+
+namespace_at() { ls -Lniq "$1" | awk '{ print $1; exit }'; }
+
+# A container engine puts its 64 hex digits into the cgroup's path; its users know the first twelve.
+container_of() {
+  awk -v name="$2" '
+    { while (match($0, /[0-9a-f]+/)) { if (RLENGTH == 64) name = "container:" substr($0, RSTART, 12); $0 = substr($0, RSTART + RLENGTH) } }
+    END { print name }' "${1%/ns/net}/cgroup"
 }
 
 # ------------------------------------------------------------------------------------------------------------------- listing
@@ -154,37 +189,28 @@ namespaces() {
 # Everything that is known about sockets and their owners, raw, for `flows` to read: two sources for each namespace, the tables under
 # /proc and ss, which asks the kernel through netlink. `ls -q` and /proc/PID/status keep newlines in names from looking like ours.
 snapshot() {
-  spaces=$(namespaces)
   printf '@owners\n'
   printf '%s\n' /proc/[0-9]*/status | xargs grep -sE '^(Name|PPid|Uid):' /dev/null
   printf '%s\n' /proc/[0-9]*/exe | xargs ls -lnq
   printf '%s\n' /proc/[0-9]*/fd | xargs ls -lnqR
-  printf '%s\n' "$spaces" | while read -r inode path name; do
-    if [ "$inode" = left ]; then
-      printf '@error %s network namespaces were left out\n' "$path"
-      continue
-    fi
-    base=${path%/ns/net}
-    case $path in -) base=/proc/self ;; /proc/*) ;; *) base='' ;; esac
-    printf '@namespace %s %s\n' "$inode" "$name"
-    if [ -n "$base" ]; then
-      awk '{ print "@ports", $1, $2 }' /proc/sys/net/ipv4/ip_local_port_range
-    fi
-    for table in tcp tcp6 udp udp6 raw raw6 packet; do
-      printf '@proc %s\n' "$table"
-      # A path under /proc can be read from outside; a mounted namespace only from within.
-      if [ -n "$base" ]; then cat "$base/net/$table"; else in_ns "$path" cat "/proc/self/net/$table"; fi || {
-        # No IPv6 in the kernel, no table; a namespace that has just gone has no sockets either.
-        case $table in tcp | udp) [ -n "$base" ] && [ ! -d "$base" ] || printf '@failed proc\n' ;; esac
-      }
-    done
-    if [ -n "$SS" ]; then
-      for table in tcp udp; do
-        printf '@ss %s\n' "$table"
-        in_ns "$path" "$SS" "-${table%??}anei" || { [ -n "$base" ] && [ ! -d "$base" ]; } || printf '@failed ss\n'
-      done
-    fi
+  each_namespace tables_of
+}
+
+tables_of() {
+  printf '@namespace %s %s\n' "$2" "$3"
+  # shellcheck disable=SC2016
+  in_ns "$1" awk '{ print "@ports", $1, $2 }' /proc/sys/net/ipv4/ip_local_port_range
+  for table in tcp tcp6 udp udp6 raw raw6 packet; do
+    printf '@proc %s\n' "$table"
+    in_ns "$1" cat "/proc/self/net/$table" ||
+      # No IPv6 in the kernel, no table.
+      case $table in tcp | udp) printf '@failed proc\n' ;; esac
   done
+  [ -n "$SS" ] || return 0
+  printf '@ss tcp\n'
+  in_ns "$1" "$SS" -tanei || printf '@failed ss\n'
+  printf '@ss udp\n'
+  in_ns "$1" "$SS" -uanei || printf '@failed ss\n'
 }
 
 # The flows of a snapshot, one a line, fields parted by tabs:
@@ -353,20 +379,20 @@ count() { printf '%s\n' "$1" | awk -F'\t' -v kind="$2" '$1 == kind { n++ } END {
 # The kernel sends the peer a reset for each TCP socket, which also ends the entry in a security group's connection tracking.
 close_sockets() {
   [ -n "$SS" ] || return 0
-  printf '%s\n' "$(namespaces)" | while read -r inode path _; do
-    [ "$inode" = left ] && continue
-    filter=$(printf '%s\n' "$1" | awk -F'\t' -v inode="$inode" '
-      function literal(text) { return text ~ /:/ ? "[" text "]" : text }
-      BEGIN { printf "not dst 127.0.0.0/8 and not dst [::1]" }
-      $13 != inode { next }
-      $1 == "own" && !($3 in seen) { seen[$3]; printf " and not ( src %s and dst %s )", literal($3), literal($3) }
-      $1 == "agent" { printf " and not ( src %s and sport = :%s and dst %s and dport = :%s )", literal($3), $4, literal($5), $6 }')
-    # `state connected` would take TIME-WAIT too, and there is nothing to close there.
-    # shellcheck disable=SC2086
-    in_ns "$path" "$SS" -K -tn state established state syn-sent state syn-recv state fin-wait-1 state fin-wait-2 \
-      state close-wait state last-ack state closing "$filter" >/dev/null
-    in_ns "$path" "$SS" -K -un state established "$filter" >/dev/null
-  done
+  each_namespace close_in "$1" >/dev/null
+}
+
+close_in() {
+  filter=$(printf '%s\n' "$4" | awk -F'\t' -v inode="$2" '
+    function literal(text) { return text ~ /:/ ? "[" text "]" : text }
+    BEGIN { printf "not dst 127.0.0.0/8 and not dst [::1]" }
+    $13 != inode { next }
+    $1 == "own" && !($3 in seen) { seen[$3]; printf " and not ( src %s and dst %s )", literal($3), literal($3) }
+    $1 == "agent" { printf " and not ( src %s and sport = :%s and dst %s and dport = :%s )", literal($3), $4, literal($5), $6 }')
+  # `state connected` would take TIME-WAIT too, and there is nothing to close there.
+  in_ns "$1" "$SS" -K -tn state established state syn-sent state syn-recv state fin-wait-1 state fin-wait-2 \
+    state close-wait state last-ack state closing "$filter" >/dev/null
+  in_ns "$1" "$SS" -K -un state established "$filter" >/dev/null
 }
 
 link_of() { ls -lnq "$1" | awk '{ sub(/^.* -> /, ""); print; exit }'; }
@@ -558,15 +584,17 @@ firewall_in() {
   fi
 }
 
-host_path() { printf '%s\n' "$1" | awk '$3 == "-" { print $2; exit }'; }
-
 deny() {
   [ -n "$ADDRESSES" ] || [ "$MODE" = quarantine ] || return 0
-  spaces=$(namespaces)
   # Containers are reached twice: by the host's FORWARD, and in their own namespace, since an interface may have been moved into it.
-  for path in $(printf '%s\n' "$spaces" | awk '$1 != "left" { print $2 }'); do
-    { [ -n "$NFT" ] && nft_deny "$path"; } || { [ "$MODE" = peers ] && iptables_deny "$path"; }
-  done
+  each_namespace deny_in >/dev/null
+}
+
+deny_in() { { [ -n "$NFT" ] && nft_deny "$1"; } || { [ "$MODE" = peers ] && iptables_deny "$1"; }; }
+
+undo_in() {
+  [ -z "$NFT" ] || in_ns "$1" "$NFT" delete table inet "$TABLE" >/dev/null
+  iptables_undo "$1"
 }
 
 # ------------------------------------------------------------------------------------------------------------------ printing
@@ -629,7 +657,7 @@ look() { snapshot | flows; }
 main_list() {
   rows=$(look)
   tamper_notes
-  { printf 'now\n'; printf '%s\n' "$rows"; } | report "$(firewall_in "$(host_path "$(namespaces)")")"
+  { printf 'now\n'; printf '%s\n' "$rows"; } | report "$(firewall_in "$HOST_PATH")"
 }
 
 tamper_notes() {
@@ -722,11 +750,11 @@ $now"
     deny
     fail 'the agent could not reach its endpoint in quarantine: quarantine taken back, addresses still denied'
   fi
-  state=$(firewall_in "$(host_path "$(namespaces)")")
+  state=$(firewall_in "$HOST_PATH")
   [ "$state" != none ] || [ "$MODE" = peers ] || fail 'the host firewall does not hold the quarantine'
   [ "$state" != none ] || [ -z "$asked" ] || fail 'the host firewall does not hold the addresses'
   [ -n "$SS" ] || fail 'no ss on this host: sockets could not be closed one by one, and there is only one source'
-  if [ -z "$NSENTER" ] && [ "$(namespaces | wc -l)" -gt 1 ]; then fail 'no nsenter: other network namespaces were listed, not cut'; fi
+  if [ -z "$NSENTER" ] && [ "$(namespaces | wc -l)" -gt 1 ]; then fail 'no nsenter: other network namespaces were not looked at'; fi
   { printf '%s\n' "$seen"; printf 'now\n'; printf '%s\n' "$now"; } | report "$state"
 }
 
@@ -743,19 +771,14 @@ act_on() {
 
 # Removes what the case added and nothing else. Closed sockets stay closed. Processes that `cut` stopped go on if they are named.
 main_undo() {
-  spaces=$(namespaces)
-  for path in $(printf '%s\n' "$spaces" | awk '$1 != "left" { print $2 }'); do
-    [ -z "$NFT" ] || in_ns "$path" "$NFT" delete table inet "$TABLE" >/dev/null
-    iptables_undo "$path"
-  done
+  each_namespace undo_in >/dev/null
   for pid in $PIDS; do
     grep -q '^State:[[:space:]]*T' "/proc/$pid/status" && kill -CONT "$pid"
   done
-  host=$(host_path "$spaces")
   state=none
-  if [ -n "$NFT" ] && in_ns "$host" "$NFT" list table inet "$TABLE" >/dev/null; then state=nftables; fi
+  if [ -n "$NFT" ] && in_ns "$HOST_PATH" "$NFT" list table inet "$TABLE" >/dev/null; then state=nftables; fi
   for command in $IPTABLES $IP6TABLES; do
-    in_ns "$host" "$command" -w -S | tr -d '"' | grep -qF -- "--comment $TABLE " && state=iptables
+    in_ns "$HOST_PATH" "$command" -w -S | tr -d '"' | grep -qF -- "--comment $TABLE " && state=iptables
   done
   [ "$state" = none ] || fail 'the host firewall still holds rules of this case'
   ADDRESSES=''

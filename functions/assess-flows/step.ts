@@ -10,13 +10,13 @@ import type { CaseRequest } from '../core/intake-types.ts';
 import { describePlan } from '../core/plan.ts';
 import { type Assessed, HOST_ADDRESS_LIMIT, type Opened } from '../core/record.ts';
 import { type CaseOpening, openCase } from '../shared/open-case.ts';
-import type { Toolbox } from '../shared/toolbox.ts';
+import type { Tools } from '../shared/toolbox.ts';
 
 /**
  * Open and assess: takes a case id (from start-response), what a person typed into the console, or an EventBridge event;
  * reads everything in one round; decides; records the before-state. Nothing is changed on AWS here.
  */
-export async function assessFlows(tools: Toolbox, input: unknown): Promise<Opened> {
+export async function assessFlows(tools: Tools<'ec2' | 'cases'>, input: unknown): Promise<Opened> {
   const start = await findCase(tools, input);
   if ('assessment' in start) return start;
   const { request } = start;
@@ -26,7 +26,7 @@ export async function assessFlows(tools: Toolbox, input: unknown): Promise<Opene
 
 type Start = Opened | { readonly request: CaseRequest; readonly open: () => Promise<CaseDocument> };
 
-async function findCase(tools: Toolbox, input: unknown): Promise<Start> {
+async function findCase(tools: Tools<'ec2' | 'cases'>, input: unknown): Promise<Start> {
   const caseId = caseIdIn(input);
   if (caseId !== null) {
     const document = await readCase(tools.cases, caseId);
@@ -59,7 +59,7 @@ function caseIdIn(input: unknown): string | null {
 
 const triggerOf = (request: CaseRequest): string => request.finding?.type ?? 'manual request';
 
-function refOf(tools: Toolbox, document: CaseDocument): Opened['case'] {
+function refOf(tools: Tools<'ec2' | 'cases'>, document: CaseDocument): Opened['case'] {
   return {
     caseId: document.caseId,
     instanceId: document.instanceId,
@@ -73,13 +73,13 @@ function ignored(reason: string, advice: string, instanceId: string | null, find
   return { case: ref, assessment: { kind: 'ignored', reason, advice } };
 }
 
-function refused(tools: Toolbox, request: CaseRequest, reason: string): Opened {
+function refused(tools: Tools<'ec2' | 'cases'>, request: CaseRequest, reason: string): Opened {
   const mode = modeOf(request, tools.config.defaultMode);
   const ref = { caseId: noteIdOf(request.finding, request.instanceId), instanceId: request.instanceId, mode, trigger: triggerOf(request) };
   return { case: ref, assessment: { kind: 'refused', reason } };
 }
 
-async function decide(tools: Toolbox, document: CaseDocument, facts: Facts | null): Promise<Assessed> {
+async function decide(tools: Tools<'ec2' | 'cases'>, document: CaseDocument, facts: Facts | null): Promise<Assessed> {
   const { request } = document;
   if (facts === null) {
     return { kind: 'refused', reason: `there is no instance ${document.instanceId} in account ${document.accountId}, Region ${document.region}` };
@@ -114,7 +114,7 @@ async function decide(tools: Toolbox, document: CaseDocument, facts: Facts | nul
 }
 
 /** Reported before, nothing new, and still isolated: verify, do not start over. */
-async function isStanding(tools: Toolbox, document: CaseDocument, facts: Facts, assessment: Assessment): Promise<boolean> {
+async function isStanding(tools: Tools<'ec2' | 'cases'>, document: CaseDocument, facts: Facts, assessment: Assessment): Promise<boolean> {
   const known = new Set(document.flows.map((flow) => flow.id));
   if (document.status !== 'reported' || assessment.flows.some((flow) => !known.has(flow.id))) return false;
   const isolation = await isolationGroupIds(tools.ec2, [...new Set(facts.interfaces.map((eni) => eni.vpcId))]);
@@ -122,7 +122,7 @@ async function isStanding(tools: Toolbox, document: CaseDocument, facts: Facts, 
 }
 
 /** The before-state of every ENI and the flows of the case, recorded before anything changes. */
-async function record(tools: Toolbox, document: CaseDocument, facts: Facts, assessment: Assessment): Promise<void> {
+async function record(tools: Tools<'ec2' | 'cases'>, document: CaseDocument, facts: Facts, assessment: Assessment): Promise<void> {
   const recordedAt = tools.now().toISOString();
   const interfaces = facts.interfaces.map((eni) => ({
     networkInterfaceId: eni.id,

@@ -7,10 +7,10 @@ import { type CaseDocument, type HostOutcome, withAcls } from '../core/case.ts';
 import { joinHostFlows } from '../core/host-flows.ts';
 import { type HostReport, parseHostOutput } from '../core/host-protocol.ts';
 import type { CheckingHost, HostResult } from '../core/record.ts';
-import type { Toolbox } from '../shared/toolbox.ts';
+import type { Tools } from '../shared/toolbox.ts';
 
 /** Looks once for the host's answer and, when it is there, joins what the host listed with the case. */
-export async function checkHostCut(tools: Toolbox, record: CheckingHost): Promise<HostResult> {
+export async function checkHostCut(tools: Tools<'ec2' | 'ssm' | 'cases'>, record: CheckingHost): Promise<HostResult> {
   const { host } = record;
   const ref = 'restore' in record ? record.restore : record.case;
   if (ref.instanceId === null) return { kind: 'unavailable', reason: 'the case names no instance' };
@@ -40,13 +40,13 @@ function undone(report: HostReport): HostResult {
 }
 
 /** Notes that the host gave nothing; an earlier answer of this case is worth more and stays. */
-async function settle(tools: Toolbox, caseId: string, kind: 'unavailable' | 'no-evidence', reason: string): Promise<HostResult> {
+async function settle(tools: Tools<'ec2' | 'ssm' | 'cases'>, caseId: string, kind: 'unavailable' | 'no-evidence', reason: string): Promise<HostResult> {
   await updateCase(tools.cases, caseId, (stored) => (stored.host?.kind === 'answered' ? stored : { ...stored, host: { kind, reason } }));
   return { kind, reason };
 }
 
 async function joinAnswer(
-  tools: Toolbox,
+  tools: Tools<'ec2' | 'ssm' | 'cases'>,
   asked: { readonly caseId: string; readonly instanceId: string; readonly notBefore: string },
   report: Extract<HostReport, { kind: 'evidence' }>,
 ): Promise<HostResult> {

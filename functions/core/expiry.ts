@@ -1,8 +1,17 @@
-import type { Protocol } from './model.ts';
+import type { Protocol, TrackingTimeouts } from './model.ts';
 import { normalProtocol, type TrackingVerdict } from './tracking.ts';
 
-/** Changes of groups and ACLs take effect after a short period that AWS does not bound; a minute is our margin. */
-export const SETTLE_SECONDS = 60;
+/** Changes of groups and ACLs take effect "after a short period"; a minute and a half is our margin. */
+export const SETTLE_SECONDS = 90;
+
+/** How late a flow log may deliver what it saw, in seconds: ten minutes at the longest aggregation, delivery, a margin. */
+export const FLOW_LOG_DELAY_SECONDS = 1_200;
+
+/**
+ * The shortest timers that EC2 takes. Whether entries that exist get them is not documented: nothing rests on it.
+ * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/security-group-connection-tracking.html
+ */
+export const SHORTEST_TIMEOUTS: TrackingTimeouts = { tcpEstablishedSeconds: 60, udpStreamSeconds: 60, udpSeconds: 30 };
 
 /**
  * How long an honest Linux kernel goes on retransmitting into the void: 15 times with back-off, 924.6 s (`tcp_retries2`).

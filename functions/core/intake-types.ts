@@ -1,4 +1,4 @@
-import type { Family, KnownFlow, Mode } from './model.ts';
+import type { KnownFlow, Mode } from './model.ts';
 
 /** What a finding type asks of a responder; the routing table gives each type one (docs/findings.md). */
 export type FindingClass = 'ISO' | 'ISO-ASK' | 'ASK' | 'EXPOSED' | 'CRED' | 'NOTIFY';
@@ -26,7 +26,6 @@ export interface Hints {
   readonly networkInterfaceIds: readonly string[];
   readonly groupIds: readonly string[];
 }
-
 
 /** One response that is asked for, whoever asks: the normalised input of a case. */
 export interface CaseRequest {

@@ -1,14 +1,14 @@
 import { type HostCommand, sendHostCommand } from '../aws/commands.ts';
 import { errorText } from '../aws/errors.ts';
 import type { HostResult, Opened, Restoring } from '../core/record.ts';
-import type { Toolbox } from '../shared/toolbox.ts';
+import type { Tools } from '../shared/toolbox.ts';
 
 /**
  * Cut on the host: asks the agent to close every established flow; in a restore, to remove what the case added to the
  * host firewall. The cut must be sent before the isolation, which cuts the agent off. Sent twice it runs twice, which is
  * why the script is idempotent.
  */
-export async function cutOnHost(tools: Toolbox, record: Opened | Restoring): Promise<HostResult> {
+export async function cutOnHost(tools: Tools<'ssm'>, record: Opened | Restoring): Promise<HostResult> {
   const command = commandOf(record);
   if (command === null) return { kind: 'unavailable', reason: 'there is nothing to do on the host' };
   const { platform, budgetSeconds, ...rest } = { budgetSeconds: tools.config.hostCutBudgetSeconds, ...command };

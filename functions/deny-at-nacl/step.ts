@@ -5,7 +5,7 @@ import { planDeny, sameEntry } from '../core/acl-numbers.ts';
 import type { DenyRefusal, WantedDeny } from '../core/case.ts';
 import type { AclEntry } from '../core/model.ts';
 import type { Denying, DenyResult } from '../core/record.ts';
-import type { Toolbox } from '../shared/toolbox.ts';
+import type { Tools } from '../shared/toolbox.ts';
 
 /** Which denies are wanted now: the newest list in the record. */
 function wanted(record: Denying): readonly WantedDeny[] {
@@ -18,7 +18,7 @@ function wanted(record: Denying): readonly WantedDeny[] {
  * Deny at the subnet: one entry per peer and direction, recorded in the ledger before it is made. One that cannot be made
  * is refused with the reason; the others go on.
  */
-export async function denyAtNacl(tools: Toolbox, record: Denying): Promise<DenyResult> {
+export async function denyAtNacl(tools: Tools<'ec2' | 'cases'>, record: Denying): Promise<DenyResult> {
   const denies = wanted(record);
   const { caseId } = record.case;
   const outcomes = await Promise.all(denies.map((deny) => makeDeny(tools, deny, caseId)));
@@ -35,7 +35,7 @@ export async function denyAtNacl(tools: Toolbox, record: Denying): Promise<DenyR
 /** Numbers tried for one deny: others may take the lowest ones at the same time. */
 const NUMBER_ATTEMPTS = 10;
 
-async function makeDeny(tools: Toolbox, deny: WantedDeny, caseId: string): Promise<DenyRefusal | null> {
+async function makeDeny(tools: Tools<'ec2' | 'cases'>, deny: WantedDeny, caseId: string): Promise<DenyRefusal | null> {
   const refuse = (reason: string): DenyRefusal => ({ address: deny.cidr.replace(/\/\d+$/, ''), aclId: deny.aclId, reason });
   const unavailable: { egress: boolean; ruleNumber: number }[] = [];
   let ruleNumber = deny.ruleNumber ?? null;
@@ -69,7 +69,7 @@ async function makeDeny(tools: Toolbox, deny: WantedDeny, caseId: string): Promi
 
 /** Reads the ACL again and plans this one entry anew; a string = refused, with the reason. */
 async function planAgain(
-  tools: Toolbox,
+  tools: Tools<'ec2' | 'cases'>,
   deny: WantedDeny,
   reserved: readonly { egress: boolean; ruleNumber: number }[],
 ): Promise<string | { covered: true } | { covered: false; ruleNumber: number }> {
@@ -91,13 +91,13 @@ async function planAgain(
 }
 
 /** The address is denied already. Where that is by an entry of our ledger, the case needs it from now on too. */
-async function joinIfOurs(tools: Toolbox, deny: WantedDeny, caseId: string): Promise<null> {
+async function joinIfOurs(tools: Tools<'ec2' | 'cases'>, deny: WantedDeny, caseId: string): Promise<null> {
   const ours = (await ledgerOf(tools.cases, deny.aclId)).find((entry) => entry.egress === deny.egress && entry.cidr === deny.cidr);
   if (ours !== undefined) await reserveDeny(tools.cases, ours, caseId);
   return null;
 }
 
-async function release(tools: Toolbox, deny: WantedDeny, caseId: string): Promise<void> {
+async function release(tools: Tools<'ec2' | 'cases'>, deny: WantedDeny, caseId: string): Promise<void> {
   const ours = (await ledgerOf(tools.cases, deny.aclId)).find((entry) => entry.egress === deny.egress && entry.cidr === deny.cidr);
   if (ours === undefined) return;
   const left = await leaveDeny(tools.cases, ours, caseId);
@@ -108,7 +108,7 @@ async function release(tools: Toolbox, deny: WantedDeny, caseId: string): Promis
  * Makes the entry, or finds it made: whatever the call answers, what stands in the ACL decides. `foreign` = the number
  * holds somebody else's entry.
  */
-async function createOrAdopt(tools: Toolbox, deny: WantedDeny, ruleNumber: number): Promise<'in-place' | 'foreign' | { reason: string }> {
+async function createOrAdopt(tools: Tools<'ec2' | 'cases'>, deny: WantedDeny, ruleNumber: number): Promise<'in-place' | 'foreign' | { reason: string }> {
   let failure: unknown = null;
   try {
     await createDeny(tools.ec2, { aclId: deny.aclId, egress: deny.egress, ruleNumber }, deny.cidr);

@@ -1,9 +1,8 @@
 import { addToTimeline, readCase } from '../aws/cases.ts';
 import type { RestoreItem, Verifying } from '../core/record.ts';
 import { liftDenies } from '../shared/lift-denies.ts';
-import { judgeStanding, readStanding } from '../shared/standing.ts';
-import type { Toolbox } from '../shared/toolbox.ts';
-import { listen } from '../verify-cut/step.ts';
+import { judgeStanding, listen, readStanding } from '../shared/standing.ts';
+import type { Tools } from '../shared/toolbox.ts';
 
 export type ReleaseResult =
   | { readonly kind: 'released'; readonly items: readonly RestoreItem[] }
@@ -13,7 +12,7 @@ export type ReleaseResult =
  * Release: lifts the denies of the case, only where that was opted in and only on two independent kinds of evidence for
  * every flow. Everything else keeps them until a restore.
  */
-export async function releaseNacl(tools: Toolbox, record: Verifying): Promise<ReleaseResult> {
+export async function releaseNacl(tools: Tools<'ec2' | 'logs' | 'cases'>, record: Verifying): Promise<ReleaseResult> {
   if (tools.config.releaseDenies !== 'after-proof') return { kind: 'kept', reason: 'denies stay until a restore' };
   const { caseId } = record.case;
   const document = await readCase(tools.cases, caseId);

@@ -5,15 +5,14 @@ import type { CaseDocument } from '../core/case.ts';
 import { notification } from '../core/notification.ts';
 import type { Reporting } from '../core/record.ts';
 import { caseReport, quietReport, type Report, type ReportedFlow } from '../core/report.ts';
-import { judgeStanding, readStanding, unheardFlowLog } from '../shared/standing.ts';
-import type { Toolbox } from '../shared/toolbox.ts';
-import { listen } from '../verify-cut/step.ts';
+import { judgeStanding, listen, readStanding, unheardFlowLog } from '../shared/standing.ts';
+import type { Tools } from '../shared/toolbox.ts';
 
 /**
  * Report: the one path that every outcome takes, failures included. What it says is read back now, not remembered: after
  * a failure half way, what is cut stays cut and is reported as it stands.
  */
-export async function reportCase(tools: Toolbox, record: Reporting): Promise<Report> {
+export async function reportCase(tools: Tools<'ec2' | 'logs' | 'sns' | 'cases'>, record: Reporting): Promise<Report> {
   const report = await makeReport(tools, record);
   const { topicArn } = tools.config;
   if (topicArn !== null) {
@@ -31,7 +30,7 @@ function isInterim(record: Reporting): boolean {
   return record.isolation !== undefined && record.verdict === undefined && record.failure === undefined;
 }
 
-async function makeReport(tools: Toolbox, record: Reporting): Promise<Report> {
+async function makeReport(tools: Tools<'ec2' | 'logs' | 'sns' | 'cases'>, record: Reporting): Promise<Report> {
   const { case: ref, assessment } = record;
   if (ref === undefined || assessment === undefined) {
     // Open and assess itself failed: nothing has been changed.
@@ -88,7 +87,7 @@ function sentenceOf({ failure }: Reporting): string | null {
   return failure.Error ?? 'unknown error';
 }
 
-async function reportStanding(tools: Toolbox, record: Reporting, document: CaseDocument): Promise<Report> {
+async function reportStanding(tools: Tools<'ec2' | 'logs' | 'sns' | 'cases'>, record: Reporting, document: CaseDocument): Promise<Report> {
   const standing = await readStanding(tools, document, failuresOf(record));
   const flowLog = isInterim(record) ? unheardFlowLog(standing) : await listen(tools, document, standing);
   const verdict = judgeStanding(document, standing, flowLog);

@@ -7,13 +7,12 @@ import type { BeforeInterface, CaseDocument } from '../core/case.ts';
 import { InputError, quote } from '../core/errors.ts';
 import type { NetworkInterfaceFacts, TrackingTimeouts } from '../core/model.ts';
 import type { RestoreItem, RestoreResult } from '../core/record.ts';
+import { SHORTEST_TIMEOUTS } from '../core/expiry.ts';
 import { defaultTimeouts } from '../core/tracking.ts';
 import type { Verdict } from '../core/verdict.ts';
 import { liftDenies } from '../shared/lift-denies.ts';
-import { judgeStanding, readStanding } from '../shared/standing.ts';
-import type { Toolbox } from '../shared/toolbox.ts';
-import { SHORTEST } from '../swap-security-groups/step.ts';
-import { listen } from '../verify-cut/step.ts';
+import { judgeStanding, listen, readStanding } from '../shared/standing.ts';
+import type { Tools } from '../shared/toolbox.ts';
 
 export interface RestoreRequest {
   readonly caseId: string | null;
@@ -47,7 +46,7 @@ export function parseRestoreRequest(input: unknown): RestoreRequest {
  * with what we wrote before it is touched; what somebody changed in between is reported and left. Run twice, the second
  * run changes nothing.
  */
-export async function restoreInstance(tools: Toolbox, input: unknown): Promise<RestoreResult> {
+export async function restoreInstance(tools: Tools<'ec2' | 'logs' | 'cases'>, input: unknown): Promise<RestoreResult> {
   const request = parseRestoreRequest(input);
   const document = await findCase(tools, request);
   const { caseId, instanceId } = document;
@@ -80,7 +79,7 @@ export async function restoreInstance(tools: Toolbox, input: unknown): Promise<R
   };
 }
 
-async function findCase(tools: Toolbox, request: RestoreRequest): Promise<CaseDocument> {
+async function findCase(tools: Tools<'ec2' | 'logs' | 'cases'>, request: RestoreRequest): Promise<CaseDocument> {
   const { accountId, region } = tools.config;
   const claim = request.instanceId === null ? null : await readClaim(tools.cases, { accountId, region, instanceId: request.instanceId });
   const caseId = request.caseId ?? claim?.caseId ?? null;
@@ -92,7 +91,7 @@ async function findCase(tools: Toolbox, request: RestoreRequest): Promise<CaseDo
 }
 
 /** Why the restore would let a flow live again; null = it would not. */
-async function revivable(tools: Toolbox, document: CaseDocument, before: readonly BeforeInterface[]): Promise<string | null> {
+async function revivable(tools: Tools<'ec2' | 'logs' | 'cases'>, document: CaseDocument, before: readonly BeforeInterface[]): Promise<string | null> {
   if (before.length === 0) return null;
   const standing = await readStanding(tools, document);
   const verdict: Verdict = judgeStanding(document, standing, await listen(tools, document, standing));
@@ -107,7 +106,7 @@ async function revivable(tools: Toolbox, document: CaseDocument, before: readonl
 const sameList = (a: readonly string[], b: readonly string[]): boolean => a.length === b.length && a.every((id, index) => id === b[index]);
 
 async function restoreInterface(
-  tools: Toolbox,
+  tools: Tools<'ec2' | 'logs' | 'cases'>,
   before: BeforeInterface,
   interfaces: readonly NetworkInterfaceFacts[],
   isolation: readonly string[],
@@ -119,7 +118,7 @@ async function restoreInterface(
 }
 
 async function restoreGroups(
-  tools: Toolbox,
+  tools: Tools<'ec2' | 'logs' | 'cases'>,
   item: string,
   before: BeforeInterface,
   eni: NetworkInterfaceFacts,
@@ -140,7 +139,7 @@ async function restoreGroups(
 const sameTimeouts = (a: TrackingTimeouts, b: TrackingTimeouts): boolean =>
   a.tcpEstablishedSeconds === b.tcpEstablishedSeconds && a.udpSeconds === b.udpSeconds && a.udpStreamSeconds === b.udpStreamSeconds;
 
-async function restoreTimeouts(tools: Toolbox, before: BeforeInterface, eni: NetworkInterfaceFacts): Promise<RestoreItem> {
+async function restoreTimeouts(tools: Tools<'ec2' | 'logs' | 'cases'>, before: BeforeInterface, eni: NetworkInterfaceFacts): Promise<RestoreItem> {
   const item = `${eni.id} tracking timeouts`;
   const defaults = defaultTimeouts(before.instanceType);
   // One that was not set cannot be unset again: the family's default is written instead.
@@ -150,7 +149,7 @@ async function restoreTimeouts(tools: Toolbox, before: BeforeInterface, eni: Net
     udpStreamSeconds: before.timeouts.udpStreamSeconds ?? defaults.udpStreamSeconds,
   };
   if (sameTimeouts(eni.timeouts, before.timeouts) || sameTimeouts(eni.timeouts, target)) return { item, outcome: 'already' };
-  if (!sameTimeouts(eni.timeouts, SHORTEST)) {
+  if (!sameTimeouts(eni.timeouts, SHORTEST_TIMEOUTS)) {
     return { item, outcome: 'drifted', detail: 'they hold neither what was found nor what the isolation set' };
   }
   try {

@@ -1,6 +1,6 @@
 import { createGroup, groupByName, ISOLATION_GROUP, revoke, rulesOf } from '../aws/security-groups.ts';
 import { errorCode } from '../aws/errors.ts';
-import type { Toolbox } from './toolbox.ts';
+import type { Tools } from './toolbox.ts';
 
 /** Looks at the group until it is seen without a rule: right after its creation EC2 may not know it yet. */
 const EMPTY_ATTEMPTS = 8;
@@ -14,7 +14,7 @@ const NAMES = [ISOLATION_GROUP.name, `${ISOLATION_GROUP.name}-2`, `${ISOLATION_G
  * handed out. A new group is born with egress to everywhere (in an IPv6 VPC in both families), so attaching it unread
  * would leave the instance more open than it was found.
  */
-export async function ensureIsolationGroup(tools: Toolbox, vpcId: string): Promise<string> {
+export async function ensureIsolationGroup(tools: Tools<'ec2'>, vpcId: string): Promise<string> {
   const groupId = await findOrCreate(tools, vpcId);
   for (let attempt = 1; attempt <= EMPTY_ATTEMPTS; attempt += 1) {
     try {
@@ -34,12 +34,12 @@ export async function ensureIsolationGroup(tools: Toolbox, vpcId: string): Promi
   throw new Error(`security group ${groupId} was not seen without rules after ${EMPTY_ATTEMPTS} looks`);
 }
 
-async function isListed(tools: Toolbox, vpcId: string, groupId: string): Promise<boolean> {
+async function isListed(tools: Tools<'ec2'>, vpcId: string, groupId: string): Promise<boolean> {
   const groups = await Promise.all(NAMES.map((name) => groupByName(tools.ec2, vpcId, name)));
   return groups.some((group) => group?.id === groupId);
 }
 
-async function findOrCreate(tools: Toolbox, vpcId: string): Promise<string> {
+async function findOrCreate(tools: Tools<'ec2'>, vpcId: string): Promise<string> {
   for (const name of NAMES) {
     const existing = await groupByName(tools.ec2, vpcId, name);
     if (existing?.ours === true) return existing.id;

@@ -5,13 +5,13 @@ import { sameEntry } from '../core/acl-numbers.ts';
 import type { LedgerDeny } from '../core/case.ts';
 import type { AclFacts } from '../core/model.ts';
 import type { RestoreItem } from '../core/record.ts';
-import type { Toolbox } from './toolbox.ts';
+import type { Tools } from './toolbox.ts';
 
 /**
  * Takes a case off its denies and removes those that no other case needs. Only entries that the ledger owns and that
  * still hold what we wrote are removed; one that somebody changed is reported as drifted and left.
  */
-export async function liftDenies(tools: Toolbox, caseId: string, aclIds: readonly string[]): Promise<readonly RestoreItem[]> {
+export async function liftDenies(tools: Tools<'ec2' | 'cases'>, caseId: string, aclIds: readonly string[]): Promise<readonly RestoreItem[]> {
   const acls = await aclsById(tools.ec2, aclIds);
   const ledgers = await Promise.all(aclIds.map((aclId) => ledgerOf(tools.cases, aclId)));
   const ours = ledgers.flat().filter((deny) => deny.cases.includes(caseId) || deny.cases.length === 0);
@@ -21,7 +21,7 @@ export async function liftDenies(tools: Toolbox, caseId: string, aclIds: readonl
 const nameOf = (deny: LedgerDeny): string =>
   `${deny.aclId} rule ${deny.ruleNumber} ${deny.egress ? 'outbound' : 'inbound'} deny ${deny.cidr}`;
 
-async function liftDeny(tools: Toolbox, caseId: string, deny: LedgerDeny, acls: readonly AclFacts[]): Promise<RestoreItem> {
+async function liftDeny(tools: Tools<'ec2' | 'cases'>, caseId: string, deny: LedgerDeny, acls: readonly AclFacts[]): Promise<RestoreItem> {
   const item = nameOf(deny);
   try {
     const left = await leaveDeny(tools.cases, deny, caseId);
@@ -45,7 +45,7 @@ async function liftDeny(tools: Toolbox, caseId: string, deny: LedgerDeny, acls: 
   }
 }
 
-async function removeEntry(tools: Toolbox, deny: LedgerDeny): Promise<void> {
+async function removeEntry(tools: Tools<'ec2' | 'cases'>, deny: LedgerDeny): Promise<void> {
   try {
     await deleteEntry(tools.ec2, deny);
   } catch (error) {

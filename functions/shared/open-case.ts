@@ -1,7 +1,7 @@
 import { createCase, readCase, readClaim, updateCase, writeClaim } from '../aws/cases.ts';
 import { type CaseDocument, caseIdOf, mergeRequests } from '../core/case.ts';
 import type { CaseRequest, FindingClass } from '../core/intake-types.ts';
-import type { Toolbox } from './toolbox.ts';
+import type { Tools } from './toolbox.ts';
 
 /** What is opened: a request with the decision that the routing table made for it. */
 export interface CaseOpening {
@@ -18,7 +18,7 @@ const CLAIM_ATTEMPTS = 8;
  * Opens a case for the instance, or joins the one that is open: the instance has one current case, and every new peer
  * joins it. After a restore the next request opens the next generation, so that its before-state is its own.
  */
-export async function openCase(tools: Toolbox, opening: CaseOpening): Promise<CaseDocument> {
+export async function openCase(tools: Tools<'cases'>, opening: CaseOpening): Promise<CaseDocument> {
   const { accountId, region } = tools.config;
   const key = { accountId, region, instanceId: opening.request.instanceId };
   for (let attempt = 1; attempt <= CLAIM_ATTEMPTS; attempt += 1) {
@@ -41,7 +41,7 @@ export async function openCase(tools: Toolbox, opening: CaseOpening): Promise<Ca
   throw new Error(`the claim on ${key.instanceId} is being written by too many at once`);
 }
 
-function newDocument(tools: Toolbox, opening: CaseOpening, generation: number): CaseDocument {
+function newDocument(tools: Tools<'cases'>, opening: CaseOpening, generation: number): CaseDocument {
   const { accountId, region } = tools.config;
   const { instanceId } = opening.request;
   return {
@@ -63,7 +63,7 @@ function newDocument(tools: Toolbox, opening: CaseOpening, generation: number): 
   };
 }
 
-async function joinCase(tools: Toolbox, current: CaseDocument, opening: CaseOpening): Promise<CaseDocument> {
+async function joinCase(tools: Tools<'cases'>, current: CaseDocument, opening: CaseOpening): Promise<CaseDocument> {
   return updateCase(tools.cases, current.caseId, (stored) => {
     const request = mergeRequests(stored.request, opening.request);
     // A person's request, or a finding that allows action, lifts a case that was waiting for a person; never the reverse.

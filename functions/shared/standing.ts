@@ -13,7 +13,7 @@ import { type FlowLogAnswer, readFlowLogs } from '../core/flow-log.ts';
 import type { AclFacts, NetworkInterfaceFacts } from '../core/model.ts';
 import { defaultTimeouts } from '../core/tracking.ts';
 import { type DenyStanding, type InterfaceStanding, judge, type Verdict, type VerdictQuestion } from '../core/verdict.ts';
-import type { Toolbox } from './toolbox.ts';
+import type { Tools } from './toolbox.ts';
 
 /** What is in force right now, read back from EC2: never what an earlier call answered. */
 export interface Standing {
@@ -54,7 +54,7 @@ function denyStanding(flow: CaseFlow, interfaces: readonly NetworkInterfaceFacts
 }
 
 export async function readStanding(
-  tools: Toolbox,
+  tools: Tools<'ec2' | 'cases'>,
   document: CaseDocument,
   failures: ReadonlyMap<string, string> = new Map(),
 ): Promise<Standing> {
@@ -121,7 +121,7 @@ function watchedSince(document: CaseDocument): number {
 const HEARTBEAT_WINDOW = 3_600;
 
 /** Asks the flow logs what passed since the isolation; null where no log covers any ENI or nothing is isolated. */
-export async function askFlowLogs(tools: Toolbox, document: CaseDocument, standing: Standing): Promise<VerdictQuestion['flowLog']> {
+async function askFlowLogs(tools: Tools<'logs'>, document: CaseDocument, standing: Standing): Promise<VerdictQuestion['flowLog']> {
   const watched = standing.interfaces.flatMap((eni) => {
     const log = logFor(eni, standing.flowLogs);
     return log === undefined ? [] : [{ eni, log }];
@@ -159,6 +159,16 @@ export async function askFlowLogs(tools: Toolbox, document: CaseDocument, standi
 export function unheardFlowLog(standing: Standing): VerdictQuestion['flowLog'] {
   const covered = standing.interfaces.some((eni) => logFor(eni, standing.flowLogs) !== undefined);
   return covered ? { findings: { coveredUntil: null, records: [] }, since: 0 } : null;
+}
+
+/** Asks the flow log; one that cannot be read proves nothing but is not forgotten either. */
+export async function listen(tools: Tools<'logs'>, document: CaseDocument, standing: Standing): Promise<VerdictQuestion['flowLog']> {
+  try {
+    return await askFlowLogs(tools, document, standing);
+  } catch (error) {
+    tools.log.warn('the flow log cannot be read', { error: errorText(error) });
+    return unheardFlowLog(standing);
+  }
 }
 
 /** The verdict as things stand. Without `flowLog` it is an interim one: the log has had no time to speak. */

@@ -25,3 +25,11 @@ export interface Toolbox {
   now(): Date;
   sleep(seconds: number): Promise<void>;
 }
+
+type Instrument = 'ec2' | 'ssm' | 'sfn' | 'logs' | 'sns' | 'cases';
+
+/**
+ * The part of the toolbox that a step uses: its type says which services the function calls, and its bundle holds the
+ * clients of those and no others.
+ */
+export type Tools<K extends Instrument> = Pick<Toolbox, 'config' | 'log' | 'now' | 'sleep' | K>;

@@ -4,7 +4,7 @@ import { executionNameOf, noteIdOf } from '../core/case.ts';
 import { intake } from '../core/intake.ts';
 import { quietReport, type Report } from '../core/report.ts';
 import { type CaseOpening, openCase } from '../shared/open-case.ts';
-import type { Toolbox } from '../shared/toolbox.ts';
+import type { Tools } from '../shared/toolbox.ts';
 
 export type StartResult =
   | { readonly kind: 'started' | 'already-started'; readonly caseIds: readonly string[] }
@@ -17,7 +17,7 @@ const SEQUENCE_LIMIT = 10;
  * Takes a GuardDuty event, at least once: claims the instance and starts one execution per case, under a name that the
  * same event always gives. A known case with a new peer gets an execution of its own, which only adds what is new.
  */
-export async function startResponse(tools: Toolbox, event: unknown): Promise<StartResult> {
+export async function startResponse(tools: Tools<'sfn' | 'cases'>, event: unknown): Promise<StartResult> {
   const taken = intake(event);
   if (taken.kind === 'ignored') {
     const caseId = noteIdOf(taken.finding, taken.reason);

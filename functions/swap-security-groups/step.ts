@@ -4,25 +4,19 @@ import { getInstance } from '../aws/instances.ts';
 import { interfacesOf, setGroups, setTimeouts } from '../aws/network-interfaces.ts';
 import { unmodifiable } from '../core/assess.ts';
 import type { CaseDocument } from '../core/case.ts';
-import { computeWait, SETTLE_SECONDS } from '../core/expiry.ts';
-import type { NetworkInterfaceFacts, TrackingTimeouts } from '../core/model.ts';
+import { computeWait, FLOW_LOG_DELAY_SECONDS, SETTLE_SECONDS, SHORTEST_TIMEOUTS } from '../core/expiry.ts';
+import type { NetworkInterfaceFacts } from '../core/model.ts';
 import type { IsolationResult, Isolating } from '../core/record.ts';
 import type { Verdict } from '../core/verdict.ts';
 import { ensureIsolationGroup } from '../shared/isolation-group.ts';
 import { judgeStanding, longestTimer, readStanding, type Standing, unheardFlowLog } from '../shared/standing.ts';
-import type { Toolbox } from '../shared/toolbox.ts';
-
-/** The least that EC2 takes. Whether entries that exist get them is unknown: nothing rests on it. */
-export const SHORTEST: TrackingTimeouts = { tcpEstablishedSeconds: 60, udpStreamSeconds: 60, udpSeconds: 30 };
-
-/** How late a flow log may deliver what it saw, in seconds: about ten minutes, and a margin. */
-export const FLOW_LOG_DELAY_SECONDS = 1_200;
+import type { Tools } from '../shared/toolbox.ts';
 
 /**
  * Isolate: every modifiable ENI of the instance gets the VPC's isolation group, seen without rules, and the shortest
  * tracking timeouts. One ENI that fails is reported and does not stop the others.
  */
-export async function swapSecurityGroups(tools: Toolbox, record: Isolating): Promise<IsolationResult> {
+export async function swapSecurityGroups(tools: Tools<'ec2' | 'cases'>, record: Isolating): Promise<IsolationResult> {
   const { caseId } = record.case;
   const document = await readCase(tools.cases, caseId);
   if (document === null) throw new Error(`case ${caseId} is not in the case table`);
@@ -40,7 +34,7 @@ export async function swapSecurityGroups(tools: Toolbox, record: Isolating): Pro
 
 /** An ENI that was attached since the case was assessed is recorded before it is touched. */
 async function recordNewcomers(
-  tools: Toolbox,
+  tools: Tools<'ec2' | 'cases'>,
   document: CaseDocument,
   interfaces: readonly NetworkInterfaceFacts[],
   recorded: readonly string[],
@@ -64,7 +58,7 @@ async function recordNewcomers(
   );
 }
 
-async function isolate(tools: Toolbox, interfaces: readonly NetworkInterfaceFacts[]): Promise<ReadonlyMap<string, string>> {
+async function isolate(tools: Tools<'ec2' | 'cases'>, interfaces: readonly NetworkInterfaceFacts[]): Promise<ReadonlyMap<string, string>> {
   const failures = new Map<string, string>();
   const vpcIds = [...new Set(interfaces.map((eni) => eni.vpcId))];
   const groups = new Map<string, string>();
@@ -85,7 +79,7 @@ async function isolate(tools: Toolbox, interfaces: readonly NetworkInterfaceFact
       const swapped = setGroups(tools.ec2, eni.id, [groupId]).catch((error: unknown) => {
         failures.set(eni.id, errorText(error));
       });
-      const shortened = setTimeouts(tools.ec2, eni.id, SHORTEST).catch((error: unknown) => {
+      const shortened = setTimeouts(tools.ec2, eni.id, SHORTEST_TIMEOUTS).catch((error: unknown) => {
         // Configurable on Nitro instances only; nothing rests on it.
         tools.log.warn('tracking timeouts were not shortened', { networkInterfaceId: eni.id, error: errorText(error) });
       });
@@ -96,7 +90,7 @@ async function isolate(tools: Toolbox, interfaces: readonly NetworkInterfaceFact
 }
 
 /** Notes when isolation was first seen in force on every ENI that can be isolated. */
-async function noteIsolation(tools: Toolbox, document: CaseDocument, standing: Standing): Promise<CaseDocument> {
+async function noteIsolation(tools: Tools<'ec2' | 'cases'>, document: CaseDocument, standing: Standing): Promise<CaseDocument> {
   const complete = standing.standings.length > 0 && standing.standings.every((entry) => entry.isolation !== 'failed');
   const at = tools.now().toISOString();
   const inForce = standing.standings.filter((entry) => entry.isolation === 'in-force').map((entry) => entry.id);

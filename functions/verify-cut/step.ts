@@ -1,14 +1,12 @@
 import { addToTimeline, readCase, updateCase } from '../aws/cases.ts';
-import { errorText } from '../aws/errors.ts';
 import { readFacts } from '../aws/facts.ts';
 import { caseFlow, flowClassifier, planDenies } from '../core/assess.ts';
 import { type CaseDocument, type CaseFlow, flowId, mayBeSameFlow, type WantedDeny, withAcls } from '../core/case.ts';
-import { SETTLE_SECONDS } from '../core/expiry.ts';
+import { FLOW_LOG_DELAY_SECONDS, SETTLE_SECONDS } from '../core/expiry.ts';
 import type { Verifying, VerifyResult } from '../core/record.ts';
 import type { VerdictQuestion } from '../core/verdict.ts';
-import { askFlowLogs, judgeStanding, readStanding, type Standing, unheardFlowLog } from '../shared/standing.ts';
-import type { Toolbox } from '../shared/toolbox.ts';
-import { FLOW_LOG_DELAY_SECONDS } from '../swap-security-groups/step.ts';
+import { judgeStanding, listen, readStanding } from '../shared/standing.ts';
+import type { Tools } from '../shared/toolbox.ts';
 
 /** Cuts in all, the first one included; after that a person is called. */
 const CUT_ATTEMPTS = 2;
@@ -17,7 +15,7 @@ const CUT_ATTEMPTS = 2;
  * Verify: reads back what is in force, asks the flow log where there is one, and judges. A leak is cut again while
  * there is something left to cut.
  */
-export async function verifyCut(tools: Toolbox, record: Verifying): Promise<VerifyResult> {
+export async function verifyCut(tools: Tools<'ec2' | 'logs' | 'cases'>, record: Verifying): Promise<VerifyResult> {
   const { caseId } = record.case;
   const stored = await readCase(tools.cases, caseId);
   if (stored === null) throw new Error(`case ${caseId} is not in the case table`);
@@ -49,18 +47,8 @@ export async function verifyCut(tools: Toolbox, record: Verifying): Promise<Veri
   };
 }
 
-/** Asks the flow log; one that cannot be read proves nothing but is not forgotten either. */
-export async function listen(tools: Toolbox, document: CaseDocument, standing: Standing): Promise<VerdictQuestion['flowLog']> {
-  try {
-    return await askFlowLogs(tools, document, standing);
-  } catch (error) {
-    tools.log.warn('the flow log cannot be read', { error: errorText(error) });
-    return unheardFlowLog(standing);
-  }
-}
-
 /** Flows that only the flow log has seen alive join the case. */
-async function joinSeenFlows(tools: Toolbox, document: CaseDocument, flowLog: VerdictQuestion['flowLog']): Promise<CaseDocument> {
+async function joinSeenFlows(tools: Tools<'ec2' | 'logs' | 'cases'>, document: CaseDocument, flowLog: VerdictQuestion['flowLog']): Promise<CaseDocument> {
   const accepted = flowLog?.findings.records.filter((record) => record.action === 'ACCEPT') ?? [];
   const strangers = accepted.filter((record) => !document.flows.some((flow) => mayBeSameFlow(record, flow)));
   if (strangers.length === 0) return document;
@@ -78,7 +66,7 @@ async function joinSeenFlows(tools: Toolbox, document: CaseDocument, flowLog: Ve
 }
 
 /** Denies that are wanted and do not stand: of peers seen late, or removed by somebody since. */
-async function missingDenies(tools: Toolbox, document: CaseDocument): Promise<readonly WantedDeny[]> {
+async function missingDenies(tools: Tools<'ec2' | 'logs' | 'cases'>, document: CaseDocument): Promise<readonly WantedDeny[]> {
   const facts = await readFacts(tools.ec2, document.instanceId, document.request.hints);
   if (facts === null) return [];
   return planDenies(document.flows, facts, tools.config).denies.filter((deny) => deny.ruleNumber !== null);

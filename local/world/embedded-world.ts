@@ -18,7 +18,7 @@ export interface EmbeddedWorld<P extends Physics> {
   /** Says that a function of the machine starts now, for the count of what runs before the first cut. */
   enterFunction(name: string): void;
   /** Puts something that is no AWS call on the timeline. */
-  note(call: string, outcome: string, input?: unknown): void;
+  note(service: JournalEntry['service'], call: string, outcome: string, input?: unknown): void;
   calls(): CallCounts;
   timeline(): JournalEntry[];
   /** The final state in the file's own shapes. */
@@ -51,7 +51,7 @@ export function createEmbeddedWorld<P extends Physics>(file: ApiState, clock: Wo
     attach: (client) => wire.attach(client),
     inState: (name, run) => journal.inState(name, run),
     enterFunction: (name) => journal.enterFunction(name),
-    note: (call, outcome, input) => journal.note(call, outcome, input),
+    note: (service, call, outcome, input) => journal.note(service, call, outcome, input),
     calls: () => journal.calls(),
     timeline: () => journal.timeline(),
     snapshot() {

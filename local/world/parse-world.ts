@@ -109,6 +109,9 @@ function completeFlow(world: ParsedWorld, index: number): WorldFlow {
       : one.NetworkInterfaceId === given.NetworkInterfaceId,
   );
   if (eni === undefined) {
+    if (given.NetworkInterfaceId !== undefined) {
+      throw new InputError(field('NetworkInterfaceId'), `${quote(given.NetworkInterfaceId)} is not among NetworkInterfaces`);
+    }
     throw given.LocalAddress === undefined
       ? new InputError(field('NetworkInterfaceId'), 'is missing, and there is no LocalAddress to find it by')
       : new InputError(field('LocalAddress'), `${quote(given.LocalAddress)} is not an address of any network interface`);

@@ -26,7 +26,7 @@ const wait = (...flows: readonly ExpiringFlow[]) => computeWait({ flows, establi
 describe('computeWait', () => {
   it('waits for the timer in force before, the retransmissions and a margin', () => {
     expect(wait(theShell)).toEqual({
-      seconds: 432_000 + 925 + 60,
+      seconds: 432_000 + 925 + SETTLE_SECONDS,
       because:
         '1 of 1 flows has no host evidence: idle timer of 432000 s in force before, retransmissions and a margin',
     });
@@ -38,21 +38,21 @@ describe('computeWait', () => {
 
   it('waits for the longest flow that the host does not answer for', () => {
     expect(wait({ ...theShell, evidence: 'host' }, tracked(350), tracked(180, { protocol: 'udp' })).seconds).toBe(
-      350 + 925 + 60,
+      350 + 925 + SETTLE_SECONDS,
     );
   });
 
   it('adds no retransmissions where the protocol has none', () => {
     expect(wait(tracked(180, { protocol: 'udp' }))).toMatchObject({
-      seconds: 240,
+      seconds: 180 + SETTLE_SECONDS,
       because: expect.not.stringContaining('retrans'),
     });
-    expect(wait(tracked(600, { protocol: 'icmp' })).seconds).toBe(660);
-    expect(wait(tracked(600, { protocol: '47' })).seconds).toBe(660);
+    expect(wait(tracked(600, { protocol: 'icmp' })).seconds).toBe(600 + SETTLE_SECONDS);
+    expect(wait(tracked(600, { protocol: '47' })).seconds).toBe(600 + SETTLE_SECONDS);
   });
 
   it('takes a flow of unknown protocol for TCP', () => {
-    expect(wait(tracked(600, { protocol: 'unknown' })).seconds).toBe(600 + 925 + 60);
+    expect(wait(tracked(600, { protocol: 'unknown' })).seconds).toBe(600 + 925 + SETTLE_SECONDS);
   });
 
   it('waits for the margin alone where the swap cuts every flow', () => {
@@ -61,16 +61,16 @@ describe('computeWait', () => {
       tracking: { ...theShell.tracking, kind: 'untracked', timeoutSeconds: 0 },
     };
     expect(wait(untracked).seconds).toBe(SETTLE_SECONDS);
-    expect(wait(untracked, tracked(60)).seconds).toBe(60 + 925 + 60);
+    expect(wait(untracked, tracked(60)).seconds).toBe(60 + 925 + SETTLE_SECONDS);
   });
 
   it.each(['auto-tracked', 'unknown'] as const)('waits for an %s flow as for a tracked one', (kind) => {
-    expect(wait({ ...theShell, tracking: { ...theShell.tracking, kind } }).seconds).toBe(432_985);
+    expect(wait({ ...theShell, tracking: { ...theShell.tracking, kind } }).seconds).toBe(432_925 + SETTLE_SECONDS);
   });
 
   it('takes the TCP timer where no flow is known', () => {
     expect(computeWait({ flows: [], establishedTimeoutSeconds: 350 })).toEqual({
-      seconds: 350 + 925 + 60,
+      seconds: 350 + 925 + SETTLE_SECONDS,
       because: 'no flow is known, so any may be open: TCP timer of 350 s, retransmissions and a margin',
     });
   });

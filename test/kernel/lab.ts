@@ -276,10 +276,10 @@ export class Lab {
   }
 
   /** Every TCP entry that has not ended. */
-  trackedEstablished(): number {
+  trackedEstablished(): string[] {
     return ['ipv4', 'ipv6']
       .flatMap((family) => this.router(['conntrack', '-L', '-f', family, '-p', 'tcp']).split('\n'))
-      .filter((line) => line.includes('ESTABLISHED') && !line.includes(AGENT_ENDPOINT)).length;
+      .filter((line) => line.includes('ESTABLISHED') && !line.includes(AGENT_ENDPOINT));
   }
 
   /** Data that reached the attacker (or, for the login, the attacker's end) since a moment. */

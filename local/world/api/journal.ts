@@ -33,8 +33,8 @@ export interface Journal {
   /** Counts one call of an API and tells which it is: 1, 2, ... */
   count(api: string): number;
   record(entry: Omit<JournalEntry, 'state'>, startedAt: number): void;
-  /** An entry for what happened on the host, now. */
-  note(call: string, outcome: string, input?: unknown): void;
+  /** An entry for what happened now, though not on the wire. */
+  note(service: JournalEntry['service'], call: string, outcome: string, input?: unknown): void;
   /** A change that stops packets took effect in the call just recorded; `isEc2` = it was an EC2 round trip itself. */
   cut(at: Interval, isEc2: boolean): void;
   timeline(): JournalEntry[];
@@ -63,9 +63,9 @@ export function createJournal(now: () => number): Journal {
       entries.push({ ...entry, state: states.getStore() ?? null });
       if (entry.service === 'ec2') ec2.push({ start: startedAt, end: entry.at });
     },
-    note(call, outcome, input) {
+    note(service, call, outcome, input) {
       const state = states.getStore() ?? null;
-      entries.push({ at: now(), state, service: 'host', call, outcome, input: inputSummary(input ?? {}) });
+      entries.push({ at: now(), state, service, call, outcome, input: inputSummary(input ?? {}) });
     },
     cut(at, isEc2) {
       firstCut ??= { ...at, isEc2, functions: functions.length };

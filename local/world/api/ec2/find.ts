@@ -61,5 +61,5 @@ export function setGroups(state: ApiState, eni: NetworkInterface, groups: readon
   if (instance === undefined) return;
   const shown = instance.NetworkInterfaces?.find(({ NetworkInterfaceId }) => NetworkInterfaceId === eni.NetworkInterfaceId);
   if (shown !== undefined) shown.Groups = structuredClone(identifiers);
-  if (eni.Attachment?.DeviceIndex === 0) instance.SecurityGroups = structuredClone(identifiers);
+  if ((eni.Attachment?.DeviceIndex ?? 0) === 0) instance.SecurityGroups = structuredClone(identifiers);
 }

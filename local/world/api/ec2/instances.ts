@@ -43,19 +43,24 @@ const listing: Listing<Instance> = {
 };
 
 function describeInstances({ state }: ApiContext, input: DescribeInstancesCommandInput): object {
-  const { items, nextToken } = list(allInstances(state), listing, input.InstanceIds, input);
+  const all = allInstances(state).map((instance) => shown(state, instance));
+  const { items, nextToken } = list(all, listing, input.InstanceIds, input);
   const Reservations = state.Reservations.map((reservation) => ({
     OwnerId: state.AccountId,
     ...reservation,
-    Instances: reservation.Instances.filter((instance) => items.includes(instance)).map((instance) => shown(state, instance)),
+    Instances: items.filter(({ InstanceId }) => reservation.Instances.some((one) => one.InstanceId === InstanceId)),
   })).filter((reservation) => reservation.Instances.length > 0);
   return { Reservations, NextToken: nextToken };
 }
 
-/** An instance with its interfaces as they are now, where the file gave the interfaces apart. */
-function shown(state: ApiState, instance: Instance): object {
+/** An instance with what AWS always says of one, and its interfaces as they are now, where the file gave them apart. */
+function shown(state: ApiState, instance: Instance): Instance {
   const enis = interfacesOf(state, instance.InstanceId);
-  return enis.length > 0 ? { ...instance, NetworkInterfaces: enis } : instance;
+  return {
+    State: { Code: 16, Name: 'running' },
+    ...instance,
+    ...(enis.length > 0 ? { NetworkInterfaces: enis } : {}),
+  };
 }
 
 /** Attribute as the API names it → member of the answer, and its default. */

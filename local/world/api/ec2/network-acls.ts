@@ -37,7 +37,13 @@ const listing: Listing<NetworkAcl> = {
 };
 
 function describeNetworkAcls({ state }: ApiContext, input: DescribeNetworkAclsCommandInput): object {
-  const { items, nextToken } = list(state.NetworkAcls, listing, input.NetworkAclIds, input);
+  const all = state.NetworkAcls.map((acl) => ({
+    OwnerId: state.AccountId,
+    IsDefault: false,
+    ...acl,
+    Associations: acl.Associations.map((association) => ({ NetworkAclId: acl.NetworkAclId, ...association })),
+  }));
+  const { items, nextToken } = list<NetworkAcl>(all, listing, input.NetworkAclIds, input);
   return { NetworkAcls: items, NextToken: nextToken };
 }
 

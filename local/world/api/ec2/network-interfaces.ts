@@ -45,7 +45,19 @@ const listing: Listing<NetworkInterface> = {
 };
 
 function describeNetworkInterfaces({ state }: ApiContext, input: DescribeNetworkInterfacesCommandInput): object {
-  const { items, nextToken } = list(state.NetworkInterfaces, listing, input.NetworkInterfaceIds, input);
+  const all = state.NetworkInterfaces.map(
+    (eni): NetworkInterface => ({
+      OwnerId: state.AccountId,
+      Status: eni.Attachment === undefined ? 'available' : 'in-use',
+      Description: '',
+      InterfaceType: 'interface',
+      RequesterManaged: false,
+      SourceDestCheck: true,
+      TagSet: [],
+      ...eni,
+    }),
+  );
+  const { items, nextToken } = list(all, listing, input.NetworkInterfaceIds, input);
   return { NetworkInterfaces: items, NextToken: nextToken };
 }
 

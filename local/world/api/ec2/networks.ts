@@ -12,7 +12,7 @@ import { AwsError } from '../errors.ts';
 import { shownFlowLog } from '../flow-logs.ts';
 import { found } from '../ids.ts';
 import { page } from '../paging.ts';
-import type { FlowLog, ManagedPrefixList, RouteTable, Subnet, Vpc, VpcEndpoint } from '../shapes.ts';
+import type { ApiState, FlowLog, ManagedPrefixList, RouteTable, Subnet, Vpc, VpcEndpoint } from '../shapes.ts';
 import { list, type Listing } from './listing.ts';
 import { required } from './require.ts';
 
@@ -120,23 +120,34 @@ const flowLogs: Listing<ShownFlowLog> = {
   },
 };
 
+/** With what AWS always says of such a thing. */
+function owned<T extends object>(state: ApiState, items: readonly T[]): (T & { OwnerId: string; State: string })[] {
+  return items.map((item) => ({ OwnerId: state.AccountId, State: 'available', ...item }));
+}
+
 function describeRouteTables({ state }: ApiContext, input: DescribeRouteTablesCommandInput): object {
-  const { items, nextToken } = list(state.RouteTables, routeTables, input.RouteTableIds, input);
+  const all = state.RouteTables.map((table) => ({
+    OwnerId: state.AccountId,
+    ...table,
+    Associations: (table.Associations ?? []).map((association) => ({ Main: false, ...association })),
+    Routes: (table.Routes ?? []).map((route) => ({ State: 'active', ...route })),
+  }));
+  const { items, nextToken } = list<RouteTable>(all, routeTables, input.RouteTableIds, input);
   return { RouteTables: items, NextToken: nextToken };
 }
 
 function describeSubnets({ state }: ApiContext, input: DescribeSubnetsCommandInput): object {
-  const { items, nextToken } = list(state.Subnets, subnets, input.SubnetIds, input);
+  const { items, nextToken } = list<Subnet>(owned(state, state.Subnets), subnets, input.SubnetIds, input);
   return { Subnets: items, NextToken: nextToken };
 }
 
 function describeVpcs({ state }: ApiContext, input: DescribeVpcsCommandInput): object {
-  const { items, nextToken } = list(state.Vpcs, vpcs, input.VpcIds, input);
+  const { items, nextToken } = list<Vpc>(owned(state, state.Vpcs), vpcs, input.VpcIds, input);
   return { Vpcs: items, NextToken: nextToken };
 }
 
 function describeVpcEndpoints({ state }: ApiContext, input: DescribeVpcEndpointsCommandInput): object {
-  const { items, nextToken } = list(state.VpcEndpoints, vpcEndpoints, input.VpcEndpointIds, input);
+  const { items, nextToken } = list<VpcEndpoint>(owned(state, state.VpcEndpoints), vpcEndpoints, input.VpcEndpointIds, input);
   return { VpcEndpoints: items, NextToken: nextToken };
 }
 

@@ -26,10 +26,15 @@ const listing: Listing<Rule> = {
   },
 };
 
+const GROUP_ID = /^sg-[0-9a-f]{8,17}$/;
+
+/** The filter `group-id` refuses a malformed id; of a group that is not there, or not yet, it says that it has no rules. */
 function describeSecurityGroupRules(context: ApiContext, input: DescribeSecurityGroupRulesCommandInput): object {
-  for (const filter of input.Filters ?? []) {
-    if (filter.Name !== 'group-id') continue;
-    for (const id of filter.Values ?? []) if (!/[*?]/.test(id)) findGroup(context, id);
+  for (const { Name, Values } of input.Filters ?? []) {
+    const malformed = Name === 'group-id' ? Values?.find((id) => !GROUP_ID.test(id)) : undefined;
+    if (malformed !== undefined) {
+      throw new AwsError('InvalidGroupId.Malformed', `The security group ID '${malformed}' is malformed`);
+    }
   }
   const { items, nextToken } = list(visibleGroups(context).flatMap(rulesOf), listing, input.SecurityGroupRuleIds, input);
   return { SecurityGroupRules: items.map((rule) => shownRule(rule, context.state.AccountId)), NextToken: nextToken };

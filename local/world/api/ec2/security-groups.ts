@@ -41,7 +41,8 @@ const listing: Listing<SecurityGroup> = {
 };
 
 function describeSecurityGroups(context: ApiContext, input: DescribeSecurityGroupsCommandInput): object {
-  const { items, nextToken } = list(visibleGroups(context), listing, input.GroupIds, input);
+  const all = visibleGroups(context).map((group) => ({ OwnerId: context.state.AccountId, ...group }));
+  const { items, nextToken } = list<SecurityGroup>(all, listing, input.GroupIds, input);
   return { SecurityGroups: items, NextToken: nextToken };
 }
 

@@ -1,0 +1,7 @@
+import { SSMClient } from '@aws-sdk/client-ssm';
+import { commonTools, handlerOf } from '../shared/lambda.ts';
+import { cutOnHost } from './step.ts';
+
+const tools = { ...commonTools(), ssm: new SSMClient({}) };
+
+export const handler = handlerOf((input: Parameters<typeof cutOnHost>[1]) => cutOnHost(tools, input));

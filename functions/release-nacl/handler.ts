@@ -1,0 +1,8 @@
+import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
+import { EC2Client } from '@aws-sdk/client-ec2';
+import { commonTools, handlerOf } from '../shared/lambda.ts';
+import { releaseNacl } from './step.ts';
+
+const tools = { ...commonTools(), ec2: new EC2Client({}), logs: new CloudWatchLogsClient({}) };
+
+export const handler = handlerOf((input: Parameters<typeof releaseNacl>[1]) => releaseNacl(tools, input));

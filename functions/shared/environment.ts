@@ -1,0 +1,46 @@
+import type { Config } from '../core/config.ts';
+import { InputError, quote } from '../core/errors.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+function text(environment: Environment, name: string, fallback?: string): string {
+  const value = environment[name] || fallback;
+  if (value === undefined) throw new InputError(name, 'is not set in the environment of this function');
+  return value;
+}
+
+function wholeNumber(environment: Environment, name: string, fallback: number, least: number, most: number): number {
+  const value = Number(text(environment, name, String(fallback)));
+  if (Number.isInteger(value) && value >= least && value <= most) return value;
+  throw new InputError(name, `${quote(environment[name])} is not a whole number from ${least} to ${most}`);
+}
+
+function oneOf<const T extends string>(environment: Environment, name: string, allowed: readonly T[], fallback: T): T {
+  const value = text(environment, name, fallback);
+  const found = allowed.find((candidate) => candidate === value);
+  if (found === undefined) throw new InputError(name, `${quote(value)} is none of ${allowed.join(', ')}`);
+  return found;
+}
+
+/** Reads the configuration from the environment of the function, which template.yaml fills from its parameters. */
+export function readConfig(environment: Environment): Config {
+  return {
+    accountId: text(environment, 'FLOWCUT_ACCOUNT_ID'),
+    region: text(environment, 'AWS_REGION'),
+    defaultMode: oneOf(environment, 'FLOWCUT_MODE', ['observe', 'contain'], 'observe'),
+    exemptTag: text(environment, 'FLOWCUT_EXEMPT_TAG', 'flowcut:exempt'),
+    aclRuleNumbers: {
+      first: wholeNumber(environment, 'FLOWCUT_ACL_FIRST_RULE', 1, 1, 32_766),
+      last: wholeNumber(environment, 'FLOWCUT_ACL_LAST_RULE', 32_766, 1, 32_766),
+    },
+    aclEntriesPerDirection: wholeNumber(environment, 'FLOWCUT_ACL_ENTRY_QUOTA', 20, 1, 40),
+    hostCutBudgetSeconds: wholeNumber(environment, 'FLOWCUT_HOST_CUT_BUDGET_SECONDS', 45, 5, 600),
+    hostDocuments: {
+      linux: text(environment, 'FLOWCUT_LINUX_DOCUMENT', 'flowcut-host-linux'),
+      windows: text(environment, 'FLOWCUT_WINDOWS_DOCUMENT', 'flowcut-host-windows'),
+    },
+    respondStateMachineArn: environment.FLOWCUT_RESPOND_STATE_MACHINE_ARN ?? '',
+    topicArn: environment.FLOWCUT_TOPIC_ARN || null,
+    releaseDenies: oneOf(environment, 'FLOWCUT_RELEASE_DENIES', ['never', 'after-proof'], 'never'),
+  };
+}

@@ -1,0 +1,122 @@
+import * as autoscaling from '@aws-sdk/client-auto-scaling';
+import * as logs from '@aws-sdk/client-cloudwatch-logs';
+import * as dynamodb from '@aws-sdk/client-dynamodb';
+import * as ec2 from '@aws-sdk/client-ec2';
+import * as elb from '@aws-sdk/client-elastic-load-balancing';
+import * as elbv2 from '@aws-sdk/client-elastic-load-balancing-v2';
+import * as states from '@aws-sdk/client-sfn';
+import * as sns from '@aws-sdk/client-sns';
+import * as ssm from '@aws-sdk/client-ssm';
+import { isIP } from 'node:net';
+import { InputError, quote } from '../functions/core/errors.ts';
+import { HANDLERS } from './world/api/services.ts';
+import type { EmbeddedWorld } from './world/embedded-world.ts';
+import type { Physics } from './world/state.ts';
+
+/** One call of a `--calls` file. */
+export interface ReplayedCall {
+  /** Second at which the call is sent; it takes effect a latency later. */
+  readonly at: number;
+  readonly service: keyof typeof SERVICES | 'host';
+  readonly api: string;
+  readonly input: Record<string, unknown>;
+}
+
+/** What only a host can do, no API. */
+export interface HostPhysics extends Physics {
+  /** Closes every socket of an instance to a remote address, with the RST or FIN that this sends. */
+  closeSockets(instanceId: string, remoteAddress: string, at: number): void;
+}
+
+const SERVICES = {
+  ec2: { client: ec2.EC2Client, module: ec2 as object },
+  ssm: { client: ssm.SSMClient, module: ssm as object },
+  states: { client: states.SFNClient, module: states as object },
+  dynamodb: { client: dynamodb.DynamoDBClient, module: dynamodb as object },
+  autoscaling: { client: autoscaling.AutoScalingClient, module: autoscaling as object },
+  elbv2: { client: elbv2.ElasticLoadBalancingV2Client, module: elbv2 as object },
+  elb: { client: elb.ElasticLoadBalancingClient, module: elb as object },
+  logs: { client: logs.CloudWatchLogsClient, module: logs as object },
+  sns: { client: sns.SNSClient, module: sns as object },
+} as const;
+
+/**
+ * Reads a `--calls` file.
+ *
+ * @example parseCalls([{ at: 10, service: 'ec2', api: 'StopInstances', input: { InstanceIds: ['i-...'] } }])
+ */
+export function parseCalls(json: unknown): ReplayedCall[] {
+  if (!Array.isArray(json)) throw new InputError('calls', `${quote(json)} is not a list of calls`);
+  return json.map((call: unknown, index) => parseCall(call, `calls[${index}]`));
+}
+
+function parseCall(json: unknown, path: string): ReplayedCall {
+  if (!isObject(json)) throw new InputError(path, `${quote(json)} is not an object`);
+  const { at, service, api, input = {} } = json;
+  if (typeof at !== 'number' || !Number.isFinite(at) || at < 0) {
+    throw new InputError(`${path}.at`, `${quote(at)} is not a number of seconds from 0`);
+  }
+  if (typeof service !== 'string' || !(service === 'host' || Object.hasOwn(SERVICES, service))) {
+    throw new InputError(`${path}.service`, `${quote(service)} is not one of ${[...Object.keys(SERVICES), 'host'].join(', ')}`);
+  }
+  const known = service === 'host' ? ['closeSockets'] : Object.keys(HANDLERS[service as keyof typeof SERVICES]);
+  if (typeof api !== 'string' || !known.includes(api)) {
+    throw new InputError(`${path}.api`, `${quote(api)} is not a call of ${service} that the world answers`);
+  }
+  if (!isObject(input)) throw new InputError(`${path}.input`, `${quote(input)} is not an object`);
+  if (service === 'host') requireHostInput(input, `${path}.input`);
+  return { at, service: service as ReplayedCall['service'], api, input };
+}
+
+function requireHostInput({ InstanceId, RemoteAddress }: Record<string, unknown>, path: string): void {
+  if (typeof InstanceId !== 'string' || !/^i-[0-9a-f]{8,17}$/.test(InstanceId)) {
+    throw new InputError(`${path}.InstanceId`, `${quote(InstanceId)} is not an instance id`);
+  }
+  if (typeof RemoteAddress !== 'string' || isIP(RemoteAddress) === 0) {
+    throw new InputError(`${path}.RemoteAddress`, `${quote(RemoteAddress)} is not a single IP address`);
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Makes the calls, each at its second, through real SDK clients; how each ended stands on the world's timeline. */
+export async function replayCalls(world: EmbeddedWorld<HostPhysics>, calls: readonly ReplayedCall[]): Promise<void> {
+  await Promise.all(
+    calls.map(async (call, index) => {
+      await world.clock.sleep(call.at - world.clock.now());
+      await world.inState(`calls[${index}]`, () => replay(world, call, `calls[${index}]`));
+    }),
+  );
+}
+
+async function replay(world: EmbeddedWorld<HostPhysics>, { service, api, input }: ReplayedCall, name: string): Promise<void> {
+  if (service === 'host') {
+    const at = world.clock.now();
+    world.physics.advanceTo(at);
+    world.physics.closeSockets(String(input['InstanceId']), String(input['RemoteAddress']), at);
+    world.note('host', api, 'ok', input);
+    return;
+  }
+  try {
+    await send(world, service, api, input);
+  } catch (error) {
+    const onTheWire = world.timeline().some(({ state }) => state === name);
+    // What the SDK refuses to write never reaches the wire, and would be on no timeline.
+    if (!onTheWire) world.note(service, api, String(error), input);
+  }
+}
+
+/** The commands are looked up by name, which the SDK's types cannot follow. */
+interface AnyClient {
+  send(command: object): Promise<unknown>;
+}
+type AnyCommand = new (input: object) => object;
+
+function send(world: EmbeddedWorld<HostPhysics>, service: keyof typeof SERVICES, api: string, input: object): Promise<unknown> {
+  const { client: Client, module } = SERVICES[service];
+  const Command = (module as Record<string, unknown>)[`${api}Command`] as AnyCommand;
+  const client = world.attach(new Client({})) as unknown as AnyClient;
+  return client.send(new Command(input));
+}

@@ -1,0 +1,180 @@
+import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { EC2Client } from '@aws-sdk/client-ec2';
+import { SFNClient } from '@aws-sdk/client-sfn';
+import { SNSClient } from '@aws-sdk/client-sns';
+import { SSMClient } from '@aws-sdk/client-ssm';
+import type { Config } from '../functions/core/config.ts';
+import { InputError } from '../functions/core/errors.ts';
+import { intake } from '../functions/core/intake.ts';
+import type { Mode } from '../functions/core/model.ts';
+import type { RestoreResult } from '../functions/core/record.ts';
+import type { Report } from '../functions/core/report.ts';
+import type { Toolbox } from '../functions/shared/toolbox.ts';
+import { startResponse } from '../functions/start-response/step.ts';
+import { readDefinition } from './definitions.ts';
+import { type Around, type ExecutionResult, runMachine, type Visit } from './runner.ts';
+import { runInVirtualTime } from './world/clock.ts';
+import { createEmbeddedWorld, type EmbeddedWorld } from './world/embedded-world.ts';
+import type { WorldFile } from './world/parse-world.ts';
+import { createPhysics, type WorldPhysics } from './world/physics.ts';
+import type { FlowTruth } from './world/truth.ts';
+
+export type World = EmbeddedWorld<WorldPhysics>;
+
+/** One response in the embedded world, with everything that a report or a test wants to know of it. */
+export interface Simulation {
+  readonly file: WorldFile;
+  readonly report: Report;
+  /** The visits of the response, then those of the restore, in order. */
+  readonly visits: readonly Visit[];
+  readonly restore: RestoreResult | null;
+  readonly calls: ReturnType<World['calls']>;
+  readonly timeline: ReturnType<World['timeline']>;
+  readonly messages: World['messages'];
+  readonly table: Record<string, unknown>[];
+  /** Truth by the name of the flow. */
+  readonly truth: ReadonlyMap<string, FlowTruth>;
+  /** The moment of the verdict and of the end of the restore, in seconds. */
+  readonly reportedAt: number;
+  readonly endedAt: number;
+  readonly finalState: Record<string, unknown>;
+}
+
+export interface SimulationOptions {
+  readonly mode?: Mode;
+  /** Restore after the response. */
+  readonly restore?: { readonly force: boolean };
+  readonly config?: Partial<Config>;
+  /** A hand in the world before anything runs: interceptors and the like. */
+  readonly prepare?: (world: World, tools: Toolbox) => void;
+  /** A hand in the world between the response and the restore. */
+  readonly between?: (world: World, tools: Toolbox) => Promise<void>;
+}
+
+const STATE_MACHINE = 'arn:aws:states:local:000000000000:stateMachine:flowcut-respond';
+
+/** The configuration of a local run: what a deployed stack has by default, but it contains. */
+export function localConfig(file: WorldFile): Config {
+  return {
+    accountId: file.AccountId,
+    region: file.Region,
+    defaultMode: 'contain',
+    exemptTag: 'flowcut:exempt',
+    aclRuleNumbers: { first: 1, last: 32_766 },
+    aclEntriesPerDirection: file.NaclEntryQuota,
+    hostCutBudgetSeconds: 45,
+    hostDocuments: { linux: 'flowcut-host-linux', windows: 'flowcut-host-windows' },
+    respondStateMachineArn: STATE_MACHINE,
+    topicArn: `arn:aws:sns:${file.Region}:${file.AccountId}:flowcut`,
+    releaseDenies: 'never',
+  };
+}
+
+/** Real SDK clients that talk to the world and to nothing else. */
+export function localToolbox(world: World, config: Config): Toolbox {
+  // Adaptive waiting and long back-off are for a live account; three attempts are the SDK's own default.
+  const settings = { region: config.region, credentials: { accessKeyId: 'local', secretAccessKey: 'local' } };
+  return {
+    config,
+    ec2: world.attach(new EC2Client(settings)),
+    ssm: world.attach(new SSMClient(settings)),
+    sfn: world.attach(new SFNClient(settings)),
+    logs: world.attach(new CloudWatchLogsClient(settings)),
+    sns: world.attach(new SNSClient(settings)),
+    cases: { client: world.attach(new DynamoDBClient(settings)), name: 'flowcut-cases' },
+    log: { info: () => undefined, warn: () => undefined },
+    now: () => new Date(),
+    sleep: (seconds) => world.clock.sleep(seconds),
+  };
+}
+
+/** Is this what EventBridge delivers, rather than what a person types? */
+export function isEvent(input: unknown): boolean {
+  return typeof input === 'object' && input !== null && ('detail' in input || 'detail-type' in input || 'source' in input);
+}
+
+/**
+ * Runs the whole response in virtual time: an event goes through start-response, a manual request straight into the state
+ * machine, as from the console. Throws InputError for input that nothing was done with.
+ */
+export async function simulate(file: WorldFile, input: unknown, options: SimulationOptions = {}): Promise<Simulation> {
+  const request = withMode(input, options.mode);
+  // What cannot be read stops here, before there is a world to change.
+  intake(request);
+  return runInVirtualTime(file.Now, async (clock) => {
+    const physics = createPhysics(file);
+    const world: World = createEmbeddedWorld(file, clock, physics);
+    const config = { ...localConfig(file), ...(options.mode && { defaultMode: options.mode }), ...options.config };
+    const tools = localToolbox(world, config);
+    options.prepare?.(world, tools);
+    const visits: Visit[] = [];
+    const around: Around = (state, name, run) =>
+      world.inState(state, () => {
+        world.enterFunction(name);
+        return run();
+      });
+    const run = (name: 'respond' | 'restore', payload: unknown) =>
+      runMachine(readDefinition(name), payload, tools, { around, onVisit: (visit) => visits.push(visit) });
+
+    const report = isEvent(request)
+      ? await respondToEvent(world, tools, request, around, run)
+      : reportOf(await run('respond', request));
+    const reportedAt = clock.now();
+    await options.between?.(world, tools);
+    const restore = options.restore && report.undo !== null ? restoreOf(await run('restore', { caseId: report.caseId, force: options.restore.force })) : null;
+    const endedAt = clock.now();
+    const calls = world.calls();
+    const timeline = world.timeline();
+    const finalState = world.snapshot();
+    const truth = new Map(physics.truth().map((entry) => [entry.name, entry]));
+    return { file, report, visits, restore, calls, timeline, messages: world.messages, table: world.dumpTable(), truth, reportedAt, endedAt, finalState };
+  });
+}
+
+/** `--mode` overrides the request's own mode; a finding carries none. */
+function withMode(input: unknown, mode: Mode | undefined): unknown {
+  if (mode === undefined || isEvent(input) || typeof input !== 'object' || input === null) return input;
+  return { ...input, mode };
+}
+
+async function respondToEvent(
+  world: World,
+  tools: Toolbox,
+  event: unknown,
+  around: Around,
+  run: (name: 'respond', payload: unknown) => Promise<ExecutionResult>,
+): Promise<Report> {
+  const executions: Promise<ExecutionResult>[] = [];
+  world.onStartExecution = ({ input }) => {
+    const result = run('respond', input);
+    executions.push(result);
+    return { result: result.then(({ output }) => output) };
+  };
+  const started = await around('Start', 'start-response', () => startResponse(tools, event));
+  if (started.kind === 'nothing-to-do') return started.report;
+  const results = await Promise.all(executions);
+  const first = results[0];
+  if (first === undefined) throw new Error('start-response started nothing');
+  return reportOf(first);
+}
+
+function failure({ error }: ExecutionResult): Error {
+  const { name, cause } = error ?? { name: 'Error', cause: 'the execution ended without output' };
+  if (name !== 'InputError') return new Error(`${name}: ${cause}`);
+  const message = (JSON.parse(cause) as { errorMessage: string }).errorMessage;
+  const [field = 'input', ...rest] = message.split(': ');
+  return new InputError(field, rest.join(': '));
+}
+
+function reportOf(result: ExecutionResult): Report {
+  const output = result.output as unknown as { report?: Report } | null;
+  if (output?.report === undefined) throw failure(result);
+  return output.report;
+}
+
+function restoreOf(result: ExecutionResult): RestoreResult {
+  const output = result.output as unknown as { restore?: RestoreResult } | null;
+  if (output?.restore === undefined) throw failure(result);
+  return output.restore;
+}
