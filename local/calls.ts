@@ -1,44 +1,22 @@
-import * as autoscaling from '@aws-sdk/client-auto-scaling';
-import * as logs from '@aws-sdk/client-cloudwatch-logs';
-import * as dynamodb from '@aws-sdk/client-dynamodb';
-import * as ec2 from '@aws-sdk/client-ec2';
-import * as elb from '@aws-sdk/client-elastic-load-balancing';
-import * as elbv2 from '@aws-sdk/client-elastic-load-balancing-v2';
-import * as states from '@aws-sdk/client-sfn';
-import * as sns from '@aws-sdk/client-sns';
-import * as ssm from '@aws-sdk/client-ssm';
 import { isIP } from 'node:net';
 import { InputError, quote } from '../functions/core/errors.ts';
+import { exportedClass, SDK, type ServiceName } from './world/api/sdk.ts';
 import { HANDLERS } from './world/api/services.ts';
 import type { EmbeddedWorld } from './world/embedded-world.ts';
+import type { WorldPhysics } from './world/physics.ts';
 import type { Physics } from './world/state.ts';
 
 /** One call of a `--calls` file. */
 export interface ReplayedCall {
   /** Second at which the call is sent; it takes effect a latency later. */
   readonly at: number;
-  readonly service: keyof typeof SERVICES | 'host';
+  readonly service: ServiceName | 'host';
   readonly api: string;
   readonly input: Record<string, unknown>;
 }
 
 /** What only a host can do, no API. */
-export interface HostPhysics extends Physics {
-  /** Closes every socket of an instance to a remote address, with the RST or FIN that this sends. */
-  closeSockets(instanceId: string, remoteAddress: string, at: number): void;
-}
-
-const SERVICES = {
-  ec2: { client: ec2.EC2Client, module: ec2 as object },
-  ssm: { client: ssm.SSMClient, module: ssm as object },
-  states: { client: states.SFNClient, module: states as object },
-  dynamodb: { client: dynamodb.DynamoDBClient, module: dynamodb as object },
-  autoscaling: { client: autoscaling.AutoScalingClient, module: autoscaling as object },
-  elbv2: { client: elbv2.ElasticLoadBalancingV2Client, module: elbv2 as object },
-  elb: { client: elb.ElasticLoadBalancingClient, module: elb as object },
-  logs: { client: logs.CloudWatchLogsClient, module: logs as object },
-  sns: { client: sns.SNSClient, module: sns as object },
-} as const;
+type HostPhysics = Physics & Pick<WorldPhysics, 'closeSockets'>;
 
 /**
  * Reads a `--calls` file.
@@ -56,10 +34,10 @@ function parseCall(json: unknown, path: string): ReplayedCall {
   if (typeof at !== 'number' || !Number.isFinite(at) || at < 0) {
     throw new InputError(`${path}.at`, `${quote(at)} is not a number of seconds from 0`);
   }
-  if (typeof service !== 'string' || !(service === 'host' || Object.hasOwn(SERVICES, service))) {
-    throw new InputError(`${path}.service`, `${quote(service)} is not one of ${[...Object.keys(SERVICES), 'host'].join(', ')}`);
+  if (typeof service !== 'string' || !(service === 'host' || Object.hasOwn(SDK, service))) {
+    throw new InputError(`${path}.service`, `${quote(service)} is not one of ${[...Object.keys(SDK), 'host'].join(', ')}`);
   }
-  const known = service === 'host' ? ['closeSockets'] : Object.keys(HANDLERS[service as keyof typeof SERVICES]);
+  const known = service === 'host' ? ['closeSockets'] : Object.keys(HANDLERS[service as ServiceName]);
   if (typeof api !== 'string' || !known.includes(api)) {
     throw new InputError(`${path}.api`, `${quote(api)} is not a call of ${service} that the world answers`);
   }
@@ -112,11 +90,10 @@ async function replay(world: EmbeddedWorld<HostPhysics>, { service, api, input }
 interface AnyClient {
   send(command: object): Promise<unknown>;
 }
-type AnyCommand = new (input: object) => object;
 
-function send(world: EmbeddedWorld<HostPhysics>, service: keyof typeof SERVICES, api: string, input: object): Promise<unknown> {
-  const { client: Client, module } = SERVICES[service];
-  const Command = (module as Record<string, unknown>)[`${api}Command`] as AnyCommand;
-  const client = world.attach(new Client({})) as unknown as AnyClient;
+async function send(world: EmbeddedWorld<HostPhysics>, service: ServiceName, api: string, input: object): Promise<unknown> {
+  const Command = exportedClass(service, `${api}Command`);
+  if (Command === undefined) throw new Error(`the SDK has no ${service} ${api}`);
+  const client = world.attach(new SDK[service].Client({})) as unknown as AnyClient;
   return client.send(new Command(input));
 }

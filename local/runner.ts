@@ -25,6 +25,12 @@ export interface ExecutionResult {
 
 const copy = (value: unknown): Json => (value === undefined ? null : (JSON.parse(JSON.stringify(value)) as Json));
 
+/** The definition with ARNs in place of its placeholders, as a deployment substitutes them. */
+function deployed(definition: MachineDefinition): unknown {
+  const arn = 'arn:aws:lambda:eu-central-1:000000000000:function:';
+  return JSON.parse(JSON.stringify(definition).replace(/\$\{(\w+)\}/g, `${arn}$1`));
+}
+
 /**
  * Interprets a definition with the real step code behind its tasks. Payloads cross each boundary as JSON, as they do
  * between Step Functions and Lambda.
@@ -48,10 +54,7 @@ export async function runMachine(
       }
     };
   }
-  const machine = new StateMachine(definition as ConstructorParameters<typeof StateMachine>[0], {
-    // The placeholders are no ARNs.
-    validationOptions: { checkArn: false, checkPaths: true },
-  });
+  const machine = new StateMachine(deployed(definition) as ConstructorParameters<typeof StateMachine>[0]);
   try {
     const execution = machine.run(copy(input), { overrides: { taskResourceLocalHandlers: handlers } });
     return { output: (await execution.result) as Json, error: null };

@@ -23,7 +23,8 @@ const common: Record<string, Parameter> = {
     default: 'none',
   },
   Pids: {
-    description: 'Processes that the finding names, comma-separated, or none: their flows and those of their descendants are marked. For undo: processes to let go on.',
+    description:
+      'Processes that the finding names, comma-separated, or none: their flows and those of their descendants are marked. For undo: processes to let go on.',
     allowedPattern: NUMBERS,
     default: 'none',
   },
@@ -38,24 +39,30 @@ const documents = [
     description: 'Lists, closes and denies the network flows of this host, and says what is left.',
     parameters: {
       Verb: {
-        description: 'list: read only. cut: close every flow but the agent\'s and loopback. verify: list again. undo: remove what the case added.',
+        description:
+          "list: read only. cut: close every flow but the agent's and loopback. verify: list again. undo: remove what the case added.",
         allowedPattern: '^(list|cut|verify|undo)$',
         default: 'list',
       },
       ...common,
-      Ports: { description: 'Local or remote ports whose flows are marked, comma-separated, or none.', allowedPattern: NUMBERS, default: 'none' },
+      Ports: {
+        description: 'Local or remote ports whose flows are marked, comma-separated, or none.',
+        allowedPattern: NUMBERS,
+        default: 'none',
+      },
       Mode: {
         description: 'peers: deny the addresses. quarantine: deny everything but the agent (nftables only).',
         allowedPattern: '^(peers|quarantine)$',
         default: 'peers',
       },
       Survivors: {
-        description: 'What to do with the owner of a socket that cannot be closed: leave it, stop it (SIGSTOP), or kill it.',
+        description:
+          'What to do with the owner of a socket that cannot be closed: leave it, stop it (SIGSTOP), or kill it.',
         allowedPattern: '^(leave|stop|kill)$',
         default: 'stop',
       },
       AgentSessions: {
-        description: 'keep: Session Manager sessions are the agent\'s own. close: they are flows like any other.',
+        description: "keep: Session Manager sessions are the agent's own. close: they are flows like any other.",
         allowedPattern: '^(keep|close)$',
         default: 'keep',
       },
@@ -68,10 +75,12 @@ const documents = [
     script: 'flowcut-host-windows.ps1',
     platform: 'Windows',
     action: 'aws:runPowerShellScript',
-    description: 'Lists and denies the network flows of this host, stops their owners where told to, and says what is left.',
+    description:
+      'Lists and denies the network flows of this host, stops their owners where told to, and says what is left.',
     parameters: {
       Verb: {
-        description: 'list: read only. cut: deny the addresses, and stop the owners of flows to them where told to. undo: remove what the case added.',
+        description:
+          'list: read only. cut: deny the addresses, and stop the owners of flows to them where told to. undo: remove what the case added.',
         allowedPattern: '^(list|cut|undo)$',
         default: 'list',
       },
@@ -89,7 +98,15 @@ const documents = [
 /** The most that an SSM document may hold, in bytes. */
 const DOCUMENT_LIMIT = 65_536;
 
-function build({ name, script, platform, action, description, parameters, fallback }: (typeof documents)[number]): string {
+function build({
+  name,
+  script,
+  platform,
+  action,
+  description,
+  parameters,
+  fallback,
+}: (typeof documents)[number]): string {
   const text = readFileSync(new URL(`../documents/${script}`, import.meta.url), 'utf8');
   // The agent would take it for a parameter.
   if (text.includes('{{')) throw new Error(`${script} contains two opening braces in a row`);
@@ -100,7 +117,10 @@ function build({ name, script, platform, action, description, parameters, fallba
     description,
     parameters: {
       ...Object.fromEntries(
-        Object.entries(parameters).map(([key, parameter]) => [key, { type: 'String', interpolationType: 'ENV_VAR', ...parameter }]),
+        Object.entries(parameters).map(([key, parameter]) => [
+          key,
+          { type: 'String', interpolationType: 'ENV_VAR', ...parameter },
+        ]),
       ),
       executionTimeout: {
         type: 'String',
@@ -132,7 +152,7 @@ for (const document of documents) {
   const content = build(document);
   if (!check) writeFileSync(file, content);
   else if (readFileSync(file, 'utf8') !== content) {
-    console.error(`documents/${document.name}.json is out of date: run node scripts/build-documents.ts`);
+    process.stderr.write(`documents/${document.name}.json is out of date: run node scripts/build-documents.ts\n`);
     process.exitCode = 1;
   }
 }

@@ -60,7 +60,7 @@ async function drive<T>(fake: Clock, startMs: number, work: Promise<T>): Promise
   for (;;) {
     await turn();
     if (settled) return work;
-    if (isReadingFiles()) continue;
+    if (hasRealWork()) continue;
     if (fake.countTimers() > 0) {
       idle = 0;
       if (fake.now - startMs > FURTHEST_SECONDS * 1000) throw new WorldFaultError('virtual time ran on for 50 years');
@@ -75,9 +75,12 @@ function turn(): Promise<void> {
   return new Promise((resolve) => realSetImmediate(resolve));
 }
 
-/** A file read (a module being imported, a configuration file) takes real time: virtual time stands still meanwhile. */
-function isReadingFiles(): boolean {
-  return process.getActiveResourcesInfo().some((resource) => resource.startsWith('FSReq'));
+/** Work that Node does in threads: reading files (a module being imported), hashing, packing, resolving names. */
+const REAL_WORK = /^(FSReq|CloseReq|GetAddrInfoReq|Zlib|RandomBytes)|Job$/;
+
+/** Such work takes real time, during which virtual time stands still. */
+function hasRealWork(): boolean {
+  return process.getActiveResourcesInfo().some((resource) => REAL_WORK.test(resource));
 }
 
 /** The fake timers know nothing of async contexts and fire delays beyond 31 bits at once; both as one would expect here. */

@@ -5,10 +5,13 @@ import { createWire, type Interceptor, type SdkClient } from './api/middleware.t
 import type { ExecutionStarter } from './api/sfn.ts';
 import type { ApiState } from './api/shapes.ts';
 import type { PublishedMessage } from './api/sns.ts';
+import type { WorldFile } from './parse-world.ts';
+import { createPhysics, type WorldPhysics } from './physics.ts';
 import type { Physics, WorldClock } from './state.ts';
+import type { FlowTruth } from './truth.ts';
 
 /** A world that answers AWS SDK clients; see {@link createEmbeddedWorld}. */
-export interface EmbeddedWorld<P extends Physics> {
+export interface EmbeddedWorld<P extends Physics = WorldPhysics> {
   readonly physics: P;
   readonly clock: WorldClock;
   /** Makes a client talk to the world, and to nothing else; gives the same client back. */
@@ -21,7 +24,9 @@ export interface EmbeddedWorld<P extends Physics> {
   note(service: JournalEntry['service'], call: string, outcome: string, input?: unknown): void;
   calls(): CallCounts;
   timeline(): JournalEntry[];
-  /** The final state in the file's own shapes. */
+  /** Lets the world run on and tells what became of every flow; call it last. */
+  truth(): FlowTruth[];
+  /** The state as of now in the file's own shapes. */
   snapshot(): Record<string, unknown>;
   /** What was published, oldest first. */
   readonly messages: readonly PublishedMessage[];
@@ -38,11 +43,17 @@ export interface EmbeddedWorld<P extends Physics> {
  *
  * @example
  * await runInVirtualTime(file.Now, async (clock) => {
- *   const world = createEmbeddedWorld(file, clock, createPhysics(file));
+ *   const world = createEmbeddedWorld(file, clock);
  *   const ec2 = world.attach(new EC2Client({ region: file.Region }));
  * });
  */
-export function createEmbeddedWorld<P extends Physics>(file: ApiState, clock: WorldClock, physics: P): EmbeddedWorld<P> {
+export function createEmbeddedWorld(file: WorldFile, clock: WorldClock): EmbeddedWorld;
+export function createEmbeddedWorld<P extends Physics>(file: ApiState, clock: WorldClock, physics: P): EmbeddedWorld<P>;
+export function createEmbeddedWorld(
+  file: ApiState,
+  clock: WorldClock,
+  physics: Physics & Partial<WorldPhysics> = createPhysics(file as WorldFile),
+): EmbeddedWorld<Physics> {
   const wire = createWire(file, physics, clock);
   const { journal, memory } = wire;
   return {
@@ -54,6 +65,10 @@ export function createEmbeddedWorld<P extends Physics>(file: ApiState, clock: Wo
     note: (service, call, outcome, input) => journal.note(service, call, outcome, input),
     calls: () => journal.calls(),
     timeline: () => journal.timeline(),
+    truth() {
+      wire.settle();
+      return physics.truth?.() ?? [];
+    },
     snapshot() {
       wire.settle();
       const snapshots = memory.snapshots.length > 0 ? { Snapshots: memory.snapshots } : {};

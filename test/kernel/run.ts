@@ -11,9 +11,11 @@ import { scenarios } from './scenarios.ts';
 const INSIDE = '--inside-namespaces';
 const args = process.argv.slice(2);
 
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+
 function skipped(reason: string): never {
-  console.log(`The kernel lab did not run: ${reason}.`);
-  console.log('0 passed, 0 failed, 1 skipped');
+  say(`The kernel lab did not run: ${reason}.`);
+  say('0 passed, 0 failed, 1 skipped');
   process.exit(0);
 }
 
@@ -23,13 +25,19 @@ function enterNamespaces(): never {
   if (process.getuid?.() !== 0) skipped('it needs root');
   const unshare = ['--net', '--mount', '--pid', '--fork', '--mount-proc', '--kill-child'];
   if (spawnSync('unshare', [...unshare, 'true']).status !== 0) skipped('network namespaces are not allowed here');
-  const setup = spawnSync('sh', [new URL('../../scripts/kernel-lab-setup.sh', import.meta.url).pathname], { encoding: 'utf8' });
+  const setup = spawnSync('sh', [new URL('../../scripts/kernel-lab-setup.sh', import.meta.url).pathname], {
+    encoding: 'utf8',
+  });
   if (setup.status !== 0) skipped(`its tools could not be installed (${setup.stderr.trim().slice(0, 200)})`);
   const inside = 'mount -t tmpfs tmpfs /run && exec "$0" "$@"';
-  const done = spawnSync('unshare', [...unshare, 'sh', '-c', inside, process.execPath, import.meta.filename, INSIDE, ...args], {
-    stdio: 'inherit',
-    env: { ...process.env, PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
-  });
+  const done = spawnSync(
+    'unshare',
+    [...unshare, 'sh', '-c', inside, process.execPath, import.meta.filename, INSIDE, ...args],
+    {
+      stdio: 'inherit',
+      env: { ...process.env, PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
+    },
+  );
   process.exit(done.status ?? 1);
 }
 
@@ -42,14 +50,14 @@ async function runScenarios(wanted: string): Promise<void> {
     try {
       const remarks = await body();
       passed += 1;
-      console.log(`ok    ${title} (${(now() - start).toFixed(1)} s)`);
-      for (const remark of remarks ?? []) console.log(`        ${remark}`);
+      say(`ok    ${title} (${(now() - start).toFixed(1)} s)`);
+      for (const remark of remarks ?? []) say(`        ${remark}`);
     } catch (error) {
       failed += 1;
-      console.log(`FAIL  ${title}\n        ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+      say(`FAIL  ${title}\n        ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
     }
   }
-  console.log(`${passed} passed, ${failed} failed, 0 skipped`);
+  say(`${passed} passed, ${failed} failed, 0 skipped`);
   process.exit(failed > 0 || passed === 0 ? 1 : 0);
 }
 

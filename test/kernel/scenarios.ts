@@ -48,64 +48,73 @@ scenario('a group swapped to nothing leaves the shell running and blocks what is
   assert.equal(lab.canDial(ATTACKER, 4448), false);
 });
 
-scenario('a deny at the subnet stops the packets; the entry lives on, refreshed by retransmissions; lifted early, the shell revives', async (lab) => {
-  await liveShell(lab);
-  lab.swapGroup();
-  lab.aclDeny();
-  const deniedAt = now();
-  await sleep(700);
-  let refreshed = 0;
-  let before = lab.tracked(SHELL)?.seconds ?? 0;
-  for (const end = now() + 4; now() < end; await sleep(200)) {
-    const entry = lab.tracked(SHELL);
-    assert.equal(entry?.state, 'ESTABLISHED');
-    // The timer only ever falls by itself: one that rises, or stands where a second has passed, was set anew.
-    if ((entry?.seconds ?? 0) > before) refreshed += 1;
-    before = entry?.seconds ?? 0;
-  }
-  assert.ok(refreshed > 0, 'no retransmission refreshed the entry');
-  assert.equal(lab.dataSince(SHELL, deniedAt + 0.3), 0);
-  const liftedAt = now();
-  lab.aclLift();
-  await lab.until('the shell revives', () => lab.dataSince(SHELL, liftedAt) > 1, 15);
-  return [`revived ${(now() - liftedAt).toFixed(1)} s after the deny was lifted`];
-});
+scenario(
+  'a deny at the subnet stops the packets; the entry lives on, refreshed by retransmissions; lifted early, the shell revives',
+  async (lab) => {
+    await liveShell(lab);
+    lab.swapGroup();
+    lab.aclDeny();
+    const deniedAt = now();
+    await sleep(700);
+    let refreshed = 0;
+    let before = lab.tracked(SHELL)?.seconds ?? 0;
+    for (const end = now() + 4; now() < end; await sleep(200)) {
+      const entry = lab.tracked(SHELL);
+      assert.equal(entry?.state, 'ESTABLISHED');
+      // The timer only ever falls by itself: one that rises, or stands where a second has passed, was set anew.
+      if ((entry?.seconds ?? 0) > before) refreshed += 1;
+      before = entry?.seconds ?? 0;
+    }
+    assert.ok(refreshed > 0, 'no retransmission refreshed the entry');
+    assert.equal(lab.dataSince(SHELL, deniedAt + 0.3), 0);
+    const liftedAt = now();
+    lab.aclLift();
+    await lab.until('the shell revives', () => lab.dataSince(SHELL, liftedAt) > 1, 15);
+    return [`revived ${(now() - liftedAt).toFixed(1)} s after the deny was lifted`];
+  },
+);
 
-scenario('our script closes the socket, the reset ends the tracked entry, and nothing revives once everything is lifted', async (lab) => {
-  await liveShell(lab);
-  const { flows, verdict } = lab.script('cut');
-  const cutAt = now();
-  lab.swapGroup();
-  lab.aclDeny();
-  const shell = flows.find(({ remotePort }) => remotePort === SHELL);
-  assert.deepEqual([shell?.after, shell?.openedBy, shell?.remoteAddress], ['gone', 'instance', ATTACKER]);
-  assert.deepEqual([...verdict.sources].sort(), ['proc', 'ss']);
-  assert.deepEqual([verdict.survived, verdict.firewall, verdict.errors], [0, 'nftables', []]);
-  await lab.until('the attacker sees the reset', () => lab.sawReset(SHELL));
-  await lab.until('the entry leaves ESTABLISHED', () => lab.tracked(SHELL)?.state !== 'ESTABLISHED', 15);
-  lab.script('undo');
-  lab.aclLift();
-  const liftedAt = now();
-  await sleep(3000);
-  assert.equal(lab.dataSince(SHELL, liftedAt), 0);
-  assert.ok(lab.lastPacket(SHELL) < cutAt + 0.1);
-  await lab.alive(AGENT);
-});
+scenario(
+  'our script closes the socket, the reset ends the tracked entry, and nothing revives once everything is lifted',
+  async (lab) => {
+    await liveShell(lab);
+    const { flows, verdict } = lab.script('cut');
+    const cutAt = now();
+    lab.swapGroup();
+    lab.aclDeny();
+    const shell = flows.find(({ remotePort }) => remotePort === SHELL);
+    assert.deepEqual([shell?.after, shell?.openedBy, shell?.remoteAddress], ['gone', 'instance', ATTACKER]);
+    assert.deepEqual([...verdict.sources].sort(), ['proc', 'ss']);
+    assert.deepEqual([verdict.survived, verdict.firewall, verdict.errors], [0, 'nftables', []]);
+    await lab.until('the attacker sees the reset', () => lab.sawReset(SHELL));
+    await lab.until('the entry leaves ESTABLISHED', () => lab.tracked(SHELL)?.state !== 'ESTABLISHED', 15);
+    lab.script('undo');
+    lab.aclLift();
+    const liftedAt = now();
+    await sleep(3000);
+    assert.equal(lab.dataSince(SHELL, liftedAt), 0);
+    assert.ok(lab.lastPacket(SHELL) < cutAt + 0.1);
+    await lab.alive(AGENT);
+  },
+);
 
-scenario('a cut behind a deny: the attacker never sees the reset, the tracking does, and nothing revives', async (lab) => {
-  await liveShell(lab);
-  lab.swapGroup();
-  lab.aclDeny();
-  await sleep(300);
-  lab.script('cut');
-  assert.equal(lab.sawReset(SHELL), false);
-  await lab.until('the entry leaves ESTABLISHED', () => lab.tracked(SHELL)?.state !== 'ESTABLISHED', 15);
-  lab.script('undo');
-  lab.aclLift();
-  const liftedAt = now();
-  await sleep(3000);
-  assert.equal(lab.dataSince(SHELL, liftedAt), 0);
-});
+scenario(
+  'a cut behind a deny: the attacker never sees the reset, the tracking does, and nothing revives',
+  async (lab) => {
+    await liveShell(lab);
+    lab.swapGroup();
+    lab.aclDeny();
+    await sleep(300);
+    lab.script('cut');
+    assert.equal(lab.sawReset(SHELL), false);
+    await lab.until('the entry leaves ESTABLISHED', () => lab.tracked(SHELL)?.state !== 'ESTABLISHED', 15);
+    lab.script('undo');
+    lab.aclLift();
+    const liftedAt = now();
+    await sleep(3000);
+    assert.equal(lab.dataSince(SHELL, liftedAt), 0);
+  },
+);
 
 scenario('data under way and its acknowledgements lost: the reset ends the tracked entry all the same', async (lab) => {
   await liveShell(lab);
@@ -142,7 +151,9 @@ async function everyKind(lab: Lab): Promise<void> {
   lab.startAgent();
   await lab.dialIn();
   await lab.alive(SHELL, LOGIN, BEACON, SHELL_V6, POD, AGENT);
-  await lab.until('the dormant shell is connected', () => lab.events.some(({ kind, port }) => kind === 'accepted' && port === DORMANT));
+  await lab.until('the dormant shell is connected', () =>
+    lab.events.some(({ kind, port }) => kind === 'accepted' && port === DORMANT),
+  );
 }
 
 function median(values: readonly number[]): number {
@@ -171,11 +182,16 @@ scenarios.push({
           assert.equal(flow?.openedBy, port === LOGIN ? 'remote' : 'instance', what);
           assert.equal(flow?.namespace, port === POD ? 'netns:pod' : null, what);
         }
-        assert.equal(flows.find(({ remotePort }) => remotePort === AGENT), undefined);
+        assert.equal(
+          flows.find(({ remotePort }) => remotePort === AGENT),
+          undefined,
+        );
         if (turn < 3) {
-          await lab.until('every entry leaves ESTABLISHED', () => lab.trackedEstablished().length === 0, 15).catch(() => {
-            assert.deepEqual(lab.trackedEstablished(), []);
-          });
+          await lab
+            .until('every entry leaves ESTABLISHED', () => lab.trackedEstablished().length === 0, 15)
+            .catch(() => {
+              assert.deepEqual(lab.trackedEstablished(), []);
+            });
         }
         await sleep(300);
         await lab.alive(AGENT);
@@ -220,7 +236,9 @@ for (const shell of SHELLS) {
 
 for (const awk of AWKS) {
   scenario(`${awk} reads the tables as the others do`, async (lab) => {
-    lab.victim(`printf '#!/bin/sh\\nexec ${awk} "$@"\\n' > /usr/bin/awk.new && chmod +x /usr/bin/awk.new && mv -f /usr/bin/awk.new /usr/bin/awk`);
+    lab.victim(
+      `printf '#!/bin/sh\\nexec ${awk} "$@"\\n' > /usr/bin/awk.new && chmod +x /usr/bin/awk.new && mv -f /usr/bin/awk.new /usr/bin/awk`,
+    );
     await everyKind(lab);
     const { flows, verdict } = lab.script('cut', { remote: `${ATTACKER},${ATTACKER_V6}` });
     assert.deepEqual([verdict.survived, verdict.firewall, verdict.errors], [0, 'nftables', []]);
@@ -239,11 +257,22 @@ scenario('parameters that are not what they should be: nothing is printed, nothi
     { SSM_CaseId: '' },
     { SSM_Pids: '1 2' },
     { SSM_Mode: 'both' },
-    ...['010.0.0.5', '10.0.0.256', '10.1', '10.0.0.0/8', '$(id)', '1.2.3.4,', ':::', '1:2:3', '::1::', 'fe80::12345', '1.2.3.4 5'].map(
-      (address) => ({ SSM_RemoteAddresses: address }),
-    ),
+    ...[
+      '010.0.0.5',
+      '10.0.0.256',
+      '10.1',
+      '10.0.0.0/8',
+      '$(id)',
+      '1.2.3.4,',
+      ':::',
+      '1:2:3',
+      '::1::',
+      'fe80::12345',
+      '1.2.3.4 5',
+    ].map((address) => ({ SSM_RemoteAddresses: address })),
   ];
-  for (const environment of odd) assert.deepEqual(lab.scriptRaw('cut', { environment }), { status: 2, stdout: '' }, JSON.stringify(environment));
+  for (const environment of odd)
+    assert.deepEqual(lab.scriptRaw('cut', { environment }), { status: 2, stdout: '' }, JSON.stringify(environment));
   await lab.alive(SHELL);
 });
 
@@ -262,20 +291,25 @@ scenario('without ss the owner is stopped, nothing is called proven, and undo le
   await lab.alive(AGENT);
 });
 
-scenario('without ss, a shell that ignores TERM, and killing opted in: it is killed and its socket gone', async (lab) => {
-  lab.victim('rm /usr/bin/ss');
-  lab.start('stubborn_shell', ATTACKER, SHELL);
-  lab.startAgent();
-  await lab.alive(SHELL, AGENT);
-  const { flows, verdict } = lab.script('cut', { environment: { SSM_Survivors: 'kill' } });
-  assert.deepEqual([verdict.survived, verdict.sources], [0, ['proc']]);
-  assert.equal(flows.find(({ remotePort }) => remotePort === SHELL)?.after, 'gone');
-  await lab.alive(AGENT);
-});
+scenario(
+  'without ss, a shell that ignores TERM, and killing opted in: it is killed and its socket gone',
+  async (lab) => {
+    lab.victim('rm /usr/bin/ss');
+    lab.start('stubborn_shell', ATTACKER, SHELL);
+    lab.startAgent();
+    await lab.alive(SHELL, AGENT);
+    const { flows, verdict } = lab.script('cut', { environment: { SSM_Survivors: 'kill' } });
+    assert.deepEqual([verdict.survived, verdict.sources], [0, ['proc']]);
+    assert.equal(flows.find(({ remotePort }) => remotePort === SHELL)?.after, 'gone');
+    await lab.alive(AGENT);
+  },
+);
 
 scenario('a lying ss first in PATH is not asked', async (lab) => {
   await liveShell(lab);
-  lab.victim('mkdir -p /run/evil && for t in ss nft awk ls cat; do printf "#!/bin/sh\\nexit 0\\n" > /run/evil/$t; chmod +x /run/evil/$t; done');
+  lab.victim(
+    'mkdir -p /run/evil && for t in ss nft awk ls cat; do printf "#!/bin/sh\\nexit 0\\n" > /run/evil/$t; chmod +x /run/evil/$t; done',
+  );
   const environment = { PATH: '/run/evil:/usr/bin:/bin' };
   const { flows, verdict } = lab.script('cut', { environment });
   assert.equal(flows.find(({ remotePort }) => remotePort === SHELL)?.after, 'gone');
@@ -284,7 +318,9 @@ scenario('a lying ss first in PATH is not asked', async (lab) => {
 
 scenario('an ss that was replaced and lies is contradicted by /proc', async (lab) => {
   await liveShell(lab);
-  lab.victim('printf "#!/bin/sh\\nexit 0\\n" > /usr/bin/ss.new && chmod +x /usr/bin/ss.new && mv -f /usr/bin/ss.new /usr/bin/ss');
+  lab.victim(
+    'printf "#!/bin/sh\\nexit 0\\n" > /usr/bin/ss.new && chmod +x /usr/bin/ss.new && mv -f /usr/bin/ss.new /usr/bin/ss',
+  );
   const { flows, verdict } = lab.script('cut', { remote: 'none', environment: { SSM_Survivors: 'leave' } });
   assert.equal(flows.find(({ remotePort }) => remotePort === SHELL)?.after, 'open');
   assert.equal(verdict.survived, 1);
@@ -317,8 +353,12 @@ scenario('20,000 sockets: all closed, the output bounded and its count right', a
 
 scenario('a full disk and a read-only root do not matter', async (lab) => {
   await liveShell(lab);
-  lab.victim('for d in /tmp /var/tmp /dev/shm; do mount -t tmpfs -o size=4k tmpfs $d; head -c 100000 /dev/zero > $d/full; done 2>/dev/null; true');
-  lab.victim('mount -o remount,bind,ro / && mount -o remount,ro /usr && ! touch /usr/x 2>/dev/null && ! touch /x 2>/dev/null');
+  lab.victim(
+    'for d in /tmp /var/tmp /dev/shm; do mount -t tmpfs -o size=4k tmpfs $d; head -c 100000 /dev/zero > $d/full; done 2>/dev/null; true',
+  );
+  lab.victim(
+    'mount -o remount,bind,ro / && mount -o remount,ro /usr && ! touch /usr/x 2>/dev/null && ! touch /x 2>/dev/null',
+  );
   for (const shell of SHELLS) assert.deepEqual(lab.script('list', { shell }).verdict.errors, []);
   const { verdict } = lab.script('cut');
   assert.deepEqual([verdict.survived, verdict.firewall, verdict.errors], [0, 'nftables', []]);
@@ -326,9 +366,12 @@ scenario('a full disk and a read-only root do not matter', async (lab) => {
 
 scenario('names made to break their reader are cleaned, and nobody becomes the agent by name', async (lab) => {
   lab.startAgent();
-  const names = ['a\n@error x', '\u001b[31m"},{"v', "'$(id)`\\\"", 'x\t1\t2\t3', 'amazon-ssm-agen'];
+  const names = ['a\n@error x', '\u001b[31m"},{"v', '\'$(id)`\\"', 'x\t1\t2\t3', 'amazon-ssm-agen'];
   for (const name of names) lab.start('named_shell', ATTACKER, SHELL, Buffer.from(name).toString('hex'));
-  await lab.until('all are connected', () => lab.events.filter(({ kind, port }) => kind === 'accepted' && port === SHELL).length === names.length);
+  await lab.until(
+    'all are connected',
+    () => lab.events.filter(({ kind, port }) => kind === 'accepted' && port === SHELL).length === names.length,
+  );
   await lab.alive(SHELL);
   const { flows, verdict, raw } = lab.script('cut');
   assert.deepEqual([verdict.listed, verdict.survived, verdict.errors], [names.length, 0, []]);
@@ -352,7 +395,9 @@ scenario('two cuts at once, and a third after them: one table, no rule doubled, 
 });
 
 scenario('iptables only: inserted first, named, held, and undone without touching other rules', async (lab) => {
-  lab.victim('rm /usr/sbin/nft && iptables -A OUTPUT -d 192.0.2.1 -j DROP && iptables -A INPUT -i lo -m comment --comment flowcut_case-10 -j ACCEPT');
+  lab.victim(
+    'rm /usr/sbin/nft && iptables -A OUTPUT -d 192.0.2.1 -j DROP && iptables -A INPUT -i lo -m comment --comment flowcut_case-10 -j ACCEPT',
+  );
   const before = lab.victim('iptables -S; ip6tables -S');
   await liveShell(lab);
   const remote = `${ATTACKER},${ATTACKER_V6}`;
@@ -369,13 +414,16 @@ scenario('iptables only: inserted first, named, held, and undone without touchin
   assert.equal(lab.victim('iptables -S; ip6tables -S'), before);
 });
 
-scenario('neither nftables nor iptables: the sockets are closed, and the verdict says that nothing holds the addresses', async (lab) => {
-  lab.victim('rm /usr/sbin/nft /usr/sbin/iptables /usr/sbin/ip6tables');
-  await liveShell(lab);
-  const { verdict } = lab.script('cut');
-  assert.deepEqual([verdict.survived, verdict.firewall], [0, 'none']);
-  assert.deepEqual(verdict.errors, ['the host firewall does not hold the addresses']);
-});
+scenario(
+  'neither nftables nor iptables: the sockets are closed, and the verdict says that nothing holds the addresses',
+  async (lab) => {
+    lab.victim('rm /usr/sbin/nft /usr/sbin/iptables /usr/sbin/ip6tables');
+    await liveShell(lab);
+    const { verdict } = lab.script('cut');
+    assert.deepEqual([verdict.survived, verdict.firewall], [0, 'none']);
+    assert.deepEqual(verdict.errors, ['the host firewall does not hold the addresses']);
+  },
+);
 
 scenario("the agent's own endpoint is never denied, even when the finding names it", async (lab) => {
   await liveShell(lab);
@@ -399,10 +447,14 @@ scenario('quarantine: nothing new leaves but the agent', async (lab) => {
 });
 
 scenario('flows of a named process and of its descendants are marked', async (lab) => {
-  lab.startShell(`/usr/bin/python3 -u ${new URL('peers.py', import.meta.url).pathname} stubborn_shell ${ATTACKER} ${SHELL}; true`);
+  lab.startShell(
+    `/usr/bin/python3 -u ${new URL('peers.py', import.meta.url).pathname} stubborn_shell ${ATTACKER} ${SHELL}; true`,
+  );
   lab.start('reverse_shell', ATTACKER_V6, SHELL_V6);
   await lab.alive(SHELL, SHELL_V6);
-  const parent = lab.victim("grep -l stubborn_shell /proc/[0-9]*/cmdline | grep -v self | head -1 | cut -d/ -f3").trim();
+  const parent = lab
+    .victim('grep -l stubborn_shell /proc/[0-9]*/cmdline | grep -v self | head -1 | cut -d/ -f3')
+    .trim();
   const { flows } = lab.script('list', { remote: 'none', environment: { SSM_Pids: parent } });
   assert.equal(flows.find(({ remotePort }) => remotePort === SHELL)?.asked, 'pid');
   assert.equal(flows.find(({ remotePort }) => remotePort === SHELL_V6)?.asked, null);

@@ -1,13 +1,5 @@
-import { AutoScalingServiceException } from '@aws-sdk/client-auto-scaling';
-import { CloudWatchLogsServiceException } from '@aws-sdk/client-cloudwatch-logs';
-import { DynamoDBServiceException } from '@aws-sdk/client-dynamodb';
-import { EC2ServiceException } from '@aws-sdk/client-ec2';
-import { ElasticLoadBalancingServiceException } from '@aws-sdk/client-elastic-load-balancing';
-import { ElasticLoadBalancingV2ServiceException } from '@aws-sdk/client-elastic-load-balancing-v2';
-import { SFNServiceException } from '@aws-sdk/client-sfn';
-import { SNSServiceException } from '@aws-sdk/client-sns';
-import { SSMServiceException } from '@aws-sdk/client-ssm';
 import { ERROR_NAMES } from '../../../functions/core/errors.ts';
+import { exportedClass, SDK, type ServiceName } from './sdk.ts';
 
 /** A fault of the embedded world or of its use, never an answer of AWS. */
 export class WorldFaultError extends Error {
@@ -51,38 +43,18 @@ const STATUS_BY_CODE: Record<string, number> = {
   DryRunOperation: 412,
 };
 
-export type ServiceName = keyof typeof SERVICES;
-
-/** The services that the world answers for, by the name of the SDK's client. */
-const SERVICES = {
-  ec2: { client: 'EC2Client', exception: EC2ServiceException },
-  ssm: { client: 'SSMClient', exception: SSMServiceException },
-  states: { client: 'SFNClient', exception: SFNServiceException },
-  dynamodb: { client: 'DynamoDBClient', exception: DynamoDBServiceException },
-  autoscaling: { client: 'AutoScalingClient', exception: AutoScalingServiceException },
-  elbv2: { client: 'ElasticLoadBalancingV2Client', exception: ElasticLoadBalancingV2ServiceException },
-  elb: { client: 'ElasticLoadBalancingClient', exception: ElasticLoadBalancingServiceException },
-  logs: { client: 'CloudWatchLogsClient', exception: CloudWatchLogsServiceException },
-  sns: { client: 'SNSClient', exception: SNSServiceException },
-} as const;
-
-/** `EC2Client` → `ec2`. */
-export function serviceOfClient(clientName: string): ServiceName {
-  for (const [name, { client }] of Object.entries(SERVICES)) {
-    if (client === clientName) return name as ServiceName;
-  }
-  throw new WorldFaultError(`the embedded world has no service for ${clientName}`);
-}
-
 /** The error as the SDK's deserializer would have thrown it. */
 export function serviceException(service: ServiceName, error: AwsError): Error {
-  const Exception = SERVICES[service].exception;
-  const exception = new Exception({
-    name: error.code,
+  const Base = SDK[service].Exception;
+  const options = {
     message: error.message,
-    $fault: error.status >= 500 ? 'server' : 'client',
     $metadata: { httpStatusCode: error.status, requestId: '00000000-0000-0000-0000-000000000000' },
-  });
+  };
+  const Modelled = exportedClass(service, error.code);
+  const exception =
+    Modelled?.prototype instanceof Base
+      ? (new Modelled(options) as Error)
+      : new Base({ ...options, name: error.code, $fault: error.status >= 500 ? 'server' : 'client' });
   const isQuery = ['ec2', 'autoscaling', 'elb', 'elbv2', 'sns'].includes(service);
   return Object.assign(exception, isQuery ? { Code: WIRE_CODES[error.code] ?? error.code } : {}, error.members);
 }

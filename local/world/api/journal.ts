@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { ServiceName } from './errors.ts';
+import type { ServiceName } from './sdk.ts';
 import { inputSummary } from './wire-form.ts';
 
 /** One call on the wire, retries counted one by one. */

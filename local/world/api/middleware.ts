@@ -1,8 +1,9 @@
 import type { Physics, WorldClock } from '../state.ts';
 import { type ApiContext, newServiceMemory, type ServiceMemory } from './context.ts';
-import { AwsError, type ServiceName, serviceException, serviceOfClient, timeoutError, WorldFaultError } from './errors.ts';
+import { AwsError, serviceException, timeoutError, WorldFaultError } from './errors.ts';
 import { faultError, faultOf } from './faults.ts';
 import { createJournal, type Journal } from './journal.ts';
+import { type ServiceName, serviceOfClient } from './sdk.ts';
 import { HANDLERS } from './services.ts';
 import type { ExecutionStarter } from './sfn.ts';
 import type { ApiState, Fault } from './shapes.ts';
@@ -128,7 +129,7 @@ export function createWire(state: ApiState, physics: Physics, clock: WorldClock)
         async ({ input, request }: WireArguments) => ({
           response: { statusCode: 200, headers: {} },
           output: {
-            ...(await answer(serviceOfClient(clientName), commandName.replace(/Command$/, ''), withClientToken(input, request))),
+            ...(await answer(requireService(clientName), commandName.replace(/Command$/, ''), withClientToken(input, request))),
             $metadata: { httpStatusCode: 200, requestId: '00000000-0000-0000-0000-000000000000' },
           },
         });
@@ -142,6 +143,12 @@ export function createWire(state: ApiState, physics: Physics, clock: WorldClock)
   return wire;
 }
 
+function requireService(clientName: string): ServiceName {
+  const service = serviceOfClient(clientName);
+  if (service === undefined) throw new WorldFaultError(`the embedded world has no service for ${clientName}`);
+  return service;
+}
+
 interface WireArguments {
   readonly input: unknown;
   readonly request?: { readonly body?: unknown };
@@ -149,7 +156,8 @@ interface WireArguments {
 
 /** The SDK makes up client tokens as it writes the request, one for all attempts: they are on the wire, not in the input. */
 function withClientToken(input: unknown, request: WireArguments['request']): unknown {
-  const token = /"ClientRequestToken":"([^"]+)"/i.exec(typeof request?.body === 'string' ? request.body : '')?.[1];
+  if (!(request?.body instanceof Uint8Array)) return input;
+  const token = /"ClientRequestToken":"([^"]+)"/.exec(new TextDecoder().decode(request.body))?.[1];
   return token === undefined ? input : { ClientRequestToken: token, ...(input as object) };
 }
 

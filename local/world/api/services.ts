@@ -4,7 +4,7 @@ import type { Handlers } from './context.ts';
 import { dynamoDbHandlers } from './dynamodb/index.ts';
 import { ec2Handlers } from './ec2/index.ts';
 import { elbV2Handlers } from './elb.ts';
-import type { ServiceName } from './errors.ts';
+import type { ServiceName } from './sdk.ts';
 import { logsHandlers } from './logs.ts';
 import { sfnHandlers } from './sfn.ts';
 import { snsHandlers } from './sns.ts';

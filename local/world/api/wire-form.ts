@@ -1,4 +1,4 @@
-import type { ServiceName } from './errors.ts';
+import type { ServiceName } from './sdk.ts';
 
 /** The query protocols send a list as numbered members, so an empty one is not on the wire at all. */
 const QUERY_PROTOCOLS: readonly ServiceName[] = ['ec2', 'autoscaling', 'elb', 'elbv2', 'sns'];

@@ -125,7 +125,12 @@ export function establishedConversation(options: {
 }
 
 /** The same flow opened anew by the instance at `at`, from another port: no entry anywhere, the SYN is still to be sent. */
-export function reopenedConversation(old: Conversation, localPort: number, at: number, snapshotIndex: number): Conversation {
+export function reopenedConversation(
+  old: Conversation,
+  localPort: number | null,
+  at: number,
+  snapshotIndex: number,
+): Conversation {
   const tuple: Tuple = { ...old.tuple, localPort, openedBy: 'local' };
   const { around, eniId, instanceId } = old;
   const path = pathOf(around.timeline[snapshotIndex] as Snapshot, eniId, tuple, instanceId);

@@ -78,8 +78,8 @@ describe('writes', () => {
     ['a difference', { UpdateExpression: 'SET version = version - :n', ExpressionAttributeValues: values({ n: 1 }) }, { version: 6 }],
     ['if_not_exists, there', { UpdateExpression: 'SET version = if_not_exists(version, :n)', ExpressionAttributeValues: values({ n: 1 }) }, { version: 7 }],
     ['if_not_exists, not there', { UpdateExpression: 'SET a = if_not_exists(a, :n) + :n', ExpressionAttributeValues: values({ n: 1 }) }, { a: 2 }],
-    ['list_append', { UpdateExpression: 'SET lines = :l, log = list_append(if_not_exists(log, :none), :l)'.replace('lines', '#l').replaceAll('log', '#g'), ExpressionAttributeNames: { '#l': 'lines', '#g': 'log' }, ExpressionAttributeValues: values({ l: ['b'], none: [] }) }, { lines: ['b'], log: ['a', 'b'] }],
-    ['a nested path', { UpdateExpression: 'SET nested.inner[1] = :n REMOVE nested.gone', ExpressionAttributeValues: values({ n: 9 }) }, { nested: { inner: [1, 9] } }],
+    ['list_append', { UpdateExpression: 'SET #l = :l, notes = list_append(if_not_exists(notes, :none), :l)', ExpressionAttributeNames: { '#l': 'lines' }, ExpressionAttributeValues: values({ l: ['b'], none: [] }) }, { lines: ['b'], notes: ['a', 'b'] }],
+    ['a nested path', { UpdateExpression: 'SET nested.inside[1] = :n REMOVE nested.gone', ExpressionAttributeValues: values({ n: 9 }) }, { nested: { inside: [1, 9] } }],
     ['REMOVE', { UpdateExpression: 'REMOVE version' }, { version: undefined }],
     ['ADD to a number', { UpdateExpression: 'ADD version :n, fresh :n', ExpressionAttributeValues: values({ n: 3 }) }, { version: 10, fresh: 3 }],
     ['ADD to a set', { UpdateExpression: 'ADD needs :s', ExpressionAttributeValues: values({ s: new Set(['a', 'z']) }) }, { needs: new Set(['a', 'b', 'z']) }],
@@ -88,7 +88,7 @@ describe('writes', () => {
     ['all at once, each reading what was before', { UpdateExpression: 'SET a = version ADD version :n', ExpressionAttributeValues: values({ n: 1 }) }, { a: 7, version: 8 }],
   ])('update: %s', (_title, input, expected) =>
     withTable(async ({ put, update }) => {
-      await put({ version: 7, needs: new Set(['a', 'b']), log: ['a'], nested: { inner: [1, 2], gone: true } });
+      await put({ version: 7, needs: new Set(['a', 'b']), notes: ['a'], nested: { inside: [1, 2], gone: true } });
 
       const after = await update({ ...input, ReturnValues: 'ALL_NEW' });
 
@@ -158,8 +158,8 @@ describe('writes', () => {
 describe('conditions', () => {
   it.each<[string, boolean]>([
     ['attribute_exists(version)', true],
-    ['attribute_exists(nested.inner)', true],
-    ['attribute_not_exists(nested.other)', true],
+    ['attribute_exists(nested.inside)', true],
+    ['attribute_not_exists(nested.absent)', true],
     ['NOT attribute_exists(version)', false],
     ['version = :seven', true],
     ['version <> :seven', false],
@@ -175,14 +175,14 @@ describe('conditions', () => {
     ['contains(colour, :prefix)', true],
     ['contains(needs, :a)', true],
     ['contains(needs, :text)', false],
-    ['contains(log, :a)', true],
+    ['contains(notes, :a)', true],
     ['size(needs) = :two', true],
     ['attribute_type(needs, :set)', true],
     ['version = :eight OR version = :seven AND colour = :text', false],
     ['(version = :eight OR version = :seven) AND NOT (colour = :text)', true],
   ])('%s is %s', (ConditionExpression, expected) =>
     withTable(async ({ put, update }) => {
-      await put({ version: 7, colour: 'red', needs: new Set(['a', 'b']), log: ['a'], nested: { inner: 1 } });
+      await put({ version: 7, colour: 'red', needs: new Set(['a', 'b']), notes: ['a'], nested: { inside: 1 } });
       const all = values({ seven: 7, eight: 8, two: 2, text: 'green', prefix: 're', a: 'a', set: 'SS' });
       const used = Object.entries(all).filter(([name]) => new RegExp(`${name}\\b`).test(ConditionExpression));
       const call = update({

@@ -111,6 +111,7 @@ export function smallWorld(over: Partial<ApiState> = {}): ApiState {
         CidrBlock: '10.0.0.0/16',
         Ipv6CidrBlockAssociationSet: [{ Ipv6CidrBlock: '2001:db8::/56', Ipv6CidrBlockState: { State: 'associated' } }],
       },
+      { VpcId: 'vpc-00000000000000002', OwnerId: ids.account, CidrBlock: '10.9.0.0/16' },
     ],
     VpcEndpoints: [],
     InstanceInformationList: [{ InstanceId: ids.instance, PingStatus: 'Online', PlatformType: 'Linux' }],
