@@ -3,6 +3,7 @@ import { assessFlows } from '../functions/assess-flows/step.ts';
 import { checkHostCut } from '../functions/check-host-cut/step.ts';
 import { cutOnHost } from '../functions/cut-on-host/step.ts';
 import { denyAtNacl } from '../functions/deny-at-nacl/step.ts';
+import { prepareIsolation } from '../functions/prepare-isolation/step.ts';
 import { releaseNacl } from '../functions/release-nacl/step.ts';
 import { reportCase } from '../functions/report-case/step.ts';
 import { restoreInstance } from '../functions/restore-instance/step.ts';
@@ -21,6 +22,7 @@ export const STEPS = {
   DenyAtNaclFunctionArn: { name: 'deny-at-nacl', step: denyAtNacl },
   CutOnHostFunctionArn: { name: 'cut-on-host', step: cutOnHost },
   CheckHostCutFunctionArn: { name: 'check-host-cut', step: checkHostCut },
+  PrepareIsolationFunctionArn: { name: 'prepare-isolation', step: prepareIsolation },
   SwapSecurityGroupsFunctionArn: { name: 'swap-security-groups', step: swapSecurityGroups },
   VerifyCutFunctionArn: { name: 'verify-cut', step: verifyCut },
   ReleaseNaclFunctionArn: { name: 'release-nacl', step: releaseNacl },

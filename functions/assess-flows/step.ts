@@ -108,6 +108,7 @@ async function decide(tools: Tools<'ec2' | 'cases'>, document: CaseDocument, fac
     reason: document.classReason,
     denies: assessment.denies,
     platform: facts.instance.platform,
+    vpcIds: [...new Set(facts.interfaces.map((eni) => eni.vpcId))],
     addresses: [...new Set(assessment.flows.map((flow) => flow.remoteAddress))].slice(0, HOST_ADDRESS_LIMIT),
     pids: request.processes.map((process) => process.pid),
   };

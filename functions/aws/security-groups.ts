@@ -56,10 +56,13 @@ export async function rulesOf(ec2: EC2Client, groupIds: readonly string[]): Prom
 
 export interface NamedGroup {
   readonly id: string;
+  /** It carries our tag. */
   readonly ours: boolean;
+  /** It was seen without a rule in either direction; rules of both families stand in the same lists. */
+  readonly empty: boolean;
 }
 
-/** The group of this name in the VPC; `ours` = it carries our tag. */
+/** The group of this name in the VPC. */
 export async function groupByName(ec2: EC2Client, vpcId: string, name: string): Promise<NamedGroup | null> {
   const input = {
     Filters: [
@@ -71,7 +74,8 @@ export async function groupByName(ec2: EC2Client, vpcId: string, name: string): 
     const group = page.SecurityGroups?.find((candidate) => candidate.GroupName === name && candidate.VpcId === vpcId);
     if (group?.GroupId !== undefined) {
       const ours = group.Tags?.some((tag) => tag.Key === ISOLATION_GROUP.tag.Key && tag.Value === ISOLATION_GROUP.tag.Value);
-      return { id: group.GroupId, ours: ours ?? false };
+      const empty = group.IpPermissions?.length === 0 && group.IpPermissionsEgress?.length === 0;
+      return { id: group.GroupId, ours: ours ?? false, empty };
     }
   }
   return null;

@@ -9,8 +9,23 @@ import { type HostReport, parseHostOutput } from '../core/host-protocol.ts';
 import type { CheckingHost, HostResult } from '../core/record.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
-/** Looks once for the host's answer and, when it is there, joins what the host listed with the case. */
+/** How long one run of the function looks for the answer, and how often, in seconds: a state transition costs more. */
+const LOOK_SECONDS = 8;
+const PAUSE_SECONDS = 0.5;
+
+/** Looks for the host's answer and, when it is there, joins what the host listed with the case. */
 export async function checkHostCut(tools: Tools<'ec2' | 'ssm' | 'cases'>, record: CheckingHost): Promise<HostResult> {
+  const until = tools.now().getTime() + LOOK_SECONDS * 1000;
+  let { host } = record;
+  for (;;) {
+    const result = await look(tools, { ...record, host });
+    if (result.kind !== 'pending' || tools.now().getTime() >= until) return result;
+    host = result;
+    await tools.sleep(PAUSE_SECONDS);
+  }
+}
+
+async function look(tools: Tools<'ec2' | 'ssm' | 'cases'>, record: CheckingHost): Promise<HostResult> {
   const { host } = record;
   const ref = 'restore' in record ? record.restore : record.case;
   if (ref.instanceId === null) return { kind: 'unavailable', reason: 'the case names no instance' };

@@ -121,6 +121,9 @@ function aclOf(eni: NetworkInterfaceFacts, acls: readonly AclFacts[]): AclFacts 
 const SHARED_CHANNEL_PORT = 443;
 
 function denyObjection(flow: CaseFlow): string | null {
+  if (!flow.named && flow.tracking.kind === 'untracked') {
+    return 'nobody names it and it is untracked: the group swap ends it, and a deny would hit the whole subnet';
+  }
   if (!flow.crossesSubnetBoundary) return 'the peer is in the same subnet, where a network ACL never sees the packets';
   if (flow.source === 'flow-log' && flow.remotePort === SHARED_CHANNEL_PORT) {
     return 'seen only in the flow log, on port 443: it may be the agent of a neighbour; a person decides';
@@ -128,9 +131,19 @@ function denyObjection(flow: CaseFlow): string | null {
   return null;
 }
 
+/** Unnamed peers that are denied at most: each deny hits the whole subnet, and the room in an ACL is small. */
+const UNNAMED_PEER_LIMIT = 8;
+
+const OPENER_RANK: Record<CaseFlow['openedBy'], number> = { instance: 0, unknown: 1, remote: 2 };
+
+/** Named flows first; of the others those that the instance opened, for a shell dials out. */
+function byUrgency(a: CaseFlow, b: CaseFlow): number {
+  return Number(b.named) - Number(a.named) || OPENER_RANK[a.openedBy] - OPENER_RANK[b.openedBy];
+}
+
 /**
  * The denies that the flows want, as the ACLs stand: two entries (in and out) for each peer on each ACL that its packets
- * cross, named peers first, so that they get the room when there is little.
+ * cross, named peers first, so that they get the room when there is little ({@link byUrgency}).
  *
  * A private peer is denied only where a person asked for it by address: in the finding it may be a load balancer, a NAT
  * or a neighbour, and the deny hits the whole subnet.
@@ -144,12 +157,19 @@ export function planDenies(
   const refusals: DenyRefusal[] = [];
   const asked = new Set(flows.filter((flow) => flow.source === 'request').map((flow) => flow.remoteAddress));
   const done = new Set<string>();
-  for (const flow of [...flows].sort((a, b) => Number(b.named) - Number(a.named))) {
+  const unnamed = new Set<string>();
+  for (const flow of [...flows].sort(byUrgency)) {
+    if (!flow.named && unnamed.size >= UNNAMED_PEER_LIMIT && !unnamed.has(flow.remoteAddress)) {
+      const reason = `nobody names it, and ${UNNAMED_PEER_LIMIT} unnamed peers are denied already: a person decides`;
+      refusals.push({ address: flow.remoteAddress, aclId: null, reason });
+      continue;
+    }
     const objection = denyObjection(flow);
     if (objection !== null) {
       refusals.push({ address: flow.remoteAddress, aclId: null, reason: objection });
       continue;
     }
+    if (!flow.named) unnamed.add(flow.remoteAddress);
     for (const interfaceId of flow.interfaceIds) {
       const eni = facts.interfaces.find((candidate) => candidate.id === interfaceId);
       if (eni === undefined) continue;

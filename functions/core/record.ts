@@ -25,6 +25,7 @@ export type Assessed =
       readonly reason: string;
       readonly denies: readonly WantedDeny[];
       readonly platform: 'linux' | 'windows';
+      readonly vpcIds: readonly string[];
       /** What the host is told to deny as well; at most {@link HOST_ADDRESS_LIMIT}. */
       readonly addresses: readonly string[];
       readonly pids: readonly number[];
@@ -52,6 +53,8 @@ export interface DenyResult {
   readonly refused: number;
   readonly reason?: string;
 }
+
+export type PreparationResult = { readonly kind: 'ready' } | { readonly kind: 'failed'; readonly reason: string };
 
 export type HostResult =
   | HostCommandSent
@@ -116,8 +119,8 @@ export interface Failure {
 
 export type Denying = Opened & { readonly host?: HostResult; readonly verdict?: VerifyResult };
 export type CheckingHost = (Opened | { readonly restore: RestoreResult }) & { readonly host: HostCommandSent };
-/** `cut` holds the outcomes of the two branches, deny first. */
-export type Isolating = Opened & { readonly cut?: readonly [DenyResult, HostResult] };
+/** `cut` holds the outcomes of the branches, in their order. */
+export type Isolating = Opened & { readonly cut?: readonly [DenyResult, HostResult, PreparationResult] };
 export type Verifying = Isolating & { readonly isolation?: IsolationResult; readonly verdict?: VerifyResult };
 export type Reporting = Partial<Opened> &
   Omit<Verifying, keyof Opened> & { readonly failure?: Failure; readonly phase?: 'interim' };

@@ -75,7 +75,10 @@ export async function readStanding(
   // Only a group of ours counts: one that happens to be without rules today may get some tomorrow.
   const empty = groupIds.filter((id) => isolationIds.includes(id) && !rules.some((rule) => rule.groupId === id));
   const ledgers = await Promise.all(acls.map((acl) => ledgerOf(tools.cases, acl.id)));
-  const held = ledgers.flat().filter((deny) => deny.cases.includes(document.caseId) && stands(deny, acls));
+  const held = ledgers
+    .flat()
+    .filter((deny) => deny.cases.includes(document.caseId) && stands(deny, acls))
+    .sort((a, b) => a.aclId.localeCompare(b.aclId) || a.ruleNumber - b.ruleNumber || Number(a.egress) - Number(b.egress));
   return {
     interfaces,
     standings: interfaceStandings(interfaces, empty, failures),
