@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { InputError, quote } from '../functions/core/errors.ts';
+import { WorldFaultError } from './world/api/errors.ts';
 import { exportedClass, SDK, type ServiceName } from './world/api/sdk.ts';
 import { HANDLERS } from './world/api/services.ts';
 import type { EmbeddedWorld } from './world/embedded-world.ts';
@@ -35,7 +36,10 @@ function parseCall(json: unknown, path: string): ReplayedCall {
     throw new InputError(`${path}.at`, `${quote(at)} is not a number of seconds from 0`);
   }
   if (typeof service !== 'string' || !(service === 'host' || Object.hasOwn(SDK, service))) {
-    throw new InputError(`${path}.service`, `${quote(service)} is not one of ${[...Object.keys(SDK), 'host'].join(', ')}`);
+    throw new InputError(
+      `${path}.service`,
+      `${quote(service)} is not one of ${[...Object.keys(SDK), 'host'].join(', ')}`,
+    );
   }
   const known = service === 'host' ? ['closeSockets'] : Object.keys(HANDLERS[service as ServiceName]);
   if (typeof api !== 'string' || !known.includes(api)) {
@@ -69,7 +73,11 @@ export async function replayCalls(world: EmbeddedWorld<HostPhysics>, calls: read
   );
 }
 
-async function replay(world: EmbeddedWorld<HostPhysics>, { service, api, input }: ReplayedCall, name: string): Promise<void> {
+async function replay(
+  world: EmbeddedWorld<HostPhysics>,
+  { service, api, input }: ReplayedCall,
+  name: string,
+): Promise<void> {
   if (service === 'host') {
     const at = world.clock.now();
     world.physics.advanceTo(at);
@@ -91,9 +99,9 @@ interface AnyClient {
   send(command: object): Promise<unknown>;
 }
 
-async function send(world: EmbeddedWorld<HostPhysics>, service: ServiceName, api: string, input: object): Promise<unknown> {
+function send(world: EmbeddedWorld<HostPhysics>, service: ServiceName, api: string, input: object): Promise<unknown> {
   const Command = exportedClass(service, `${api}Command`);
-  if (Command === undefined) throw new Error(`the SDK has no ${service} ${api}`);
+  if (Command === undefined) throw new WorldFaultError(`the SDK has no ${service} ${api}`);
   const client = world.attach(new SDK[service].Client({})) as unknown as AnyClient;
   return client.send(new Command(input));
 }

@@ -28,7 +28,7 @@ export async function replay(file: WorldFile, calls: readonly ReplayedCall[]): P
 /** `--calls`: the same object as a response prints, with no verdict. */
 export async function replayCallsFile(file: WorldFile, json: unknown, asJson: boolean): Promise<string> {
   const result = await replay(file, parseCalls(json));
-  const flows = file.Flows.map((flow) => ({
+  const flows = file.Flows.filter((flow) => flow.Malicious).map((flow) => ({
     name: flow.Name,
     protocol: flow.Protocol,
     remoteAddress: flow.RemoteAddress,

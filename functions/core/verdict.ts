@@ -67,7 +67,7 @@ function judgeFlow(flow: CaseFlow, question: VerdictQuestion): FlowVerdict {
   const records = question.flowLog?.findings.records.filter((record) => mayBeSameFlow(record, flow)) ?? [];
   const accepted = records.some((record) => record.action === 'ACCEPT');
   const covered = coveredSeconds(question);
-  const silent = isolated && silentSeconds(question, records) >= flow.tracking.timeoutSeconds;
+  const silent = isolated && covered > 0 && silentSeconds(question, records) >= flow.tracking.timeoutSeconds;
 
   const dead: Basis[] = [];
   if (flow.host === 'gone') dead.push('host');

@@ -39,7 +39,7 @@ async function makeReport(tools: Tools<'ec2' | 'logs' | 'sns' | 'cases'>, record
   const document = assessment.kind === 'contain' || assessment.kind === 'already-contained' || assessment.kind === 'planned' ? await readCase(tools.cases, ref.caseId) : null;
   switch (assessment.kind) {
     case 'ignored':
-      return quietReport({ ...ref, verdict: 'ignored', reason: `${assessment.reason}; ${assessment.advice}` });
+      return quietReport({ ...ref, verdict: 'ignored', reason: `${assessment.reason}. ${assessment.advice}` });
     case 'refused':
       return quietReport({ ...ref, verdict: 'refused', reason: assessment.reason });
     case 'planned':

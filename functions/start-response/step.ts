@@ -21,7 +21,7 @@ export async function startResponse(tools: Tools<'sfn' | 'cases'>, event: unknow
   const taken = intake(event);
   if (taken.kind === 'ignored') {
     const caseId = noteIdOf(taken.finding, taken.reason);
-    const reason = `${taken.reason}; ${taken.advice}`;
+    const reason = `${taken.reason}. ${taken.advice}`;
     tools.log.info('ignored', { caseId, reason, class: taken.class });
     return { kind: 'nothing-to-do', report: quietReport({ caseId, instanceId: taken.instanceId, verdict: 'ignored', reason }) };
   }

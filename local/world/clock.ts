@@ -1,9 +1,9 @@
 import { AsyncResource } from 'node:async_hooks';
-import { promisify } from 'node:util';
 import { setImmediate as realSetImmediate } from 'node:timers';
+import { promisify } from 'node:util';
 import FakeTimers, { type Clock } from '@sinonjs/fake-timers';
-import type { WorldClock } from './state.ts';
 import { WorldFaultError } from './api/errors.ts';
+import type { WorldClock } from './state.ts';
 
 /** Timers hold a signed 32 bit delay; a longer one is waited for in pieces (a Wait state may last a year). */
 const LONGEST_DELAY_MS = 2 ** 31 - 1;
@@ -32,7 +32,7 @@ export async function runInVirtualTime<T>(startIso: string, body: (clock: WorldC
   const random = Math.random;
   try {
     replaceTimeouts();
-    Math.random = seededRandom(0x666c6f77);
+    Math.random = seededRandom(0x66_6c_6f_77);
     return await drive(fake, startMs, body(worldClock(fake, startMs)));
   } finally {
     Math.random = random;
@@ -66,7 +66,9 @@ async function drive<T>(fake: Clock, startMs: number, work: Promise<T>): Promise
       if (fake.now - startMs > FURTHEST_SECONDS * 1000) throw new WorldFaultError('virtual time ran on for 50 years');
       await fake.nextAsync();
     } else if (++idle > IDLE_TURNS) {
-      throw new WorldFaultError('nothing is scheduled and the run has not ended: it waits for something that never comes');
+      throw new WorldFaultError(
+        'nothing is scheduled and the run has not ended: it waits for something that never comes',
+      );
     }
   }
 }
@@ -114,14 +116,14 @@ function replaceTimeouts(): void {
     [promisify.custom]: sleep,
     __promisify__: sleep,
   }) as unknown as typeof setTimeout;
-  globalThis.clearTimeout = clearVirtualTimeout as typeof clearTimeout;
+  globalThis.clearTimeout = clearVirtualTimeout;
 }
 
 /** Mulberry32. */
 function seededRandom(seed: number): () => number {
   let state = seed;
   return () => {
-    state = (state + 0x6d2b79f5) | 0;
+    state = (state + 0x6d_2b_79_f5) | 0;
     let t = Math.imul(state ^ (state >>> 15), 1 | state);
     t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
     return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;

@@ -72,7 +72,7 @@ export function createEmbeddedWorld(
     snapshot() {
       wire.settle();
       const snapshots = memory.snapshots.length > 0 ? { Snapshots: memory.snapshots } : {};
-      return JSON.parse(JSON.stringify({ ...file, ...snapshots }));
+      return JSON.parse(JSON.stringify({ ...file, ...snapshots })) as Record<string, unknown>;
     },
     messages: memory.messages,
     dumpTable(name) {

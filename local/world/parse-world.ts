@@ -54,6 +54,7 @@ export function parseWorld(json: unknown): WorldFile {
   checkReferences(world, given);
   const flows = world.Flows.map((_, index) => completeFlow(world, index));
   refuseTwins(flows);
+  tellApart(flows);
   // The schema says no less than ApiState does; it only spells "missing" as undefined.
   return { ...world, Flows: flows } as unknown as WorldFile;
 }
@@ -154,5 +155,15 @@ function refuseTwins(flows: readonly WorldFlow[]): void {
     const twin = tuples.get(tuple);
     if (twin !== undefined) throw new InputError(`Flows[${index}]`, `has the same 5-tuple as ${quote(twin)}`);
     tuples.set(tuple, one.Name);
+  }
+}
+
+/** Truth is told by name: of several flows of one name, all but the first get a number. */
+function tellApart(flows: readonly WorldFlow[]): void {
+  const taken = new Set<string>();
+  for (const one of flows) {
+    const { Name } = one;
+    for (let number = 2; taken.has(one.Name); number += 1) one.Name = `${Name} (${number})`;
+    taken.add(one.Name);
   }
 }

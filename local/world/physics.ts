@@ -164,7 +164,9 @@ export function createPhysics(world: WorldFile): WorldPhysics {
     flows.map(({ flow, talk }) => ({
       name: flow.Name,
       localPorts: talks.filter((one) => one.tracker === talk.tracker).map((one) => one.tuple.localPort),
-      ...talk.tracker.truth,
+      lastPacketAt: toMicroseconds(talk.tracker.truth.lastPacketAt),
+      stoppedBy: talk.tracker.truth.stoppedBy,
+      revivedAt: toMicroseconds(talk.tracker.truth.revivedAt),
     }));
 
   return {
@@ -210,6 +212,10 @@ export function createPhysics(world: WorldFile): WorldPhysics {
     processedEvents: () => events,
   };
 }
+
+/** Takes the noise of adding up fractions off a time. */
+const toMicroseconds = (seconds: number | null): number | null =>
+  seconds === null ? null : Math.round(seconds * 1e6) / 1e6;
 
 function timerOf(snapshot: Snapshot | undefined): number {
   return Math.max(600, ...[...(snapshot?.enis.values() ?? [])].map((one) => one.timers.tcp));

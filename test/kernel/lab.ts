@@ -372,6 +372,16 @@ export class Lab {
     return this.#parse(verb, run(this.#scriptCommand(verb, options)), startedAt);
   }
 
+  /** Runs the commands of a document with nothing in the environment, as an older agent would. */
+  document(verb: 'cut', commands: string): CutResult {
+    const startedAt = now();
+    return this.#parse(
+      verb,
+      run(this.#inVictim(['sh', '-c', 'cat > /run/_script.sh && exec sh /run/_script.sh']), commands),
+      startedAt,
+    );
+  }
+
   /** Its raw output and exit status, for what must not be believed. */
   scriptRaw(verb: string, options: ScriptOptions = {}): { readonly status: number | null; readonly stdout: string } {
     const [file = '', ...args] = this.#scriptCommand(verb, options);

@@ -52,7 +52,9 @@ function describeGroups({ state }: ApiContext, input: DescribeAutoScalingGroupsC
     const tagsOf = (group: AutoScalingGroup) => (group['Tags'] ?? []) as Tag[];
     if (Name === 'tag-key') return left.filter((group) => tagsOf(group).some(({ Key }) => Values.includes(Key)));
     if (!Name.startsWith('tag:')) throw validation(`Filter type ${Name} is not correct.`);
-    return left.filter((group) => tagsOf(group).some(({ Key, Value }) => Key === Name.slice(4) && Values.includes(Value)));
+    return left.filter((group) =>
+      tagsOf(group).some(({ Key, Value }) => Key === Name.slice(4) && Values.includes(Value)),
+    );
   }, named);
   const { items, nextToken } = page(listed, input.MaxRecords ?? 50, input.NextToken, invalidToken);
   const AutoScalingGroups = items.map((group) => ({
@@ -106,9 +108,11 @@ function attachInstances(context: ApiContext, input: AttachInstancesCommandInput
   for (const id of ids) {
     const instance = allInstances(state).find(({ InstanceId }) => InstanceId === id);
     if (instance === undefined) throw validation(`Invalid Instance ID(s): [${id}] specified`);
-    if ((instance.State?.Name ?? 'running') !== 'running') throw validation(`Instance ${id} is not in correct state (running).`);
+    if ((instance.State?.Name ?? 'running') !== 'running')
+      throw validation(`Instance ${id} is not in correct state (running).`);
     const there = members(state).find(({ InstanceId }) => InstanceId === id);
-    if (there !== undefined) throw validation(`Instance ${id} is already part of AutoScalingGroup:${there.AutoScalingGroupName}`);
+    if (there !== undefined)
+      throw validation(`Instance ${id} is already part of AutoScalingGroup:${there.AutoScalingGroupName}`);
   }
   raiseCapacity(group, ids.length);
   for (const InstanceId of ids) {
@@ -147,7 +151,9 @@ function suspendProcesses({ state }: ApiContext, input: SuspendProcessesCommandI
 function resumeProcesses({ state }: ApiContext, input: SuspendProcessesCommandInput): object {
   const group = findGroup(state, input.AutoScalingGroupName);
   const resumed = namedProcesses(input.ScalingProcesses);
-  group.SuspendedProcesses = (group.SuspendedProcesses ?? []).filter(({ ProcessName }) => !resumed.includes(ProcessName ?? ''));
+  group.SuspendedProcesses = (group.SuspendedProcesses ?? []).filter(
+    ({ ProcessName }) => !resumed.includes(ProcessName ?? ''),
+  );
   return {};
 }
 

@@ -14,7 +14,9 @@ function balancers(state: ApiState): ClassicLoadBalancer[] {
 
 function describeLoadBalancers({ state }: ApiContext, input: DescribeLoadBalancersCommandInput): object {
   for (const name of input.LoadBalancerNames ?? []) findBalancer(state, name);
-  const listed = balancers(state).filter(({ LoadBalancerName }) => input.LoadBalancerNames?.includes(LoadBalancerName) ?? true);
+  const listed = balancers(state).filter(
+    ({ LoadBalancerName }) => input.LoadBalancerNames?.includes(LoadBalancerName) ?? true,
+  );
   const { items, nextToken } = page(listed, input.PageSize ?? 400, input.Marker);
   return { LoadBalancerDescriptions: items, NextMarker: nextToken };
 }
@@ -46,7 +48,8 @@ function namedInstances(state: ApiState, input: DeregisterInstancesFromLoadBalan
 
 function findBalancer(state: ApiState, name: string | undefined): ClassicLoadBalancer {
   const balancer = balancers(state).find(({ LoadBalancerName }) => LoadBalancerName === name);
-  if (balancer === undefined) throw new AwsError('AccessPointNotFoundException', `There is no ACTIVE Load Balancer named '${name}'`);
+  if (balancer === undefined)
+    throw new AwsError('AccessPointNotFoundException', `There is no ACTIVE Load Balancer named '${name}'`);
   return balancer;
 }
 

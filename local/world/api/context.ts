@@ -1,9 +1,9 @@
 import type { Physics } from '../state.ts';
-import type { RunningCommand } from './ssm.ts';
 import type { TableItem } from './dynamodb/values.ts';
 import type { ExecutionRecord, ExecutionStarter } from './sfn.ts';
-import type { PublishedMessage } from './sns.ts';
 import type { ApiState, Snapshot } from './shapes.ts';
+import type { PublishedMessage } from './sns.ts';
+import type { RunningCommand } from './ssm.ts';
 
 /** What the services remember beside the world file. */
 export interface ServiceMemory {
@@ -28,11 +28,11 @@ export interface ApiContext {
   readonly memory: ServiceMemory;
   /** Seconds since the event's arrival. */
   readonly now: number;
-  iso(seconds: number): string;
+  readonly iso: (seconds: number) => string;
   /** A change that AWS makes by itself at a later second. */
-  later(seconds: number, change: () => void): void;
+  readonly later: (seconds: number, change: () => void) => void;
   /** Tells physics, once the handler is through, that packets may be judged differently. */
-  networkChanged(): void;
+  readonly networkChanged: () => void;
   readonly startExecution: ExecutionStarter | null;
 }
 

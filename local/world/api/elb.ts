@@ -86,7 +86,8 @@ function registerTargets({ state, later, now }: ApiContext, input: DeregisterTar
 }
 
 function requiredTargets({ Targets }: DeregisterTargetsCommandInput): TargetDescription[] {
-  if (Targets === undefined || Targets.length === 0) throw new AwsError('ValidationError', 'At least one target must be specified');
+  if (Targets === undefined || Targets.length === 0)
+    throw new AwsError('ValidationError', 'At least one target must be specified');
   return Targets;
 }
 
@@ -95,10 +96,16 @@ function requireTarget(state: ApiState, group: TargetGroup, id: string): void {
   const instance = allInstances(state).find(({ InstanceId }) => InstanceId === id);
   const sameVpc = instance?.VpcId === undefined || group.VpcId === undefined || instance.VpcId === group.VpcId;
   if (instance === undefined || !sameVpc) {
-    throw new AwsError('InvalidTargetException', `The following targets are not in the target group VPC or do not exist: '${id}'`);
+    throw new AwsError(
+      'InvalidTargetException',
+      `The following targets are not in the target group VPC or do not exist: '${id}'`,
+    );
   }
   if ((instance.State?.Name ?? 'running') !== 'running') {
-    throw new AwsError('InvalidTargetException', `The following targets are not in a running state and cannot be registered: '${id}'`);
+    throw new AwsError(
+      'InvalidTargetException',
+      `The following targets are not in a running state and cannot be registered: '${id}'`,
+    );
   }
 }
 

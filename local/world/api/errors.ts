@@ -14,8 +14,12 @@ export class AwsError extends Error {
   /** Members of the modelled error beside the message, e.g. `CancellationReasons`. */
   readonly members: Record<string, unknown>;
 
-  constructor(code: string, message: string, options: { status?: number; members?: Record<string, unknown> } = {}) {
-    super(message);
+  constructor(
+    code: string,
+    message: string,
+    options: { status?: number; members?: Record<string, unknown>; cause?: unknown } = {},
+  ) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined);
     this.code = code;
     this.status = options.status ?? STATUS_BY_CODE[code] ?? 400;
     this.members = options.members ?? {};
@@ -71,5 +75,7 @@ const WIRE_CODES: Record<string, string> = {
 
 /** What the SDK's HTTP handler throws when no answer came in time. */
 export function timeoutError(seconds: number): Error {
-  return Object.assign(new Error(`the request timed out after ${seconds} s without an answer`), { name: 'TimeoutError' });
+  return Object.assign(new Error(`the request timed out after ${seconds} s without an answer`), {
+    name: 'TimeoutError',
+  });
 }

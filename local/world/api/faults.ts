@@ -13,5 +13,8 @@ function meetsCall(which: number | string, call: number): boolean {
 }
 
 export function faultError(fault: Fault): AwsError {
-  return new AwsError(fault.Error, fault.AfterEffect === true ? 'injected fault: the answer was lost' : 'injected fault');
+  return new AwsError(
+    fault.Error,
+    fault.AfterEffect === true ? 'injected fault: the answer was lost' : 'injected fault',
+  );
 }

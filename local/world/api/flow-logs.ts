@@ -1,8 +1,9 @@
 import { madeId } from './ids.ts';
 import type { ApiState, FlowLog, NetworkInterface, Tag } from './shapes.ts';
 
-const DEFAULT_FORMAT =
-  '${version} ${account-id} ${interface-id} ${srcaddr} ${dstaddr} ${srcport} ${dstport} ${protocol} ${packets} ${bytes} ${start} ${end} ${action} ${log-status}';
+const DEFAULT_FIELDS =
+  'version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status';
+const DEFAULT_FORMAT = DEFAULT_FIELDS.replace(/\S+/g, (field) => `\${${field}}`);
 
 export function logGroupOf(log: FlowLog): string {
   return log.LogGroupName ?? `/aws/vpc/flow-logs/${log.ResourceId}`;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { AwsError } from './errors.ts';
 import type { ServiceMemory } from './context.ts';
+import { AwsError } from './errors.ts';
 
 /** An id of AWS's form made from its parts: the same in every run. */
 export function madeId(prefix: string, ...parts: readonly unknown[]): string {
@@ -43,7 +43,12 @@ export const ID_KINDS = {
     notFound: 'InvalidNetworkInterfaceID.NotFound',
     malformed: 'InvalidNetworkInterfaceId.Malformed',
   },
-  group: { prefix: 'sg', noun: 'security group', notFound: 'InvalidGroup.NotFound', malformed: 'InvalidGroupId.Malformed' },
+  group: {
+    prefix: 'sg',
+    noun: 'security group',
+    notFound: 'InvalidGroup.NotFound',
+    malformed: 'InvalidGroupId.Malformed',
+  },
   groupRule: {
     prefix: 'sgr',
     noun: 'security group rule ID',
@@ -62,7 +67,12 @@ export const ID_KINDS = {
     notFound: 'InvalidRouteTableID.NotFound',
     malformed: 'InvalidRouteTableId.Malformed',
   },
-  subnet: { prefix: 'subnet', noun: 'subnet ID', notFound: 'InvalidSubnetID.NotFound', malformed: 'InvalidParameterValue' },
+  subnet: {
+    prefix: 'subnet',
+    noun: 'subnet ID',
+    notFound: 'InvalidSubnetID.NotFound',
+    malformed: 'InvalidParameterValue',
+  },
   vpc: { prefix: 'vpc', noun: 'vpc ID', notFound: 'InvalidVpcID.NotFound', malformed: 'InvalidParameterValue' },
   vpcEndpoint: {
     prefix: 'vpce',

@@ -29,6 +29,8 @@ interface Interval {
 /** Remembers every call and function for the timeline and the counts. */
 export interface Journal {
   inState<T>(name: string, run: () => T): T;
+  /** Runs outside of any state: what is started there is not the caller's. */
+  outside<T>(run: () => T): T;
   enterFunction(name: string): void;
   /** Counts one call of an API and tells which it is: 1, 2, ... */
   count(api: string): number;
@@ -51,6 +53,7 @@ export function createJournal(now: () => number): Journal {
 
   return {
     inState: (name, run) => states.run(name, run),
+    outside: (run) => states.exit(run),
     enterFunction: () => {
       functions.push(now());
     },

@@ -11,12 +11,14 @@ export function matchesPattern(pattern: string): (message: string) => boolean {
   if (text === '') return () => true;
   if (text.startsWith('[')) return matchesFields(text);
   if (text.startsWith('{') || text.startsWith('%')) throw invalidPattern(pattern, 'the world reads terms only');
-  const terms = [...text.matchAll(/([?-]?)(?:"((?:[^"\\]|\\.)*)"|(\S+))/g)].map(([, prefix = '', quoted, bare = '']) => {
-    if (quoted === undefined && !/^\w+$/.test(bare)) {
-      throw invalidPattern(pattern, `"${bare}" has other characters than letters and digits and must be quoted`);
-    }
-    return { prefix, term: quoted?.replace(/\\(.)/g, '$1') ?? bare };
-  });
+  const terms = [...text.matchAll(/([?-]?)(?:"((?:[^"\\]|\\.)*)"|(\S+))/g)].map(
+    ([, prefix = '', quoted, bare = '']) => {
+      if (quoted === undefined && !/^\w+$/.test(bare)) {
+        throw invalidPattern(pattern, `"${bare}" has other characters than letters and digits and must be quoted`);
+      }
+      return { prefix, term: quoted?.replace(/\\(.)/g, '$1') ?? bare };
+    },
+  );
   const withPrefix = (wanted: string) => terms.filter(({ prefix }) => prefix === wanted).map(({ term }) => term);
   const [all, any, none] = [withPrefix(''), withPrefix('?'), withPrefix('-')];
   return (message) =>
@@ -36,7 +38,8 @@ function matchesFields(pattern: string): (message: string) => boolean {
     if (gap === -1 ? values.length !== fields.length : values.length < fields.length - 1) return false;
     const head = gap === -1 ? fields : fields.slice(0, gap);
     const tail = gap === -1 ? [] : fields.slice(gap + 1);
-    const fits = (tests: typeof fields, from: number) => tests.every((test, index) => test?.(values[from + index] ?? '') ?? true);
+    const fits = (tests: typeof fields, from: number) =>
+      tests.every((test, index) => test?.(values[from + index] ?? '') ?? true);
     return fits(head, 0) && fits(tail, values.length - tail.length);
   };
 }
@@ -47,7 +50,10 @@ function fieldTest(field: string, pattern: string): ((value: string) => boolean)
   const alternatives = field.split('||').map((part) => {
     const [, operator = '', operand = ''] = /^\w+\s*(!?=)\s*("[^"]*"|[\w.*:-]+)$/.exec(part.trim()) ?? [];
     if (operator === '') throw invalidPattern(pattern, `the field "${field}" is not understood`);
-    const source = operand.replace(/^"|"$/g, '').replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*');
+    const source = operand
+      .replace(/^"|"$/g, '')
+      .replace(/[.+?^${}()|[\]\\]/g, '\\$&')
+      .replaceAll('*', '.*');
     const matcher = new RegExp(`^${source}$`);
     return (value: string) => matcher.test(value) === (operator === '=');
   });

@@ -18,7 +18,9 @@ function filterLogEvents(context: ApiContext, input: FilterLogEventsCommandInput
   }
   const matches = matchesPattern(input.filterPattern ?? '');
   const events = flowLogEvents(context, input).filter(({ message }) => matches(message));
-  const { items, nextToken } = page(events, limit ?? 10_000, input.nextToken, () => invalid('The specified nextToken is invalid.'));
+  const { items, nextToken } = page(events, limit ?? 10_000, input.nextToken, () =>
+    invalid('The specified nextToken is invalid.'),
+  );
   return { events: items, searchedLogStreams: [], nextToken };
 }
 

@@ -64,7 +64,9 @@ export function createWire(state: ApiState, physics: Physics, clock: WorldClock)
 
   function apply(info: CallInfo): object {
     const handler = HANDLERS[info.service][info.call];
-    if (handler === undefined) throw new WorldFaultError(`the embedded world does not answer ${info.service} ${info.call}`);
+    if (handler === undefined)
+      throw new WorldFaultError(`the embedded world does not answer ${info.service} ${info.call}`);
+    const starter = wire.onStartExecution;
     let changed = false;
     const context: ApiContext = {
       state,
@@ -76,7 +78,7 @@ export function createWire(state: ApiState, physics: Physics, clock: WorldClock)
       networkChanged: () => {
         changed = true;
       },
-      startExecution: wire.onStartExecution,
+      startExecution: starter && ((execution) => journal.outside(() => starter(execution))),
     };
     const output = handler(context, info.input as never);
     if (changed) physics.networkChanged();
@@ -129,7 +131,11 @@ export function createWire(state: ApiState, physics: Physics, clock: WorldClock)
         async ({ input, request }: WireArguments) => ({
           response: { statusCode: 200, headers: {} },
           output: {
-            ...(await answer(requireService(clientName), commandName.replace(/Command$/, ''), withClientToken(input, request))),
+            ...(await answer(
+              requireService(clientName),
+              commandName.replace(/Command$/, ''),
+              withClientToken(input, request),
+            )),
             $metadata: { httpStatusCode: 200, requestId: '00000000-0000-0000-0000-000000000000' },
           },
         });

@@ -13,7 +13,11 @@ export const SDK = {
   ec2: { Client: ec2.EC2Client, Exception: ec2.EC2ServiceException, module: ec2 as object },
   ssm: { Client: ssm.SSMClient, Exception: ssm.SSMServiceException, module: ssm as object },
   states: { Client: states.SFNClient, Exception: states.SFNServiceException, module: states as object },
-  dynamodb: { Client: dynamodb.DynamoDBClient, Exception: dynamodb.DynamoDBServiceException, module: dynamodb as object },
+  dynamodb: {
+    Client: dynamodb.DynamoDBClient,
+    Exception: dynamodb.DynamoDBServiceException,
+    module: dynamodb as object,
+  },
   autoscaling: {
     Client: autoscaling.AutoScalingClient,
     Exception: autoscaling.AutoScalingServiceException,
@@ -24,7 +28,11 @@ export const SDK = {
     Exception: elbv2.ElasticLoadBalancingV2ServiceException,
     module: elbv2 as object,
   },
-  elb: { Client: elb.ElasticLoadBalancingClient, Exception: elb.ElasticLoadBalancingServiceException, module: elb as object },
+  elb: {
+    Client: elb.ElasticLoadBalancingClient,
+    Exception: elb.ElasticLoadBalancingServiceException,
+    module: elb as object,
+  },
   logs: { Client: logs.CloudWatchLogsClient, Exception: logs.CloudWatchLogsServiceException, module: logs as object },
   sns: { Client: sns.SNSClient, Exception: sns.SNSServiceException, module: sns as object },
 } as const;

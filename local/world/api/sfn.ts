@@ -45,7 +45,8 @@ function startExecution(context: ApiContext, input: StartExecutionCommandInput):
   if (!/^arn:[^:]+:states:[^:]+:\d{12}:stateMachine:.+/.test(stateMachineArn)) {
     throw new AwsError('InvalidArn', `Invalid Arn: '${stateMachineArn}'`);
   }
-  if (!/^[^\s<>{}[\]?*"#%\\^|~`$&,;:/\p{Cc}]{1,80}$/u.test(name)) throw new AwsError('InvalidName', `Invalid Name: '${name}'`);
+  if (!/^[^\s<>{}[\]?*"#%\\^|~`$&,;:/\p{Cc}]{1,80}$/u.test(name))
+    throw new AwsError('InvalidName', `Invalid Name: '${name}'`);
   const text = input.input ?? '{}';
   const executionArn = `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}`;
   const there = context.memory.executions.get(executionArn);
@@ -76,11 +77,14 @@ function startExecution(context: ApiContext, input: StartExecutionCommandInput):
 }
 
 function parseInput(text: string): unknown {
-  if (Buffer.byteLength(text) > 262_144) throw new AwsError('InvalidExecutionInput', 'The input is longer than 262144 bytes');
+  if (Buffer.byteLength(text) > 262_144)
+    throw new AwsError('InvalidExecutionInput', 'The input is longer than 262144 bytes');
   try {
     return JSON.parse(text);
-  } catch {
-    throw new AwsError('InvalidExecutionInput', `Invalid State Machine Execution Input: '${text.slice(0, 60)}'`);
+  } catch (cause) {
+    throw new AwsError('InvalidExecutionInput', `Invalid State Machine Execution Input: '${text.slice(0, 60)}'`, {
+      cause,
+    });
   }
 }
 

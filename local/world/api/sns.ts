@@ -15,11 +15,15 @@ export interface PublishedMessage {
 function publish({ memory, now }: ApiContext, input: PublishCommandInput): object {
   const topicArn = input.TopicArn ?? input.TargetArn ?? '';
   if (!/^arn:[^:]+:sns:[^:]+:\d{12}:.+/.test(topicArn)) {
-    throw new AwsError('InvalidParameterException', 'Invalid parameter: TopicArn or TargetArn Reason: no value for required parameter');
+    throw new AwsError(
+      'InvalidParameterException',
+      'Invalid parameter: TopicArn or TargetArn Reason: no value for required parameter',
+    );
   }
   const message = input.Message ?? '';
   if (message === '') throw new AwsError('InvalidParameterException', 'Invalid parameter: Empty message');
-  if (Buffer.byteLength(message) > 262_144) throw new AwsError('InvalidParameterException', 'Invalid parameter: Message too long');
+  if (Buffer.byteLength(message) > 262_144)
+    throw new AwsError('InvalidParameterException', 'Invalid parameter: Message too long');
   const subject = input.Subject ?? null;
   // ASCII, no line breaks or control characters, fewer than 100 characters.
   if (subject !== null && !/^[!-~][ -~]{0,98}$/.test(subject)) {

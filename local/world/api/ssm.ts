@@ -16,7 +16,7 @@ import type { InstanceInformation } from './shapes.ts';
 
 /** Output is cut here. https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetCommandInvocation.html */
 const STDOUT_LIMIT = 24_000;
-const STDERR_LIMIT = 8_000;
+const STDERR_LIMIT = 8000;
 
 /** One command that was sent, with what each instance's agent does with it. */
 export interface RunningCommand {
@@ -43,7 +43,8 @@ interface InvocationState {
 
 function sendCommand(context: ApiContext, input: SendCommandCommandInput): object {
   const { state, physics, memory, now } = context;
-  if (input.DocumentName === undefined || input.DocumentName === '') throw invalid('documentName', 'Member must not be null');
+  if (input.DocumentName === undefined || input.DocumentName === '')
+    throw invalid('documentName', 'Member must not be null');
   const { TimeoutSeconds: timeout } = input;
   if (timeout !== undefined && (timeout < 30 || timeout > 2_592_000)) {
     throw invalid('timeoutSeconds', 'Member must have value between 30 and 2592000');
@@ -53,7 +54,10 @@ function sendCommand(context: ApiContext, input: SendCommandCommandInput): objec
   if (ids.length > 50) throw invalid('instanceIds', 'Member must have length less than or equal to 50');
   const unable = ids.filter((id) => !canTakeCommands(context, id));
   if (unable.length > 0) {
-    throw new AwsError('InvalidInstanceId', `Instances [[${unable.join(', ')}]] not in a valid state for account ${state.AccountId}`);
+    throw new AwsError(
+      'InvalidInstanceId',
+      `Instances [[${unable.join(', ')}]] not in a valid state for account ${state.AccountId}`,
+    );
   }
   const parameters = stringLists(input.Parameters);
   const documentName = input.DocumentName;
@@ -76,7 +80,9 @@ function sendCommand(context: ApiContext, input: SendCommandCommandInput): objec
 
 function targetedInstances({ state }: ApiContext, { InstanceIds, Targets }: SendCommandCommandInput): string[] {
   if (InstanceIds !== undefined && InstanceIds.length > 0) return [...new Set(InstanceIds)];
-  const ids = (Targets ?? []).flatMap(({ Key, Values }) => (Key?.toLowerCase() === 'instanceids' ? (Values ?? []) : []));
+  const ids = (Targets ?? []).flatMap(({ Key, Values }) =>
+    Key?.toLowerCase() === 'instanceids' ? (Values ?? []) : [],
+  );
   if (ids.length === 0) throw new AwsError('InvalidInstanceId', 'No instance was named.');
   return ids.filter((id) => state.InstanceInformationList.some(({ InstanceId }) => InstanceId === id));
 }
@@ -117,7 +123,12 @@ function stateOf({ now }: ApiContext, { run, cancelledAt }: Invocation): Invocat
   return { status: cancelledAt === null ? 'InProgress' : 'Cancelled', responseCode: -1, stdout: '', stderr: '' };
 }
 
-function shownInvocation(context: ApiContext, command: RunningCommand, instanceId: string, invocation: Invocation): object {
+function shownInvocation(
+  context: ApiContext,
+  command: RunningCommand,
+  instanceId: string,
+  invocation: Invocation,
+): object {
   const { status, responseCode, stdout, stderr } = stateOf(context, invocation);
   const startedAt = context.iso(command.sentAt);
   const ended = status !== 'InProgress';
@@ -161,7 +172,8 @@ function findCommand({ memory }: ApiContext, id: string | undefined): RunningCom
 
 function shownCommand(context: ApiContext, command: RunningCommand): object {
   const states = [...command.invocations.values()].map((invocation) => stateOf(context, invocation).status);
-  const Status = states.find((status) => status === 'InProgress') ?? states.find((status) => status !== 'Success') ?? 'Success';
+  const Status =
+    states.find((status) => status === 'InProgress') ?? states.find((status) => status !== 'Success') ?? 'Success';
   return {
     CommandId: command.commandId,
     DocumentName: command.documentName,
@@ -219,12 +231,15 @@ const INFORMATION_FILTERS: Record<string, (information: InstanceInformation) => 
 function describeInstanceInformation(context: ApiContext, input: DescribeInstanceInformationCommandInput): object {
   const filters = [
     ...(input.Filters ?? []).map(({ Key, Values }) => ({ key: Key ?? '', values: Values ?? [] })),
-    ...(input.InstanceInformationFilterList ?? []).map(({ key, valueSet }) => ({ key: key ?? '', values: valueSet ?? [] })),
+    ...(input.InstanceInformationFilterList ?? []).map(({ key, valueSet }) => ({
+      key: key ?? '',
+      values: valueSet ?? [],
+    })),
   ];
   const listed = filters.reduce((left, { key, values }) => {
-    const valueOf = INFORMATION_FILTERS[key];
-    if (valueOf === undefined) throw new AwsError('InvalidFilterKey', `The filter key ${key} is not valid.`);
-    return left.filter((information) => values.some((value) => value === valueOf(information)));
+    const member = INFORMATION_FILTERS[key];
+    if (member === undefined) throw new AwsError('InvalidFilterKey', `The filter key ${key} is not valid.`);
+    return left.filter((information) => values.some((value) => value === member(information)));
   }, context.state.InstanceInformationList);
   const { MaxResults } = input;
   if (MaxResults !== undefined && (MaxResults < 5 || MaxResults > 50)) {
@@ -235,7 +250,10 @@ function describeInstanceInformation(context: ApiContext, input: DescribeInstanc
 }
 
 function invalid(member: string, why: string): AwsError {
-  return new AwsError('ValidationException', `1 validation error detected: Value at '${member}' failed to satisfy constraint: ${why}`);
+  return new AwsError(
+    'ValidationException',
+    `1 validation error detected: Value at '${member}' failed to satisfy constraint: ${why}`,
+  );
 }
 
 function invalidToken(): AwsError {

@@ -1,6 +1,6 @@
 import { type Conversation, other, type Side, type Socket } from './conversation.ts';
 import type { Cause } from './truth-tracker.ts';
-import { obstacle, transmit } from './wire.ts';
+import { obstacles, transmit } from './wire.ts';
 
 /** Linux: the first wait on a connection with a short round trip, and the longest. Each wait doubles the one before. */
 const FIRST_WAIT = 0.2;
@@ -114,7 +114,7 @@ function close(socket: Socket, cause: Cause | null): void {
 /** Tells the truth what would stop a packet now. `groupCause`: why a group would, if one would. */
 export function judge(talk: Conversation, groupCause: 'security-group' | 'expiry'): void {
   if (!talk.current) return;
-  const local = obstacle(talk, 'local', groupCause);
+  const local = obstacles(talk, 'local', groupCause);
   // Before a connection stands, the remote side has nothing to send.
-  talk.tracker.judged({ local, remote: talk.phase === 'connecting' ? local : obstacle(talk, 'remote', groupCause) });
+  talk.tracker.judged(local, talk.phase === 'connecting' ? local : obstacles(talk, 'remote', groupCause));
 }

@@ -1,4 +1,4 @@
-import { type Conversation, other, type Side } from './conversation.ts';
+import type { Conversation, Side } from './conversation.ts';
 import { mirrored } from './judge.ts';
 import type { Hop } from './path.ts';
 import type { Direction } from './snapshot.ts';
@@ -36,20 +36,31 @@ export function transmit(talk: Conversation, from: Side, kind: Kind, at: number)
   );
 }
 
-/** What would stop a packet of this side; null = it would reach a live socket. Nothing is changed. */
-export function obstacle(talk: Conversation, from: Side, groupCause: 'security-group' | 'expiry'): Cause | null {
-  const { path, sockets } = talk;
-  const closed = [sockets[from], sockets[other(from)]].find((one) => !one.open);
-  if (closed !== undefined) return closed.closedBy ?? 'host';
-  const route = from === 'local' ? path.routeOut : path.routeBack;
-  const [mine, theirs]: [Direction, Direction] = from === 'local' ? ['out', 'in'] : ['in', 'out'];
-  return (
-    hostDrops(talk) ??
-    gateObstacle(localGate(talk, mine), groupCause) ??
-    gateObstacle(peerGate(talk, theirs), groupCause) ??
-    (path.peerAcl[theirs] ? null : 'nacl') ??
-    (route ? null : 'route')
-  );
+/**
+ * Everything that would stop a packet of this side, by where it stands; nothing = it would reach a live socket. Nothing
+ * is changed. `groupCause`: on whose account a group drops it, if one would.
+ */
+export function obstacles(talk: Conversation, from: Side, groupCause: 'security-group' | 'expiry'): Map<string, Cause> {
+  const { path, sockets, tables } = talk;
+  const found = new Map<string, Cause>();
+  for (const side of ['local', 'remote'] as const) {
+    if (!sockets[side].open) found.set(`${side} socket`, sockets[side].closedBy ?? 'host');
+  }
+  const here: Direction = from === 'local' ? 'out' : 'in';
+  const there: Direction = from === 'local' ? 'in' : 'out';
+  if (hostDrops(talk) !== null) found.set('host', 'host');
+  if (path.local !== null && !groupPasses(tables.local, path.local, here)) found.set('groups', groupCause);
+  if (path.peer !== null && !groupPasses(peerTable(talk), path.peer, there)) found.set('groups of the peer', groupCause);
+  if (!path.localAcl[here]) found.set('ACL', 'nacl');
+  if (!path.peerAcl[there]) found.set('ACL of the peer', 'nacl');
+  if (!(from === 'local' ? path.routeOut : path.routeBack)) found.set('route', 'route');
+  return found;
+}
+
+/** A peer may get an ENI in the world later than the flow began. */
+function peerTable(talk: Conversation): Table {
+  talk.tables.peer ??= { protocol: talk.tuple.protocol, entry: null };
+  return talk.tables.peer;
 }
 
 /** The host's firewall, or no interface any more to send through. */
@@ -63,22 +74,15 @@ function localGate(talk: Conversation, direction: Direction): Gate | null {
 }
 
 function peerGate(talk: Conversation, direction: Direction): Gate | null {
-  const { path, tables } = talk;
+  const { path } = talk;
   if (path.peer === null) return null;
-  tables.peer ??= { protocol: talk.tuple.protocol, entry: null };
-  return { hop: path.peer, table: tables.peer, direction, aclAllows: path.peerAcl[direction], isPeer: true };
+  return { hop: path.peer, table: peerTable(talk), direction, aclAllows: path.peerAcl[direction], isPeer: true };
 }
 
 /** The peer's side of the way; where it has no ENI in the world, its subnet's ACL may still be known. */
 function peerCross(talk: Conversation, direction: Direction, kind: Kind, at: number): Cause | null {
   if (talk.path.peer === null) return talk.path.peerAcl[direction] ? null : 'nacl';
   return cross(talk, peerGate(talk, direction), kind, at);
-}
-
-function gateObstacle(gate: Gate | null, groupCause: 'security-group' | 'expiry'): Cause | null {
-  if (gate === null) return null;
-  if (!groupPasses(gate.table, gate.hop, gate.direction)) return groupCause;
-  return gate.aclAllows ? null : 'nacl';
 }
 
 /** Outbound the groups come first, then the ACL; inbound the ACL comes first, and what it drops the groups never see. */

@@ -21,7 +21,7 @@ const worldWithShell = {
   ],
 };
 
-async function replay(calls: unknown, over: object = {}) {
+function replay(calls: unknown, over: object = {}) {
   const file = parseWorld({ ...worldWithShell, ...over });
   return runInVirtualTime(file.Now, async (clock) => {
     const world = createEmbeddedWorld(file, clock);
@@ -35,7 +35,14 @@ const deny = (at: number, Egress: boolean) => ({
   at,
   service: 'ec2',
   api: 'CreateNetworkAclEntry',
-  input: { NetworkAclId: ids.acl, RuleNumber: 1, Egress, Protocol: '-1', RuleAction: 'deny', CidrBlock: '198.51.100.7/32' },
+  input: {
+    NetworkAclId: ids.acl,
+    RuleNumber: 1,
+    Egress,
+    Protocol: '-1',
+    RuleAction: 'deny',
+    CidrBlock: '198.51.100.7/32',
+  },
 });
 
 describe('a calls file', () => {
@@ -49,17 +56,27 @@ describe('a calls file', () => {
     ['calls[0].api: ', [{ ...perfectCall, api: 'RunInstances' }]],
     ['calls[0].api: ', [{ ...perfectCall, service: 'host' }]],
     ['calls[0].input: ', [{ ...perfectCall, input: [] }]],
-    ['calls[0].input.RemoteAddress: ', [{ at: 1, service: 'host', api: 'closeSockets', input: { InstanceId: ids.instance } }]],
+    [
+      'calls[0].input.RemoteAddress: ',
+      [{ at: 1, service: 'host', api: 'closeSockets', input: { InstanceId: ids.instance } }],
+    ],
     ['calls[0].input.InstanceId: ', [{ at: 1, service: 'host', api: 'closeSockets', input: { RemoteAddress: '::1' } }]],
   ])('is refused at %s', (field, json) => {
-    expect(() => parseCalls(json)).toThrow(expect.objectContaining({ name: 'InputError', message: expect.stringContaining(field) }));
+    expect(() => parseCalls(json)).toThrow(
+      expect.objectContaining({ name: 'InputError', message: expect.stringContaining(field) }),
+    );
   });
 });
 
 describe('a replay', () => {
   it('shows that the textbook swap leaves a tracked flow running', async () => {
     const { truth, timeline } = await replay([
-      { at: 10, service: 'ec2', api: 'ModifyNetworkInterfaceAttribute', input: { NetworkInterfaceId: ids.eni, Groups: [ids.defaultGroup] } },
+      {
+        at: 10,
+        service: 'ec2',
+        api: 'ModifyNetworkInterfaceAttribute',
+        input: { NetworkInterfaceId: ids.eni, Groups: [ids.defaultGroup] },
+      },
     ]);
 
     expect(timeline).toMatchObject([{ at: 10.2, state: 'calls[0]', outcome: 'ok' }]);
@@ -75,7 +92,12 @@ describe('a replay', () => {
 
   it('closes sockets on the host', async () => {
     const { truth, timeline } = await replay([
-      { at: 12, service: 'host', api: 'closeSockets', input: { InstanceId: ids.instance, RemoteAddress: '198.51.100.7' } },
+      {
+        at: 12,
+        service: 'host',
+        api: 'closeSockets',
+        input: { InstanceId: ids.instance, RemoteAddress: '198.51.100.7' },
+      },
     ]);
 
     expect(timeline).toMatchObject([{ at: 12, service: 'host', call: 'closeSockets', outcome: 'ok' }]);
@@ -92,7 +114,11 @@ describe('a replay', () => {
       { LatencySeconds: 0 },
     );
 
-    expect(timeline.map(({ outcome }) => outcome.split(':')[0])).toEqual(['InvalidParameterValue', expect.any(String), 'ok']);
+    expect(timeline.map(({ outcome }) => outcome.split(':')[0])).toEqual([
+      'InvalidParameterValue',
+      expect.any(String),
+      'ok',
+    ]);
     expect(timeline[2]?.at).toBe(3);
     expect(state).toMatchObject({ Flows: [{ Name: 'reverse shell' }], NetworkAcls: [{ Entries: expect.any(Array) }] });
   });

@@ -102,7 +102,6 @@ describe('virtual time', () => {
     const before = Date.now();
     await delay(5);
     expect(Date.now() - before).toBeGreaterThanOrEqual(3);
-    expect(Math.abs(Date.now() - new Date().getTime())).toBeLessThan(50);
   });
 
   it('refuses a run within a run', async () => {

@@ -29,7 +29,7 @@ interface Table extends Scene {
 }
 
 function withTable<T>(body: (table: Table) => Promise<T>, Faults: Fault[] = []): Promise<T> {
-  return inWorld({ Faults }, async (scene) => {
+  return inWorld({ Faults }, (scene) => {
     const db = scene.world.attach(new DynamoDBClient({ region: 'eu-central-1' }));
     return body({
       ...scene,
@@ -50,7 +50,9 @@ function withTable<T>(body: (table: Table) => Promise<T>, Faults: Fault[] = []):
 }
 
 const values = (object: Record<string, unknown>) =>
-  Object.fromEntries(Object.entries(object).map(([name, value]) => [`:${name}`, marshall({ value })['value'] as AttributeValue]));
+  Object.fromEntries(
+    Object.entries(object).map(([name, value]) => [`:${name}`, marshall({ value })['value'] as AttributeValue]),
+  );
 
 describe('writes', () => {
   it('put once where the item must not be there', () =>
@@ -68,24 +70,83 @@ describe('writes', () => {
       const second = put('blue');
 
       await expect(second).rejects.toBeInstanceOf(ConditionalCheckFailedException);
-      await expect(second).rejects.toMatchObject({ name: 'ConditionalCheckFailedException', Item: { colour: { S: 'red' } } });
+      await expect(second).rejects.toMatchObject({
+        name: 'ConditionalCheckFailedException',
+        Item: { colour: { S: 'red' } },
+      });
       expect(await read()).toEqual({ pk: 'CASE#1', sk: 'CASE', colour: 'red' });
     }));
 
   it.each<[string, Partial<UpdateItemCommandInput>, Record<string, unknown>]>([
-    ['SET', { UpdateExpression: 'SET a = :n, #s = :s', ExpressionAttributeNames: { '#s': 'status' }, ExpressionAttributeValues: values({ n: 2, s: 'open' }) }, { a: 2, status: 'open' }],
-    ['a counter', { UpdateExpression: 'set version = version + :n', ExpressionAttributeValues: values({ n: 1 }) }, { version: 8 }],
-    ['a difference', { UpdateExpression: 'SET version = version - :n', ExpressionAttributeValues: values({ n: 1 }) }, { version: 6 }],
-    ['if_not_exists, there', { UpdateExpression: 'SET version = if_not_exists(version, :n)', ExpressionAttributeValues: values({ n: 1 }) }, { version: 7 }],
-    ['if_not_exists, not there', { UpdateExpression: 'SET a = if_not_exists(a, :n) + :n', ExpressionAttributeValues: values({ n: 1 }) }, { a: 2 }],
-    ['list_append', { UpdateExpression: 'SET #l = :l, notes = list_append(if_not_exists(notes, :none), :l)', ExpressionAttributeNames: { '#l': 'lines' }, ExpressionAttributeValues: values({ l: ['b'], none: [] }) }, { lines: ['b'], notes: ['a', 'b'] }],
-    ['a nested path', { UpdateExpression: 'SET nested.inside[1] = :n REMOVE nested.gone', ExpressionAttributeValues: values({ n: 9 }) }, { nested: { inside: [1, 9] } }],
+    [
+      'SET',
+      {
+        UpdateExpression: 'SET a = :n, #s = :s',
+        ExpressionAttributeNames: { '#s': 'status' },
+        ExpressionAttributeValues: values({ n: 2, s: 'open' }),
+      },
+      { a: 2, status: 'open' },
+    ],
+    [
+      'a counter',
+      { UpdateExpression: 'set version = version + :n', ExpressionAttributeValues: values({ n: 1 }) },
+      { version: 8 },
+    ],
+    [
+      'a difference',
+      { UpdateExpression: 'SET version = version - :n', ExpressionAttributeValues: values({ n: 1 }) },
+      { version: 6 },
+    ],
+    [
+      'if_not_exists, there',
+      { UpdateExpression: 'SET version = if_not_exists(version, :n)', ExpressionAttributeValues: values({ n: 1 }) },
+      { version: 7 },
+    ],
+    [
+      'if_not_exists, not there',
+      { UpdateExpression: 'SET a = if_not_exists(a, :n) + :n', ExpressionAttributeValues: values({ n: 1 }) },
+      { a: 2 },
+    ],
+    [
+      'list_append',
+      {
+        UpdateExpression: 'SET #l = :l, notes = list_append(if_not_exists(notes, :none), :l)',
+        ExpressionAttributeNames: { '#l': 'lines' },
+        ExpressionAttributeValues: values({ l: ['b'], none: [] }),
+      },
+      { lines: ['b'], notes: ['a', 'b'] },
+    ],
+    [
+      'a nested path',
+      { UpdateExpression: 'SET nested.inside[1] = :n REMOVE nested.gone', ExpressionAttributeValues: values({ n: 9 }) },
+      { nested: { inside: [1, 9] } },
+    ],
     ['REMOVE', { UpdateExpression: 'REMOVE version' }, { version: undefined }],
-    ['ADD to a number', { UpdateExpression: 'ADD version :n, fresh :n', ExpressionAttributeValues: values({ n: 3 }) }, { version: 10, fresh: 3 }],
-    ['ADD to a set', { UpdateExpression: 'ADD needs :s', ExpressionAttributeValues: values({ s: new Set(['a', 'z']) }) }, { needs: new Set(['a', 'b', 'z']) }],
-    ['DELETE from a set', { UpdateExpression: 'DELETE needs :s', ExpressionAttributeValues: values({ s: new Set(['a']) }) }, { needs: new Set(['b']) }],
-    ['DELETE the last of a set', { UpdateExpression: 'DELETE needs :s', ExpressionAttributeValues: values({ s: new Set(['a', 'b']) }) }, { needs: undefined }],
-    ['all at once, each reading what was before', { UpdateExpression: 'SET a = version ADD version :n', ExpressionAttributeValues: values({ n: 1 }) }, { a: 7, version: 8 }],
+    [
+      'ADD to a number',
+      { UpdateExpression: 'ADD version :n, fresh :n', ExpressionAttributeValues: values({ n: 3 }) },
+      { version: 10, fresh: 3 },
+    ],
+    [
+      'ADD to a set',
+      { UpdateExpression: 'ADD needs :s', ExpressionAttributeValues: values({ s: new Set(['a', 'z']) }) },
+      { needs: new Set(['a', 'b', 'z']) },
+    ],
+    [
+      'DELETE from a set',
+      { UpdateExpression: 'DELETE needs :s', ExpressionAttributeValues: values({ s: new Set(['a']) }) },
+      { needs: new Set(['b']) },
+    ],
+    [
+      'DELETE the last of a set',
+      { UpdateExpression: 'DELETE needs :s', ExpressionAttributeValues: values({ s: new Set(['a', 'b']) }) },
+      { needs: undefined },
+    ],
+    [
+      'all at once, each reading what was before',
+      { UpdateExpression: 'SET a = version ADD version :n', ExpressionAttributeValues: values({ n: 1 }) },
+      { a: 7, version: 8 },
+    ],
   ])('update: %s', (_title, input, expected) =>
     withTable(async ({ put, update }) => {
       await put({ version: 7, needs: new Set(['a', 'b']), notes: ['a'], nested: { inside: [1, 2], gone: true } });
@@ -127,8 +188,14 @@ describe('writes', () => {
     ['a key', { UpdateExpression: 'SET pk = :s', ExpressionAttributeValues: values({ s: 'x' }) }],
     ['overlapping paths', { UpdateExpression: 'SET a = :s REMOVE a.b', ExpressionAttributeValues: values({ s: 1 }) }],
     ['a clause twice', { UpdateExpression: 'REMOVE a REMOVE b' }],
-    ['an attribute that is not there', { UpdateExpression: 'SET a = nowhere + :s', ExpressionAttributeValues: values({ s: 1 }) }],
-    ['a parent that is not there', { UpdateExpression: 'SET nowhere.a = :s', ExpressionAttributeValues: values({ s: 1 }) }],
+    [
+      'an attribute that is not there',
+      { UpdateExpression: 'SET a = nowhere + :s', ExpressionAttributeValues: values({ s: 1 }) },
+    ],
+    [
+      'a parent that is not there',
+      { UpdateExpression: 'SET nowhere.a = :s', ExpressionAttributeValues: values({ s: 1 }) },
+    ],
     ['the wrong type to ADD', { UpdateExpression: 'ADD a :s', ExpressionAttributeValues: values({ s: 'text' }) }],
     ['the wrong type to add to', { UpdateExpression: 'ADD name1 :s', ExpressionAttributeValues: values({ s: 1 }) }],
     ['redundant parentheses', { UpdateExpression: 'REMOVE a', ConditionExpression: '((attribute_exists(pk)))' }],
@@ -242,7 +309,9 @@ describe('transactions', () => {
     withTable(async ({ db }) => {
       const twice = [{ Put: { TableName, Item: item('1') } }, { Delete: { TableName, Key: item('1') } }];
 
-      expect(await outcome(db.send(new TransactWriteItemsCommand({ TransactItems: twice })))).toBe('ValidationException');
+      expect(await outcome(db.send(new TransactWriteItemsCommand({ TransactItems: twice })))).toBe(
+        'ValidationException',
+      );
     }));
 
   it('are made once though the answer was lost: the SDK sends its client token again', () =>
@@ -261,11 +330,18 @@ describe('transactions', () => {
       const write = (sk: string) =>
         outcome(
           db.send(
-            new TransactWriteItemsCommand({ ClientRequestToken: 'token', TransactItems: [{ Put: { TableName, Item: item(sk) } }] }),
+            new TransactWriteItemsCommand({
+              ClientRequestToken: 'token',
+              TransactItems: [{ Put: { TableName, Item: item(sk) } }],
+            }),
           ),
         );
 
-      expect([await write('1'), await write('1'), await write('2')]).toEqual(['ok', 'ok', 'IdempotentParameterMismatchException']);
+      expect([await write('1'), await write('1'), await write('2')]).toEqual([
+        'ok',
+        'ok',
+        'IdempotentParameterMismatchException',
+      ]);
     }));
 });
 
@@ -306,7 +382,8 @@ describe('Query', () => {
         ExpressionAttributeNames: { '#at': 'at' },
         ExpressionAttributeValues: { ...query.ExpressionAttributeValues, ...values({ one: 1 }) },
       };
-      for await (const page of paginateQuery({ client: table.db }, input)) pages.push([keys(page.Items), page.ScannedCount]);
+      for await (const page of paginateQuery({ client: table.db }, input))
+        pages.push([keys(page.Items), page.ScannedCount]);
 
       expect(pages).toEqual([
         [['TIME#2'], 2],
@@ -318,17 +395,31 @@ describe('Query', () => {
     withTable(async (table) => {
       await fill(table);
       const { Items } = await table.db.send(
-        new QueryCommand({ ...query, ProjectionExpression: '#at', ExpressionAttributeNames: { '#at': 'at' }, Limit: 1 }),
+        new QueryCommand({
+          ...query,
+          ProjectionExpression: '#at',
+          ExpressionAttributeNames: { '#at': 'at' },
+          Limit: 1,
+        }),
       );
 
       expect(Items).toEqual([{ at: { N: '1' } }]);
     }));
 
   it.each<[string, Partial<QueryCommandInput>]>([
-    ['no partition key', { KeyConditionExpression: 'begins_with(sk, :prefix)', ExpressionAttributeValues: values({ prefix: 'a' }) }],
+    [
+      'no partition key',
+      { KeyConditionExpression: 'begins_with(sk, :prefix)', ExpressionAttributeValues: values({ prefix: 'a' }) },
+    ],
     ['a range of partitions', { KeyConditionExpression: 'pk > :pk', ExpressionAttributeValues: values({ pk: 'a' }) }],
-    ['another attribute', { KeyConditionExpression: 'pk = :pk AND a = :pk', ExpressionAttributeValues: values({ pk: 'a' }) }],
-    ['contains() on a key', { KeyConditionExpression: 'pk = :pk AND contains(sk, :pk)', ExpressionAttributeValues: values({ pk: 'a' }) }],
+    [
+      'another attribute',
+      { KeyConditionExpression: 'pk = :pk AND a = :pk', ExpressionAttributeValues: values({ pk: 'a' }) },
+    ],
+    [
+      'contains() on a key',
+      { KeyConditionExpression: 'pk = :pk AND contains(sk, :pk)', ExpressionAttributeValues: values({ pk: 'a' }) },
+    ],
     ['a filter on a key', { FilterExpression: 'sk = :pk' }],
     ['an index', { IndexName: 'by-time' }],
     ['no condition', { KeyConditionExpression: undefined }],

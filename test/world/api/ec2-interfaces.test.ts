@@ -11,8 +11,10 @@ import {
 import { describe, expect, it } from 'vitest';
 import { ids, instanceOf, interfaceOf, inWorld, outcome } from './small-world.ts';
 
-const modify = (change: Omit<ModifyNetworkInterfaceAttributeCommandInput, 'NetworkInterfaceId'>, eni: string = ids.eni) =>
-  new ModifyNetworkInterfaceAttributeCommand({ NetworkInterfaceId: eni, ...change });
+const modify = (
+  change: Omit<ModifyNetworkInterfaceAttributeCommandInput, 'NetworkInterfaceId'>,
+  eni: string = ids.eni,
+) => new ModifyNetworkInterfaceAttributeCommand({ NetworkInterfaceId: eni, ...change });
 
 describe('ModifyNetworkInterfaceAttribute', () => {
   it('swaps the groups, also where the instance shows them', () =>
@@ -92,7 +94,9 @@ describe('ModifyNetworkInterfaceAttribute', () => {
 });
 
 describe('DescribeNetworkInterfaces', () => {
-  const many = Array.from({ length: 12 }, (_, i) => interfaceOf(`eni-000000000000001${String(i).padStart(2, '0')}`, ids.instance));
+  const many = Array.from({ length: 12 }, (_, i) =>
+    interfaceOf(`eni-000000000000001${String(i).padStart(2, '0')}`, ids.instance),
+  );
 
   it('pages', () =>
     inWorld({ NetworkInterfaces: many }, async ({ ec2, world }) => {
@@ -155,11 +159,16 @@ describe('instances', () => {
 
   it('have termination protection, but not on Spot', () =>
     inWorld(
-      { Reservations: [{ Instances: [instanceOf(ids.instance), instanceOf(ids.spot, { InstanceLifecycle: 'spot' })] }] },
+      {
+        Reservations: [{ Instances: [instanceOf(ids.instance), instanceOf(ids.spot, { InstanceLifecycle: 'spot' })] }],
+      },
       async ({ ec2 }) => {
         const protect = (InstanceId: string) =>
           outcome(ec2.send(new ModifyInstanceAttributeCommand({ InstanceId, DisableApiTermination: { Value: true } })));
-        const read = new DescribeInstanceAttributeCommand({ InstanceId: ids.instance, Attribute: 'disableApiTermination' });
+        const read = new DescribeInstanceAttributeCommand({
+          InstanceId: ids.instance,
+          Attribute: 'disableApiTermination',
+        });
 
         expect((await ec2.send(read)).DisableApiTermination).toEqual({ Value: false });
         expect(await protect(ids.instance)).toBe('ok');
@@ -176,7 +185,9 @@ describe('instances', () => {
       };
       const { StoppingInstances } = await ec2.send(new StopInstancesCommand({ InstanceIds: [ids.instance] }));
 
-      expect(StoppingInstances).toMatchObject([{ PreviousState: { Name: 'running' }, CurrentState: { Name: 'stopping' } }]);
+      expect(StoppingInstances).toMatchObject([
+        { PreviousState: { Name: 'running' }, CurrentState: { Name: 'stopping' } },
+      ]);
       expect(world.physics.told).toEqual([`stopped ${ids.instance}`]);
       expect(await stateName()).toBe('stopping');
       await clock.sleep(30);
@@ -185,7 +196,9 @@ describe('instances', () => {
 
   it('that are protected from stopping stay', () =>
     inWorld({ InstanceAttributes: { [ids.instance]: { DisableApiStop: true } } }, async ({ ec2, world }) => {
-      expect(await outcome(ec2.send(new StopInstancesCommand({ InstanceIds: [ids.instance] })))).toBe('OperationNotPermitted');
+      expect(await outcome(ec2.send(new StopInstancesCommand({ InstanceIds: [ids.instance] })))).toBe(
+        'OperationNotPermitted',
+      );
       expect(world.physics.told).toEqual([]);
     }));
 

@@ -25,7 +25,9 @@ describe('CreateNetworkAclEntry', () => {
   it('keeps the canonical form of a CIDR', () =>
     inWorld({}, async ({ ec2 }) => {
       await ec2.send(create({ CidrBlock: '198.51.100.77/24' }));
-      await ec2.send(new CreateNetworkAclEntryCommand({ ...withoutBlock, RuleNumber: 2, Ipv6CidrBlock: '2001:DB8::7/64' }));
+      await ec2.send(
+        new CreateNetworkAclEntryCommand({ ...withoutBlock, RuleNumber: 2, Ipv6CidrBlock: '2001:DB8::7/64' }),
+      );
 
       const { NetworkAcls } = await ec2.send(new DescribeNetworkAclsCommand({ NetworkAclIds: [ids.acl] }));
       const entries = NetworkAcls?.[0]?.Entries ?? [];

@@ -85,12 +85,17 @@ describe('rules', () => {
       const GroupId = await newGroup(scene);
       const [first] = await rulesOf(scene, GroupId);
 
-      const byId = new RevokeSecurityGroupEgressCommand({ GroupId, SecurityGroupRuleIds: [first?.SecurityGroupRuleId ?? ''] });
+      const byId = new RevokeSecurityGroupEgressCommand({
+        GroupId,
+        SecurityGroupRuleIds: [first?.SecurityGroupRuleId ?? ''],
+      });
       await ec2.send(byId);
       expect(await outcome(ec2.send(byId))).toBe('InvalidSecurityGroupRuleId.NotFound');
       const everything = { GroupId, IpPermissions: [{ IpProtocol: '-1', Ipv6Ranges: [{ CidrIpv6: '::/0' }] }] };
       await ec2.send(new RevokeSecurityGroupEgressCommand(everything));
-      expect(await outcome(ec2.send(new RevokeSecurityGroupEgressCommand(everything)))).toBe('InvalidPermission.NotFound');
+      expect(await outcome(ec2.send(new RevokeSecurityGroupEgressCommand(everything)))).toBe(
+        'InvalidPermission.NotFound',
+      );
       expect(await rulesOf(scene, GroupId)).toEqual([]);
     }));
 
@@ -119,7 +124,10 @@ describe('rules', () => {
     ['ok', { IpProtocol: '-1', UserIdGroupPairs: [{ GroupId: ids.web }] }],
   ])('answers %s', (code, permission) =>
     inWorld({}, async ({ ec2 }) => {
-      const command = new AuthorizeSecurityGroupEgressCommand({ GroupId: ids.defaultGroup, IpPermissions: [permission] });
+      const command = new AuthorizeSecurityGroupEgressCommand({
+        GroupId: ids.defaultGroup,
+        IpPermissions: [permission],
+      });
       expect(await outcome(ec2.send(command))).toBe(code);
     }),
   );
@@ -138,7 +146,10 @@ describe('rules', () => {
             new AuthorizeSecurityGroupIngressCommand({
               GroupId: ids.defaultGroup,
               IpPermissions: [
-                { IpProtocol: '-1', IpRanges: Array.from({ length: count }, (_, i) => ({ CidrIp: `10.0.${third}.${i}/32` })) },
+                {
+                  IpProtocol: '-1',
+                  IpRanges: Array.from({ length: count }, (_, i) => ({ CidrIp: `10.0.${third}.${i}/32` })),
+                },
               ],
             }),
           ),

@@ -31,7 +31,12 @@ export function interfaceOf(id: string, instanceId: string, over: Partial<Networ
     RequesterManaged: false,
     Groups: [{ GroupId: ids.web, GroupName: 'web' }],
     PrivateIpAddresses: [{ PrivateIpAddress: '10.0.1.10', Primary: true }],
-    Attachment: { AttachmentId: `eni-attach-${id.slice(4)}`, InstanceId: instanceId, DeviceIndex: 0, Status: 'attached' },
+    Attachment: {
+      AttachmentId: `eni-attach-${id.slice(4)}`,
+      InstanceId: instanceId,
+      DeviceIndex: 0,
+      Status: 'attached',
+    },
     ...over,
   };
 }
@@ -55,7 +60,9 @@ export function smallWorld(over: Partial<ApiState> = {}): ApiState {
     AccountId: ids.account,
     Region: 'eu-central-1',
     Now: '2026-01-15T10:00:00Z',
-    Reservations: [{ ReservationId: 'r-00000000000000001', OwnerId: ids.account, Instances: [instanceOf(ids.instance)] }],
+    Reservations: [
+      { ReservationId: 'r-00000000000000001', OwnerId: ids.account, Instances: [instanceOf(ids.instance)] },
+    ],
     InstanceAttributes: {},
     NetworkInterfaces: [interfaceOf(ids.eni, ids.instance)],
     SecurityGroups: [
@@ -66,7 +73,9 @@ export function smallWorld(over: Partial<ApiState> = {}): ApiState {
         VpcId: ids.vpc,
         OwnerId: ids.account,
         IpPermissions: [{ IpProtocol: 'tcp', FromPort: 443, ToPort: 443, IpRanges: [{ CidrIp: '0.0.0.0/0' }] }],
-        IpPermissionsEgress: [{ IpProtocol: '-1', IpRanges: [{ CidrIp: '0.0.0.0/0' }], Ipv6Ranges: [{ CidrIpv6: '::/0' }] }],
+        IpPermissionsEgress: [
+          { IpProtocol: '-1', IpRanges: [{ CidrIp: '0.0.0.0/0' }], Ipv6Ranges: [{ CidrIpv6: '::/0' }] },
+        ],
       },
       {
         GroupId: ids.defaultGroup,
@@ -87,7 +96,11 @@ export function smallWorld(over: Partial<ApiState> = {}): ApiState {
       },
     ],
     ManagedPrefixLists: [
-      { PrefixListId: ids.prefixList, PrefixListName: 'office', Entries: [{ Cidr: '192.0.2.0/24' }, { Cidr: '198.51.100.0/24' }] },
+      {
+        PrefixListId: ids.prefixList,
+        PrefixListName: 'office',
+        Entries: [{ Cidr: '192.0.2.0/24' }, { Cidr: '198.51.100.0/24' }],
+      },
     ],
     NetworkAcls: [
       {
@@ -157,13 +170,13 @@ export interface Scene {
 }
 
 /** Runs a test in virtual time against a world, with an EC2 client at hand. */
-export async function inWorld<T>(
+export function inWorld<T>(
   over: Partial<ApiState>,
   body: (scene: Scene) => Promise<T>,
   physics: Partial<Physics> = {},
 ): Promise<T> {
   const state = smallWorld(over);
-  return runInVirtualTime(state.Now, async (clock) => {
+  return runInVirtualTime(state.Now, (clock) => {
     const world = createEmbeddedWorld(state, clock, stubPhysics(physics));
     return body({ world, state, clock, ec2: world.attach(new EC2Client({ region: 'eu-central-1' })) });
   });

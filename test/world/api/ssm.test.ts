@@ -26,24 +26,43 @@ const perfectCommand: SendCommandCommandInput = {
   TimeoutSeconds: 30,
 };
 
-function withAgent<T>(body: (scene: Scene & { ssm: SSMClient }) => Promise<T>, physics: Partial<Physics> = {}): Promise<T> {
-  return inWorld({}, (scene) => body({ ...scene, ssm: scene.world.attach(new SSMClient({ region: 'eu-central-1' })) }), physics);
+function withAgent<T>(
+  body: (scene: Scene & { ssm: SSMClient }) => Promise<T>,
+  physics: Partial<Physics> = {},
+): Promise<T> {
+  return inWorld(
+    {},
+    (scene) => body({ ...scene, ssm: scene.world.attach(new SSMClient({ region: 'eu-central-1' })) }),
+    physics,
+  );
 }
 
-const send = async (ssm: SSMClient) => (await ssm.send(new SendCommandCommand(perfectCommand))).Command?.CommandId ?? '';
+const send = async (ssm: SSMClient) =>
+  (await ssm.send(new SendCommandCommand(perfectCommand))).Command?.CommandId ?? '';
 const read = (ssm: SSMClient, CommandId: string, InstanceId: string = ids.instance) =>
   ssm.send(new GetCommandInvocationCommand({ CommandId, InstanceId }));
 
 describe('a command', () => {
   it('is not there at first, then in progress, then has answered', () =>
-    withAgent(async ({ ssm, clock }) => {
-      const id = await send(ssm);
+    withAgent(
+      async ({ ssm, clock }) => {
+        const id = await send(ssm);
 
-      expect(await outcome(read(ssm, id))).toBe('InvocationDoesNotExist');
-      expect(await read(ssm, id)).toMatchObject({ Status: 'InProgress', ResponseCode: -1, StandardOutputContent: '' });
-      await clock.sleep(3);
-      expect(await read(ssm, id)).toMatchObject({ Status: 'Success', ResponseCode: 0, StandardOutputContent: 'hello' });
-    }, answering(3, 'hello')));
+        expect(await outcome(read(ssm, id))).toBe('InvocationDoesNotExist');
+        expect(await read(ssm, id)).toMatchObject({
+          Status: 'InProgress',
+          ResponseCode: -1,
+          StandardOutputContent: '',
+        });
+        await clock.sleep(3);
+        expect(await read(ssm, id)).toMatchObject({
+          Status: 'Success',
+          ResponseCode: 0,
+          StandardOutputContent: 'hello',
+        });
+      },
+      answering(3, 'hello'),
+    ));
 
   it('is another one each time, with its parameters handed to the host', () => {
     const handed: unknown[] = [];
@@ -51,7 +70,11 @@ describe('a command', () => {
       async ({ ssm }) => {
         expect(await send(ssm)).not.toBe(await send(ssm));
         expect(handed).toHaveLength(2);
-        expect(handed[0]).toEqual({ instanceId: ids.instance, documentName: 'flowcut-linux', parameters: { Verb: ['list'] } });
+        expect(handed[0]).toEqual({
+          instanceId: ids.instance,
+          documentName: 'flowcut-linux',
+          parameters: { Verb: ['list'] },
+        });
       },
       {
         sendCommand: (command) => {
@@ -63,12 +86,15 @@ describe('a command', () => {
   });
 
   it('has its output cut at 24,000 characters', () =>
-    withAgent(async ({ ssm, clock }) => {
-      const id = await send(ssm);
-      await clock.sleep(1);
+    withAgent(
+      async ({ ssm, clock }) => {
+        const id = await send(ssm);
+        await clock.sleep(1);
 
-      expect((await read(ssm, id)).StandardOutputContent).toHaveLength(24_000);
-    }, answering(0, 'x'.repeat(30_000))));
+        expect((await read(ssm, id)).StandardOutputContent).toHaveLength(24_000);
+      },
+      answering(0, 'x'.repeat(30_000)),
+    ));
 
   it('is cancelled while it runs, and stays as it ended otherwise', () =>
     withAgent(async ({ ssm, clock, world }) => {
@@ -96,11 +122,14 @@ describe('a command', () => {
   );
 
   it('is refused by an instance that does not run', () =>
-    inWorld({ Reservations: [{ Instances: [instanceOf(ids.instance, { State: { Name: 'stopped' } })] }] }, async ({ world }) => {
-      const ssm = world.attach(new SSMClient({ region: 'eu-central-1' }));
+    inWorld(
+      { Reservations: [{ Instances: [instanceOf(ids.instance, { State: { Name: 'stopped' } })] }] },
+      async ({ world }) => {
+        const ssm = world.attach(new SSMClient({ region: 'eu-central-1' }));
 
-      expect(await outcome(send(ssm))).toBe('InvalidInstanceId');
-    }));
+        expect(await outcome(send(ssm))).toBe('InvalidInstanceId');
+      },
+    ));
 
   it('is asked for by its id and instance', () =>
     withAgent(async ({ ssm, clock }) => {
@@ -116,8 +145,12 @@ describe('a command', () => {
     withAgent(async ({ ssm }) => {
       const id = await send(ssm);
 
-      expect((await ssm.send(new ListCommandsCommand({ CommandId: id }))).Commands).toMatchObject([{ CommandId: id, Status: 'InProgress' }]);
-      expect((await ssm.send(new ListCommandInvocationsCommand({}))).CommandInvocations).toMatchObject([{ InstanceId: ids.instance }]);
+      expect((await ssm.send(new ListCommandsCommand({ CommandId: id }))).Commands).toMatchObject([
+        { CommandId: id, Status: 'InProgress' },
+      ]);
+      expect((await ssm.send(new ListCommandInvocationsCommand({}))).CommandInvocations).toMatchObject([
+        { InstanceId: ids.instance },
+      ]);
     }));
 });
 

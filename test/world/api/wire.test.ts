@@ -65,10 +65,13 @@ describe('the wire', () => {
   );
 
   it('gives up after the attempts of the client, for a fault that stays', () =>
-    inWorld({ Faults: [{ Api: 'DescribeInstances', Call: '1+', Error: 'RequestLimitExceeded' }] }, async ({ ec2, world }) => {
-      expect(await outcome(ec2.send(new DescribeInstancesCommand({})))).toBe('RequestLimitExceeded');
-      expect(world.calls().total).toBe(3);
-    }));
+    inWorld(
+      { Faults: [{ Api: 'DescribeInstances', Call: '1+', Error: 'RequestLimitExceeded' }] },
+      async ({ ec2, world }) => {
+        expect(await outcome(ec2.send(new DescribeInstancesCommand({})))).toBe('RequestLimitExceeded');
+        expect(world.calls().total).toBe(3);
+      },
+    ));
 
   it('lets an effect happen and its answer be lost', () =>
     inWorld(
@@ -95,10 +98,13 @@ describe('the wire', () => {
   );
 
   it('does not retry what is no transient error', () =>
-    inWorld({ Faults: [{ Api: 'DescribeInstances', Call: 1, Error: 'UnauthorizedOperation' }] }, async ({ ec2, world }) => {
-      expect(await outcome(ec2.send(new DescribeInstancesCommand({})))).toBe('UnauthorizedOperation');
-      expect(world.calls().total).toBe(1);
-    }));
+    inWorld(
+      { Faults: [{ Api: 'DescribeInstances', Call: 1, Error: 'UnauthorizedOperation' }] },
+      async ({ ec2, world }) => {
+        expect(await outcome(ec2.send(new DescribeInstancesCommand({})))).toBe('UnauthorizedOperation');
+        expect(world.calls().total).toBe(1);
+      },
+    ));
 
   it('says that it does not know a call, loudly and at once', () =>
     inWorld({}, async ({ ec2, world }) => {
@@ -184,7 +190,9 @@ describe('what went before the first cut', () => {
       );
       expect(world.calls().beforeFirstCut).toBeNull();
 
-      await ec2.send(new ModifyNetworkInterfaceAttributeCommand({ NetworkInterfaceId: ids.eni, Groups: [ids.defaultGroup] }));
+      await ec2.send(
+        new ModifyNetworkInterfaceAttributeCommand({ NetworkInterfaceId: ids.eni, Groups: [ids.defaultGroup] }),
+      );
       expect(world.calls().beforeFirstCut).toMatchObject({ sequential: 3, seconds: 0.6 });
     }));
 

@@ -222,6 +222,16 @@ const cases: Case[] = [
       it.lift(1000);
     },
     lastPacketAt: 10,
+    stoppedBy: 'host',
+  },
+  {
+    title: 'a host kill under a deny that stays: the deny came first',
+    world: theWorld,
+    act: (it) => {
+      it.deny(12);
+      it.command(13, 'cut', '198.51.100.7');
+    },
+    lastPacketAt: 10,
     stoppedBy: 'nacl',
   },
   {

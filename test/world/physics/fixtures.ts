@@ -127,7 +127,7 @@ export interface Bench {
   deny(at: number, directions?: 'both' | 'egress' | 'ingress', address?: string, aclId?: string): void;
   lift(at: number): void;
   change(at: number, change: (world: WorldFile) => void): void;
-  command(at: number, verb: string, addresses?: string): { answer(at: number): { stdout: string; status: string } | null };
+  command(at: number, verb: string, addresses?: string): ReturnType<WorldPhysics['sendCommand']>;
 }
 
 export function bench(json: object, flowLogs = false): Bench {

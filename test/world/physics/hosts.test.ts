@@ -142,7 +142,7 @@ describe('a root attacker', () => {
     on.swap(20, ids.isolation);
     on.swap(200, ids.group);
 
-    expect(truthOf(on)).toEqual({ lastPacketAt: 10, stoppedBy: 'host', revivedAt: null });
+    expect(truthOf(on)).toEqual({ lastPacketAt: 10, stoppedBy: 'security-group', revivedAt: null });
   });
 
   it('gets through with a SYN that is sent again after isolation was lifted early', () => {

@@ -140,7 +140,8 @@ export function meets(item: TableItem | undefined, condition: Condition): boolea
     case 'between': {
       const value = operandValue(item, condition.operand);
       return (
-        compares(value, '>=', operandValue(item, condition.low)) && compares(value, '<=', operandValue(item, condition.high))
+        compares(value, '>=', operandValue(item, condition.low)) &&
+        compares(value, '<=', operandValue(item, condition.high))
       );
     }
     case 'in': {
@@ -168,7 +169,11 @@ function operandValue(item: TableItem | undefined, operand: Operand): AttributeV
 }
 
 /** An attribute that is not there meets no comparison but `<>`. */
-function compares(left: AttributeValue | undefined, comparator: Comparator, right: AttributeValue | undefined): boolean {
+function compares(
+  left: AttributeValue | undefined,
+  comparator: Comparator,
+  right: AttributeValue | undefined,
+): boolean {
   if (left === undefined || right === undefined) return comparator === '<>' && left !== right;
   if (comparator === '=') return equal(left, right);
   if (comparator === '<>') return !equal(left, right);

@@ -61,7 +61,8 @@ function prepare(
     input.ConditionExpression === undefined
       ? null
       : parseCondition('ConditionExpression', input.ConditionExpression, known);
-  const actions = target.kind === 'update' && target.expression !== undefined ? parseUpdate(target.expression, known) : [];
+  const actions =
+    target.kind === 'update' && target.expression !== undefined ? parseUpdate(target.expression, known) : [];
   requireAllUsed(known);
   const table = tableOf(memory, input.TableName);
   const before = table.get(target.key);
@@ -107,15 +108,17 @@ function commit({ table, key, before, after }: Write): void {
 /** https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_PutItem.html#DDB-PutItem-request-ReturnValuesOnConditionCheckFailure */
 function perform(
   write: Write,
-  { ReturnValues, ReturnValuesOnConditionCheckFailure }: Pick<
-    UpdateItemCommandInput,
-    'ReturnValues' | 'ReturnValuesOnConditionCheckFailure'
-  >,
+  {
+    ReturnValues,
+    ReturnValuesOnConditionCheckFailure,
+  }: Pick<UpdateItemCommandInput, 'ReturnValues' | 'ReturnValuesOnConditionCheckFailure'>,
 ): object {
   const { before, after, touched } = write;
   if (!write.met) {
     const members =
-      ReturnValuesOnConditionCheckFailure === 'ALL_OLD' && before !== undefined ? { Item: structuredClone(before) } : {};
+      ReturnValuesOnConditionCheckFailure === 'ALL_OLD' && before !== undefined
+        ? { Item: structuredClone(before) }
+        : {};
     throw new AwsError('ConditionalCheckFailedException', 'The conditional request failed', { members });
   }
   commit(write);
@@ -192,7 +195,12 @@ function prepareTransactItem(memory: ServiceMemory, { Put, Update, Delete, Condi
   }
   if (Update !== undefined) {
     const key = requireKey(Update.Key);
-    const target = { kind: 'update', key, keyItem: keyOf(Update.Key ?? {}), expression: Update.UpdateExpression } as const;
+    const target = {
+      kind: 'update',
+      key,
+      keyItem: keyOf(Update.Key ?? {}),
+      expression: Update.UpdateExpression,
+    } as const;
     return prepare(memory, Update, target);
   }
   if (Delete !== undefined) return prepare(memory, Delete, { kind: 'delete', key: requireKey(Delete.Key) });

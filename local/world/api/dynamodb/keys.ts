@@ -6,7 +6,8 @@ import { type TableItem, validation } from './values.ts';
 export const KEY_NAMES = ['pk', 'sk'] as const;
 
 export function tableOf(memory: ServiceMemory, name: string | undefined): Map<string, TableItem> {
-  if (name === undefined || name === '') throw validation("Value null at 'tableName' failed to satisfy constraint: Member must not be null");
+  if (name === undefined || name === '')
+    throw validation("Value null at 'tableName' failed to satisfy constraint: Member must not be null");
   // A full ARN names the table too.
   const short = name.split(':table/').at(-1) ?? name;
   const table = memory.tables.get(short) ?? new Map<string, TableItem>();
@@ -26,7 +27,8 @@ export function requireKey(key: Record<string, AttributeValue> | undefined): str
 /** The place of an item that is put. */
 export function itemKey(item: TableItem): string {
   for (const name of KEY_NAMES) {
-    if (item[name] === undefined) throw validation(`One or more parameter values were invalid: Missing the key ${name} in the item`);
+    if (item[name] === undefined)
+      throw validation(`One or more parameter values were invalid: Missing the key ${name} in the item`);
     if (item[name].S === undefined) {
       throw validation(`One or more parameter values were invalid: Type mismatch for key ${name} expected: S`);
     }

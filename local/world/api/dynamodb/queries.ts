@@ -40,8 +40,10 @@ function readPage(
   isMeant: (item: TableItem) => boolean,
   forward: boolean,
 ): object {
-  if (input.IndexName !== undefined) throw validation(`The table does not have the specified index: ${input.IndexName}`);
-  if (input.Limit !== undefined && input.Limit < 1) throw validation("Value at 'limit' failed to satisfy constraint: at least 1");
+  if (input.IndexName !== undefined)
+    throw validation(`The table does not have the specified index: ${input.IndexName}`);
+  if (input.Limit !== undefined && input.Limit < 1)
+    throw validation("Value at 'limit' failed to satisfy constraint: at least 1");
   const filter =
     input.FilterExpression === undefined ? null : parseCondition('FilterExpression', input.FilterExpression, known);
   const paths = readPaths(input.ProjectionExpression, known);
@@ -70,7 +72,11 @@ function byKey(a: TableItem, b: TableItem): number {
   return 0;
 }
 
-function afterStart(items: TableItem[], start: Record<string, AttributeValue> | undefined, forward: boolean): TableItem[] {
+function afterStart(
+  items: TableItem[],
+  start: Record<string, AttributeValue> | undefined,
+  forward: boolean,
+): TableItem[] {
   if (start === undefined) return items;
   requireKey(start);
   return items.filter((item) => (forward ? byKey(item, start) > 0 : byKey(item, start) < 0));

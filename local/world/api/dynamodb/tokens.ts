@@ -14,8 +14,10 @@ export function placeholders(
   names: Record<string, string> | undefined,
   values: Record<string, AttributeValue> | undefined,
 ): Placeholders {
-  if (names !== undefined && Object.keys(names).length === 0) throw validation('ExpressionAttributeNames must not be empty');
-  if (values !== undefined && Object.keys(values).length === 0) throw validation('ExpressionAttributeValues must not be empty');
+  if (names !== undefined && Object.keys(names).length === 0)
+    throw validation('ExpressionAttributeNames must not be empty');
+  if (values !== undefined && Object.keys(values).length === 0)
+    throw validation('ExpressionAttributeValues must not be empty');
   return { names: names ?? {}, values: values ?? {}, usedNames: new Set(), usedValues: new Set() };
 }
 
@@ -25,10 +27,14 @@ export function requireAllUsed({ names, values, usedNames, usedValues }: Placeho
   const unusedNames = unused(names, usedNames);
   const unusedValues = unused(values, usedValues);
   if (unusedNames.length > 0) {
-    throw validation(`Value provided in ExpressionAttributeNames unused in expressions: keys: {${unusedNames.join(', ')}}`);
+    throw validation(
+      `Value provided in ExpressionAttributeNames unused in expressions: keys: {${unusedNames.join(', ')}}`,
+    );
   }
   if (unusedValues.length > 0) {
-    throw validation(`Value provided in ExpressionAttributeValues unused in expressions: keys: {${unusedValues.join(', ')}}`);
+    throw validation(
+      `Value provided in ExpressionAttributeValues unused in expressions: keys: {${unusedValues.join(', ')}}`,
+    );
   }
 }
 

@@ -45,7 +45,9 @@ function readAction(clause: (typeof CLAUSES)[number], tokens: TokenReader): Acti
   const value = tokens.value(placeholder);
   const allowed = clause === 'ADD' ? ['N', 'SS', 'NS', 'BS'] : ['SS', 'NS', 'BS'];
   if (!allowed.includes(typeOf(value))) {
-    throw tokens.fail(`Incorrect operand type for operator or function; operator: ${clause}, operand type: ${typeOf(value)}`);
+    throw tokens.fail(
+      `Incorrect operand type for operator or function; operator: ${clause}, operand type: ${typeOf(value)}`,
+    );
   }
   return { kind: clause, path, value };
 }

@@ -30,7 +30,9 @@ export function checkValue(value: AttributeValue): void {
     if (members === undefined) continue;
     if (members.length === 0) throw validation('One or more parameter values were invalid: A set may not be empty');
     if (new Set(members.map(String)).size < members.length) {
-      throw validation(`One or more parameter values were invalid: Input collection [${members.join(', ')}] contains duplicates.`);
+      throw validation(
+        `One or more parameter values were invalid: Input collection [${members.join(', ')}] contains duplicates.`,
+      );
     }
   }
   for (const member of [...(value.L ?? []), ...Object.values(value.M ?? {})]) checkValue(member);

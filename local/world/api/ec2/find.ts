@@ -42,12 +42,18 @@ export function findGroup(context: ApiContext, id: string): SecurityGroup {
 export function groupsFor(context: ApiContext, ids: readonly string[], vpcId: string | undefined): SecurityGroup[] {
   const unique = [...new Set(ids)];
   if (unique.length > 5) {
-    throw new AwsError('SecurityGroupsPerInterfaceLimitExceeded', 'The maximum number of security groups per interface has been reached.');
+    throw new AwsError(
+      'SecurityGroupsPerInterfaceLimitExceeded',
+      'The maximum number of security groups per interface has been reached.',
+    );
   }
   return unique.map((id) => {
     const group = findGroup(context, id);
     if (group.VpcId !== undefined && vpcId !== undefined && group.VpcId !== vpcId) {
-      throw new AwsError('InvalidGroup.NotFound', 'You have specified two resources that belong to different networks.');
+      throw new AwsError(
+        'InvalidGroup.NotFound',
+        'You have specified two resources that belong to different networks.',
+      );
     }
     return group;
   });
@@ -55,11 +61,15 @@ export function groupsFor(context: ApiContext, ids: readonly string[], vpcId: st
 
 /** Puts groups on an interface, also where the instance shows them. */
 export function setGroups(state: ApiState, eni: NetworkInterface, groups: readonly SecurityGroup[]): void {
-  const identifiers = groups.map(({ GroupId, GroupName }) => (GroupName === undefined ? { GroupId } : { GroupId, GroupName }));
+  const identifiers = groups.map(({ GroupId, GroupName }) =>
+    GroupName === undefined ? { GroupId } : { GroupId, GroupName },
+  );
   eni.Groups = identifiers;
   const instance = allInstances(state).find(({ InstanceId }) => InstanceId === eni.Attachment?.InstanceId);
   if (instance === undefined) return;
-  const shown = instance.NetworkInterfaces?.find(({ NetworkInterfaceId }) => NetworkInterfaceId === eni.NetworkInterfaceId);
+  const shown = instance.NetworkInterfaces?.find(
+    ({ NetworkInterfaceId }) => NetworkInterfaceId === eni.NetworkInterfaceId,
+  );
   if (shown !== undefined) shown.Groups = structuredClone(identifiers);
   if ((eni.Attachment?.DeviceIndex ?? 0) === 0) instance.SecurityGroups = structuredClone(identifiers);
 }

@@ -46,10 +46,18 @@ function rulesOfPermission(groupId: string, egress: boolean, permission: IpPermi
   };
   return [
     ...(permission.IpRanges ?? []).map(
-      ({ CidrIp = '', Description }): Rule => ({ ...base, peer: { kind: 'ipv4', value: CidrIp }, description: Description }),
+      ({ CidrIp = '', Description }): Rule => ({
+        ...base,
+        peer: { kind: 'ipv4', value: CidrIp },
+        description: Description,
+      }),
     ),
     ...(permission.Ipv6Ranges ?? []).map(
-      ({ CidrIpv6 = '', Description }): Rule => ({ ...base, peer: { kind: 'ipv6', value: CidrIpv6 }, description: Description }),
+      ({ CidrIpv6 = '', Description }): Rule => ({
+        ...base,
+        peer: { kind: 'ipv6', value: CidrIpv6 },
+        description: Description,
+      }),
     ),
     ...(permission.PrefixListIds ?? []).map(
       ({ PrefixListId = '', Description }): Rule => ({
@@ -70,7 +78,10 @@ function rulesOfPermission(groupId: string, egress: boolean, permission: IpPermi
 
 /** Writes rules back as the permissions of one direction: one permission per protocol and port range, as EC2 shows them. */
 export function setRules(group: SecurityGroup, egress: boolean, rules: readonly Rule[]): void {
-  const permissions = new Map<string, Required<Pick<IpPermission, 'IpRanges' | 'Ipv6Ranges' | 'PrefixListIds' | 'UserIdGroupPairs'>> & IpPermission>();
+  const permissions = new Map<
+    string,
+    Required<Pick<IpPermission, 'IpRanges' | 'Ipv6Ranges' | 'PrefixListIds' | 'UserIdGroupPairs'>> & IpPermission
+  >();
   for (const { protocol, fromPort, toPort, peer, description } of rules) {
     const key = JSON.stringify([protocol, fromPort, toPort]);
     const permission = permissions.get(key) ?? {
@@ -143,7 +154,8 @@ export function requestedRules(
     return parts.map((rule) => ({ ...rule, fromPort, toPort, peer: checkedPeer(context, group, rule.peer) }));
   });
   const keys = rules.map(ruleKey);
-  if (new Set(keys).size < keys.length) throw new AwsError('InvalidParameterValue', 'The same permission must not appear multiple times');
+  if (new Set(keys).size < keys.length)
+    throw new AwsError('InvalidParameterValue', 'The same permission must not appear multiple times');
   return rules;
 }
 
@@ -152,7 +164,8 @@ function requestedPorts(protocol: string, { FromPort, ToPort }: SdkPermission): 
   if (protocol === '-1') return ofAnyPort;
   const isNamed = ['tcp', 'udp', 'icmp', 'icmpv6'].includes(protocol);
   if (!isNamed) {
-    if (!/^\d{1,3}$/.test(protocol) || Number(protocol) > 255) throw invalidValue('ipProtocol', protocol, 'Unknown protocol.');
+    if (!/^\d{1,3}$/.test(protocol) || Number(protocol) > 255)
+      throw invalidValue('ipProtocol', protocol, 'Unknown protocol.');
     return ofAnyPort;
   }
   if (protocol === 'icmpv6' && FromPort === undefined) return { fromPort: -1, toPort: -1 };
@@ -161,9 +174,11 @@ function requestedPorts(protocol: string, { FromPort, ToPort }: SdkPermission): 
   const lowest = protocol === 'tcp' || protocol === 'udp' ? 0 : -1;
   const highest = lowest === 0 ? 65_535 : 255;
   for (const port of [fromPort, toPort]) {
-    if (!Number.isInteger(port) || port < lowest || port > highest) throw invalidValue('port', port, `Expecting ${lowest} to ${highest}.`);
+    if (!Number.isInteger(port) || port < lowest || port > highest)
+      throw invalidValue('port', port, `Expecting ${lowest} to ${highest}.`);
   }
-  if (lowest === 0 && fromPort > toPort) throw new AwsError('InvalidParameterValue', `Invalid port range ${fromPort}-${toPort}.`);
+  if (lowest === 0 && fromPort > toPort)
+    throw new AwsError('InvalidParameterValue', `Invalid port range ${fromPort}-${toPort}.`);
   return { fromPort, toPort };
 }
 

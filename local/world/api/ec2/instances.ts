@@ -8,7 +8,7 @@ import type { ApiContext, Handlers } from '../context.ts';
 import { AwsError } from '../errors.ts';
 import type { ApiState, Instance } from '../shapes.ts';
 import { allInstances, findInstance, groupsFor, interfacesOf, setGroups } from './find.ts';
-import { list, type Listing } from './listing.ts';
+import { type Listing, list } from './listing.ts';
 import { refuseManaged } from './managed.ts';
 import { invalidValue, required } from './require.ts';
 
@@ -141,7 +141,10 @@ function setAttribute(state: ApiState, instance: Instance, member: (typeof MODIF
     );
   }
   const stored = member === 'InstanceInitiatedShutdownBehavior' ? value : String(value) === 'true';
-  state.InstanceAttributes[instance.InstanceId] = { ...state.InstanceAttributes[instance.InstanceId], [member]: stored };
+  state.InstanceAttributes[instance.InstanceId] = {
+    ...state.InstanceAttributes[instance.InstanceId],
+    [member]: stored,
+  };
 }
 
 function stopInstances(context: ApiContext, input: StopInstancesCommandInput): object {
@@ -161,7 +164,10 @@ function refuseStop(state: ApiState, instance: Instance): void {
   refuseManaged(instance);
   const { InstanceId, State } = instance;
   if (State?.Name === 'terminated' || State?.Name === 'shutting-down' || State?.Name === 'pending') {
-    throw new AwsError('IncorrectInstanceState', `The instance '${InstanceId}' is not in a state from which it can be stopped.`);
+    throw new AwsError(
+      'IncorrectInstanceState',
+      `The instance '${InstanceId}' is not in a state from which it can be stopped.`,
+    );
   }
   if (state.InstanceAttributes[InstanceId]?.['DisableApiStop'] === true) {
     throw new AwsError(

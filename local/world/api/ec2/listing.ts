@@ -67,7 +67,7 @@ function matching<T>(filter: Filter, { filters, tagsOf }: Listing<T>): (item: T)
   if (name === 'tag-key') return (item) => (tagsOf(item) ?? []).some((tag) => meets(tag.Key));
   const valuesOf = filters[name];
   if (valuesOf === undefined) throw new AwsError('InvalidParameterValue', `The filter '${name}' is invalid`);
-  return (item) => [valuesOf(item)].flat().some((value) => meets(value as FilterValue));
+  return (item) => [valuesOf(item)].flat().some((value) => meets(value));
 }
 
 /** Filter values know `*` and `?`; `\` takes their meaning away. They compare case-sensitively. */

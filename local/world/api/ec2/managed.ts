@@ -21,6 +21,9 @@ const SERVICE_INTERFACES: ReadonlySet<string> = new Set(['branch', 'nat_gateway'
 export function refuseUnmodifiable(eni: NetworkInterface): void {
   refuseManaged(eni);
   if (eni.RequesterManaged === true || SERVICE_INTERFACES.has(eni.InterfaceType ?? 'interface')) {
-    throw new AwsError('AuthFailure', `You do not have permission to access the specified resource ${eni.NetworkInterfaceId}.`);
+    throw new AwsError(
+      'AuthFailure',
+      `You do not have permission to access the specified resource ${eni.NetworkInterfaceId}.`,
+    );
   }
 }

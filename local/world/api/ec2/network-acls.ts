@@ -8,7 +8,7 @@ import type { ApiContext, Handlers } from '../context.ts';
 import { AwsError } from '../errors.ts';
 import type { NetworkAcl, NetworkAclEntry } from '../shapes.ts';
 import { findAcl } from './find.ts';
-import { list, type Listing } from './listing.ts';
+import { type Listing, list } from './listing.ts';
 import { invalidValue, required, requireOwner } from './require.ts';
 
 /** The default denies (`*`) are 32767 for IPv4 and 32768 for IPv6; nobody can edit them. */
@@ -135,9 +135,11 @@ const PROTOCOL_NUMBERS: Record<string, string> = { all: '-1', icmp: '1', tcp: '6
 function requestedEntry(input: CreateNetworkAclEntryCommandInput): NetworkAclEntry {
   const asked = required(input.Protocol, 'protocol').toLowerCase();
   const protocol = PROTOCOL_NUMBERS[asked] ?? asked;
-  if (!/^(-1|\d{1,3})$/.test(protocol) || Number(protocol) > 255) throw invalidValue('protocol', asked, 'Unknown protocol.');
+  if (!/^(-1|\d{1,3})$/.test(protocol) || Number(protocol) > 255)
+    throw invalidValue('protocol', asked, 'Unknown protocol.');
   const RuleAction: string = required(input.RuleAction, 'ruleAction');
-  if (RuleAction !== 'allow' && RuleAction !== 'deny') throw invalidValue('ruleAction', RuleAction, "Expecting 'allow' or 'deny'.");
+  if (RuleAction !== 'allow' && RuleAction !== 'deny')
+    throw invalidValue('ruleAction', RuleAction, "Expecting 'allow' or 'deny'.");
   return {
     ...requestedBlock(input),
     Egress: required(input.Egress, 'egress'),

@@ -6,7 +6,7 @@ import type { ApiContext, Handlers } from '../context.ts';
 import { AwsError } from '../errors.ts';
 import type { NetworkInterface } from '../shapes.ts';
 import { findInstance, findInterface, groupsFor, setGroups } from './find.ts';
-import { list, type Listing } from './listing.ts';
+import { type Listing, list } from './listing.ts';
 import { refuseUnmodifiable } from './managed.ts';
 import { invalidValue, required, requireOwner } from './require.ts';
 
@@ -73,12 +73,16 @@ const ATTRIBUTES = [
 ] as const;
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyNetworkInterfaceAttribute.html: one attribute per call. */
-function modifyNetworkInterfaceAttribute(context: ApiContext, input: ModifyNetworkInterfaceAttributeCommandInput): object {
+function modifyNetworkInterfaceAttribute(
+  context: ApiContext,
+  input: ModifyNetworkInterfaceAttributeCommandInput,
+): object {
   const { state } = context;
   const eni = findInterface(state, required(input.NetworkInterfaceId, 'networkInterfaceId'));
   const [attribute, ...more] = ATTRIBUTES.filter((name) => input[name] !== undefined);
   if (attribute === undefined) throw new AwsError('InvalidParameterCombination', 'No attributes specified.');
-  if (more.length > 0) throw new AwsError('InvalidParameterCombination', 'Fields for multiple attribute types specified');
+  if (more.length > 0)
+    throw new AwsError('InvalidParameterCombination', 'Fields for multiple attribute types specified');
   requireOwner(state.AccountId, eni.OwnerId, 'ModifyNetworkInterfaceAttribute');
   refuseUnmodifiable(eni);
   switch (attribute) {
@@ -134,7 +138,10 @@ function setTracking(
   const instanceId = eni.Attachment?.InstanceId;
   const type = instanceId === undefined ? undefined : findInstance(state, instanceId).InstanceType;
   if (type !== undefined && XEN.test(type)) {
-    throw new AwsError('UnsupportedOperation', `Connection tracking timeouts are not supported on instance type ${type}.`);
+    throw new AwsError(
+      'UnsupportedOperation',
+      `Connection tracking timeouts are not supported on instance type ${type}.`,
+    );
   }
   eni.ConnectionTrackingConfiguration = { ...eni.ConnectionTrackingConfiguration, ...Object.fromEntries(given) };
 }
@@ -146,7 +153,8 @@ function setAttachment(
   if (eni.Attachment === undefined || change.AttachmentId !== eni.Attachment.AttachmentId) {
     throw new AwsError('InvalidAttachmentID.NotFound', `The attachment '${change.AttachmentId}' does not exist`);
   }
-  if (change.DeleteOnTermination === undefined) throw new AwsError('MissingParameter', 'DeleteOnTermination is missing');
+  if (change.DeleteOnTermination === undefined)
+    throw new AwsError('MissingParameter', 'DeleteOnTermination is missing');
   eni.Attachment.DeleteOnTermination = change.DeleteOnTermination;
 }
 

@@ -13,7 +13,7 @@ import { shownFlowLog } from '../flow-logs.ts';
 import { found } from '../ids.ts';
 import { page } from '../paging.ts';
 import type { ApiState, FlowLog, ManagedPrefixList, RouteTable, Subnet, Vpc, VpcEndpoint } from '../shapes.ts';
-import { list, type Listing } from './listing.ts';
+import { type Listing, list } from './listing.ts';
 import { required } from './require.ts';
 
 const routeMember = (member: string) => (table: RouteTable) =>
@@ -147,7 +147,12 @@ function describeVpcs({ state }: ApiContext, input: DescribeVpcsCommandInput): o
 }
 
 function describeVpcEndpoints({ state }: ApiContext, input: DescribeVpcEndpointsCommandInput): object {
-  const { items, nextToken } = list<VpcEndpoint>(owned(state, state.VpcEndpoints), vpcEndpoints, input.VpcEndpointIds, input);
+  const { items, nextToken } = list<VpcEndpoint>(
+    owned(state, state.VpcEndpoints),
+    vpcEndpoints,
+    input.VpcEndpointIds,
+    input,
+  );
   return { VpcEndpoints: items, NextToken: nextToken };
 }
 

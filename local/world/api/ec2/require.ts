@@ -15,6 +15,9 @@ export function invalidValue(name: string, value: unknown, why: string): AwsErro
 /** Only the owner of a resource in a shared VPC may change it. https://docs.aws.amazon.com/vpc/latest/userguide/vpc-sharing.html */
 export function requireOwner(accountId: string, ownerId: string | undefined, action: string): void {
   if (ownerId !== undefined && ownerId !== accountId) {
-    throw new AwsError('UnauthorizedOperation', `You are not authorized to perform this operation. ${action} is for the owner.`);
+    throw new AwsError(
+      'UnauthorizedOperation',
+      `You are not authorized to perform this operation. ${action} is for the owner.`,
+    );
   }
 }

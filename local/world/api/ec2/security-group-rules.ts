@@ -9,7 +9,7 @@ import { AwsError } from '../errors.ts';
 import type { SecurityGroup } from '../shapes.ts';
 import { findGroup, visibleGroups } from './find.ts';
 import { type Rule, requestedRules, ruleId, ruleKey, rulesOf, setRules, shownRule } from './group-rules.ts';
-import { list, type Listing } from './listing.ts';
+import { type Listing, list } from './listing.ts';
 import { required, requireOwner } from './require.ts';
 
 /** https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html#vpc-limits-security-groups, per address family. */
@@ -36,7 +36,12 @@ function describeSecurityGroupRules(context: ApiContext, input: DescribeSecurity
       throw new AwsError('InvalidGroupId.Malformed', `The security group ID '${malformed}' is malformed`);
     }
   }
-  const { items, nextToken } = list(visibleGroups(context).flatMap(rulesOf), listing, input.SecurityGroupRuleIds, input);
+  const { items, nextToken } = list(
+    visibleGroups(context).flatMap(rulesOf),
+    listing,
+    input.SecurityGroupRuleIds,
+    input,
+  );
   return { SecurityGroupRules: items.map((rule) => shownRule(rule, context.state.AccountId)), NextToken: nextToken };
 }
 
@@ -55,8 +60,13 @@ function authorize(egress: boolean) {
     }
     const rules = [...there, ...asked];
     for (const kind of ['ipv4', 'ipv6']) {
-      if (rules.filter((rule) => rule.peer.kind === kind || !rule.peer.kind.startsWith('ip')).length > RULES_PER_DIRECTION) {
-        throw new AwsError('RulesPerSecurityGroupLimitExceeded', 'The maximum number of rules per security group has been reached.');
+      if (
+        rules.filter((rule) => rule.peer.kind === kind || !rule.peer.kind.startsWith('ip')).length > RULES_PER_DIRECTION
+      ) {
+        throw new AwsError(
+          'RulesPerSecurityGroupLimitExceeded',
+          'The maximum number of rules per security group has been reached.',
+        );
       }
     }
     setRules(group, egress, rules);

@@ -9,7 +9,7 @@ import { found, newId } from '../ids.ts';
 import type { ApiState, SecurityGroup, Vpc } from '../shapes.ts';
 import { findGroup, visibleGroups } from './find.ts';
 import { rulesOf } from './group-rules.ts';
-import { list, type Listing } from './listing.ts';
+import { type Listing, list } from './listing.ts';
 import { invalidValue, required, requireOwner } from './require.ts';
 import { tagsFor } from './tag-specifications.ts';
 
@@ -24,9 +24,11 @@ const listing: Listing<SecurityGroup> = {
     description: (group) => group.Description,
     'vpc-id': (group) => group.VpcId,
     'owner-id': (group) => group.OwnerId,
-    'ip-permission.group-id': (group) => group.IpPermissions.flatMap((p) => p.UserIdGroupPairs?.map((pair) => pair.GroupId)),
+    'ip-permission.group-id': (group) =>
+      group.IpPermissions.flatMap((p) => p.UserIdGroupPairs?.map((pair) => pair.GroupId)),
     'ip-permission.cidr': (group) => group.IpPermissions.flatMap((p) => p.IpRanges?.map((range) => range.CidrIp)),
-    'ip-permission.ipv6-cidr': (group) => group.IpPermissions.flatMap((p) => p.Ipv6Ranges?.map((range) => range.CidrIpv6)),
+    'ip-permission.ipv6-cidr': (group) =>
+      group.IpPermissions.flatMap((p) => p.Ipv6Ranges?.map((range) => range.CidrIpv6)),
     'ip-permission.prefix-list-id': (group) =>
       group.IpPermissions.flatMap((p) => p.PrefixListIds?.map((prefixList) => prefixList.PrefixListId)),
     'egress.ip-permission.group-id': (group) =>
@@ -54,8 +56,10 @@ function createSecurityGroup(context: ApiContext, input: CreateSecurityGroupComm
   const { state, memory, now } = context;
   const name = required(input.GroupName, 'groupName').trim();
   const description = required(input.Description, 'groupDescription');
-  if (!TEXT.test(name) || name.startsWith('sg-')) throw invalidValue('groupName', name, 'Character sets beyond ASCII are not supported.');
-  if (!TEXT.test(description)) throw invalidValue('groupDescription', description, 'Character sets beyond ASCII are not supported.');
+  if (!TEXT.test(name) || name.startsWith('sg-'))
+    throw invalidValue('groupName', name, 'Character sets beyond ASCII are not supported.');
+  if (!TEXT.test(description))
+    throw invalidValue('groupDescription', description, 'Character sets beyond ASCII are not supported.');
   if (name === 'default') throw new AwsError('InvalidGroup.Reserved', "The security group 'default' is reserved");
   const vpc = vpcFor(state, input.VpcId);
   if (state.SecurityGroups.some((group) => group.VpcId === vpc.VpcId && group.GroupName === name)) {

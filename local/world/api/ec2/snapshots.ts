@@ -8,7 +8,7 @@ import { AwsError } from '../errors.ts';
 import { found, newId } from '../ids.ts';
 import type { Snapshot } from '../shapes.ts';
 import { findInstance } from './find.ts';
-import { list, type Listing } from './listing.ts';
+import { type Listing, list } from './listing.ts';
 import { required } from './require.ts';
 import { tagsFor } from './tag-specifications.ts';
 
@@ -43,20 +43,25 @@ function createSnapshots(context: ApiContext, input: CreateSnapshotsCommandInput
     return excluded ? [] : [{ id: Ebs?.VolumeId ?? '', size: Ebs?.VolumeSize ?? 8 }];
   });
   if (volumes.length === 0) {
-    throw new AwsError('InvalidParameterValue', `The instance '${instance.InstanceId}' has no EBS volumes to snapshot.`);
+    throw new AwsError(
+      'InvalidParameterValue',
+      `The instance '${instance.InstanceId}' has no EBS volumes to snapshot.`,
+    );
   }
   const tags = tagsFor('snapshot', input.TagSpecifications);
-  const made = volumes.map(({ id, size }): Snapshot => ({
-    SnapshotId: newId(memory, 'snap'),
-    VolumeId: id,
-    VolumeSize: size,
-    State: 'pending',
-    Progress: '0%',
-    StartTime: context.iso(now),
-    OwnerId: state.AccountId,
-    Description: input.Description ?? '',
-    Tags: structuredClone(tags),
-  }));
+  const made = volumes.map(
+    ({ id, size }): Snapshot => ({
+      SnapshotId: newId(memory, 'snap'),
+      VolumeId: id,
+      VolumeSize: size,
+      State: 'pending',
+      Progress: '0%',
+      StartTime: context.iso(now),
+      OwnerId: state.AccountId,
+      Description: input.Description ?? '',
+      Tags: structuredClone(tags),
+    }),
+  );
   for (const snapshot of made) {
     memory.snapshots.push(snapshot);
     context.later(now + SNAPSHOT_SECONDS, () => Object.assign(snapshot, { State: 'completed', Progress: '100%' }));

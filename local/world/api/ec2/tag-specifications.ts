@@ -9,7 +9,10 @@ export function tagsFor(resourceType: string, specifications: readonly TagSpecif
   const tags: Tag[] = [];
   for (const specification of specifications ?? []) {
     if (specification.ResourceType !== resourceType) {
-      throw new AwsError('InvalidParameterValue', `'${specification.ResourceType}' is not a valid taggable resource type for this operation.`);
+      throw new AwsError(
+        'InvalidParameterValue',
+        `'${specification.ResourceType}' is not a valid taggable resource type for this operation.`,
+      );
     }
     putTags(tags, specification.Tags ?? []);
   }
@@ -19,13 +22,16 @@ export function tagsFor(resourceType: string, specifications: readonly TagSpecif
 /** https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions */
 export function putTags(tags: Tag[], added: readonly { Key?: string | undefined; Value?: string | undefined }[]): void {
   for (const { Key, Value = '' } of added) {
-    if (Key === undefined || Key === '') throw new AwsError('MissingParameter', 'The request must contain the parameter Tag.Key');
+    if (Key === undefined || Key === '')
+      throw new AwsError('MissingParameter', 'The request must contain the parameter Tag.Key');
     if (Key.length > 128) throw new AwsError('InvalidParameterValue', 'Tag keys are at most 128 characters long.');
     if (Value.length > 256) throw new AwsError('InvalidParameterValue', 'Tag values are at most 256 characters long.');
-    if (/^aws:/i.test(Key)) throw new AwsError('InvalidParameterValue', "Tag keys starting with 'aws:' are reserved for internal use");
+    if (/^aws:/i.test(Key))
+      throw new AwsError('InvalidParameterValue', "Tag keys starting with 'aws:' are reserved for internal use");
     const there = tags.find((tag) => tag.Key === Key);
     if (there === undefined) tags.push({ Key, Value });
     else there.Value = Value;
   }
-  if (tags.length > TAG_LIMIT) throw new AwsError('TagLimitExceeded', 'The maximum number of tags for a resource has been reached.');
+  if (tags.length > TAG_LIMIT)
+    throw new AwsError('TagLimitExceeded', 'The maximum number of tags for a resource has been reached.');
 }

@@ -4,7 +4,7 @@ import { AwsError } from '../errors.ts';
 import { found, ID_KINDS, type IdKindName } from '../ids.ts';
 import type { Tag } from '../shapes.ts';
 import { allInstances, visibleGroups } from './find.ts';
-import { list, type Listing } from './listing.ts';
+import { type Listing, list } from './listing.ts';
 import { required, requireOwner } from './require.ts';
 import { putTags } from './tag-specifications.ts';
 
@@ -22,34 +22,68 @@ type Holder = { Tags?: Tag[] };
 
 function taggables(context: ApiContext): Taggable[] {
   const { state, memory } = context;
-  const holders = <T extends Holder>(kind: IdKindName, type: string, items: readonly T[], idOf: (item: T) => string, ownerOf?: (item: T) => string | undefined) =>
-    items.map((item): Taggable => ({
-      id: idOf(item),
-      kind,
-      type,
-      ownerId: ownerOf?.(item),
-      tags: item.Tags ?? [],
+  const holders = <T extends Holder>(
+    kind: IdKindName,
+    type: string,
+    items: readonly T[],
+    idOf: (item: T) => string,
+    ownerOf?: (item: T) => string | undefined,
+  ) =>
+    items.map(
+      (item): Taggable => ({
+        id: idOf(item),
+        kind,
+        type,
+        ownerId: ownerOf?.(item),
+        tags: item.Tags ?? [],
+        set: (tags) => {
+          item.Tags = tags;
+        },
+      }),
+    );
+  const interfaces = state.NetworkInterfaces.map(
+    (eni): Taggable => ({
+      id: eni.NetworkInterfaceId,
+      kind: 'networkInterface',
+      type: 'network-interface',
+      ownerId: eni.OwnerId,
+      tags: eni.TagSet ?? [],
       set: (tags) => {
-        item.Tags = tags;
+        eni.TagSet = tags;
       },
-    }));
-  const interfaces = state.NetworkInterfaces.map((eni): Taggable => ({
-    id: eni.NetworkInterfaceId,
-    kind: 'networkInterface',
-    type: 'network-interface',
-    ownerId: eni.OwnerId,
-    tags: eni.TagSet ?? [],
-    set: (tags) => {
-      eni.TagSet = tags;
-    },
-  }));
+    }),
+  );
   return [
     ...holders('instance', 'instance', allInstances(state), (item) => item.InstanceId),
     ...interfaces,
-    ...holders('group', 'security-group', visibleGroups(context), (item) => item.GroupId, (item) => item.OwnerId),
-    ...holders('acl', 'network-acl', state.NetworkAcls, (item) => item.NetworkAclId, (item) => item.OwnerId),
-    ...holders('subnet', 'subnet', state.Subnets, (item) => item.SubnetId, (item) => item.OwnerId),
-    ...holders('vpc', 'vpc', state.Vpcs, (item) => item.VpcId, (item) => item.OwnerId),
+    ...holders(
+      'group',
+      'security-group',
+      visibleGroups(context),
+      (item) => item.GroupId,
+      (item) => item.OwnerId,
+    ),
+    ...holders(
+      'acl',
+      'network-acl',
+      state.NetworkAcls,
+      (item) => item.NetworkAclId,
+      (item) => item.OwnerId,
+    ),
+    ...holders(
+      'subnet',
+      'subnet',
+      state.Subnets,
+      (item) => item.SubnetId,
+      (item) => item.OwnerId,
+    ),
+    ...holders(
+      'vpc',
+      'vpc',
+      state.Vpcs,
+      (item) => item.VpcId,
+      (item) => item.OwnerId,
+    ),
     ...holders('routeTable', 'route-table', state.RouteTables, (item) => item.RouteTableId),
     ...holders('snapshot', 'snapshot', memory.snapshots, (item) => item.SnapshotId),
   ];
@@ -57,7 +91,9 @@ function taggables(context: ApiContext): Taggable[] {
 
 function findTaggable(context: ApiContext, id: string): Taggable {
   const all = taggables(context);
-  const kind = Object.entries(ID_KINDS).find(([, { prefix }]) => id.startsWith(`${prefix}-`))?.[0] as IdKindName | undefined;
+  const kind = Object.entries(ID_KINDS).find(([, { prefix }]) => id.startsWith(`${prefix}-`))?.[0] as
+    | IdKindName
+    | undefined;
   if (kind === undefined) throw new AwsError('InvalidID', `The ID '${id}' is not valid`);
   const resource = found(kind, id, all, (candidate) => candidate.id);
   requireOwner(context.state.AccountId, resource.ownerId, 'Tagging');
