@@ -4,7 +4,7 @@
 # Prints one line of JSON per flow and one verdict as the last line (functions/core/host-protocol.ts), and nothing else:
 # what this script cannot say in that form it does not say, and its caller takes silence as "no evidence".
 #
-# It needs a POSIX shell, awk, ls, grep, cat and xargs; it uses ss, nsenter, nft or iptables where it finds them. It writes no file
+# It needs a POSIX shell, awk, ls, grep, cat, sort, tr and xargs; it uses ss, nsenter, nft or iptables where it finds them. It writes no file
 # (the disk may be full or read-only), keeps no state, and may be run again or twice at once.
 
 # Listings come from `ls -q`, which keeps a newline in a name from starting a line: find -printf is not everywhere.
@@ -415,8 +415,10 @@ is_protected() {
   # Kernel threads have none.
   [ -n "$executable" ] || return 0
   case $executable in
-    */amazon-ssm-agent | */ssm-agent-worker | */ssm-document-worker) return 0 ;;
-    */ssm-session-worker) [ "$SESSIONS" = keep ] && return 0 ;;
+    /usr/bin/ssm-session-worker | /usr/sbin/ssm-session-worker | /snap/amazon-ssm-agent/*/ssm-session-worker)
+      [ "$SESSIONS" = keep ] && return 0 ;;
+    /usr/bin/amazon-ssm-agent* | /usr/sbin/amazon-ssm-agent* | /snap/amazon-ssm-agent/*) return 0 ;;
+    /usr/bin/ssm-*-worker* | /usr/sbin/ssm-*-worker*) return 0 ;;
     /usr/lib/systemd/* | /lib/systemd/* | /sbin/init | /usr/sbin/init) return 0 ;;
   esac
   return 1
@@ -747,7 +749,7 @@ $now"
   done
   if [ "${probe:-no}" = yes ] && ! agent_reachable; then
     MODE=peers
-    deny
+    each_namespace deny_in >/dev/null
     fail 'the agent could not reach its endpoint in quarantine: quarantine taken back, addresses still denied'
   fi
   state=$(firewall_in "$HOST_PATH")

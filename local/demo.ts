@@ -9,6 +9,10 @@ import { tellStory } from './story.ts';
 import { tellSimulation } from './tell.ts';
 import { parseWorld } from './world/parse-world.ts';
 
+// The run must not depend on the settings of whoever runs it.
+process.env.AWS_CONFIG_FILE = '/dev/null';
+process.env.AWS_SHARED_CREDENTIALS_FILE = '/dev/null';
+
 const USAGE = `npm run -s demo -- [--world FILE] [--event FILE] [--mode observe|contain] [--restore [--force]] [--calls FILE] [--json]
 
 Runs the whole response on this machine, in an embedded world and in virtual time; no AWS account is used.
@@ -23,12 +27,12 @@ function readJson(option: string, file: string | URL): unknown {
     text = readFileSync(file, 'utf8');
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
-    throw new InputError(option, `${JSON.stringify(String(file))} cannot be read (${code})`);
+    throw new InputError(option, `${JSON.stringify(String(file))} cannot be read (${code})`, { cause: error });
   }
   try {
     return JSON.parse(text);
-  } catch {
-    throw new InputError(option, `${JSON.stringify(String(file))} is not JSON`);
+  } catch (error) {
+    throw new InputError(option, `${JSON.stringify(String(file))} is not JSON`, { cause: error });
   }
 }
 
@@ -50,7 +54,9 @@ function options(args: string[]) {
     }).values;
   } catch (error) {
     // Node's own sentence names the option; one line of it is enough.
-    throw new InputError('arguments', error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error));
+    throw new InputError('arguments', error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error), {
+      cause: error,
+    });
   }
 }
 
@@ -72,7 +78,8 @@ async function main(args: string[]): Promise<string> {
     return replayCallsFile(world, readJson('--calls', given.calls), given.json === true);
   }
   const event = readJson('--event', given.event ?? DEFAULT_EVENT);
-  const isDefault = given.world === undefined && given.event === undefined && mode === undefined && given.restore !== true;
+  const isDefault =
+    given.world === undefined && given.event === undefined && mode === undefined && given.restore !== true;
   if (isDefault && given.json !== true) return tellStory(() => parseWorld(readJson('--world', DEFAULT_WORLD)), event);
   const simulation = await simulate(world, event, {
     ...(mode && { mode }),

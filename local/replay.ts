@@ -1,10 +1,10 @@
-import { parseCalls, replayCalls, type ReplayedCall } from './calls.ts';
-import { createEmbeddedWorld } from './world/embedded-world.ts';
+import { parseCalls, type ReplayedCall, replayCalls } from './calls.ts';
+import { truthText } from './tell.ts';
 import { runInVirtualTime } from './world/clock.ts';
+import { createEmbeddedWorld } from './world/embedded-world.ts';
 import type { WorldFile } from './world/parse-world.ts';
 import { createPhysics } from './world/physics.ts';
 import type { FlowTruth } from './world/truth.ts';
-import { truthText } from './tell.ts';
 
 export interface Replay {
   readonly truth: ReadonlyMap<string, FlowTruth>;
@@ -14,14 +14,19 @@ export interface Replay {
 }
 
 /** The world's physics alone: calls at their times, no responder. */
-export async function replay(file: WorldFile, calls: readonly ReplayedCall[]): Promise<Replay> {
+export function replay(file: WorldFile, calls: readonly ReplayedCall[]): Promise<Replay> {
   return runInVirtualTime(file.Now, async (clock) => {
     const physics = createPhysics(file);
     const world = createEmbeddedWorld(file, clock, physics);
     await replayCalls(world, calls);
     const timeline = world.timeline();
     const finalState = world.snapshot();
-    return { timeline, calls: world.calls(), finalState, truth: new Map(physics.truth().map((entry) => [entry.name, entry])) };
+    return {
+      timeline,
+      calls: world.calls(),
+      finalState,
+      truth: new Map(physics.truth().map((entry) => [entry.name, entry])),
+    };
   });
 }
 
@@ -66,5 +71,7 @@ export async function replayCallsFile(file: WorldFile, json: unknown, asJson: bo
 }
 
 function truthOf(truth: FlowTruth | undefined) {
-  return truth === undefined ? null : { lastPacketAt: truth.lastPacketAt, stoppedBy: truth.stoppedBy, revivedAt: truth.revivedAt };
+  return truth === undefined
+    ? null
+    : { lastPacketAt: truth.lastPacketAt, stoppedBy: truth.stoppedBy, revivedAt: truth.revivedAt };
 }

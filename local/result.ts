@@ -34,7 +34,9 @@ function likeness(reported: ReportedFlow, flow: WorldFlow): 0 | 1 | 2 {
 
 function truthOf(name: string, truth: ReadonlyMap<string, FlowTruth>): Truth | null {
   const found = truth.get(name);
-  return found === undefined ? null : { lastPacketAt: found.lastPacketAt, stoppedBy: found.stoppedBy, revivedAt: found.revivedAt };
+  return found === undefined
+    ? null
+    : { lastPacketAt: found.lastPacketAt, stoppedBy: found.stoppedBy, revivedAt: found.revivedAt };
 }
 
 const told = ({ localAddress: _localAddress, ...flow }: ReportedFlow) => flow;
@@ -46,7 +48,9 @@ export function resultFlows({ file, report, truth }: Pick<Simulation, 'file' | '
     const ranked = report.flows.map((reported) => ({ reported, rank: likeness(reported, flow) }));
     // By address alone only where nothing else claims the report: a stranger's flow to the same peer is not this one.
     const exact = ranked.find(({ rank }) => rank === 2);
-    const vague = ranked.find(({ reported, rank }) => rank === 1 && !file.Flows.some((other) => likeness(reported, other) === 2));
+    const vague = ranked.find(
+      ({ reported, rank }) => rank === 1 && !file.Flows.some((other) => likeness(reported, other) === 2),
+    );
     return (exact ?? vague)?.reported;
   };
   const malicious = file.Flows.filter((flow) => flow.Malicious).map((flow): ResultFlow => {

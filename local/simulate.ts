@@ -4,6 +4,7 @@ import { EC2Client } from '@aws-sdk/client-ec2';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { SSMClient } from '@aws-sdk/client-ssm';
+import { CLIENT_SETTINGS } from '../functions/aws/client-settings.ts';
 import type { Config } from '../functions/core/config.ts';
 import { InputError } from '../functions/core/errors.ts';
 import { intake } from '../functions/core/intake.ts';
@@ -73,8 +74,9 @@ export function localConfig(file: WorldFile): Config {
 
 /** Real SDK clients that talk to the world and to nothing else. */
 export function localToolbox(world: World, config: Config): Toolbox {
-  // Adaptive waiting and long back-off are for a live account; three attempts are the SDK's own default.
-  const settings = { region: config.region, credentials: { accessKeyId: 'local', secretAccessKey: 'local' } };
+  const { maxAttempts, retryMode } = CLIENT_SETTINGS;
+  const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
+  const settings = { region: config.region, credentials, maxAttempts, retryMode };
   return {
     config,
     ec2: world.attach(new EC2Client(settings)),
@@ -91,7 +93,9 @@ export function localToolbox(world: World, config: Config): Toolbox {
 
 /** Is this what EventBridge delivers, rather than what a person types? */
 export function isEvent(input: unknown): boolean {
-  return typeof input === 'object' && input !== null && ('detail' in input || 'detail-type' in input || 'source' in input);
+  return (
+    typeof input === 'object' && input !== null && ('detail' in input || 'detail-type' in input || 'source' in input)
+  );
 }
 
 /**
@@ -110,9 +114,13 @@ export async function simulate(file: WorldFile, input: unknown, options: Simulat
     options.prepare?.(world, tools);
     const visits: Visit[] = [];
     const around: Around = (state, name, run) =>
-      world.inState(state, () => {
-        world.enterFunction(name);
-        return run();
+      world.inState(state, async () => {
+        const leave = world.enterFunction(name);
+        try {
+          return await run();
+        } finally {
+          leave();
+        }
       });
     const run = (name: 'respond' | 'restore', payload: unknown) =>
       runMachine(readDefinition(name), payload, tools, { around, onVisit: (visit) => visits.push(visit) });
@@ -122,13 +130,29 @@ export async function simulate(file: WorldFile, input: unknown, options: Simulat
       : reportOf(await run('respond', request));
     const reportedAt = clock.now();
     await options.between?.(world, tools);
-    const restore = options.restore && report.undo !== null ? restoreOf(await run('restore', { caseId: report.caseId, force: options.restore.force })) : null;
+    const restore =
+      options.restore && report.undo !== null
+        ? restoreOf(await run('restore', { caseId: report.caseId, force: options.restore.force }))
+        : null;
     const endedAt = clock.now();
     const calls = world.calls();
     const timeline = world.timeline();
     const finalState = world.snapshot();
     const truth = new Map(physics.truth().map((entry) => [entry.name, entry]));
-    return { file, report, visits, restore, calls, timeline, messages: world.messages, table: world.dumpTable(), truth, reportedAt, endedAt, finalState };
+    return {
+      file,
+      report,
+      visits,
+      restore,
+      calls,
+      timeline,
+      messages: world.messages,
+      table: world.dumpTable(),
+      truth,
+      reportedAt,
+      endedAt,
+      finalState,
+    };
   });
 }
 

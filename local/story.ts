@@ -1,6 +1,6 @@
 import { intake } from '../functions/core/intake.ts';
-import { resultFlows } from './result.ts';
 import { replay } from './replay.ts';
+import { resultFlows } from './result.ts';
 import { simulate } from './simulate.ts';
 import { denyText, duration, truthText, wrap } from './tell.ts';
 import type { WorldFile } from './world/parse-world.ts';
@@ -9,8 +9,11 @@ import type { WorldFile } from './world/parse-world.ts';
 export async function tellStory(world: () => WorldFile, event: unknown): Promise<string> {
   const file = world();
   const shell = file.Flows.find((flow) => flow.Malicious);
-  const empty = file.SecurityGroups.find((group) => group.IpPermissions?.length === 0 && group.IpPermissionsEgress?.length === 0);
-  if (shell === undefined || empty === undefined) throw new Error('the default world has lost its shell or its empty group');
+  const empty = file.SecurityGroups.find(
+    (group) => group.IpPermissions?.length === 0 && group.IpPermissionsEgress?.length === 0,
+  );
+  if (shell === undefined || empty === undefined)
+    throw new Error('the default world has lost its shell or its empty group');
   const taken = intake(event);
   const type = taken.kind === 'case' ? (taken.request.finding?.type ?? '') : '';
 
@@ -27,7 +30,9 @@ export async function tellStory(world: () => WorldFile, event: unknown): Promise
   const run = await simulate(world(), event);
   const flow = resultFlows(run).find((candidate) => candidate.name === shell.Name);
   const at = (call: string, needle = ''): string => {
-    const entry = run.timeline.find((item) => item.call === call && item.input.includes(needle) && item.outcome === 'ok');
+    const entry = run.timeline.find(
+      (item) => item.call === call && item.input.includes(needle) && item.outcome === 'ok',
+    );
     return entry === undefined ? '-' : duration(entry.at);
   };
   const step = (time: string, text: string): string => `    t = ${time.padEnd(7)} ${wrap(text, ' '.repeat(16))}`;
@@ -44,7 +49,10 @@ export async function tellStory(world: () => WorldFile, event: unknown): Promise
     'flowcut',
     step(at('CreateNetworkAclEntry'), `denied at the subnet, both ways: ${shell.RemoteAddress}`),
     step(duration(hostAt), 'cut on the host: every established flow listed and closed, listed again by two sources'),
-    step(at('ModifyNetworkInterfaceAttribute', 'Groups'), 'isolated: every interface on a group that was read back without a rule'),
+    step(
+      at('ModifyNetworkInterfaceAttribute', 'Groups'),
+      'isolated: every interface on a group that was read back without a rule',
+    ),
     step(duration(run.reportedAt), 'verified: everything read back, verdict given'),
     `    the shell: ${truthText(flow?.truth ?? null)}`,
     `      ${wrap(`${flow?.tracking}: ${flow?.because}`, '      ')}`,

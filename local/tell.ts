@@ -1,11 +1,11 @@
-import type { Simulation } from './simulate.ts';
 import { type ResultFlow, resultFlows } from './result.ts';
+import type { Simulation } from './simulate.ts';
 
 /** Seconds for a person: `3.8 s`, `6 min`, `5 days`. */
 export function duration(seconds: number): string {
   if (seconds < 120) return `${Number(seconds.toFixed(1))} s`;
-  if (seconds < 7_200) return `${Math.round(seconds / 60)} min`;
-  if (seconds < 172_800) return `${Math.round(seconds / 3_600)} h`;
+  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 172_800) return `${Math.round(seconds / 3600)} h`;
   return `${Math.round(seconds / 86_400)} days`;
 }
 
@@ -32,8 +32,12 @@ const STOPPED = {
 /** What the world knows, in words. */
 export function truthText(truth: ResultFlow['truth']): string {
   if (truth === null) return 'not a flow of this world';
-  const last = truth.lastPacketAt === null ? 'no packet passed after the finding' : `last packet at t = ${duration(truth.lastPacketAt)}`;
-  if (truth.stoppedBy === null) return `ALIVE: ${truth.lastPacketAt === null ? 'silent, but could speak at any time' : last}`;
+  const last =
+    truth.lastPacketAt === null
+      ? 'no packet passed after the finding'
+      : `last packet at t = ${duration(truth.lastPacketAt)}`;
+  if (truth.stoppedBy === null)
+    return `ALIVE: ${truth.lastPacketAt === null ? 'silent, but could speak at any time' : last}`;
   const revived = truth.revivedAt === null ? '' : `, after a revival at t = ${duration(truth.revivedAt)}`;
   return `dead: ${last}, stopped ${STOPPED[truth.stoppedBy]}${revived}`;
 }
@@ -59,21 +63,25 @@ export function denyText(deny: Simulation['report']['held'][number]): string {
   return `${deny.NetworkAclId} rule ${deny.RuleNumber} ${deny.Egress ? 'outbound' : 'inbound '} deny ${deny.Cidr}`;
 }
 
+function restoreLines(restore: Simulation['restore']): string[] {
+  if (restore === null) return [];
+  if (restore.kind === 'refused') return [bullet(`refused: ${restore.reason}`)];
+  return restore.items.map(({ item, outcome, detail }) => bullet(`${outcome}: ${item}${detail ? ` (${detail})` : ''}`));
+}
+
 /** Any run, for a person. */
 export function tellSimulation(simulation: Simulation): string {
   const { report, restore, calls } = simulation;
   const first = calls.beforeFirstCut;
-  const restored =
-    restore === null
-      ? []
-      : restore.kind === 'refused'
-        ? [bullet(`refused: ${restore.reason}`)]
-        : restore.items.map((item) => bullet(`${item.outcome}: ${item.item}${item.detail ? ` (${item.detail})` : ''}`));
   return [
     `${report.instanceId ?? 'no instance'}: ${report.verdict.toUpperCase()}`,
     wrap(report.reason, ''),
     ...(report.basis.length > 0 ? [`on the word of: ${report.basis.join(', ')}`] : []),
-    ...(first === null ? [] : [`first cut after ${duration(first.seconds)}, ${first.sequential} EC2 round trips and ${first.functions} functions; verdict after ${duration(simulation.reportedAt)}`]),
+    ...(first === null
+      ? []
+      : [
+          `first cut after ${duration(first.seconds)}, ${first.sequential} EC2 round trips and ${first.functions} functions; verdict after ${duration(simulation.reportedAt)}`,
+        ]),
     ...section('Flows', resultFlows(simulation).flatMap(flowLines)),
     ...section(
       'What would be done, in this order',
@@ -84,11 +92,17 @@ export function tellSimulation(simulation: Simulation): string {
         `     undo: ${wrap(step.undo, '           ')}`,
       ]),
     ),
-    ...section('Denies that stand', report.held.map((deny) => bullet(denyText(deny)))),
-    ...section('Could not be done', report.skipped.map((entry) => bullet(`${entry.id}: ${entry.reason}`))),
+    ...section(
+      'Denies that stand',
+      report.held.map((deny) => bullet(denyText(deny))),
+    ),
+    ...section(
+      'Could not be done',
+      report.skipped.map((entry) => bullet(`${entry.id}: ${entry.reason}`)),
+    ),
     ...section('Still open', report.leftOpen.map(bullet)),
     ...section('Last resorts, least harmful first', report.lastResort.map(bullet)),
-    ...section('Restore', restored),
+    ...section('Restore', restoreLines(restore)),
     ...(restore === null && report.undo !== null ? section('To undo', [bullet(report.undo)]) : []),
   ].join('\n');
 }

@@ -141,7 +141,8 @@ function build({
       },
     ],
   };
-  const content = `${JSON.stringify(document, null, 2)}\n`;
+  // The one short list, as the formatter wants it.
+  const content = `${JSON.stringify(document, null, 2).replace(/\[\s+("platformType"),\s+("\w+")\s+\]/, '[$1, $2]')}\n`;
   if (Buffer.byteLength(content) > DOCUMENT_LIMIT) throw new Error(`${name} is larger than a document may be`);
   return content;
 }

@@ -1,6 +1,6 @@
-import { readFacts } from '../aws/facts.ts';
 import { readCase, recordBefore, updateCase } from '../aws/cases.ts';
-import { isolationGroupIds } from '../aws/security-groups.ts';
+import { readFacts } from '../aws/facts.ts';
+import { isolationGroups } from '../aws/security-groups.ts';
 import { type Assessment, assess, placeRefusal, refusal } from '../core/assess.ts';
 import { type CaseDocument, type CaseFlow, modeOf, noteIdOf, withAcls } from '../core/case.ts';
 import { InputError, quote } from '../core/errors.ts';
@@ -36,7 +36,8 @@ async function findCase(tools: Tools<'ec2' | 'cases'>, input: unknown): Promise<
   const taken = intake(input);
   if (taken.kind === 'ignored') return ignored(taken.reason, taken.advice, taken.instanceId, taken.finding);
   const request = taken.kind === 'ask' ? taken.requests[0] : taken.request;
-  if (request === undefined) return ignored('the finding names no instance', 'look at the finding in GuardDuty', null, null);
+  if (request === undefined)
+    return ignored('the finding names no instance', 'look at the finding in GuardDuty', null, null);
   const misplaced = placeRefusal(request, tools.config);
   if (misplaced !== null) return refused(tools, request, misplaced);
   const opening: CaseOpening = {
@@ -69,20 +70,33 @@ function refOf(tools: Tools<'ec2' | 'cases'>, document: CaseDocument): Opened['c
 }
 
 function ignored(reason: string, advice: string, instanceId: string | null, finding: CaseRequest['finding']): Opened {
-  const ref = { caseId: noteIdOf(finding, reason), instanceId, mode: 'observe', trigger: finding?.type ?? 'unknown' } as const;
+  const ref = {
+    caseId: noteIdOf(finding, reason),
+    instanceId,
+    mode: 'observe',
+    trigger: finding?.type ?? 'unknown',
+  } as const;
   return { case: ref, assessment: { kind: 'ignored', reason, advice } };
 }
 
 function refused(tools: Tools<'ec2' | 'cases'>, request: CaseRequest, reason: string): Opened {
   const mode = modeOf(request, tools.config.defaultMode);
-  const ref = { caseId: noteIdOf(request.finding, request.instanceId), instanceId: request.instanceId, mode, trigger: triggerOf(request) };
+  const ref = {
+    caseId: noteIdOf(request.finding, request.instanceId),
+    instanceId: request.instanceId,
+    mode,
+    trigger: triggerOf(request),
+  };
   return { case: ref, assessment: { kind: 'refused', reason } };
 }
 
 async function decide(tools: Tools<'ec2' | 'cases'>, document: CaseDocument, facts: Facts | null): Promise<Assessed> {
   const { request } = document;
   if (facts === null) {
-    return { kind: 'refused', reason: `there is no instance ${document.instanceId} in account ${document.accountId}, Region ${document.region}` };
+    return {
+      kind: 'refused',
+      reason: `there is no instance ${document.instanceId} in account ${document.accountId}, Region ${document.region}`,
+    };
   }
   const objection = refusal(request, facts, tools.config);
   if (objection !== null) return { kind: 'refused', reason: objection };
@@ -115,15 +129,25 @@ async function decide(tools: Tools<'ec2' | 'cases'>, document: CaseDocument, fac
 }
 
 /** Reported before, nothing new, and still isolated: verify, do not start over. */
-async function isStanding(tools: Tools<'ec2' | 'cases'>, document: CaseDocument, facts: Facts, assessment: Assessment): Promise<boolean> {
+async function isStanding(
+  tools: Tools<'ec2' | 'cases'>,
+  document: CaseDocument,
+  facts: Facts,
+  assessment: Assessment,
+): Promise<boolean> {
   const known = new Set(document.flows.map((flow) => flow.id));
   if (document.status !== 'reported' || assessment.flows.some((flow) => !known.has(flow.id))) return false;
-  const isolation = await isolationGroupIds(tools.ec2, [...new Set(facts.interfaces.map((eni) => eni.vpcId))]);
-  return facts.interfaces.every((eni) => eni.groupIds.every((id) => isolation.includes(id)));
+  const isolation = await isolationGroups(tools.ec2, [...new Set(facts.interfaces.map((eni) => eni.vpcId))]);
+  return facts.interfaces.every((eni) => eni.groupIds.every((id) => isolation.some((group) => group.id === id)));
 }
 
 /** The before-state of every ENI and the flows of the case, recorded before anything changes. */
-async function record(tools: Tools<'ec2' | 'cases'>, document: CaseDocument, facts: Facts, assessment: Assessment): Promise<void> {
+async function record(
+  tools: Tools<'ec2' | 'cases'>,
+  document: CaseDocument,
+  facts: Facts,
+  assessment: Assessment,
+): Promise<void> {
   const recordedAt = tools.now().toISOString();
   const interfaces = facts.interfaces.map((eni) => ({
     networkInterfaceId: eni.id,
@@ -148,7 +172,9 @@ function withAssessment(stored: CaseDocument, assessment: Assessment): CaseDocum
   const known = new Set(stored.flows.map((flow) => flow.id));
   const fresh: readonly CaseFlow[] = assessment.flows.filter((flow) => !known.has(flow.id));
   const refusals = new Map(
-    [...stored.denyRefusals, ...assessment.refusals].map((entry) => [`${entry.aclId} ${entry.address}`, entry] as const),
+    [...stored.denyRefusals, ...assessment.refusals].map(
+      (entry) => [`${entry.aclId} ${entry.address}`, entry] as const,
+    ),
   );
   const document = { ...stored, flows: [...stored.flows, ...fresh], denyRefusals: [...refusals.values()] };
   return withAcls(document, assessment.denies);

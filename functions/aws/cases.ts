@@ -117,11 +117,14 @@ export async function writeClaim(table: CaseTable, key: InstanceKey, claim: Clai
 const caseKey = (caseId: string): string => `CASE#${caseId}`;
 
 /** The document is kept as JSON text: it is read and written whole, and no empty list or null changes on the way. */
-export async function createCase(table: CaseTable, document: CaseDocument): Promise<boolean> {
+export function createCase(table: CaseTable, document: CaseDocument): Promise<boolean> {
   return putNew(table, { pk: caseKey(document.caseId), sk: 'CASE', version: 1, document: JSON.stringify(document) });
 }
 
-async function readVersioned(table: CaseTable, caseId: string): Promise<{ document: CaseDocument; version: number } | null> {
+async function readVersioned(
+  table: CaseTable,
+  caseId: string,
+): Promise<{ document: CaseDocument; version: number } | null> {
   const item = await get(table, caseKey(caseId), 'CASE');
   if (item === null) return null;
   return { document: JSON.parse(String(item.document)) as CaseDocument, version: Number(item.version) };
@@ -185,11 +188,6 @@ export async function readBefore(table: CaseTable, caseId: string): Promise<read
 /** Appends to the timeline; the same entry of the same step is kept once. */
 export async function addToTimeline(table: CaseTable, caseId: string, entry: TimelineEntry): Promise<void> {
   await putNew(table, { pk: caseKey(caseId), sk: `TIME#${entry.at}#${entry.step}`, ...entry });
-}
-
-export async function readTimeline(table: CaseTable, caseId: string): Promise<readonly TimelineEntry[]> {
-  const items = await list(table, caseKey(caseId), 'TIME#');
-  return items.map((item) => ({ at: String(item.at), step: String(item.step), what: String(item.what) }));
 }
 
 // --- the ledger of network ACL denies -------------------------------------------------------------------------------

@@ -10,13 +10,16 @@ export function errorCode(error: unknown): string {
 /** One line for a report: the code and the message without line breaks, cut short. */
 export function errorText(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is removed here
-  const oneLine = message.replace(/[\u0000-\u001f\u007f]+/g, ' ').slice(0, 200);
+  const oneLine = message.replace(/\p{Cc}+/gu, ' ').slice(0, 200);
   return `${errorCode(error)}: ${oneLine}`;
 }
 
 /** Runs a call and turns the errors with one of these codes into a value; everything else is thrown on. */
-export async function unless<T, F>(codes: readonly string[], call: () => Promise<T>, fallback: (error: Error) => F): Promise<T | F> {
+export async function unless<T, F>(
+  codes: readonly string[],
+  call: () => Promise<T>,
+  fallback: (error: Error) => F,
+): Promise<T | F> {
   try {
     return await call();
   } catch (error) {

@@ -9,8 +9,6 @@ import { interfacesOf } from './network-interfaces.ts';
 import { routeTablesOf, subnetsById } from './routes.ts';
 import { rulesOf } from './security-groups.ts';
 
-export const NO_HINTS: Hints = { vpcIds: [], subnetIds: [], networkInterfaceIds: [], groupIds: [] };
-
 const union = (a: readonly string[], b: readonly string[]): readonly string[] => [...new Set([...a, ...b])];
 const missing = (wanted: readonly string[], known: readonly string[]): readonly string[] =>
   wanted.filter((id) => !known.includes(id));
@@ -52,7 +50,10 @@ export async function readFacts(ec2: EC2Client, instanceId: string, hints: Hints
   const vpcIds = [...new Set(interfaces.map((eni) => eni.vpcId))];
   const subnetIds = [...new Set(interfaces.map((eni) => eni.subnetId))];
   const groupIds = [...new Set(interfaces.flatMap((eni) => eni.groupIds))];
-  const resourceIds = union(union(vpcIds, subnetIds), interfaces.map((eni) => eni.id));
+  const resourceIds = union(
+    union(vpcIds, subnetIds),
+    interfaces.map((eni) => eni.id),
+  );
   const second = await reads({
     vpcIds: missing(vpcIds, hints.vpcIds),
     subnetIds: missing(subnetIds, hints.subnetIds),

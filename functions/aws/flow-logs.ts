@@ -10,7 +10,11 @@ export async function flowLogsOn(ec2: EC2Client, resourceIds: readonly string[])
   );
   return (answer.FlowLogs ?? []).flatMap((log) => {
     const { FlowLogId, ResourceId, LogGroupName } = log;
-    const usable = log.FlowLogStatus === 'ACTIVE' && log.DeliverLogsStatus !== 'FAILED' && log.TrafficType !== 'ACCEPT' && log.TrafficType !== 'REJECT';
+    const usable =
+      log.FlowLogStatus === 'ACTIVE' &&
+      log.DeliverLogsStatus !== 'FAILED' &&
+      log.TrafficType !== 'ACCEPT' &&
+      log.TrafficType !== 'REJECT';
     if (!usable || FlowLogId === undefined || ResourceId === undefined || LogGroupName === undefined) return [];
     return [{ id: FlowLogId, resourceId: ResourceId, logGroupName: LogGroupName }];
   });
@@ -36,7 +40,8 @@ export async function searchLog(
   };
   for await (const page of paginateFilterLogEvents({ client: logs }, input)) {
     for (const event of page.events ?? []) if (event.message !== undefined) lines.push(event.message);
-    if (lines.length > LINE_LIMIT) throw new Error(`the flow log ${logGroupName} holds more than ${LINE_LIMIT} matching lines`);
+    if (lines.length > LINE_LIMIT)
+      throw new Error(`the flow log ${logGroupName} holds more than ${LINE_LIMIT} matching lines`);
   }
   return lines;
 }

@@ -12,7 +12,10 @@ const canonical = (text: string): string => parseAddress(text)?.address ?? text;
 
 function toFacts(eni: NetworkInterface): NetworkInterfaceFacts {
   const tracking = eni.ConnectionTrackingConfiguration;
-  const privateAddresses = [eni.PrivateIpAddress, ...(eni.PrivateIpAddresses ?? []).map((entry) => entry.PrivateIpAddress)];
+  const privateAddresses = [
+    eni.PrivateIpAddress,
+    ...(eni.PrivateIpAddresses ?? []).map((entry) => entry.PrivateIpAddress),
+  ];
   return {
     id: eni.NetworkInterfaceId ?? '',
     vpcId: eni.VpcId ?? '',
@@ -48,12 +51,22 @@ export async function interfacesOf(ec2: EC2Client, instanceId: string): Promise<
 }
 
 /** Replaces the groups of one ENI. Done twice it changes nothing. */
-export async function setGroups(ec2: EC2Client, networkInterfaceId: string, groupIds: readonly string[]): Promise<void> {
-  await ec2.send(new ModifyNetworkInterfaceAttributeCommand({ NetworkInterfaceId: networkInterfaceId, Groups: [...groupIds] }));
+export async function setGroups(
+  ec2: EC2Client,
+  networkInterfaceId: string,
+  groupIds: readonly string[],
+): Promise<void> {
+  await ec2.send(
+    new ModifyNetworkInterfaceAttributeCommand({ NetworkInterfaceId: networkInterfaceId, Groups: [...groupIds] }),
+  );
 }
 
 /** Sets idle timeouts, in seconds; a member left null is not touched. Once set they cannot be unset, only set again. */
-export async function setTimeouts(ec2: EC2Client, networkInterfaceId: string, timeouts: TrackingTimeouts): Promise<void> {
+export async function setTimeouts(
+  ec2: EC2Client,
+  networkInterfaceId: string,
+  timeouts: TrackingTimeouts,
+): Promise<void> {
   const specification: ConnectionTrackingSpecificationRequest = {};
   if (timeouts.tcpEstablishedSeconds !== null) specification.TcpEstablishedTimeout = timeouts.tcpEstablishedSeconds;
   if (timeouts.udpSeconds !== null) specification.UdpTimeout = timeouts.udpSeconds;

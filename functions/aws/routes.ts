@@ -10,7 +10,8 @@ import type { RouteTableFacts } from '../core/routes.ts';
 
 function targetOf(route: SdkRoute): RouteTarget {
   if (route.NatGatewayId) return { kind: 'nat-gateway', id: route.NatGatewayId };
-  if (route.EgressOnlyInternetGatewayId) return { kind: 'egress-only-internet-gateway', id: route.EgressOnlyInternetGatewayId };
+  if (route.EgressOnlyInternetGatewayId)
+    return { kind: 'egress-only-internet-gateway', id: route.EgressOnlyInternetGatewayId };
   if (route.TransitGatewayId) return { kind: 'transit-gateway', id: route.TransitGatewayId };
   if (route.VpcPeeringConnectionId) return { kind: 'vpc-peering', id: route.VpcPeeringConnectionId };
   if (route.CarrierGatewayId) return { kind: 'carrier-gateway', id: route.CarrierGatewayId };
@@ -22,7 +23,10 @@ function targetOf(route: SdkRoute): RouteTarget {
   // A prefix-list route to a gateway endpoint (S3, DynamoDB) has a list as destination, one to a firewall or Gateway Load
   // Balancer endpoint an ordinary network.
   if (gateway.startsWith('vpce-')) {
-    return { kind: route.DestinationPrefixListId ? 'vpc-endpoint' : 'gateway-load-balancer-or-firewall-endpoint', id: gateway };
+    return {
+      kind: route.DestinationPrefixListId ? 'vpc-endpoint' : 'gateway-load-balancer-or-firewall-endpoint',
+      id: gateway,
+    };
   }
   if (route.NetworkInterfaceId) return { kind: 'network-interface', id: route.NetworkInterfaceId };
   return { kind: 'unknown', id: gateway };

@@ -5,6 +5,7 @@ import {
   paginateDescribeSecurityGroups,
   RevokeSecurityGroupEgressCommand,
   RevokeSecurityGroupIngressCommand,
+  type SecurityGroup,
   type SecurityGroupRule,
 } from '@aws-sdk/client-ec2';
 import { canonicalCidr } from '../core/addresses.ts';
@@ -73,18 +74,22 @@ export async function groupByName(ec2: EC2Client, vpcId: string, name: string): 
   for await (const page of paginateDescribeSecurityGroups({ client: ec2, pageSize: 100 }, input)) {
     const group = page.SecurityGroups?.find((candidate) => candidate.GroupName === name && candidate.VpcId === vpcId);
     if (group?.GroupId !== undefined) {
-      const ours = group.Tags?.some((tag) => tag.Key === ISOLATION_GROUP.tag.Key && tag.Value === ISOLATION_GROUP.tag.Value);
-      const empty = group.IpPermissions?.length === 0 && group.IpPermissionsEgress?.length === 0;
-      return { id: group.GroupId, ours: ours ?? false, empty };
+      const ours = group.Tags?.some(
+        (tag) => tag.Key === ISOLATION_GROUP.tag.Key && tag.Value === ISOLATION_GROUP.tag.Value,
+      );
+      return { id: group.GroupId, ours: ours ?? false, empty: isEmpty(group) };
     }
   }
   return null;
 }
 
-/** Ids of our isolation groups in these VPCs. */
-export async function isolationGroupIds(ec2: EC2Client, vpcIds: readonly string[]): Promise<readonly string[]> {
+const isEmpty = (group: SecurityGroup): boolean =>
+  group.IpPermissions?.length === 0 && group.IpPermissionsEgress?.length === 0;
+
+/** Our isolation groups in these VPCs, found by their tag. */
+export async function isolationGroups(ec2: EC2Client, vpcIds: readonly string[]): Promise<readonly NamedGroup[]> {
   if (vpcIds.length === 0) return [];
-  const ids: string[] = [];
+  const found: NamedGroup[] = [];
   const input = {
     Filters: [
       { Name: 'vpc-id', Values: [...vpcIds] },
@@ -92,9 +97,11 @@ export async function isolationGroupIds(ec2: EC2Client, vpcIds: readonly string[
     ],
   };
   for await (const page of paginateDescribeSecurityGroups({ client: ec2, pageSize: 100 }, input)) {
-    ids.push(...(page.SecurityGroups ?? []).map((group) => group.GroupId ?? ''));
+    for (const group of page.SecurityGroups ?? []) {
+      found.push({ id: group.GroupId ?? '', ours: true, empty: isEmpty(group) });
+    }
   }
-  return ids;
+  return found;
 }
 
 /**

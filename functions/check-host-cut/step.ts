@@ -40,9 +40,15 @@ async function look(tools: Tools<'ec2' | 'ssm' | 'cases'>, record: CheckingHost)
       tools.log.warn('the host command cannot be cancelled', { error: errorText(error) });
     });
     if (host.verb === 'undo') return { kind: 'unavailable', reason: 'the agent did not answer in time' };
-    return settle(tools, ref.caseId, 'unavailable', `the agent did not answer within ${tools.config.hostCutBudgetSeconds} s`);
+    return settle(
+      tools,
+      ref.caseId,
+      'unavailable',
+      `the agent did not answer within ${tools.config.hostCutBudgetSeconds} s`,
+    );
   }
-  if (answer.kind === 'ended') return settle(tools, ref.caseId, 'unavailable', `the command ended as ${answer.status} without an answer`);
+  if (answer.kind === 'ended')
+    return settle(tools, ref.caseId, 'unavailable', `the command ended as ${answer.status} without an answer`);
   const report = parseHostOutput(answer.output, { verb: host.verb, caseId: ref.caseId });
   if (host.verb === 'undo') return undone(report);
   if (report.kind === 'no-evidence') return settle(tools, ref.caseId, 'no-evidence', report.reason);
@@ -55,8 +61,15 @@ function undone(report: HostReport): HostResult {
 }
 
 /** Notes that the host gave nothing; an earlier answer of this case is worth more and stays. */
-async function settle(tools: Tools<'ec2' | 'ssm' | 'cases'>, caseId: string, kind: 'unavailable' | 'no-evidence', reason: string): Promise<HostResult> {
-  await updateCase(tools.cases, caseId, (stored) => (stored.host?.kind === 'answered' ? stored : { ...stored, host: { kind, reason } }));
+async function settle(
+  tools: Tools<'ec2' | 'ssm' | 'cases'>,
+  caseId: string,
+  kind: 'unavailable' | 'no-evidence',
+  reason: string,
+): Promise<HostResult> {
+  await updateCase(tools.cases, caseId, (stored) =>
+    stored.host?.kind === 'answered' ? stored : { ...stored, host: { kind, reason } },
+  );
   return { kind, reason };
 }
 

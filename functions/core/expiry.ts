@@ -5,7 +5,7 @@ import { normalProtocol, type TrackingVerdict } from './tracking.ts';
 export const SETTLE_SECONDS = 90;
 
 /** How late a flow log may deliver what it saw, in seconds: ten minutes at the longest aggregation, delivery, a margin. */
-export const FLOW_LOG_DELAY_SECONDS = 1_200;
+export const FLOW_LOG_DELAY_SECONDS = 1200;
 
 /**
  * The shortest timers that EC2 takes. Whether entries that exist get them is not documented: nothing rests on it.

@@ -10,16 +10,26 @@ const list = (title: string, lines: readonly string[]): readonly string[] =>
 export function notification(report: Report, phase: 'interim' | 'final'): { subject: string; body: string } {
   const word = phase === 'interim' ? `so far ${report.verdict}` : report.verdict;
   const subject = `flowcut: ${report.instanceId ?? 'no instance'} ${word}`.slice(0, SUBJECT_LIMIT);
-  const flows = report.flows.map((flow) => `${flow.protocol} ${flow.remoteAddress}:${flow.remotePort ?? '*'}: ${flow.tracking}, ${flow.evidence}`);
-  const held = report.held.map((deny) => `${deny.NetworkAclId} rule ${deny.RuleNumber} ${deny.Egress ? 'out' : 'in'} ${deny.Cidr}`);
+  const flows = report.flows.map(
+    (flow) => `${flow.protocol} ${flow.remoteAddress}:${flow.remotePort ?? '*'}: ${flow.tracking}, ${flow.evidence}`,
+  );
+  const held = report.held.map(
+    (deny) => `${deny.NetworkAclId} rule ${deny.RuleNumber} ${deny.Egress ? 'out' : 'in'} ${deny.Cidr}`,
+  );
   const body = [
     `${word.toUpperCase()}: ${report.reason}`,
     ...list('Flows', flows),
     ...list('Denies that stand', held),
-    ...list('Could not be done', report.skipped.map((entry) => `${entry.id}: ${entry.reason}`)),
+    ...list(
+      'Could not be done',
+      report.skipped.map((entry) => `${entry.id}: ${entry.reason}`),
+    ),
     ...list('Still open', report.leftOpen),
     ...list('Last resorts', report.lastResort),
-    ...list('Plan', report.plan.map((step) => step.change)),
+    ...list(
+      'Plan',
+      report.plan.map((step) => step.change),
+    ),
     ...list('To undo', report.undo === null ? [] : [report.undo]),
     '',
     `case ${report.caseId}`,

@@ -43,7 +43,7 @@ export interface HeldDeny {
  * What isolation does not reach, whatever is done to groups and ACLs.
  * https://docs.aws.amazon.com/vpc/latest/userguide/vpc-security-groups.html (traffic to and from these is not filtered)
  */
-export const LEFT_OPEN = [
+export const LEFT_OPEN: readonly string[] = [
   'VPC DNS resolver',
   'instance metadata',
   "copies of the instance role's credentials",
@@ -102,6 +102,8 @@ function skippedOf(document: CaseDocument, interfaces: readonly InterfaceStandin
   return [...enis, ...denies, ...host];
 }
 
+export const undoText = (caseId: string): string => `start the restore state machine with {"caseId": "${caseId}"}`;
+
 /** The report of a case that acted. */
 export function caseReport(input: {
   readonly document: CaseDocument;
@@ -124,7 +126,7 @@ export function caseReport(input: {
     leftOpen: [...LEFT_OPEN, ...document.request.notes, ...input.notes],
     lastResort: lastResorts(verdict.kind, document.instanceId, input.devices),
     plan: [],
-    undo: `start the restore state machine with {"caseId": "${document.caseId}"}`,
+    undo: undoText(document.caseId),
   };
 }
 

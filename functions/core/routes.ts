@@ -153,7 +153,9 @@ function preferred(tied: readonly Way[]): readonly Way[] {
   const fixed = cidrs.filter(({ route }) => route.target.kind !== 'virtual-private-gateway');
   const rank = [fixed, cidrs, tied].find((ways) => ways.length > 0) ?? [];
   const first = rank[0]?.route;
-  const sameTarget = rank.every(({ route }) => route.target.id === first?.target.id && route.blackhole === first.blackhole);
+  const sameTarget = rank.every(
+    ({ route }) => route.target.id === first?.target.id && route.blackhole === first.blackhole,
+  );
   return sameTarget ? rank.slice(0, 1) : rank;
 }
 

@@ -1,4 +1,4 @@
-import { forgetDeny, ledgerOf, leaveDeny, reserveDeny, updateCase } from '../aws/cases.ts';
+import { forgetDeny, leaveDeny, ledgerOf, reserveDeny, updateCase } from '../aws/cases.ts';
 import { errorCode, errorText } from '../aws/errors.ts';
 import { aclsById, createDeny } from '../aws/network-acls.ts';
 import { planDeny, sameEntry } from '../core/acl-numbers.ts';
@@ -25,7 +25,12 @@ export async function denyAtNacl(tools: Tools<'ec2' | 'cases'>, record: Denying)
   const refusals = outcomes.filter((outcome) => outcome !== null);
   if (refusals.length > 0) {
     await updateCase(tools.cases, caseId, (stored) => {
-      const fresh = refusals.filter((next) => !stored.denyRefusals.some((known) => known.aclId === next.aclId && known.address === next.address && known.reason === next.reason));
+      const fresh = refusals.filter(
+        (next) =>
+          !stored.denyRefusals.some(
+            (known) => known.aclId === next.aclId && known.address === next.address && known.reason === next.reason,
+          ),
+      );
       return fresh.length === 0 ? stored : { ...stored, denyRefusals: [...stored.denyRefusals, ...fresh] };
     });
   }
@@ -36,7 +41,11 @@ export async function denyAtNacl(tools: Tools<'ec2' | 'cases'>, record: Denying)
 const NUMBER_ATTEMPTS = 10;
 
 async function makeDeny(tools: Tools<'ec2' | 'cases'>, deny: WantedDeny, caseId: string): Promise<DenyRefusal | null> {
-  const refuse = (reason: string): DenyRefusal => ({ address: deny.cidr.replace(/\/\d+$/, ''), aclId: deny.aclId, reason });
+  const refuse = (reason: string): DenyRefusal => ({
+    address: deny.cidr.replace(/\/\d+$/, ''),
+    aclId: deny.aclId,
+    reason,
+  });
   const unavailable: { egress: boolean; ruleNumber: number }[] = [];
   let ruleNumber = deny.ruleNumber ?? null;
   try {
@@ -44,7 +53,7 @@ async function makeDeny(tools: Tools<'ec2' | 'cases'>, deny: WantedDeny, caseId:
       if (ruleNumber === null) {
         const plan = await planAgain(tools, deny, unavailable);
         if (typeof plan === 'string') return refuse(plan);
-        if (plan.covered) return joinIfOurs(tools, deny, caseId);
+        if (plan.covered) return await joinIfOurs(tools, deny, caseId);
         ruleNumber = plan.ruleNumber;
       }
       const reservation = await reserveDeny(tools.cases, { ...deny, ruleNumber }, caseId);
@@ -92,13 +101,17 @@ async function planAgain(
 
 /** The address is denied already. Where that is by an entry of our ledger, the case needs it from now on too. */
 async function joinIfOurs(tools: Tools<'ec2' | 'cases'>, deny: WantedDeny, caseId: string): Promise<null> {
-  const ours = (await ledgerOf(tools.cases, deny.aclId)).find((entry) => entry.egress === deny.egress && entry.cidr === deny.cidr);
+  const ours = (await ledgerOf(tools.cases, deny.aclId)).find(
+    (entry) => entry.egress === deny.egress && entry.cidr === deny.cidr,
+  );
   if (ours !== undefined) await reserveDeny(tools.cases, ours, caseId);
   return null;
 }
 
 async function release(tools: Tools<'ec2' | 'cases'>, deny: WantedDeny, caseId: string): Promise<void> {
-  const ours = (await ledgerOf(tools.cases, deny.aclId)).find((entry) => entry.egress === deny.egress && entry.cidr === deny.cidr);
+  const ours = (await ledgerOf(tools.cases, deny.aclId)).find(
+    (entry) => entry.egress === deny.egress && entry.cidr === deny.cidr,
+  );
   if (ours === undefined) return;
   const left = await leaveDeny(tools.cases, ours, caseId);
   if (left.length === 0) await forgetDeny(tools.cases, ours);
@@ -108,7 +121,11 @@ async function release(tools: Tools<'ec2' | 'cases'>, deny: WantedDeny, caseId: 
  * Makes the entry, or finds it made: whatever the call answers, what stands in the ACL decides. `foreign` = the number
  * holds somebody else's entry.
  */
-async function createOrAdopt(tools: Tools<'ec2' | 'cases'>, deny: WantedDeny, ruleNumber: number): Promise<'in-place' | 'foreign' | { reason: string }> {
+async function createOrAdopt(
+  tools: Tools<'ec2' | 'cases'>,
+  deny: WantedDeny,
+  ruleNumber: number,
+): Promise<'in-place' | 'foreign' | { reason: string }> {
   let failure: unknown = null;
   try {
     await createDeny(tools.ec2, { aclId: deny.aclId, egress: deny.egress, ruleNumber }, deny.cidr);

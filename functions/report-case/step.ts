@@ -4,22 +4,34 @@ import { publish } from '../aws/notifications.ts';
 import type { CaseDocument } from '../core/case.ts';
 import { notification } from '../core/notification.ts';
 import type { Reporting } from '../core/record.ts';
-import { caseReport, quietReport, type Report, type ReportedFlow } from '../core/report.ts';
+import {
+  caseReport,
+  LEFT_OPEN,
+  lastResorts,
+  quietReport,
+  type Report,
+  type ReportedFlow,
+  undoText,
+} from '../core/report.ts';
 import { judgeStanding, listen, readStanding, unheardFlowLog } from '../shared/standing.ts';
 import type { Tools } from '../shared/toolbox.ts';
+
+type ReportTools = Tools<'ec2' | 'logs' | 'sns' | 'cases'>;
 
 /**
  * Report: the one path that every outcome takes, failures included. What it says is read back now, not remembered: after
  * a failure half way, what is cut stays cut and is reported as it stands.
  */
-export async function reportCase(tools: Tools<'ec2' | 'logs' | 'sns' | 'cases'>, record: Reporting): Promise<Report> {
+export async function reportCase(tools: ReportTools, record: Reporting): Promise<Report> {
   const report = await makeReport(tools, record);
   const { topicArn } = tools.config;
   if (topicArn !== null) {
-    await publish(tools.sns, topicArn, notification(report, isInterim(record) ? 'interim' : 'final')).catch((error: unknown) => {
-      // The report stands in the execution's output as well; failing here would hide it behind an error.
-      tools.log.warn('the report could not be published', { error: errorText(error) });
-    });
+    await publish(tools.sns, topicArn, notification(report, isInterim(record) ? 'interim' : 'final')).catch(
+      (error: unknown) => {
+        // The report stands in the execution's output as well; failing here would hide it behind an error.
+        tools.log.warn('the report could not be published', { error: errorText(error) });
+      },
+    );
   }
   tools.log.info('report', { caseId: report.caseId, verdict: report.verdict, reason: report.reason });
   return report;
@@ -30,19 +42,19 @@ function isInterim(record: Reporting): boolean {
   return record.isolation !== undefined && record.verdict === undefined && record.failure === undefined;
 }
 
-async function makeReport(tools: Tools<'ec2' | 'logs' | 'sns' | 'cases'>, record: Reporting): Promise<Report> {
+async function makeReport(tools: ReportTools, record: Reporting): Promise<Report> {
   const { case: ref, assessment } = record;
   if (ref === undefined || assessment === undefined) {
     // Open and assess itself failed: nothing has been changed.
     return quietReport({ caseId: 'none', instanceId: null, verdict: 'refused', reason: failureText(record) });
   }
-  const document = assessment.kind === 'contain' || assessment.kind === 'already-contained' || assessment.kind === 'planned' ? await readCase(tools.cases, ref.caseId) : null;
   switch (assessment.kind) {
     case 'ignored':
       return quietReport({ ...ref, verdict: 'ignored', reason: `${assessment.reason}. ${assessment.advice}` });
     case 'refused':
       return quietReport({ ...ref, verdict: 'refused', reason: assessment.reason });
-    case 'planned':
+    case 'planned': {
+      const document = await readCase(tools.cases, ref.caseId);
       return quietReport({
         ...ref,
         verdict: 'planned',
@@ -51,10 +63,10 @@ async function makeReport(tools: Tools<'ec2' | 'logs' | 'sns' | 'cases'>, record
         flows: document?.flows.map(plannedFlow) ?? [],
         skipped: document?.denyRefusals.map((refusal) => ({ id: refusal.address, reason: refusal.reason })) ?? [],
       });
+    }
     case 'contain':
     case 'already-contained':
-      if (document === null) throw new Error(`case ${ref.caseId} is not in the case table`);
-      return reportStanding(tools, record, document);
+      return reportStanding(tools, record, ref.caseId);
     default:
       return assessment satisfies never;
   }
@@ -80,14 +92,53 @@ function sentenceOf({ failure }: Reporting): string | null {
   if (failure === undefined) return null;
   try {
     const cause: unknown = JSON.parse(failure.Cause ?? '');
-    if (typeof cause === 'object' && cause !== null && 'errorMessage' in cause) return String(cause.errorMessage).slice(0, 300);
+    if (typeof cause === 'object' && cause !== null && 'errorMessage' in cause)
+      return String(cause.errorMessage).slice(0, 300);
   } catch {
     // Not every cause is JSON; then the error name has to do.
   }
   return failure.Error ?? 'unknown error';
 }
 
-async function reportStanding(tools: Tools<'ec2' | 'logs' | 'sns' | 'cases'>, record: Reporting, document: CaseDocument): Promise<Report> {
+/** Looks at what stands before the report gives up on reading it, and the pauses between them, in seconds. */
+const READ_PAUSES = [2, 6, 20];
+
+async function reportStanding(tools: ReportTools, record: Reporting, caseId: string): Promise<Report> {
+  for (const pause of [...READ_PAUSES, null]) {
+    try {
+      return await readAndReport(tools, record, caseId);
+    } catch (error) {
+      if (pause === null) return blindReport(record, caseId, errorText(error));
+      await tools.sleep(pause);
+    }
+  }
+  throw new Error('unreachable');
+}
+
+/** Nothing can be read back: nothing is claimed, and a person hears what to do. */
+function blindReport({ case: ref, isolation }: Reporting, caseId: string, problem: string): Report {
+  const instanceId = ref?.instanceId ?? 'unknown';
+  return {
+    ...quietReport({
+      caseId,
+      instanceId,
+      verdict: 'refused',
+      reason: `what is in force could not be read back: ${problem}`,
+    }),
+    verdict: 'not-proven',
+    skipped:
+      isolation?.interfaces
+        .filter((eni) => eni.isolation !== 'in-force')
+        .map((eni) => ({ id: eni.id, reason: eni.reason ?? '' })) ?? [],
+    leftOpen: LEFT_OPEN,
+    lastResort: lastResorts('not-proven', instanceId, []),
+    undo: undoText(caseId),
+  };
+}
+
+async function readAndReport(tools: ReportTools, record: Reporting, caseId: string): Promise<Report> {
+  const document = await readCase(tools.cases, caseId);
+  if (document === null) throw new Error(`case ${caseId} is not in the case table`);
   const standing = await readStanding(tools, document, failuresOf(record));
   const flowLog = isInterim(record) ? unheardFlowLog(standing) : await listen(tools, document, standing);
   const verdict = judgeStanding(document, standing, flowLog);
@@ -98,7 +149,7 @@ async function reportStanding(tools: Tools<'ec2' | 'logs' | 'sns' | 'cases'>, re
     interfaces: standing.standings,
     held: standing.held,
     devices: standing.interfaces,
-    notes: failure === null ? [] : [`the response stopped early: ${failure}`],
+    notes: [...standing.unread, ...(failure === null ? [] : [`the response stopped early: ${failure}`])],
   });
 }
 

@@ -2,12 +2,12 @@ import { addToTimeline, readBefore, readCase, readClaim, updateCase } from '../a
 import { errorText } from '../aws/errors.ts';
 import { getInstance } from '../aws/instances.ts';
 import { interfacesOf, setGroups, setTimeouts } from '../aws/network-interfaces.ts';
-import { isolationGroupIds } from '../aws/security-groups.ts';
+import { isolationGroups } from '../aws/security-groups.ts';
 import type { BeforeInterface, CaseDocument } from '../core/case.ts';
 import { InputError, quote } from '../core/errors.ts';
+import { SHORTEST_TIMEOUTS } from '../core/expiry.ts';
 import type { NetworkInterfaceFacts, TrackingTimeouts } from '../core/model.ts';
 import type { RestoreItem, RestoreResult } from '../core/record.ts';
-import { SHORTEST_TIMEOUTS } from '../core/expiry.ts';
 import { defaultTimeouts } from '../core/tracking.ts';
 import type { Verdict } from '../core/verdict.ts';
 import { liftDenies } from '../shared/lift-denies.ts';
@@ -37,7 +37,8 @@ export function parseRestoreRequest(input: unknown): RestoreRequest {
     throw new InputError('instanceId', `${quote(instanceId)} is not an instance id`);
   }
   if (typeof force !== 'boolean') throw new InputError('force', `${quote(force)} is neither true nor false`);
-  if ((caseId === null) === (instanceId === null)) throw new InputError('caseId', 'give either a caseId or an instanceId');
+  if ((caseId === null) === (instanceId === null))
+    throw new InputError('caseId', 'give either a caseId or an instanceId');
   return { caseId, instanceId, force };
 }
 
@@ -57,13 +58,16 @@ export async function restoreInstance(tools: Tools<'ec2' | 'logs' | 'cases'>, in
   }
   const interfaces = await interfacesOf(tools.ec2, instanceId);
   const vpcIds = [...new Set(before.map((eni) => eni.vpcId))];
-  const isolation = await isolationGroupIds(tools.ec2, vpcIds);
+  const isolation = (await isolationGroups(tools.ec2, vpcIds)).map((group) => group.id);
   const items: RestoreItem[] = [];
   for (const eni of before) items.push(...(await restoreInterface(tools, eni, interfaces, isolation)));
   // Denies last: they were first, and they hold the flows until the groups stand again.
   items.push(...(await liftDenies(tools, caseId, document.aclIds)));
   const failed = items.some((item) => item.outcome === 'failed');
-  if (!failed) await updateCase(tools.cases, caseId, (stored) => (stored.status === 'restored' ? stored : { ...stored, status: 'restored' }));
+  if (!failed)
+    await updateCase(tools.cases, caseId, (stored) =>
+      stored.status === 'restored' ? stored : { ...stored, status: 'restored' },
+    );
   await addToTimeline(tools.cases, caseId, {
     at: tools.now().toISOString(),
     step: 'restore-instance',
@@ -81,7 +85,10 @@ export async function restoreInstance(tools: Tools<'ec2' | 'logs' | 'cases'>, in
 
 async function findCase(tools: Tools<'ec2' | 'logs' | 'cases'>, request: RestoreRequest): Promise<CaseDocument> {
   const { accountId, region } = tools.config;
-  const claim = request.instanceId === null ? null : await readClaim(tools.cases, { accountId, region, instanceId: request.instanceId });
+  const claim =
+    request.instanceId === null
+      ? null
+      : await readClaim(tools.cases, { accountId, region, instanceId: request.instanceId });
   const caseId = request.caseId ?? claim?.caseId ?? null;
   const document = caseId === null ? null : await readCase(tools.cases, caseId);
   if (document !== null) return document;
@@ -91,7 +98,11 @@ async function findCase(tools: Tools<'ec2' | 'logs' | 'cases'>, request: Restore
 }
 
 /** Why the restore would let a flow live again; null = it would not. */
-async function revivable(tools: Tools<'ec2' | 'logs' | 'cases'>, document: CaseDocument, before: readonly BeforeInterface[]): Promise<string | null> {
+async function revivable(
+  tools: Tools<'ec2' | 'logs' | 'cases'>,
+  document: CaseDocument,
+  before: readonly BeforeInterface[],
+): Promise<string | null> {
   if (before.length === 0) return null;
   const standing = await readStanding(tools, document);
   const verdict: Verdict = judgeStanding(document, standing, await listen(tools, document, standing));
@@ -103,7 +114,8 @@ async function revivable(tools: Tools<'ec2' | 'logs' | 'cases'>, document: CaseD
     : `the verdict is ${verdict.kind}: ${verdict.reason}; give "force": true to restore all the same`;
 }
 
-const sameList = (a: readonly string[], b: readonly string[]): boolean => a.length === b.length && a.every((id, index) => id === b[index]);
+const sameList = (a: readonly string[], b: readonly string[]): boolean =>
+  a.length === b.length && a.every((id, index) => id === b[index]);
 
 async function restoreInterface(
   tools: Tools<'ec2' | 'logs' | 'cases'>,
@@ -137,9 +149,15 @@ async function restoreGroups(
 }
 
 const sameTimeouts = (a: TrackingTimeouts, b: TrackingTimeouts): boolean =>
-  a.tcpEstablishedSeconds === b.tcpEstablishedSeconds && a.udpSeconds === b.udpSeconds && a.udpStreamSeconds === b.udpStreamSeconds;
+  a.tcpEstablishedSeconds === b.tcpEstablishedSeconds &&
+  a.udpSeconds === b.udpSeconds &&
+  a.udpStreamSeconds === b.udpStreamSeconds;
 
-async function restoreTimeouts(tools: Tools<'ec2' | 'logs' | 'cases'>, before: BeforeInterface, eni: NetworkInterfaceFacts): Promise<RestoreItem> {
+async function restoreTimeouts(
+  tools: Tools<'ec2' | 'logs' | 'cases'>,
+  before: BeforeInterface,
+  eni: NetworkInterfaceFacts,
+): Promise<RestoreItem> {
   const item = `${eni.id} tracking timeouts`;
   const defaults = defaultTimeouts(before.instanceType);
   // One that was not set cannot be unset again: the family's default is written instead.
@@ -148,14 +166,19 @@ async function restoreTimeouts(tools: Tools<'ec2' | 'logs' | 'cases'>, before: B
     udpSeconds: before.timeouts.udpSeconds ?? defaults.udpSeconds,
     udpStreamSeconds: before.timeouts.udpStreamSeconds ?? defaults.udpStreamSeconds,
   };
-  if (sameTimeouts(eni.timeouts, before.timeouts) || sameTimeouts(eni.timeouts, target)) return { item, outcome: 'already' };
+  if (sameTimeouts(eni.timeouts, before.timeouts) || sameTimeouts(eni.timeouts, target))
+    return { item, outcome: 'already' };
   if (!sameTimeouts(eni.timeouts, SHORTEST_TIMEOUTS)) {
     return { item, outcome: 'drifted', detail: 'they hold neither what was found nor what the isolation set' };
   }
   try {
     await setTimeouts(tools.ec2, eni.id, target);
     const unset = Object.values(before.timeouts).some((value) => value === null);
-    return { item, outcome: 'restored', ...(unset && { detail: "not set before; now the instance family's default is" }) };
+    return {
+      item,
+      outcome: 'restored',
+      ...(unset && { detail: "not set before; now the instance family's default is" }),
+    };
   } catch (error) {
     return { item, outcome: 'failed', detail: errorText(error) };
   }

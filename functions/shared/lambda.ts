@@ -1,6 +1,7 @@
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { Logger } from '@aws-lambda-powertools/logger';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { CaseTable } from '../aws/cases.ts';
+import { CLIENT_SETTINGS } from '../aws/client-settings.ts';
 import { readConfig } from './environment.ts';
 import type { Tools } from './toolbox.ts';
 
@@ -8,7 +9,10 @@ const logger = new Logger({ serviceName: 'flowcut' });
 
 /** What every step has at hand, from the environment of the function. */
 export function commonTools(): Tools<'cases'> {
-  const cases: CaseTable = { client: new DynamoDBClient({}), name: process.env.FLOWCUT_TABLE ?? 'flowcut-cases' };
+  const cases: CaseTable = {
+    client: new DynamoDBClient(CLIENT_SETTINGS),
+    name: process.env.FLOWCUT_TABLE ?? 'flowcut-cases',
+  };
   return {
     config: readConfig(process.env),
     cases,

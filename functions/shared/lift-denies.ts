@@ -11,7 +11,11 @@ import type { Tools } from './toolbox.ts';
  * Takes a case off its denies and removes those that no other case needs. Only entries that the ledger owns and that
  * still hold what we wrote are removed; one that somebody changed is reported as drifted and left.
  */
-export async function liftDenies(tools: Tools<'ec2' | 'cases'>, caseId: string, aclIds: readonly string[]): Promise<readonly RestoreItem[]> {
+export async function liftDenies(
+  tools: Tools<'ec2' | 'cases'>,
+  caseId: string,
+  aclIds: readonly string[],
+): Promise<readonly RestoreItem[]> {
   const acls = await aclsById(tools.ec2, aclIds);
   const ledgers = await Promise.all(aclIds.map((aclId) => ledgerOf(tools.cases, aclId)));
   const ours = ledgers.flat().filter((deny) => deny.cases.includes(caseId) || deny.cases.length === 0);
@@ -21,7 +25,12 @@ export async function liftDenies(tools: Tools<'ec2' | 'cases'>, caseId: string, 
 const nameOf = (deny: LedgerDeny): string =>
   `${deny.aclId} rule ${deny.ruleNumber} ${deny.egress ? 'outbound' : 'inbound'} deny ${deny.cidr}`;
 
-async function liftDeny(tools: Tools<'ec2' | 'cases'>, caseId: string, deny: LedgerDeny, acls: readonly AclFacts[]): Promise<RestoreItem> {
+async function liftDeny(
+  tools: Tools<'ec2' | 'cases'>,
+  caseId: string,
+  deny: LedgerDeny,
+  acls: readonly AclFacts[],
+): Promise<RestoreItem> {
   const item = nameOf(deny);
   try {
     const left = await leaveDeny(tools.cases, deny, caseId);
@@ -36,7 +45,11 @@ async function liftDeny(tools: Tools<'ec2' | 'cases'>, caseId: string, deny: Led
     const written = { ...deny, action: 'deny' as const, protocol: '-1', family, fromPort: null, toPort: null };
     if (!sameEntry(standing, written)) {
       await forgetDeny(tools.cases, deny);
-      return { item, outcome: 'drifted', detail: `found ${standing.action} ${standing.cidr}, protocol ${standing.protocol}` };
+      return {
+        item,
+        outcome: 'drifted',
+        detail: `found ${standing.action} ${standing.cidr}, protocol ${standing.protocol}`,
+      };
     }
     await removeEntry(tools, deny);
     return { item, outcome: 'restored' };

@@ -63,7 +63,7 @@ function newDocument(tools: Tools<'cases'>, opening: CaseOpening, generation: nu
   };
 }
 
-async function joinCase(tools: Tools<'cases'>, current: CaseDocument, opening: CaseOpening): Promise<CaseDocument> {
+function joinCase(tools: Tools<'cases'>, current: CaseDocument, opening: CaseOpening): Promise<CaseDocument> {
   return updateCase(tools.cases, current.caseId, (stored) => {
     const request = mergeRequests(stored.request, opening.request);
     // A person's request, or a finding that allows action, lifts a case that was waiting for a person; never the reverse.

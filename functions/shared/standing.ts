@@ -3,7 +3,7 @@ import { errorText } from '../aws/errors.ts';
 import { flowLogsOn, searchLog } from '../aws/flow-logs.ts';
 import { aclsOfSubnets } from '../aws/network-acls.ts';
 import { interfacesOf } from '../aws/network-interfaces.ts';
-import { isolationGroupIds, rulesOf } from '../aws/security-groups.ts';
+import { isolationGroups } from '../aws/security-groups.ts';
 import { protects } from '../core/acl-numbers.ts';
 import { unmodifiable } from '../core/assess.ts';
 import type { BeforeInterface, CaseDocument, CaseFlow, LedgerDeny } from '../core/case.ts';
@@ -12,7 +12,13 @@ import type { FlowLogFacts } from '../core/facts.ts';
 import { type FlowLogAnswer, readFlowLogs } from '../core/flow-log.ts';
 import type { AclFacts, NetworkInterfaceFacts } from '../core/model.ts';
 import { defaultTimeouts } from '../core/tracking.ts';
-import { type DenyStanding, type InterfaceStanding, judge, type Verdict, type VerdictQuestion } from '../core/verdict.ts';
+import {
+  type DenyStanding,
+  type InterfaceStanding,
+  judge,
+  type Verdict,
+  type VerdictQuestion,
+} from '../core/verdict.ts';
 import type { Tools } from './toolbox.ts';
 
 /** What is in force right now, read back from EC2: never what an earlier call answered. */
@@ -25,9 +31,11 @@ export interface Standing {
   readonly held: readonly LedgerDeny[];
   readonly flowLogs: readonly FlowLogFacts[];
   readonly before: readonly BeforeInterface[];
+  /** What could not be read back, in words. */
+  readonly unread: readonly string[];
 }
 
-/** How the isolation of each ENI stands, given the groups without a rule. */
+/** How the isolation of each ENI stands, given our groups that were seen without a rule. */
 function interfaceStandings(
   interfaces: readonly NetworkInterfaceFacts[],
   emptyGroups: readonly string[],
@@ -38,13 +46,18 @@ function interfaceStandings(
     if (isolated) return { id: eni.id, isolation: 'in-force', reason: null };
     const objection = unmodifiable(eni);
     if (objection !== null) return { id: eni.id, isolation: 'not-modifiable', reason: objection };
-    const reason = failures.get(eni.id) ?? `still holds ${eni.groupIds.join(', ')}`;
+    const reason =
+      failures.get(eni.id) ?? `not seen on an isolation group without rules; holds ${eni.groupIds.join(', ')}`;
     return { id: eni.id, isolation: 'failed', reason };
   });
 }
 
 /** How the denies of one flow stand: in force only where every ACL that may see it denies its peer both ways. */
-function denyStanding(flow: CaseFlow, interfaces: readonly NetworkInterfaceFacts[], acls: readonly AclFacts[]): DenyStanding {
+function denyStanding(
+  flow: CaseFlow,
+  interfaces: readonly NetworkInterfaceFacts[],
+  acls: readonly AclFacts[],
+): DenyStanding {
   const subnetIds = interfaces.filter((eni) => flow.interfaceIds.includes(eni.id)).map((eni) => eni.subnetId);
   const denied = (subnetId: string): boolean => {
     const acl = acls.find((candidate) => candidate.subnetIds.includes(subnetId));
@@ -53,40 +66,66 @@ function denyStanding(flow: CaseFlow, interfaces: readonly NetworkInterfaceFacts
   return subnetIds.length > 0 && subnetIds.every(denied) ? 'in-force' : 'none';
 }
 
+/**
+ * Reads back what is in force. A read that fails takes nothing for granted: what it would have shown counts as not in
+ * force, and `unread` says so.
+ */
 export async function readStanding(
   tools: Tools<'ec2' | 'cases'>,
   document: CaseDocument,
   failures: ReadonlyMap<string, string> = new Map(),
 ): Promise<Standing> {
-  const interfaces = await interfacesOf(tools.ec2, document.instanceId);
-  const vpcIds = [...new Set(interfaces.map((eni) => eni.vpcId))];
-  const subnetIds = [...new Set(interfaces.map((eni) => eni.subnetId))];
-  const groupIds = [...new Set(interfaces.flatMap((eni) => eni.groupIds))];
-  const [acls, isolationIds, rules, flowLogs, before] = await Promise.all([
-    aclsOfSubnets(tools.ec2, subnetIds),
-    isolationGroupIds(tools.ec2, vpcIds),
-    rulesOf(tools.ec2, groupIds),
-    flowLogsOn(tools.ec2, [...vpcIds, ...subnetIds, ...interfaces.map((eni) => eni.id)]).catch((error: unknown) => {
-      tools.log.warn('flow logs cannot be listed', { error: errorText(error) });
+  const unread: string[] = [];
+  const attempt = async <T>(what: string, read: Promise<readonly T[]>): Promise<readonly T[]> => {
+    try {
+      return await read;
+    } catch (error) {
+      unread.push(`${what} could not be read back: ${errorText(error)}`);
       return [];
-    }),
+    }
+  };
+  const [interfaces, before] = await Promise.all([
+    attempt('the network interfaces', interfacesOf(tools.ec2, document.instanceId)),
     readBefore(tools.cases, document.caseId),
   ]);
+  const places = interfaces.length > 0 ? interfaces : before;
+  const vpcIds = [...new Set(places.map((eni) => eni.vpcId))];
+  const subnetIds = [...new Set(places.map((eni) => eni.subnetId))];
+  const resourceIds = [...vpcIds, ...subnetIds, ...interfaces.map((eni) => eni.id)];
+  const [acls, groups, flowLogs] = await Promise.all([
+    attempt('the network ACLs', aclsOfSubnets(tools.ec2, subnetIds)),
+    attempt('the isolation groups', isolationGroups(tools.ec2, vpcIds)),
+    attempt('the flow logs', flowLogsOn(tools.ec2, resourceIds)),
+  ]);
   // Only a group of ours counts: one that happens to be without rules today may get some tomorrow.
-  const empty = groupIds.filter((id) => isolationIds.includes(id) && !rules.some((rule) => rule.groupId === id));
+  const empty = groups.filter((group) => group.empty).map((group) => group.id);
   const ledgers = await Promise.all(acls.map((acl) => ledgerOf(tools.cases, acl.id)));
   const held = ledgers
     .flat()
     .filter((deny) => deny.cases.includes(document.caseId) && stands(deny, acls))
-    .sort((a, b) => a.aclId.localeCompare(b.aclId) || a.ruleNumber - b.ruleNumber || Number(a.egress) - Number(b.egress));
+    .sort(
+      (a, b) => a.aclId.localeCompare(b.aclId) || a.ruleNumber - b.ruleNumber || Number(a.egress) - Number(b.egress),
+    );
+  // Not seen at all: what was recorded before stands for them.
+  const unseen = interfaces.length === 0 ? before : [];
   return {
     interfaces,
-    standings: interfaceStandings(interfaces, empty, failures),
+    standings: [
+      ...interfaceStandings(interfaces, empty, failures),
+      ...unseen.map(
+        (entry): InterfaceStanding => ({
+          id: entry.networkInterfaceId,
+          isolation: 'failed',
+          reason: 'could not be read back',
+        }),
+      ),
+    ],
     acls,
     denies: new Map(document.flows.map((flow) => [flow.id, denyStanding(flow, interfaces, acls)])),
     held,
     flowLogs,
     before,
+    unread,
   };
 }
 
@@ -95,7 +134,10 @@ function stands(deny: LedgerDeny, acls: readonly AclFacts[]): boolean {
   return (
     acl?.entries.some(
       (entry) =>
-        entry.ruleNumber === deny.ruleNumber && entry.egress === deny.egress && entry.cidr === deny.cidr && entry.action === 'deny',
+        entry.ruleNumber === deny.ruleNumber &&
+        entry.egress === deny.egress &&
+        entry.cidr === deny.cidr &&
+        entry.action === 'deny',
     ) ?? false
   );
 }
@@ -116,15 +158,21 @@ function logFor(eni: NetworkInterfaceFacts, flowLogs: readonly FlowLogFacts[]): 
 
 /** The last change after which the log must be silent, plus the margin for it to take effect, in epoch seconds. */
 function watchedSince(document: CaseDocument): number {
-  const times = [document.isolatedAt, document.cutAgainAt].filter((time) => time !== null).map((time) => Date.parse(time));
+  const times = [document.isolatedAt, document.cutAgainAt]
+    .filter((time) => time !== null)
+    .map((time) => Date.parse(time));
   return Math.max(...times) / 1000 + SETTLE_SECONDS;
 }
 
 /** A heartbeat is looked for in the first and in the last hour of the watch: five days of lines need not be read. */
-const HEARTBEAT_WINDOW = 3_600;
+const HEARTBEAT_WINDOW = 3600;
 
 /** Asks the flow logs what passed since the isolation; null where no log covers any ENI or nothing is isolated. */
-async function askFlowLogs(tools: Tools<'logs'>, document: CaseDocument, standing: Standing): Promise<VerdictQuestion['flowLog']> {
+async function askFlowLogs(
+  tools: Tools<'logs'>,
+  document: CaseDocument,
+  standing: Standing,
+): Promise<VerdictQuestion['flowLog']> {
   const watched = standing.interfaces.flatMap((eni) => {
     const log = logFor(eni, standing.flowLogs);
     return log === undefined ? [] : [{ eni, log }];
@@ -165,7 +213,11 @@ export function unheardFlowLog(standing: Standing): VerdictQuestion['flowLog'] {
 }
 
 /** Asks the flow log; one that cannot be read proves nothing but is not forgotten either. */
-export async function listen(tools: Tools<'logs'>, document: CaseDocument, standing: Standing): Promise<VerdictQuestion['flowLog']> {
+export async function listen(
+  tools: Tools<'logs'>,
+  document: CaseDocument,
+  standing: Standing,
+): Promise<VerdictQuestion['flowLog']> {
   try {
     return await askFlowLogs(tools, document, standing);
   } catch (error) {
@@ -175,7 +227,11 @@ export async function listen(tools: Tools<'logs'>, document: CaseDocument, stand
 }
 
 /** The verdict as things stand. Without `flowLog` it is an interim one: the log has had no time to speak. */
-export function judgeStanding(document: CaseDocument, standing: Standing, flowLog: VerdictQuestion['flowLog']): Verdict {
+export function judgeStanding(
+  document: CaseDocument,
+  standing: Standing,
+  flowLog: VerdictQuestion['flowLog'],
+): Verdict {
   return judge({
     flows: document.flows,
     denies: standing.denies,

@@ -23,7 +23,10 @@ export async function startResponse(tools: Tools<'sfn' | 'cases'>, event: unknow
     const caseId = noteIdOf(taken.finding, taken.reason);
     const reason = `${taken.reason}. ${taken.advice}`;
     tools.log.info('ignored', { caseId, reason, class: taken.class });
-    return { kind: 'nothing-to-do', report: quietReport({ caseId, instanceId: taken.instanceId, verdict: 'ignored', reason }) };
+    return {
+      kind: 'nothing-to-do',
+      report: quietReport({ caseId, instanceId: taken.instanceId, verdict: 'ignored', reason }),
+    };
   }
   const requests = taken.kind === 'ask' ? taken.requests.slice(0, SEQUENCE_LIMIT) : [taken.request];
   const caseIds: string[] = [];

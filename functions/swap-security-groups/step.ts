@@ -6,7 +6,7 @@ import { unmodifiable } from '../core/assess.ts';
 import type { CaseDocument } from '../core/case.ts';
 import { computeWait, FLOW_LOG_DELAY_SECONDS, SETTLE_SECONDS, SHORTEST_TIMEOUTS } from '../core/expiry.ts';
 import type { NetworkInterfaceFacts } from '../core/model.ts';
-import type { IsolationResult, Isolating } from '../core/record.ts';
+import type { Isolating, IsolationResult } from '../core/record.ts';
 import type { Verdict } from '../core/verdict.ts';
 import { ensureIsolationGroup } from '../shared/isolation-group.ts';
 import { judgeStanding, longestTimer, readStanding, type Standing, unheardFlowLog } from '../shared/standing.ts';
@@ -24,7 +24,12 @@ export async function swapSecurityGroups(tools: Tools<'ec2' | 'cases'>, record: 
     interfacesOf(tools.ec2, document.instanceId),
     readBefore(tools.cases, caseId),
   ]);
-  await recordNewcomers(tools, document, interfaces, before.map((entry) => entry.networkInterfaceId));
+  await recordNewcomers(
+    tools,
+    document,
+    interfaces,
+    before.map((entry) => entry.networkInterfaceId),
+  );
   const modifiable = interfaces.filter((eni) => unmodifiable(eni) === null);
   const failures = await isolate(tools, modifiable);
   const standing = await readStanding(tools, document, failures);
@@ -58,7 +63,10 @@ async function recordNewcomers(
   );
 }
 
-async function isolate(tools: Tools<'ec2' | 'cases'>, interfaces: readonly NetworkInterfaceFacts[]): Promise<ReadonlyMap<string, string>> {
+async function isolate(
+  tools: Tools<'ec2' | 'cases'>,
+  interfaces: readonly NetworkInterfaceFacts[],
+): Promise<ReadonlyMap<string, string>> {
   const failures = new Map<string, string>();
   const vpcIds = [...new Set(interfaces.map((eni) => eni.vpcId))];
   const groups = new Map<string, string>();
@@ -90,7 +98,11 @@ async function isolate(tools: Tools<'ec2' | 'cases'>, interfaces: readonly Netwo
 }
 
 /** Notes when isolation was first seen in force on every ENI that can be isolated. */
-async function noteIsolation(tools: Tools<'ec2' | 'cases'>, document: CaseDocument, standing: Standing): Promise<CaseDocument> {
+async function noteIsolation(
+  tools: Tools<'ec2' | 'cases'>,
+  document: CaseDocument,
+  standing: Standing,
+): Promise<CaseDocument> {
   const complete = standing.standings.length > 0 && standing.standings.every((entry) => entry.isolation !== 'failed');
   const at = tools.now().toISOString();
   const inForce = standing.standings.filter((entry) => entry.isolation === 'in-force').map((entry) => entry.id);
@@ -124,7 +136,10 @@ function planWait(document: CaseDocument, standing: Standing): IsolationResult['
   const longest = longestTimer(standing.before);
   if (unheardFlowLog(standing) !== null) {
     const wait = computeWait({ flows: [], establishedTimeoutSeconds: longest });
-    return { seconds: wait.seconds + FLOW_LOG_DELAY_SECONDS, because: 'the flow log must be silent for the whole tracking timer' };
+    return {
+      seconds: wait.seconds + FLOW_LOG_DELAY_SECONDS,
+      because: 'the flow log must be silent for the whole tracking timer',
+    };
   }
   if (prospect.kind === 'contained') return { seconds: SETTLE_SECONDS, because: prospect.reason };
   return computeWait({

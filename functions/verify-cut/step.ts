@@ -48,7 +48,11 @@ export async function verifyCut(tools: Tools<'ec2' | 'logs' | 'cases'>, record: 
 }
 
 /** Flows that only the flow log has seen alive join the case. */
-async function joinSeenFlows(tools: Tools<'ec2' | 'logs' | 'cases'>, document: CaseDocument, flowLog: VerdictQuestion['flowLog']): Promise<CaseDocument> {
+async function joinSeenFlows(
+  tools: Tools<'ec2' | 'logs' | 'cases'>,
+  document: CaseDocument,
+  flowLog: VerdictQuestion['flowLog'],
+): Promise<CaseDocument> {
   const accepted = flowLog?.findings.records.filter((record) => record.action === 'ACCEPT') ?? [];
   const strangers = accepted.filter((record) => !document.flows.some((flow) => mayBeSameFlow(record, flow)));
   if (strangers.length === 0) return document;
@@ -66,7 +70,10 @@ async function joinSeenFlows(tools: Tools<'ec2' | 'logs' | 'cases'>, document: C
 }
 
 /** Denies that are wanted and do not stand: of peers seen late, or removed by somebody since. */
-async function missingDenies(tools: Tools<'ec2' | 'logs' | 'cases'>, document: CaseDocument): Promise<readonly WantedDeny[]> {
+async function missingDenies(
+  tools: Tools<'ec2' | 'logs' | 'cases'>,
+  document: CaseDocument,
+): Promise<readonly WantedDeny[]> {
   const facts = await readFacts(tools.ec2, document.instanceId, document.request.hints);
   if (facts === null) return [];
   return planDenies(document.flows, facts, tools.config).denies.filter((deny) => deny.ruleNumber !== null);

@@ -18,8 +18,11 @@ export interface EmbeddedWorld<P extends Physics = WorldPhysics> {
   attach<C extends SdkClient>(client: C): C;
   /** Runs under the name of a state, which the timeline shows for every call made in there. */
   inState<T>(name: string, run: () => T): T;
-  /** Says that a function of the machine starts now, for the count of what runs before the first cut. */
-  enterFunction(name: string): void;
+  /**
+   * Says that a function of the machine starts now, for the count of what runs one after another before the first cut;
+   * call the answer when it ends.
+   */
+  enterFunction(name: string): () => void;
   /** Puts something that is no AWS call on the timeline. */
   note(service: JournalEntry['service'], call: string, outcome: string, input?: unknown): void;
   calls(): CallCounts;

@@ -58,9 +58,7 @@ const VERBS = ['list', 'cut', 'verify', 'undo'] as const;
 type Verb = (typeof VERBS)[number];
 
 export function hostSettings(world: WorldFile, instanceId: string): WorldHost {
-  return (
-    world.Hosts.find((one) => one.InstanceId === instanceId) ?? { InstanceId: instanceId, ...HOST_DEFAULTS }
-  );
+  return world.Hosts.find((one) => one.InstanceId === instanceId) ?? { InstanceId: instanceId, ...HOST_DEFAULTS };
 }
 
 export function createHost(world: WorldFile, instanceId: string, around: HostSurroundings): Host {
@@ -123,8 +121,7 @@ export function createHost(world: WorldFile, instanceId: string, around: HostSur
       const isGone = verb === 'cut' && !after.has(hosted);
       return flowLine(hosted, isSaidGone || isGone ? 'gone' : 'open', verb === 'undo');
     });
-    const isHeld =
-      firewall.some((one) => one.caseId === caseId) || (claims && verb !== 'undo' && addresses.size > 0);
+    const isHeld = firewall.some((one) => one.caseId === caseId) || (claims && verb !== 'undo' && addresses.size > 0);
     return printed(lines, {
       verb,
       caseId,

@@ -1,8 +1,8 @@
 import * as z from 'zod/mini';
 import { InputError, quote } from '../../functions/core/errors.ts';
 import type { ApiState } from './api/shapes.ts';
-import { assumptions, fault, flow, host, protocolName } from './parse/incident.ts';
 import type { WorldAssumptions, WorldFlow, WorldHost } from './parse/incident.ts';
+import { assumptions, fault, flow, host, protocolName } from './parse/incident.ts';
 import { fillNetworkInterfaces, fillVpcs } from './parse/network-interfaces.ts';
 import { checkReferences } from './parse/references.ts';
 import { awsLists } from './parse/shapes.ts';
@@ -17,12 +17,15 @@ export interface WorldFile extends ApiState {
   Assumptions: WorldAssumptions;
 }
 
-const isoTime = z.string().check(
-  z.refine((value: string) => !Number.isNaN(Date.parse(value)), { error: 'is not a time in ISO 8601' }),
-);
+const isoTime = z
+  .string()
+  .check(z.refine((value: string) => !Number.isNaN(Date.parse(value)), { error: 'is not a time in ISO 8601' }));
 
 const worldFile = z.looseObject({
-  AccountId: z._default(z.string().check(z.regex(/^\d{12}$/, { error: 'is not a 12-digit account id' })), '111122223333'),
+  AccountId: z._default(
+    z.string().check(z.regex(/^\d{12}$/, { error: 'is not a 12-digit account id' })),
+    '111122223333',
+  ),
   Region: z._default(
     z.string().check(z.regex(/^[a-z]{2}(-[a-z]+)+-\d{1,2}$/, { error: 'is not the name of a Region' })),
     'eu-central-1',
@@ -68,7 +71,7 @@ function inputError(issue: Issue | undefined, json: unknown): InputError {
   return new InputError(fieldPath(path), issue === undefined ? 'is malformed' : problem(issue, value));
 }
 
-export function fieldPath(path: readonly PropertyKey[]): string {
+function fieldPath(path: readonly PropertyKey[]): string {
   const text = path.map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`)).join('');
   return text === '' ? 'world' : text.replace(/^\./, '');
 }
@@ -111,11 +114,17 @@ function completeFlow(world: ParsedWorld, index: number): WorldFlow {
   );
   if (eni === undefined) {
     if (given.NetworkInterfaceId !== undefined) {
-      throw new InputError(field('NetworkInterfaceId'), `${quote(given.NetworkInterfaceId)} is not among NetworkInterfaces`);
+      throw new InputError(
+        field('NetworkInterfaceId'),
+        `${quote(given.NetworkInterfaceId)} is not among NetworkInterfaces`,
+      );
     }
     throw given.LocalAddress === undefined
       ? new InputError(field('NetworkInterfaceId'), 'is missing, and there is no LocalAddress to find it by')
-      : new InputError(field('LocalAddress'), `${quote(given.LocalAddress)} is not an address of any network interface`);
+      : new InputError(
+          field('LocalAddress'),
+          `${quote(given.LocalAddress)} is not an address of any network interface`,
+        );
   }
   const LocalAddress =
     given.LocalAddress === undefined

@@ -2,8 +2,13 @@ import { type CommandAnswer, createHost, type Host, type HostedFlow } from './ho
 import type { WorldFile, WorldFlow } from './parse-world.ts';
 import { advance, afterSomething } from './physics/advance.ts';
 import { agentReachesService } from './physics/agent-path.ts';
-import { type Conversation, establishedConversation, reopenedConversation, type Surroundings } from './physics/conversation.ts';
-import { closeLocalSocket, judge } from './physics/exchange.ts';
+import {
+  type Conversation,
+  establishedConversation,
+  reopenedConversation,
+  type Surroundings,
+} from './physics/conversation.ts';
+import { closeLocalSocket, closeRemoteSocket, judge } from './physics/exchange.ts';
 import { createFlowLog } from './physics/flow-log.ts';
 import { type Snapshot, takeSnapshot } from './physics/snapshot.ts';
 import { createTruthTracker } from './physics/truth-tracker.ts';
@@ -44,7 +49,7 @@ const OFF_STATES = ['stopped', 'stopping', 'shutting-down', 'terminated'];
 export function createPhysics(world: WorldFile): WorldPhysics {
   const { Assumptions: assumptions } = world;
   const timeline: Snapshot[] = [takeSnapshot(world, Number.NEGATIVE_INFINITY)];
-  const flowLog = createFlowLog(world, () => takeSnapshot(world, 0));
+  const flowLog = createFlowLog(world, () => timeline.at(-1) as Snapshot);
   const hosts = new Map<string, Host>();
   const talks: Conversation[] = [];
   const agenda: Scheduled[] = [];
@@ -150,8 +155,10 @@ export function createPhysics(world: WorldFile): WorldPhysics {
   function stop(instanceId: string): void {
     hostOf(instanceId).powerOff();
     for (const { talk } of flows) {
-      if (talk.instanceId !== instanceId) continue;
-      closeLocalSocket(talk, now, false);
+      const peer = timeline[inForce()]?.enis.get(talk.path.peer?.eniId ?? '');
+      if (talk.instanceId === instanceId) closeLocalSocket(talk, now, false);
+      else if (peer?.instanceId === instanceId) closeRemoteSocket(talk);
+      else continue;
       afterSomething(talk);
     }
   }
@@ -203,7 +210,9 @@ export function createPhysics(world: WorldFile): WorldPhysics {
       hostOf(instanceId).closePeer(remoteAddress);
     },
     openFlows: (instanceId) =>
-      flows.filter((one) => one.talk.instanceId === instanceId && one.talk.sockets.local.open).map((one) => one.flow.Name),
+      flows
+        .filter((one) => one.talk.instanceId === instanceId && one.talk.sockets.local.open)
+        .map((one) => one.flow.Name),
     truth() {
       advanceTo(now + truthHorizon(longestTimer));
       return truthNow();

@@ -3,9 +3,6 @@
  * `api/` answers SDK calls from the state and tells physics of every change; physics never calls an API.
  */
 
-/** Any AWS-shaped object of the world file, kept whole so that unknown members survive into the final state. */
-export type AwsObject = Record<string, unknown>;
-
 /** The world's clock: seconds since the event's arrival, virtual. */
 export interface WorldClock {
   now(): number;

@@ -490,6 +490,30 @@ scenario('quarantine: nothing new leaves but the agent', async (lab) => {
   assert.equal(lab.canDial(ATTACKER, 4448), true);
 });
 
+scenario('quarantine is taken back when the agent could reach its endpoint before and cannot after', async (lab) => {
+  await liveShell(lab);
+  lab.victim(
+    'printf "#!/bin/sh\\n[ ! -e /run/asked ] && : > /run/asked\\n" > /usr/bin/timeout.new && chmod +x /usr/bin/timeout.new && mv -f /usr/bin/timeout.new /usr/bin/timeout',
+  );
+  const { verdict } = lab.script('cut', { remote: 'none', environment: { SSM_Mode: 'quarantine' } });
+  assert.deepEqual([verdict.survived, verdict.errors.length], [0, 1]);
+  assert.equal(lab.canDial(ATTACKER, 4448), true);
+});
+
+scenario('a file name made to look like a listing gives nobody the socket of another', async (lab) => {
+  await liveShell(lab);
+  const owner = (): number | null | undefined =>
+    lab.script('list').flows.find(({ remotePort }) => remotePort === SHELL)?.pid;
+  const before = owner();
+  // An open file whose path goes on, line by line, as the listing of process 1's descriptors would.
+  const inode = lab.victim(`ss -tne dport = :${SHELL} | grep -o 'ino:[0-9]*' | cut -d: -f2`).trim();
+  const path = `/run/x\\n/proc/1/fd:\\nlrwx 1 0 0 64 d 3 -> socket:[${inode}]`;
+  lab.startShell(`p="$(printf '${path}')" && mkdir -p "\${p%/*}" && exec 8>"$p" && exec sleep 60`);
+  await sleep(300);
+  assert.match(lab.victim('ls -lnq /proc/[0-9]*/fd'), /x\?\/proc\/1\/fd:\?lrwx .* socket/);
+  assert.equal(owner(), before);
+});
+
 scenario('flows of a named process and of its descendants are marked', async (lab) => {
   lab.startShell(
     `/usr/bin/python3 -u ${new URL('peers.py', import.meta.url).pathname} stubborn_shell ${ATTACKER} ${SHELL}; true`,

@@ -163,10 +163,15 @@ function namedProcesses(names: readonly string[] | undefined): readonly string[]
   return names ?? PROCESSES;
 }
 
+/** A file may list an instance as a group's and not the group: then the group has room. */
 function findGroup(state: ApiState, name: string | undefined): AutoScalingGroup {
   const group = state.AutoScalingGroups.find(({ AutoScalingGroupName }) => AutoScalingGroupName === name);
-  if (group === undefined) throw validation(`AutoScalingGroup name not found - AutoScalingGroup '${name}' not found`);
-  return group;
+  if (group !== undefined) return group;
+  const count = state.AutoScalingInstances.filter(({ AutoScalingGroupName }) => AutoScalingGroupName === name).length;
+  if (name === undefined || count === 0) {
+    throw validation(`AutoScalingGroup name not found - AutoScalingGroup '${name}' not found`);
+  }
+  return { AutoScalingGroupName: name, MinSize: 0, DesiredCapacity: count };
 }
 
 /** The named instances, all of them in the group and in one of the states. */

@@ -14,12 +14,8 @@ export class AwsError extends Error {
   /** Members of the modelled error beside the message, e.g. `CancellationReasons`. */
   readonly members: Record<string, unknown>;
 
-  constructor(
-    code: string,
-    message: string,
-    options: { status?: number; members?: Record<string, unknown>; cause?: unknown } = {},
-  ) {
-    super(message, 'cause' in options ? { cause: options.cause } : undefined);
+  constructor(code: string, message: string, options: { status?: number; members?: Record<string, unknown> } = {}) {
+    super(message);
     this.code = code;
     this.status = options.status ?? STATUS_BY_CODE[code] ?? 400;
     this.members = options.members ?? {};

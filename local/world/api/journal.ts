@@ -26,12 +26,26 @@ interface Interval {
   readonly end: number;
 }
 
+interface FunctionRun {
+  readonly start: number;
+  end: number | null;
+  readonly state: string | null;
+}
+
+interface FirstCut extends Interval {
+  readonly isEc2: boolean;
+  readonly functions: number;
+  /** States of parallel branches that were running while the cutting function ran. */
+  readonly besideStates: ReadonlySet<string | null>;
+}
+
 /** Remembers every call and function for the timeline and the counts. */
 export interface Journal {
   inState<T>(name: string, run: () => T): T;
   /** Runs outside of any state: what is started there is not the caller's. */
   outside<T>(run: () => T): T;
-  enterFunction(name: string): void;
+  /** A function starts now; call the answer when it ends. */
+  enterFunction(name: string): () => void;
   /** Counts one call of an API and tells which it is: 1, 2, ... */
   count(api: string): number;
   record(entry: Omit<JournalEntry, 'state'>, startedAt: number): void;
@@ -47,15 +61,19 @@ export function createJournal(now: () => number): Journal {
   const states = new AsyncLocalStorage<string>();
   const entries: JournalEntry[] = [];
   const counts = new Map<string, number>();
-  const ec2: Interval[] = [];
-  const functions: number[] = [];
-  let firstCut: (Interval & { isEc2: boolean; functions: number }) | null = null;
+  const ec2: (Interval & { readonly state: string | null })[] = [];
+  const functions: FunctionRun[] = [];
+  let firstCut: FirstCut | null = null;
 
   return {
     inState: (name, run) => states.run(name, run),
     outside: (run) => states.exit(run),
     enterFunction: () => {
-      functions.push(now());
+      const run: FunctionRun = { start: now(), end: null, state: states.getStore() ?? null };
+      functions.push(run);
+      return () => {
+        run.end = now();
+      };
     },
     count(api) {
       const call = (counts.get(api) ?? 0) + 1;
@@ -64,26 +82,44 @@ export function createJournal(now: () => number): Journal {
     },
     record(entry, startedAt) {
       entries.push({ ...entry, state: states.getStore() ?? null });
-      if (entry.service === 'ec2') ec2.push({ start: startedAt, end: entry.at });
+      if (entry.service === 'ec2') ec2.push({ start: startedAt, end: entry.at, state: states.getStore() ?? null });
     },
     note(service, call, outcome, input) {
       const state = states.getStore() ?? null;
       entries.push({ at: now(), state, service, call, outcome, input: inputSummary(input ?? {}) });
     },
     cut(at, isEc2) {
-      firstCut ??= { ...at, isEc2, functions: functions.length };
+      if (firstCut !== null) return;
+      const state = states.getStore() ?? null;
+      const own = functions.findLast((run) => run.state === state && run.end === null);
+      const beside = functions.filter((run) => own !== undefined && run !== own && (run.end ?? at.end) > own.start);
+      const runs = functions.map(({ start, end }) => ({ start, end: end ?? at.end }));
+      firstCut = {
+        ...at,
+        isEc2,
+        functions: longestChain(runs, { ...at, isEc2: false }),
+        besideStates: new Set(beside.map((run) => run.state)),
+      };
     },
     timeline: () => [...entries],
     calls: () => ({
       total: [...counts.values()].reduce((sum, count) => sum + count, 0),
       byApi: Object.fromEntries([...counts].sort(([a], [b]) => (a < b ? -1 : 1))),
       beforeFirstCut: firstCut && {
-        sequential: longestChain(ec2, firstCut),
+        sequential: longestChain(onTheWay(ec2, firstCut), firstCut),
         seconds: firstCut.end,
         functions: firstCut.functions,
       },
     }),
   };
+}
+
+/** Parallel branches that ran beside the cutting function did not keep it waiting: their calls are not on its way. */
+function onTheWay(
+  calls: readonly (Interval & { state: string | null })[],
+  { besideStates }: FirstCut,
+): readonly Interval[] {
+  return calls.filter((call) => !besideStates.has(call.state));
 }
 
 /** EC2 round trips one after another up to the cut: the most intervals that do not overlap, the cut's own the last. */

@@ -79,12 +79,18 @@ function startExecution(context: ApiContext, input: StartExecutionCommandInput):
 function parseInput(text: string): unknown {
   if (Buffer.byteLength(text) > 262_144)
     throw new AwsError('InvalidExecutionInput', 'The input is longer than 262144 bytes');
+  const parsed = readJson(text);
+  if (parsed === undefined) {
+    throw new AwsError('InvalidExecutionInput', `Invalid State Machine Execution Input: '${text.slice(0, 60)}'`);
+  }
+  return parsed;
+}
+
+function readJson(text: string): unknown {
   try {
     return JSON.parse(text);
-  } catch (cause) {
-    throw new AwsError('InvalidExecutionInput', `Invalid State Machine Execution Input: '${text.slice(0, 60)}'`, {
-      cause,
-    });
+  } catch {
+    return undefined;
   }
 }
 

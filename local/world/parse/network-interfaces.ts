@@ -86,12 +86,14 @@ export function fillVpcs(world: ParsedWorld): void {
   const ofSubnet = (id: unknown) => world.Subnets.find((one) => one.SubnetId === id)?.VpcId;
   for (const [name, list] of Object.entries(lists)) {
     for (const [index, item] of list.entries()) {
-      item.VpcId ??= only ?? ofSubnet(item['SubnetId']) ?? ofSubnet(firstAssociation(item['Associations'])?.SubnetId);
-      if (item.VpcId === undefined) throw new InputError(`${name}[${index}].VpcId`, 'is missing, and the file has several VPCs');
+      item.VpcId ??= only ?? ofSubnet(item['SubnetId']) ?? ofSubnet(associatedSubnet(item['Associations']));
+      if (item.VpcId === undefined)
+        throw new InputError(`${name}[${index}].VpcId`, 'is missing, and the file has several VPCs');
     }
   }
 }
 
-function firstAssociation(value: unknown): { SubnetId?: unknown } | undefined {
-  return Array.isArray(value) ? value[0] : undefined;
+function associatedSubnet(value: unknown): unknown {
+  const [first] = Array.isArray(value) ? (value as { SubnetId?: unknown }[]) : [];
+  return first?.SubnetId;
 }

@@ -115,8 +115,10 @@ function* groupReferences(world: ParsedWorld): Generator<Reference> {
         }
         for (const [i, pair] of permission.UserIdGroupPairs.entries()) {
           // Groups of peered VPCs and of other accounts are not in this account's list.
-          const foreign = pair.VpcPeeringConnectionId !== undefined || (pair.UserId ?? world.AccountId) !== world.AccountId;
-          if (!foreign) yield { field: `${path}.UserIdGroupPairs[${i}].GroupId`, kind: 'SecurityGroups', id: pair.GroupId };
+          const foreign =
+            pair.VpcPeeringConnectionId !== undefined || (pair.UserId ?? world.AccountId) !== world.AccountId;
+          if (!foreign)
+            yield { field: `${path}.UserIdGroupPairs[${i}].GroupId`, kind: 'SecurityGroups', id: pair.GroupId };
         }
       }
     }
@@ -124,7 +126,8 @@ function* groupReferences(world: ParsedWorld): Generator<Reference> {
 }
 
 function* subnetReferences(world: ParsedWorld): Generator<Reference> {
-  for (const [s, subnet] of world.Subnets.entries()) yield { field: `Subnets[${s}].VpcId`, kind: 'Vpcs', id: subnet.VpcId };
+  for (const [s, subnet] of world.Subnets.entries())
+    yield { field: `Subnets[${s}].VpcId`, kind: 'Vpcs', id: subnet.VpcId };
   for (const name of ['NetworkAcls', 'RouteTables'] as const) {
     for (const [n, item] of world[name].entries()) {
       yield { field: `${name}[${n}].VpcId`, kind: 'Vpcs', id: item.VpcId };
@@ -192,6 +195,10 @@ function* serviceReferences(world: ParsedWorld): Generator<Reference> {
   for (const [i, one] of world.TargetHealth.entries()) {
     const path = `TargetHealth[${i}]`;
     yield { field: `${path}.TargetGroupArn`, kind: 'TargetGroups', id: one.TargetGroupArn };
-    yield { field: `${path}.Target.Id`, kind: 'Reservations', id: one.Target.Id.startsWith('i-') ? one.Target.Id : undefined };
+    yield {
+      field: `${path}.Target.Id`,
+      kind: 'Reservations',
+      id: one.Target.Id.startsWith('i-') ? one.Target.Id : undefined,
+    };
   }
 }

@@ -7,21 +7,25 @@ import { canonicalAddress, isCidr } from '../physics/addresses.ts';
  */
 
 const id = (prefix: string) =>
-  z.string().check(z.regex(new RegExp(`^${prefix}-[0-9a-f]{8,17}$`), { error: `is not an id of the form ${prefix}-...` }));
+  z
+    .string()
+    .check(z.regex(new RegExp(`^${prefix}-[0-9a-f]{8,17}$`), { error: `is not an id of the form ${prefix}-...` }));
 const text = z.string().check(z.minLength(1, { error: 'is empty' }));
 const optional = z.optional;
 const list = <T extends z.ZodMiniType>(item: T) => z._default(z.array(item), []);
 
-export const address = z.string().check(
-  z.refine((value: string) => canonicalAddress(value) !== null, { error: 'is not a single IP address' }),
-);
-const cidr = z.string().check(z.refine((value: string) => isCidr(value), { error: 'is not a network in CIDR notation' }));
-const cidr4 = z.string().check(
-  z.refine((value: string) => isCidr(value, 4), { error: 'is not an IPv4 network in CIDR notation' }),
-);
-const cidr6 = z.string().check(
-  z.refine((value: string) => isCidr(value, 6), { error: 'is not an IPv6 network in CIDR notation' }),
-);
+export const address = z
+  .string()
+  .check(z.refine((value: string) => canonicalAddress(value) !== null, { error: 'is not a single IP address' }));
+const cidr = z
+  .string()
+  .check(z.refine((value: string) => isCidr(value), { error: 'is not a network in CIDR notation' }));
+const cidr4 = z
+  .string()
+  .check(z.refine((value: string) => isCidr(value, 4), { error: 'is not an IPv4 network in CIDR notation' }));
+const cidr6 = z
+  .string()
+  .check(z.refine((value: string) => isCidr(value, 6), { error: 'is not an IPv6 network in CIDR notation' }));
 /** Ports, and for ICMP the type and code; -1 means all. */
 const portOrType = z.int().check(z.minimum(-1), z.maximum(65_535));
 
@@ -72,7 +76,11 @@ export const instance = z.looseObject({
   State: optional(z.looseObject({ Name: optional(z.string()) })),
   SecurityGroups: optional(groupList),
   NetworkInterfaces: list(
-    z.looseObject({ NetworkInterfaceId: networkInterfaceId, Groups: optional(groupList), Attachment: optional(attachment) }),
+    z.looseObject({
+      NetworkInterfaceId: networkInterfaceId,
+      Groups: optional(groupList),
+      Attachment: optional(attachment),
+    }),
   ),
   BlockDeviceMappings: list(z.looseObject({})),
   Tags: tags,
@@ -181,15 +189,17 @@ export const awsLists = {
   InstanceAttributes: z._default(z.record(instanceId, z.looseObject({})), {}),
   NetworkInterfaces: list(networkInterface),
   SecurityGroups: list(securityGroup),
-  ManagedPrefixLists: list(
-    z.looseObject({ PrefixListId: id('pl'), Entries: list(z.looseObject({ Cidr: cidr })) }),
-  ),
+  ManagedPrefixLists: list(z.looseObject({ PrefixListId: id('pl'), Entries: list(z.looseObject({ Cidr: cidr })) })),
   NetworkAcls: list(networkAcl),
   RouteTables: list(routeTable),
   Subnets: list(subnet),
   Vpcs: list(vpc),
   VpcEndpoints: list(vpcEndpoint),
-  InstanceInformationList: list(z.looseObject({ InstanceId: z.string().check(z.regex(/^m?i-[0-9a-f]{8,17}$/, { error: 'is not an instance id' })) })),
+  InstanceInformationList: list(
+    z.looseObject({
+      InstanceId: z.string().check(z.regex(/^m?i-[0-9a-f]{8,17}$/, { error: 'is not an instance id' })),
+    }),
+  ),
   AutoScalingGroups: list(z.looseObject({ AutoScalingGroupName: text, Instances: list(autoScalingInstance) })),
   AutoScalingInstances: list(autoScalingInstance),
   TargetGroups: list(z.looseObject({ TargetGroupArn: text })),
@@ -202,7 +212,9 @@ export const awsLists = {
   LoadBalancers: list(z.looseObject({})),
   FlowLogs: list(
     z.looseObject({
-      ResourceId: z.string().check(z.regex(/^(eni|subnet|vpc)-[0-9a-f]{8,17}$/, { error: 'is not the id of an ENI, subnet or VPC' })),
+      ResourceId: z
+        .string()
+        .check(z.regex(/^(eni|subnet|vpc)-[0-9a-f]{8,17}$/, { error: 'is not the id of an ENI, subnet or VPC' })),
       DeliverySeconds: z._default(z.number().check(z.minimum(0)), 300),
       TrafficType: optional(z.enum(['ACCEPT', 'REJECT', 'ALL'])),
     }),

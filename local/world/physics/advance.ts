@@ -44,7 +44,8 @@ function steps(talk: Conversation): Step[] {
   for (const side of SIDES) {
     const retransmission = talk.sockets[side].retransmission;
     if (retransmission === null) continue;
-    if (retransmission.nextAt < retransmission.givesUpAt) offered.push({ kind: 'retransmit', at: retransmission.nextAt });
+    if (retransmission.nextAt < retransmission.givesUpAt)
+      offered.push({ kind: 'retransmit', at: retransmission.nextAt });
     else offered.push({ kind: 'give-up', at: retransmission.givesUpAt, side });
   }
   for (const table of ['local', 'peer'] as const) {
@@ -102,7 +103,8 @@ function changeNetwork(talk: Conversation, at: number): void {
   const { assumptions } = talk.around;
   talk.path = pathOf(snapshot, talk.eniId, talk.tuple, talk.instanceId);
   if (talk.path.local !== null) rulesChanged(talk.tables.local, talk.path.local, at, assumptions);
-  if (talk.path.peer !== null && talk.tables.peer !== null) rulesChanged(talk.tables.peer, talk.path.peer, at, assumptions);
+  if (talk.path.peer !== null && talk.tables.peer !== null)
+    rulesChanged(talk.tables.peer, talk.path.peer, at, assumptions);
   afterSomething(talk);
 }
 

@@ -51,9 +51,10 @@ function settle(
   const answered = arrived[side] && (due.includes(peer) ? arrived[peer] : answer(talk, peer, at));
   if (answered && talk.phase !== 'ticking') startTicking(talk, at);
   if (talk.tuple.protocol !== 'tcp') return;
-  if (!answered) return waitForAnswer(talk, socket, at);
-  socket.retransmission = null;
-  skipMissedTicks(talk, at);
+  if (answered) {
+    socket.retransmission = null;
+    skipMissedTicks(talk, at);
+  } else waitForAnswer(talk, socket, at);
 }
 
 function answer(talk: Conversation, from: Side, at: number): boolean {
@@ -101,7 +102,13 @@ export function closeLocalSocket(talk: Conversation, at: number, withReset: bool
   const { local, remote } = talk.sockets;
   if (!local.open) return;
   close(local, 'host');
-  if (withReset && talk.tuple.protocol === 'tcp' && transmit(talk, 'local', 'reset', at) === null) close(remote, 'host');
+  if (withReset && talk.tuple.protocol === 'tcp' && transmit(talk, 'local', 'reset', at) === null)
+    close(remote, 'host');
+}
+
+/** The peer's host is gone, without a word. */
+export function closeRemoteSocket(talk: Conversation): void {
+  close(talk.sockets.remote, 'host');
 }
 
 function close(socket: Socket, cause: Cause | null): void {

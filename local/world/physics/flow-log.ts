@@ -14,7 +14,15 @@ interface Run {
 
 export interface FlowLog {
   /** `count` packets of one kind at the ENI, `period` apart (any value for one). */
-  record(eniId: string, tuple: Tuple, direction: Direction, accepted: boolean, start: number, period: number, count: number): void;
+  record(
+    eniId: string,
+    tuple: Tuple,
+    direction: Direction,
+    accepted: boolean,
+    start: number,
+    period: number,
+    count: number,
+  ): void;
   lines(eniId: string, from: number, to: number, at: number): string[];
 }
 
@@ -57,33 +65,51 @@ export function createFlowLog(world: WorldFile, current: () => Snapshot): FlowLo
       if (coverage === null) return [];
       const first = Math.max(0, Math.ceil(from / WINDOW));
       const last = Math.min(Math.floor(to / WINDOW), Math.floor((at - coverage.deliverySeconds) / WINDOW) - 1);
-      const packets = packetsByWindow(runs.get(eniId) ?? [], first, last);
-      const line = (fields: string, start: number, end: number, rest: string): string =>
-        `2 ${world.AccountId} ${eniId} ${fields} ${epoch + start} ${epoch + end} ${rest}`;
-      const noData = (start: number, end: number): string => line('- - - - - - -', start, end, '- NODATA');
+      const packets = packetsByWindow(runs.get(eniId) ?? [], first, last, coverage.trafficType);
+      const line = (fields: string, [start, end]: readonly [number, number], rest: string): string =>
+        `2 ${world.AccountId} ${eniId} ${fields} ${epoch + start * WINDOW} ${epoch + end * WINDOW} ${rest}`;
       const longestGap = to - from > FINE_RANGE ? FINE_RANGE / WINDOW : 1;
-      const out: string[] = [];
-      let gapStart = first;
-      for (let window = first; window <= last; window += 1) {
-        const counts = packets.get(window);
-        if (counts === undefined) {
-          if (window - gapStart + 1 === longestGap || window === last) {
-            out.push(noData(gapStart * WINDOW, (window + 1) * WINDOW));
-            gapStart = window + 1;
-          }
-          continue;
-        }
-        if (window > gapStart) out.push(noData(gapStart * WINDOW, window * WINDOW));
-        gapStart = window + 1;
-        for (const { run, count } of counts.values()) {
-          if (coverage.trafficType === (run.accepted ? 'REJECT' : 'ACCEPT')) continue;
-          const verdict = `${run.accepted ? 'ACCEPT' : 'REJECT'} OK`;
-          out.push(line(fieldsOf(run, count), window * WINDOW, (window + 1) * WINDOW, verdict));
-        }
-      }
-      return out;
+      return inOrder(packets, first, last, longestGap).map(({ span, fields, accepted }) =>
+        fields === null
+          ? line('- - - - - - -', span, '- NODATA')
+          : line(fields, span, accepted ? 'ACCEPT OK' : 'REJECT OK'),
+      );
     },
   };
+}
+
+interface LogRecord {
+  /** First window and the one after the last. */
+  readonly span: readonly [number, number];
+  /** Null = no packets. */
+  readonly fields: string | null;
+  readonly accepted: boolean;
+}
+
+/** The records of all windows, ascending; windows without packets are told together, `longestGap` at most. */
+function inOrder(packets: Map<number, Counts>, first: number, last: number, longestGap: number): LogRecord[] {
+  const records: LogRecord[] = [];
+  const noData = (start: number, end: number): void => {
+    if (start < end) records.push({ span: [start, end], fields: null, accepted: true });
+  };
+  let gapStart = first;
+  for (let window = first; window <= last; window += 1) {
+    const counts = packets.get(window);
+    if (counts === undefined) {
+      if (window - gapStart + 1 < longestGap && window < last) continue;
+      noData(gapStart, window + 1);
+    } else {
+      noData(gapStart, window);
+      const ofWindow = [...counts.values()].map(({ run, count }) => ({
+        span: [window, window + 1] as const,
+        fields: fieldsOf(run, count),
+        accepted: run.accepted,
+      }));
+      records.push(...ofWindow.sort((a, b) => (a.fields < b.fields ? -1 : 1)));
+    }
+    gapStart = window + 1;
+  }
+  return records;
 }
 
 function extend(run: Run, start: number, period: number, count: number): boolean {
@@ -105,9 +131,11 @@ function coverageOf(world: WorldFile, snapshot: Snapshot, eniId: string): Covera
 
 type Counts = Map<string, { run: Run; count: number }>;
 
-function packetsByWindow(runs: readonly Run[], first: number, last: number): Map<number, Counts> {
+/** A flow log of one traffic type has no record of the other. */
+function packetsByWindow(runs: readonly Run[], first: number, last: number, trafficType: unknown): Map<number, Counts> {
   const windows = new Map<number, Counts>();
   for (const run of runs) {
+    if (trafficType === (run.accepted ? 'REJECT' : 'ACCEPT')) continue;
     const end = run.start + (run.count - 1) * run.period;
     const to = Math.min(last, Math.floor(end / WINDOW));
     for (let window = Math.max(first, Math.floor(run.start / WINDOW)); window <= to; window += 1) {

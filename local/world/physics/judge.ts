@@ -35,16 +35,16 @@ function portOrType(tuple: Tuple, direction: Direction): number | null {
 }
 
 /** For ICMP, `from` is the type and `to` the code; the code is not looked at. */
-function covers(rule: { protocol: string; from: number | null; to: number | null }, protocol: string, port: number | null) {
+function covers(
+  rule: { protocol: string; from: number | null; to: number | null },
+  protocol: string,
+  port: number | null,
+) {
   if (rule.protocol === ANY_PROTOCOL) return true;
   if (rule.protocol !== protocol) return false;
   if (rule.from === null || port === null) return true;
   if (isIcmp(protocol)) return rule.from === port;
   return rule.from <= port && port <= (rule.to ?? LAST_PORT);
-}
-
-function rulesOf(snapshot: Snapshot, eni: Eni, direction: Direction): Rule[] {
-  return eni.groupIds.flatMap((id) => snapshot.rules.get(id) ?? []).filter((one) => one.direction === direction);
 }
 
 function matchesPeer(snapshot: Snapshot, rule: Rule, address: string, peer: Eni | null): boolean {
@@ -69,7 +69,7 @@ export function groupsAllow(
   peer: Eni | null,
 ): boolean {
   const port = portOrType(tuple, direction);
-  return rulesOf(snapshot, eni, direction).some(
+  return eni.rules[direction].some(
     (rule) => covers(rule, tuple.protocol, port) && matchesPeer(snapshot, rule, tuple.remoteAddress, peer),
   );
 }
@@ -78,19 +78,13 @@ export function groupsAllow(
  * TCP and UDP are untracked when a rule in the opening direction permits the port for all addresses and one in the other
  * direction permits all responses, every address and every port; automatically tracked paths aside.
  */
-export function isUntracked(
-  snapshot: Snapshot,
-  eni: Eni,
-  tuple: Tuple,
-  opening: Direction,
-  automatic: boolean,
-): boolean {
+export function isUntracked(eni: Eni, tuple: Tuple, opening: Direction, automatic: boolean): boolean {
   if (automatic || !hasPorts(tuple.protocol)) return false;
   const version = isIpv6(tuple.remoteAddress) ? 6 : 4;
   const everywhere = (rule: Rule): boolean => rule.peer.kind === 'cidr' && isEverywhere(rule.peer.value, version);
   const port = portOrType(tuple, opening);
-  const opens = rulesOf(snapshot, eni, opening).some((rule) => everywhere(rule) && covers(rule, tuple.protocol, port));
-  const answers = rulesOf(snapshot, eni, opening === 'out' ? 'in' : 'out').some(
+  const opens = eni.rules[opening].some((rule) => everywhere(rule) && covers(rule, tuple.protocol, port));
+  const answers = eni.rules[opening === 'out' ? 'in' : 'out'].some(
     (rule) => everywhere(rule) && coversAllPorts(rule, tuple.protocol),
   );
   return opens && answers;
@@ -119,7 +113,9 @@ export function routeTo(snapshot: Snapshot, subnetId: string, address: string): 
   let best: RouteRow | null = null;
   let longest = -1;
   for (const row of snapshot.routes.get(subnetId) ?? []) {
-    for (const cidr of row.prefixListId === null ? [row.destination] : (snapshot.prefixLists.get(row.prefixListId) ?? [])) {
+    for (const cidr of row.prefixListId === null
+      ? [row.destination]
+      : (snapshot.prefixLists.get(row.prefixListId) ?? [])) {
       if (cidr === null || !holds(cidr, address)) continue;
       const length = net(cidr)?.prefix ?? 0;
       if (length > longest) {

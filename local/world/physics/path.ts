@@ -62,8 +62,8 @@ function hopOf(snapshot: Snapshot, eni: Eni, tuple: Tuple, peer: Eni | null, aut
       out: groupsAllow(snapshot, eni, tuple, 'out', peer),
     },
     untracked: {
-      in: isUntracked(snapshot, eni, tuple, 'in', automatic),
-      out: isUntracked(snapshot, eni, tuple, 'out', automatic),
+      in: isUntracked(eni, tuple, 'in', automatic),
+      out: isUntracked(eni, tuple, 'out', automatic),
     },
     opening: tuple.openedBy === 'local' ? 'out' : 'in',
     timers: peer?.interfaceType === 'network_load_balancer' ? LOAD_BALANCER_TIMERS : eni.timers,

@@ -2,7 +2,7 @@ import type { IpPermission, NetworkAclEntry } from '../api/shapes.ts';
 import { protocolName } from '../parse/incident.ts';
 import type { WorldFile } from '../parse-world.ts';
 import { canonicalAddress, holds } from './addresses.ts';
-import { timersOf, type Timers } from './timers.ts';
+import { type Timers, timersOf } from './timers.ts';
 
 /** Direction as an ENI sees it. */
 export type Direction = 'in' | 'out';
@@ -42,6 +42,8 @@ export interface Eni {
   readonly instanceId: string | null;
   readonly addresses: readonly string[];
   readonly groupIds: readonly string[];
+  /** The merged rules of its groups. */
+  readonly rules: Readonly<Record<Direction, readonly Rule[]>>;
   readonly timers: Timers;
 }
 
@@ -49,7 +51,6 @@ export interface Eni {
 export interface Snapshot {
   readonly effectiveAt: number;
   readonly enis: ReadonlyMap<string, Eni>;
-  readonly rules: ReadonlyMap<string, readonly Rule[]>;
   readonly subnets: readonly SubnetRow[];
   /** Sorted by number. A subnet that is not here has no ACL that the world knows: nothing is dropped. */
   readonly acls: ReadonlyMap<string, readonly AclRule[]>;
@@ -91,13 +92,12 @@ export function takeSnapshot(world: WorldFile, effectiveAt: number): Snapshot {
       (cidr) => cidr !== undefined,
     ),
   }));
-  const enis = readEnis(world);
+  const enis = readEnis(world, new Map(world.SecurityGroups.map((one) => [one.GroupId, readRules(one)])));
   const subnetVpcs = new Map([...enis.values()].map((one) => [one.subnetId, one.vpcId]));
   for (const subnet of subnets) subnetVpcs.set(subnet.id, subnet.vpcId);
   return {
     effectiveAt,
     enis,
-    rules: new Map(world.SecurityGroups.map((one) => [one.GroupId, readRules(one)])),
     subnets,
     acls: readAcls(world, subnetVpcs),
     routes: readRoutes(world, subnetVpcs),
@@ -115,13 +115,14 @@ export function takeSnapshot(world: WorldFile, effectiveAt: number): Snapshot {
   };
 }
 
-function readEnis(world: WorldFile): Map<string, Eni> {
+function readEnis(world: WorldFile, rules: ReadonlyMap<string, readonly Rule[]>): Map<string, Eni> {
   const instanceTypes = new Map(
     world.Reservations.flatMap((one) => one.Instances.map((it) => [it.InstanceId, it.InstanceType] as const)),
   );
   return new Map(
     world.NetworkInterfaces.map((one) => {
       const instanceId = one.Attachment?.InstanceId ?? null;
+      const merged = one.Groups.flatMap(({ GroupId }) => rules.get(GroupId) ?? []);
       const addresses = [
         ...(one.PrivateIpAddresses ?? []).map((it) => it.PrivateIpAddress),
         ...(one.Ipv6Addresses ?? []).map((it) => it.Ipv6Address),
@@ -136,6 +137,10 @@ function readEnis(world: WorldFile): Map<string, Eni> {
           instanceId,
           addresses: addresses.flatMap((it) => (it === undefined ? [] : (canonicalAddress(it) ?? []))),
           groupIds: one.Groups.map((it) => it.GroupId),
+          rules: {
+            in: merged.filter((rule) => rule.direction === 'in'),
+            out: merged.filter((rule) => rule.direction === 'out'),
+          },
           timers: timersOf(
             instanceId === null ? undefined : instanceTypes.get(instanceId),
             one.ConnectionTrackingConfiguration,
@@ -168,10 +173,22 @@ function peersOf(permission: IpPermission): Rule['peer'][] {
   const peer = (kind: Rule['peer']['kind'], values: (string | undefined)[]) =>
     values.flatMap((value) => (value === undefined ? [] : { kind, value }));
   return [
-    ...peer('cidr', (permission.IpRanges ?? []).map((one) => one.CidrIp)),
-    ...peer('cidr', (permission.Ipv6Ranges ?? []).map((one) => one.CidrIpv6)),
-    ...peer('prefix-list', (permission.PrefixListIds ?? []).map((one) => one.PrefixListId)),
-    ...peer('group', (permission.UserIdGroupPairs ?? []).map((one) => one.GroupId)),
+    ...peer(
+      'cidr',
+      (permission.IpRanges ?? []).map((one) => one.CidrIp),
+    ),
+    ...peer(
+      'cidr',
+      (permission.Ipv6Ranges ?? []).map((one) => one.CidrIpv6),
+    ),
+    ...peer(
+      'prefix-list',
+      (permission.PrefixListIds ?? []).map((one) => one.PrefixListId),
+    ),
+    ...peer(
+      'group',
+      (permission.UserIdGroupPairs ?? []).map((one) => one.GroupId),
+    ),
   ];
 }
 
@@ -251,12 +268,7 @@ export function eniOfAddress(snapshot: Snapshot, address: string, vpcId: string,
   return all.find((one) => one.vpcId === vpcId) ?? (beyondVpc ? all[0] : undefined) ?? null;
 }
 
-export function subnetOfAddress(
-  snapshot: Snapshot,
-  address: string,
-  vpcId: string,
-  beyondVpc: boolean,
-): string | null {
+export function subnetOfAddress(snapshot: Snapshot, address: string, vpcId: string, beyondVpc: boolean): string | null {
   const all = snapshot.subnets.filter((one) => one.cidrs.some((cidr) => holds(cidr, address)));
   return (all.find((one) => one.vpcId === vpcId) ?? (beyondVpc ? all[0] : undefined))?.id ?? null;
 }

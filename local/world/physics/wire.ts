@@ -50,7 +50,8 @@ export function obstacles(talk: Conversation, from: Side, groupCause: 'security-
   const there: Direction = from === 'local' ? 'in' : 'out';
   if (hostDrops(talk) !== null) found.set('host', 'host');
   if (path.local !== null && !groupPasses(tables.local, path.local, here)) found.set('groups', groupCause);
-  if (path.peer !== null && !groupPasses(peerTable(talk), path.peer, there)) found.set('groups of the peer', groupCause);
+  if (path.peer !== null && !groupPasses(peerTable(talk), path.peer, there))
+    found.set('groups of the peer', groupCause);
   if (!path.localAcl[here]) found.set('ACL', 'nacl');
   if (!path.peerAcl[there]) found.set('ACL of the peer', 'nacl');
   if (!(from === 'local' ? path.routeOut : path.routeBack)) found.set('route', 'route');

@@ -84,6 +84,13 @@ describe('ModifyNetworkInterfaceAttribute', () => {
     }),
   );
 
+  it('leaves the interfaces of a managed instance alone', () => {
+    const Operator = { Managed: true, Principal: 'eks.amazonaws.com' };
+    return inWorld({ Reservations: [{ Instances: [instanceOf(ids.instance, { Operator })] }] }, async ({ ec2 }) => {
+      expect(await outcome(ec2.send(modify({ Groups: [ids.defaultGroup] })))).toBe('OperationNotPermitted');
+    });
+  });
+
   it('changes DeleteOnTermination of its attachment', () =>
     inWorld({}, async ({ ec2, state }) => {
       const AttachmentId = state.NetworkInterfaces[0]?.Attachment?.AttachmentId;

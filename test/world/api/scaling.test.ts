@@ -108,6 +108,17 @@ describe('Auto Scaling', () => {
       expect(await outcome(scaling.send(full))).toBe('ValidationError');
     }));
 
+  it('knows a group by its instances alone', () =>
+    inWorld(
+      { AutoScalingInstances: [{ InstanceId: ids.instance, AutoScalingGroupName, LifecycleState: 'InService' }] },
+      async ({ world, state }) => {
+        const scaling = world.attach(new AutoScalingClient({ region: 'eu-central-1' }));
+        await scaling.send(new EnterStandbyCommand({ ...one, ShouldDecrementDesiredCapacity: true }));
+
+        expect(state.AutoScalingInstances[0]?.LifecycleState).toBe('EnteringStandby');
+      },
+    ));
+
   it('suspends processes that exist', () =>
     withGroup({}, async ({ scaling }) => {
       const suspend = (name: string) =>

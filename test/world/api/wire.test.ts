@@ -3,13 +3,14 @@ import {
   DescribeInstancesCommand,
   DescribeNetworkAclsCommand,
   DescribeSubnetsCommand,
+  EC2Client,
   EC2ServiceException,
   ModifyNetworkInterfaceAttributeCommand,
   RunInstancesCommand,
 } from '@aws-sdk/client-ec2';
 import { GetCommandInvocationCommand, SendCommandCommand, SSMClient } from '@aws-sdk/client-ssm';
-import { describe, expect, it } from 'vitest';
-import { ids, inWorld, outcome } from './small-world.ts';
+import { describe, expect, it, vi } from 'vitest';
+import { ids, inWorld, outcome, type Scene } from './small-world.ts';
 
 const deny = (RuleNumber: number) =>
   new CreateNetworkAclEntryCommand({
@@ -145,6 +146,27 @@ describe('the wire', () => {
       expect(state.NetworkAcls[0]?.Entries).toHaveLength(5);
     }));
 
+  it('takes a client over from another world', async () => {
+    const client = new EC2Client({});
+    const describeSubnets = ({ world }: Scene) => world.attach(client).send(new DescribeSubnetsCommand({}));
+
+    const first = await inWorld({}, describeSubnets);
+    const second = await inWorld({ Subnets: [] }, describeSubnets);
+
+    expect([first.Subnets?.length, second.Subnets?.length]).toEqual([1, 0]);
+  });
+
+  it('needs neither credentials nor a Region nor a network', () => {
+    vi.stubEnv('AWS_REGION', undefined);
+    vi.stubEnv('AWS_ACCESS_KEY_ID', undefined);
+    vi.stubEnv('AWS_PROFILE', 'nobody');
+    return inWorld({}, async ({ world, clock }) => {
+      await world.attach(new EC2Client({})).send(new DescribeSubnetsCommand({}));
+
+      expect(clock.now()).toBe(0.2);
+    }).finally(() => vi.unstubAllEnvs());
+  });
+
   it('tells physics of a change, and not of a read', () =>
     inWorld({}, async ({ ec2, world }) => {
       await ec2.send(new DescribeNetworkAclsCommand({}));
@@ -165,14 +187,39 @@ describe('what went before the first cut', () => {
 
   it('counts the longest chain of EC2 round trips, the cut included', () =>
     inWorld({}, async ({ ec2, world }) => {
-      world.enterFunction('start-response');
+      const leave = world.enterFunction('start-response');
       await Promise.all([ec2.send(new DescribeInstancesCommand({})), ec2.send(new DescribeNetworkAclsCommand({}))]);
-      world.enterFunction('deny-at-nacl');
+      leave();
+      const leaveDeny = world.enterFunction('deny-at-nacl');
       await Promise.all([ec2.send(deny(1)), ec2.send(deny(2))]);
+      leaveDeny();
       world.enterFunction('later');
       await ec2.send(new DescribeSubnetsCommand({}));
 
       expect(world.calls().beforeFirstCut).toEqual({ sequential: 2, seconds: 0.4, functions: 2 });
+    }));
+
+  it('leaves out what runs in a parallel branch beside the function that cuts', () =>
+    inWorld({}, async ({ ec2, world }) => {
+      const run = (state: string, work: () => Promise<unknown>) =>
+        world.inState(state, async () => {
+          const leave = world.enterFunction(state);
+          await work();
+          leave();
+        });
+      await run('assess', () => ec2.send(new DescribeInstancesCommand({})));
+      await Promise.all([
+        run('deny', async () => {
+          await world.clock.sleep(1);
+          await ec2.send(deny(1));
+        }),
+        run('beside', async () => {
+          await ec2.send(new DescribeSubnetsCommand({}));
+          await ec2.send(new DescribeSubnetsCommand({}));
+        }),
+      ]);
+
+      expect(world.calls().beforeFirstCut).toMatchObject({ sequential: 2, functions: 2 });
     }));
 
   it('does not take an allow or a refused deny for a cut', () =>

@@ -14,7 +14,8 @@ const dormant = { PacketEverySeconds: null, WakesAtSeconds: 200 };
 
 function shorten(on: ReturnType<typeof bench>, at: number): void {
   on.change(at, ({ NetworkInterfaces }) => {
-    for (const eni of NetworkInterfaces) eni.ConnectionTrackingConfiguration = { TcpEstablishedTimeout: 60, UdpTimeout: 30, UdpStreamTimeout: 60 };
+    for (const eni of NetworkInterfaces)
+      eni.ConnectionTrackingConfiguration = { TcpEstablishedTimeout: 60, UdpTimeout: 30, UdpStreamTimeout: 60 };
   });
 }
 

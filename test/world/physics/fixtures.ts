@@ -39,7 +39,9 @@ export const theShell = {
 
 /** One instance whose group lets everything out and SSH in, in a subnet that drops nothing. Time to propagate: none. */
 export const theWorld = {
-  Reservations: [{ Instances: [{ InstanceId: ids.instance, InstanceType: 'm5.large', VpcId: ids.vpc, SubnetId: ids.subnet }] }],
+  Reservations: [
+    { Instances: [{ InstanceId: ids.instance, InstanceType: 'm5.large', VpcId: ids.vpc, SubnetId: ids.subnet }] },
+  ],
   NetworkInterfaces: [
     {
       NetworkInterfaceId: ids.eni,
@@ -74,7 +76,12 @@ export const theWorld = {
     },
   ],
   Subnets: [
-    { SubnetId: ids.subnet, VpcId: ids.vpc, CidrBlock: '10.0.1.0/24', Ipv6CidrBlockAssociationSet: [{ Ipv6CidrBlock: '2001:db8:1::/64' }] },
+    {
+      SubnetId: ids.subnet,
+      VpcId: ids.vpc,
+      CidrBlock: '10.0.1.0/24',
+      Ipv6CidrBlockAssociationSet: [{ Ipv6CidrBlock: '2001:db8:1::/64' }],
+    },
   ],
   Vpcs: [{ VpcId: ids.vpc, CidrBlock: '10.0.0.0/16' }],
   InstanceInformationList: [{ InstanceId: ids.instance, PingStatus: 'Online', PlatformType: 'Linux' }],
@@ -106,7 +113,9 @@ export function withNeighbour(where: 'same subnet' | 'other subnet') {
       {
         GroupId: ids.neighbourGroup,
         VpcId: ids.vpc,
-        IpPermissions: [{ IpProtocol: 'tcp', FromPort: 4444, ToPort: 4444, UserIdGroupPairs: [{ GroupId: ids.group }] }],
+        IpPermissions: [
+          { IpProtocol: 'tcp', FromPort: 4444, ToPort: 4444, UserIdGroupPairs: [{ GroupId: ids.group }] },
+        ],
         IpPermissionsEgress: [],
       },
     ],

@@ -31,7 +31,12 @@ describe('flow log records', () => {
 
     on.deny(62);
 
-    const verdicts = on.physics.flowLogRecords(ids.eni, 120, 179, 1000).map((one) => one.split(' ').slice(3, 5).concat(one.split(' ')[12] ?? ''));
+    const verdicts = on.physics.flowLogRecords(ids.eni, 120, 179, 1000).map((one) =>
+      one
+        .split(' ')
+        .slice(3, 5)
+        .concat(one.split(' ')[12] ?? ''),
+    );
     expect(verdicts).toEqual([
       ['10.0.1.10', '198.51.100.7', 'REJECT'],
       ['198.51.100.7', '10.0.1.10', 'REJECT'],
@@ -56,7 +61,11 @@ describe('flow log records', () => {
     { on: ids.secondEni, records: false },
   ])('a flow log on $on covers the ENI: $records', ({ on: ResourceId, records }) => {
     const second = { ...theWorld.NetworkInterfaces[0], NetworkInterfaceId: ids.secondEni, PrivateIpAddresses: [] };
-    const world = { ...theWorld, NetworkInterfaces: [...theWorld.NetworkInterfaces, second], FlowLogs: [{ ResourceId }] };
+    const world = {
+      ...theWorld,
+      NetworkInterfaces: [...theWorld.NetworkInterfaces, second],
+      FlowLogs: [{ ResourceId }],
+    };
 
     expect(bench(world).physics.flowLogRecords(ids.eni, 0, 600, 1000).length > 0).toBe(records);
   });
@@ -70,17 +79,29 @@ describe('flow log records', () => {
     const often = bench(theWorld, true);
     for (let at = 0; at < 1000; at += 3.7) often.physics.advanceTo(at);
 
-    expect(often.physics.flowLogRecords(ids.eni, 0, 600, 2000)).toEqual(once.physics.flowLogRecords(ids.eni, 0, 600, 2000));
+    expect(often.physics.flowLogRecords(ids.eni, 0, 600, 2000)).toEqual(
+      once.physics.flowLogRecords(ids.eni, 0, 600, 2000),
+    );
   });
 });
 
 describe('cost', () => {
   it.each([
     { title: 'a live shell for eleven days', flow: {}, limit: 30 },
-    { title: 'a beacon every second under a deny', flow: { Protocol: 'udp', PacketEverySeconds: 1 }, denied: true, limit: 60 },
+    {
+      title: 'a beacon every second under a deny',
+      flow: { Protocol: 'udp', PacketEverySeconds: 1 },
+      denied: true,
+      limit: 60,
+    },
     { title: 'a shell under a deny', flow: {}, denied: true, limit: 60 },
     { title: 'a flow slower than its timer', flow: { Protocol: 'udp', PacketEverySeconds: 200 }, limit: 30 },
-    { title: 'a datagram flow that wakes under a deny', flow: { Protocol: 'udp', PacketEverySeconds: null, WakesAtSeconds: 9 }, denied: true, limit: 60 },
+    {
+      title: 'a datagram flow that wakes under a deny',
+      flow: { Protocol: 'udp', PacketEverySeconds: null, WakesAtSeconds: 9 },
+      denied: true,
+      limit: 60,
+    },
   ])('$title takes fewer than $limit steps', ({ flow, denied = false, limit }) => {
     const on = bench({ ...theWorld, Flows: [{ ...theShell, ...flow }] }, true);
 

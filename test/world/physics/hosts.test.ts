@@ -20,7 +20,9 @@ const report = (answer: { stdout: string } | null, verb: 'list' | 'cut' | 'verif
   parseHostOutput(answer?.stdout ?? '', { verb, caseId: 'case-1' });
 const afters = (answer: { stdout: string } | null, verb: 'list' | 'cut' | 'verify') => {
   const parsed = report(answer, verb);
-  return parsed.kind === 'evidence' ? parsed.flows.map((one) => `${one.remoteAddress} ${one.after}`).sort() : parsed.kind;
+  return parsed.kind === 'evidence'
+    ? parsed.flows.map((one) => `${one.remoteAddress} ${one.after}`).sort()
+    : parsed.kind;
 };
 
 describe('an honest host', () => {
@@ -38,7 +40,10 @@ describe('an honest host', () => {
 
     const cut = report(on.command(10, 'cut', '198.51.100.7').answer(13), 'cut');
 
-    expect(cut).toMatchObject({ kind: 'evidence', verdict: { closed: 2, survived: 0, firewall: 'nftables', sources: ['ss', 'proc'] } });
+    expect(cut).toMatchObject({
+      kind: 'evidence',
+      verdict: { closed: 2, survived: 0, firewall: 'nftables', sources: ['ss', 'proc'] },
+    });
     expect(afters(on.command(20, 'verify').answer(23), 'verify')).toEqual([]);
     expect(on.physics.openFlows(ids.instance)).toEqual([]);
     expect(truthOf(on)).toEqual({ lastPacketAt: 10, stoppedBy: 'host', revivedAt: null });
@@ -66,10 +71,17 @@ describe('an honest host', () => {
   });
 
   it('keeps its output within what the protocol believes', () => {
-    const many = Array.from({ length: 200 }, (_, index) => ({ ...theShell, Name: `shell ${index}`, LocalPort: 1000 + index }));
+    const many = Array.from({ length: 200 }, (_, index) => ({
+      ...theShell,
+      Name: `shell ${index}`,
+      LocalPort: 1000 + index,
+    }));
     const on = bench(onHost({}, many));
 
-    expect(report(on.command(10, 'cut').answer(13), 'cut')).toMatchObject({ kind: 'evidence', verdict: { listed: 200, closed: 200 } });
+    expect(report(on.command(10, 'cut').answer(13), 'cut')).toMatchObject({
+      kind: 'evidence',
+      verdict: { listed: 200, closed: 200 },
+    });
   });
 
   it('lists no ICMP, which has no socket', () => {
@@ -237,7 +249,11 @@ describe("the agent's path", () => {
   });
 
   it('leads over a second ENI as well', () => {
-    const second = { ...theWorld.NetworkInterfaces[0], NetworkInterfaceId: ids.secondEni, PrivateIpAddresses: [{ PrivateIpAddress: '10.0.1.11' }] };
+    const second = {
+      ...theWorld.NetworkInterfaces[0],
+      NetworkInterfaceId: ids.secondEni,
+      PrivateIpAddresses: [{ PrivateIpAddress: '10.0.1.11' }],
+    };
     const on = bench({ ...onHost({}), NetworkInterfaces: [...theWorld.NetworkInterfaces, second] });
 
     on.swap(5, ids.isolation);
@@ -249,8 +265,16 @@ describe("the agent's path", () => {
 
 describe('two ENIs', () => {
   it('a swap on one leaves an untracked flow on the other alone', () => {
-    const second = { ...theWorld.NetworkInterfaces[0], NetworkInterfaceId: ids.secondEni, Groups: [{ GroupId: ids.open }], PrivateIpAddresses: [{ PrivateIpAddress: '10.0.1.11' }] };
-    const flows = [theShell, { ...theShell, Name: 'second', NetworkInterfaceId: ids.secondEni, LocalAddress: '10.0.1.11' }];
+    const second = {
+      ...theWorld.NetworkInterfaces[0],
+      NetworkInterfaceId: ids.secondEni,
+      Groups: [{ GroupId: ids.open }],
+      PrivateIpAddresses: [{ PrivateIpAddress: '10.0.1.11' }],
+    };
+    const flows = [
+      theShell,
+      { ...theShell, Name: 'second', NetworkInterfaceId: ids.secondEni, LocalAddress: '10.0.1.11' },
+    ];
     const on = bench({ ...theWorld, NetworkInterfaces: [...theWorld.NetworkInterfaces, second], Flows: flows });
 
     on.swap(7, ids.isolation);

@@ -19,7 +19,8 @@ const withEntry = (entry: object) => ({
     },
   ],
 });
-const without = (object: object, key: string) => Object.fromEntries(Object.entries(object).filter(([name]) => name !== key));
+const without = (object: object, key: string) =>
+  Object.fromEntries(Object.entries(object).filter(([name]) => name !== key));
 
 function failure(json: unknown): { field: string; message: string } {
   try {
@@ -47,15 +48,43 @@ describe('parseWorld refuses', () => {
     ['a quota of half an entry', { NaclEntryQuota: 1.5 }, 'NaclEntryQuota'],
     ['an ENI without an id', withEni({ NetworkInterfaceId: undefined }), 'NetworkInterfaces[0].NetworkInterfaceId'],
     ['an ENI id that is none', withEni({ NetworkInterfaceId: 'eni-x' }), 'NetworkInterfaces[0].NetworkInterfaceId'],
-    ['an address that is a network', withEni({ PrivateIpAddresses: [{ PrivateIpAddress: '10.0.0.0/8' }] }), 'NetworkInterfaces[0].PrivateIpAddresses[0].PrivateIpAddress'],
-    ['an address that is an object', withEni({ Ipv6Addresses: [{ Ipv6Address: {} }] }), 'NetworkInterfaces[0].Ipv6Addresses[0].Ipv6Address'],
+    [
+      'an address that is a network',
+      withEni({ PrivateIpAddresses: [{ PrivateIpAddress: '10.0.0.0/8' }] }),
+      'NetworkInterfaces[0].PrivateIpAddresses[0].PrivateIpAddress',
+    ],
+    [
+      'an address that is an object',
+      withEni({ Ipv6Addresses: [{ Ipv6Address: {} }] }),
+      'NetworkInterfaces[0].Ipv6Addresses[0].Ipv6Address',
+    ],
     ['a group that is a text', withEni({ Groups: ['sg-00000000000000001'] }), 'NetworkInterfaces[0].Groups[0]'],
-    ['a timeout that EC2 does not know', withEni({ ConnectionTrackingConfiguration: { TcpEstablishedTimeout: 10 } }), 'NetworkInterfaces[0].ConnectionTrackingConfiguration.TcpEstablishedTimeout'],
-    ['a CIDR of 33 bits', withRule({ IpProtocol: '-1', IpRanges: [{ CidrIp: '10.0.0.0/33' }] }), 'SecurityGroups[3].IpPermissions[0].IpRanges[0].CidrIp'],
-    ['an IPv6 network among the IPv4 ones', withRule({ IpProtocol: '-1', IpRanges: [{ CidrIp: '::/0' }] }), 'SecurityGroups[3].IpPermissions[0].IpRanges[0].CidrIp'],
+    [
+      'a timeout that EC2 does not know',
+      withEni({ ConnectionTrackingConfiguration: { TcpEstablishedTimeout: 10 } }),
+      'NetworkInterfaces[0].ConnectionTrackingConfiguration.TcpEstablishedTimeout',
+    ],
+    [
+      'a CIDR of 33 bits',
+      withRule({ IpProtocol: '-1', IpRanges: [{ CidrIp: '10.0.0.0/33' }] }),
+      'SecurityGroups[3].IpPermissions[0].IpRanges[0].CidrIp',
+    ],
+    [
+      'an IPv6 network among the IPv4 ones',
+      withRule({ IpProtocol: '-1', IpRanges: [{ CidrIp: '::/0' }] }),
+      'SecurityGroups[3].IpPermissions[0].IpRanges[0].CidrIp',
+    ],
     ['a rule without a protocol', withRule({}), 'SecurityGroups[3].IpPermissions[0].IpProtocol'],
-    ['a port beyond the last', withRule({ IpProtocol: 'tcp', FromPort: 70_000 }), 'SecurityGroups[3].IpPermissions[0].FromPort'],
-    ['an ACL entry that neither allows nor denies', withEntry({ RuleAction: 'drop' }), 'NetworkAcls[0].Entries[0].RuleAction'],
+    [
+      'a port beyond the last',
+      withRule({ IpProtocol: 'tcp', FromPort: 70_000 }),
+      'SecurityGroups[3].IpPermissions[0].FromPort',
+    ],
+    [
+      'an ACL entry that neither allows nor denies',
+      withEntry({ RuleAction: 'drop' }),
+      'NetworkAcls[0].Entries[0].RuleAction',
+    ],
     ['an ACL entry with two networks', withEntry({ Ipv6CidrBlock: '::/0' }), 'NetworkAcls[0].Entries[0]'],
     ['an ACL entry without a network', withEntry({ CidrBlock: undefined }), 'NetworkAcls[0].Entries[0]'],
     ['rule number 0', withEntry({ RuleNumber: 0 }), 'NetworkAcls[0].Entries[0].RuleNumber'],
@@ -69,13 +98,33 @@ describe('parseWorld refuses', () => {
     ['a wake-up before the event', withFlow({ WakesAtSeconds: -5 }), 'Flows[0].WakesAtSeconds'],
     ['an opener that is neither', withFlow({ OpenedBy: 'us' }), 'Flows[0].OpenedBy'],
     ['"false" for a flag', withFlow({ Malicious: 'false' }), 'Flows[0].Malicious'],
-    ['a flow of no ENI', { ...theWorld, Flows: [without(without(theShell, 'NetworkInterfaceId'), 'LocalAddress')] }, 'Flows[0].NetworkInterfaceId'],
-    ['a flow from an address of nobody', { ...theWorld, Flows: [{ ...without(theShell, 'NetworkInterfaceId'), LocalAddress: '10.9.9.9' }] }, 'Flows[0].LocalAddress'],
+    [
+      'a flow of no ENI',
+      { ...theWorld, Flows: [without(without(theShell, 'NetworkInterfaceId'), 'LocalAddress')] },
+      'Flows[0].NetworkInterfaceId',
+    ],
+    [
+      'a flow from an address of nobody',
+      { ...theWorld, Flows: [{ ...without(theShell, 'NetworkInterfaceId'), LocalAddress: '10.9.9.9' }] },
+      'Flows[0].LocalAddress',
+    ],
     ['two flows of one 5-tuple', { ...theWorld, Flows: [theShell, { ...theShell, Name: 'twin' }] }, 'Flows[1]'],
-    ['a lie that is not known', { ...theWorld, Hosts: [{ InstanceId: ids.instance, AgentLies: 'often' }] }, 'Hosts[0].AgentLies'],
-    ['an assumption that is not known', { Assumptions: { UntrackDwellConverts: 'some' } }, 'Assumptions.UntrackDwellConverts'],
+    [
+      'a lie that is not known',
+      { ...theWorld, Hosts: [{ InstanceId: ids.instance, AgentLies: 'often' }] },
+      'Hosts[0].AgentLies',
+    ],
+    [
+      'an assumption that is not known',
+      { Assumptions: { UntrackDwellConverts: 'some' } },
+      'Assumptions.UntrackDwellConverts',
+    ],
     ['assumptions that are null', { Assumptions: null }, 'Assumptions'],
-    ['a count of calls that is none', { Faults: [{ Api: 'RunInstances', Call: 'third', Error: 'Timeout' }] }, 'Faults[0].Call'],
+    [
+      'a count of calls that is none',
+      { Faults: [{ Api: 'RunInstances', Call: 'third', Error: 'Timeout' }] },
+      'Faults[0].Call',
+    ],
     ['a fault without an API', { Faults: [{ Call: 1, Error: 'Timeout' }] }, 'Faults[0].Api'],
     ['an ENI that is listed twice', { ...theWorld, NetworkInterfaces: [eni, eni] }, 'NetworkInterfaces[1]'],
   ])('%s', (_, json, field) => {
@@ -83,14 +132,65 @@ describe('parseWorld refuses', () => {
   });
 
   it.each([
-    ['a group of an ENI', withEni({ Groups: [{ GroupId: 'sg-000000000000000ff' }] }), 'NetworkInterfaces[0].Groups[0].GroupId', 'sg-000000000000000ff', 'SecurityGroups'],
-    ['a subnet of an ENI', withEni({ SubnetId: 'subnet-000000000000000ff' }), 'NetworkInterfaces[0].SubnetId', 'subnet-000000000000000ff', 'Subnets'],
-    ['an instance of an ENI', withEni({ Attachment: { InstanceId: 'i-000000000000000ff' } }), 'NetworkInterfaces[0].Attachment.InstanceId', 'i-000000000000000ff', 'Reservations'],
-    ['an ENI of a flow', withFlow({ NetworkInterfaceId: 'eni-000000000000000ff' }), 'Flows[0].NetworkInterfaceId', 'eni-000000000000000ff', 'NetworkInterfaces'],
-    ['an instance of a host', { ...theWorld, Hosts: [{ InstanceId: 'i-000000000000000ff' }] }, 'Hosts[0].InstanceId', 'i-000000000000000ff', 'Reservations'],
-    ['a subnet of a flow log', { ...theWorld, FlowLogs: [{ ResourceId: 'subnet-000000000000000ff' }] }, 'FlowLogs[0].ResourceId', 'subnet-000000000000000ff', 'Subnets'],
-    ['a subnet of an ACL', { ...theWorld, NetworkAcls: [{ NetworkAclId: ids.acl, Associations: [{ SubnetId: 'subnet-000000000000000ff' }] }] }, 'NetworkAcls[0].Associations[0].SubnetId', 'subnet-000000000000000ff', 'Subnets'],
-    ['a group in a rule', withRule({ IpProtocol: '-1', UserIdGroupPairs: [{ GroupId: 'sg-000000000000000ff' }] }), 'SecurityGroups[3].IpPermissions[0].UserIdGroupPairs[0].GroupId', 'sg-000000000000000ff', 'SecurityGroups'],
+    [
+      'a group of an ENI',
+      withEni({ Groups: [{ GroupId: 'sg-000000000000000ff' }] }),
+      'NetworkInterfaces[0].Groups[0].GroupId',
+      'sg-000000000000000ff',
+      'SecurityGroups',
+    ],
+    [
+      'a subnet of an ENI',
+      withEni({ SubnetId: 'subnet-000000000000000ff' }),
+      'NetworkInterfaces[0].SubnetId',
+      'subnet-000000000000000ff',
+      'Subnets',
+    ],
+    [
+      'an instance of an ENI',
+      withEni({ Attachment: { InstanceId: 'i-000000000000000ff' } }),
+      'NetworkInterfaces[0].Attachment.InstanceId',
+      'i-000000000000000ff',
+      'Reservations',
+    ],
+    [
+      'an ENI of a flow',
+      withFlow({ NetworkInterfaceId: 'eni-000000000000000ff' }),
+      'Flows[0].NetworkInterfaceId',
+      'eni-000000000000000ff',
+      'NetworkInterfaces',
+    ],
+    [
+      'an instance of a host',
+      { ...theWorld, Hosts: [{ InstanceId: 'i-000000000000000ff' }] },
+      'Hosts[0].InstanceId',
+      'i-000000000000000ff',
+      'Reservations',
+    ],
+    [
+      'a subnet of a flow log',
+      { ...theWorld, FlowLogs: [{ ResourceId: 'subnet-000000000000000ff' }] },
+      'FlowLogs[0].ResourceId',
+      'subnet-000000000000000ff',
+      'Subnets',
+    ],
+    [
+      'a subnet of an ACL',
+      {
+        ...theWorld,
+        NetworkAcls: [{ NetworkAclId: ids.acl, Associations: [{ SubnetId: 'subnet-000000000000000ff' }] }],
+      },
+      'NetworkAcls[0].Associations[0].SubnetId',
+      'subnet-000000000000000ff',
+      'Subnets',
+    ],
+    [
+      'a group in a rule',
+      withRule({ IpProtocol: '-1', UserIdGroupPairs: [{ GroupId: 'sg-000000000000000ff' }] }),
+      'SecurityGroups[3].IpPermissions[0].UserIdGroupPairs[0].GroupId',
+      'sg-000000000000000ff',
+      'SecurityGroups',
+    ],
   ])('%s that does not resolve, naming both', (_, json, field, id, list) => {
     const { message } = failure(json);
 
@@ -99,8 +199,12 @@ describe('parseWorld refuses', () => {
 
   it('in one sentence that shows the value', () => {
     expect(failure(withFlow({ RemoteAddress: 7 })).message).toBe('Flows[0].RemoteAddress: 7 is not a string');
-    expect(failure(withFlow({ RemoteAddress: undefined })).message).toBe('Flows[0].RemoteAddress: is missing; it has to be a string');
-    expect(failure(withFlow({ OpenedBy: 'us' })).message).toBe('Flows[0].OpenedBy: "us" is not one of "instance", "remote"');
+    expect(failure(withFlow({ RemoteAddress: undefined })).message).toBe(
+      'Flows[0].RemoteAddress: is missing; it has to be a string',
+    );
+    expect(failure(withFlow({ OpenedBy: 'us' })).message).toBe(
+      'Flows[0].OpenedBy: "us" is not one of "instance", "remote"',
+    );
     expect(failure({ NaclEntryQuota: 0 }).message).toBe('NaclEntryQuota: 0 is too small, the least is 1');
   });
 });
@@ -160,14 +264,28 @@ describe('parseWorld accepts', () => {
   });
 
   it('a flow without an ENI, by its local address', () => {
-    expect(parseWorld({ ...theWorld, Flows: [without(theShell, 'NetworkInterfaceId')] }).Flows[0]?.NetworkInterfaceId).toBe(ids.eni);
+    expect(
+      parseWorld({ ...theWorld, Flows: [without(theShell, 'NetworkInterfaceId')] }).Flows[0]?.NetworkInterfaceId,
+    ).toBe(ids.eni);
   });
 
   it('protocols by number and in any case, ICMP without ports', () => {
-    const flows = ['6', 'UDP', '47', '1'].map((Protocol, index) => ({ ...theShell, Protocol, LocalPort: index, RemotePort: index }));
+    const flows = ['6', 'UDP', '47', '1'].map((Protocol, index) => ({
+      ...theShell,
+      Protocol,
+      LocalPort: index,
+      RemotePort: index,
+    }));
 
-    expect(parseWorld({ ...theWorld, Flows: flows }).Flows.map((one) => one.Protocol)).toEqual(['tcp', 'udp', '47', 'icmp']);
-    expect(parseWorld(withFlow({ Protocol: 'icmp', LocalPort: null, RemotePort: null })).Flows[0]?.LocalPort).toBeNull();
+    expect(parseWorld({ ...theWorld, Flows: flows }).Flows.map((one) => one.Protocol)).toEqual([
+      'tcp',
+      'udp',
+      '47',
+      'icmp',
+    ]);
+    expect(
+      parseWorld(withFlow({ Protocol: 'icmp', LocalPort: null, RemotePort: null })).Flows[0]?.LocalPort,
+    ).toBeNull();
   });
 
   it('flows of one name, and tells them apart', () => {
@@ -217,7 +335,12 @@ describe('parseWorld accepts', () => {
   });
 
   it('"3+" and 3 for the calls that fail', () => {
-    const world = parseWorld({ Faults: [{ Api: 'X', Call: '3+', Error: 'Timeout' }, { Api: 'X', Call: 3, Error: 'Timeout' }] });
+    const world = parseWorld({
+      Faults: [
+        { Api: 'X', Call: '3+', Error: 'Timeout' },
+        { Api: 'X', Call: 3, Error: 'Timeout' },
+      ],
+    });
 
     expect(world.Faults).toMatchObject([{ Call: '3+', AfterEffect: false }, { Call: 3 }]);
   });

@@ -5,9 +5,9 @@ import type {
 import type { ApiContext, Handlers } from '../context.ts';
 import { AwsError } from '../errors.ts';
 import type { NetworkInterface } from '../shapes.ts';
-import { findInstance, findInterface, groupsFor, setGroups } from './find.ts';
+import { allInstances, findInstance, findInterface, groupsFor, setGroups } from './find.ts';
 import { type Listing, list } from './listing.ts';
-import { refuseUnmodifiable } from './managed.ts';
+import { refuseManaged, refuseUnmodifiable } from './managed.ts';
 import { invalidValue, required, requireOwner } from './require.ts';
 
 const listing: Listing<NetworkInterface> = {
@@ -85,6 +85,8 @@ function modifyNetworkInterfaceAttribute(
     throw new AwsError('InvalidParameterCombination', 'Fields for multiple attribute types specified');
   requireOwner(state.AccountId, eni.OwnerId, 'ModifyNetworkInterfaceAttribute');
   refuseUnmodifiable(eni);
+  const instance = allInstances(state).find(({ InstanceId }) => InstanceId === eni.Attachment?.InstanceId);
+  if (instance !== undefined) refuseManaged(instance);
   switch (attribute) {
     case 'Groups':
       setGroups(state, eni, groupsFor(context, input.Groups ?? [], eni.VpcId));

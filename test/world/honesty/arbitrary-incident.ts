@@ -1,0 +1,223 @@
+import fc, { type Arbitrary } from 'fast-check';
+import {
+  type AclKind,
+  type AgentPlan,
+  type AssumptionPlan,
+  type FaultPlan,
+  type FlowPlan,
+  type GroupKind,
+  type HostPlan,
+  type Incident,
+  type InterfacePlan,
+  type PeerPlan,
+  PLAIN,
+  PLAIN_HOST,
+  type SubnetPlan,
+  type Trigger,
+} from './incident.ts';
+
+/** The first values are the plain ones: what fails shrinks towards them, and they come more often. */
+const mostly = <T>(plain: T, weight: number, rest: Arbitrary<T>): Arbitrary<T> =>
+  fc.oneof({ arbitrary: fc.constant(plain), weight }, { arbitrary: rest, weight: 1 });
+const one = <T extends string | number | boolean | null>(...values: readonly T[]): Arbitrary<T> => fc.constantFrom(...values);
+
+const acl = mostly<AclKind>(
+  'default',
+  2,
+  one<AclKind>(
+    'low allows',
+    'denied already',
+    'denied in vain',
+    'denied for one protocol',
+    'full',
+    'full outbound',
+    'full inbound',
+    'first is an allow',
+    'of another account',
+    'none',
+  ),
+);
+
+const subnet: Arbitrary<SubnetPlan> = fc.record({
+  path4: one('igw', 'nat', 'igw', 'none'),
+  path6: one('igw', 'eigw', 'none'),
+  acl,
+});
+
+const group = mostly<GroupKind>(
+  'web',
+  1,
+  one<GroupKind>(
+    'open',
+    'open ipv4',
+    'open ipv6',
+    'halves',
+    'specific',
+    'egress only',
+    'ingress only',
+    'http in',
+    'itself',
+    'prefix list',
+    'empty',
+  ),
+);
+
+const tracking = fc.record(
+  {
+    tcp: one(60, 350, 3600, 432_000),
+    udp: one(30, 60),
+    udpStream: one(60, 180),
+  },
+  { requiredKeys: [] },
+);
+
+const networkInterface = (subnets: number): Arbitrary<InterfacePlan> =>
+  fc.record({
+    subnet: fc.nat(subnets - 1),
+    groups: fc.uniqueArray(group, { minLength: 1, maxLength: 2 }),
+    ipv6: fc.boolean(),
+    managed: mostly<InterfacePlan['managed']>('no', 9, one('requester', 'operator')),
+    tracking: mostly<InterfacePlan['tracking']>(null, 3, tracking),
+  });
+
+const peer: Arbitrary<PeerPlan> = fc.oneof(
+  { arbitrary: fc.record({ kind: fc.constant('public' as const), host: fc.integer({ min: 1, max: 3 }) }), weight: 6 },
+  { arbitrary: fc.record({ kind: fc.constant('far private' as const), host: fc.constant(1) }), weight: 1 },
+  {
+    arbitrary: fc.record({ kind: fc.constant('same subnet' as const), withInterface: fc.boolean(), groups: group }),
+    weight: 1,
+  },
+  {
+    arbitrary: fc.record({ kind: fc.constant('other subnet' as const), withInterface: fc.boolean(), groups: group, acl }),
+    weight: 1,
+  },
+);
+
+const HOUR = 3600;
+const DAY = 86_400;
+
+const flow = (interfaces: readonly InterfacePlan[]): Arbitrary<FlowPlan> =>
+  fc
+    .record({
+      via: fc.nat(interfaces.length - 1),
+      six: fc.boolean(),
+      peer,
+      protocol: mostly<FlowPlan['protocol']>('tcp', 3, one('udp', 'icmp')),
+      port: one(4444, 443, 53, 22),
+      openedBy: mostly<FlowPlan['openedBy']>('instance', 2, fc.constant('remote')),
+      malicious: mostly(true, 2, fc.constant(false)),
+      everySeconds: mostly<number | null>(5, 1, one(1, 0.7, 45, 200, 700, null, null, null)),
+      // Before and after each of the timers, and around the end of the response.
+      wakesAt: one<number | null>(null, 8, 20, 45, 70, 100, 170, 190, 400, 650, 1100, 2 * HOUR, DAY, 4.9 * DAY, 5.2 * DAY, 8 * DAY),
+      process: mostly(true, 4, fc.constant(false)),
+    })
+    .map(({ six, ...plan }): FlowPlan => ({ ...plan, family: six && interfaces[plan.via]?.ipv6 === true ? 6 : 4 }));
+
+const trigger = (flows: number): Arbitrary<Trigger> =>
+  fc.oneof(
+    {
+      arbitrary: fc.record({
+        kind: fc.constant('finding' as const),
+        detail: one('whole', 'whole', 'no interface', 'address only'),
+      }),
+      weight: 4,
+    },
+    {
+      arbitrary: fc.record({
+        kind: fc.constant('person' as const),
+        flows: fc.uniqueArray(fc.nat(flows - 1), { maxLength: 2 }),
+      }),
+      weight: 1,
+    },
+  );
+
+const host: Arbitrary<HostPlan> = mostly<HostPlan>(
+  PLAIN_HOST,
+  1,
+  fc.record({
+    listed: mostly(true, 5, fc.constant(false)),
+    answers: mostly(true, 4, fc.constant(false)),
+    delaySeconds: one(0, 0.5, 3, 12, 30, 44, 60),
+    socketKill: fc.boolean(),
+    rootAttacker: mostly(false, 2, fc.constant(true)),
+    lies: mostly<HostPlan['lies']>('none', 1, one('garbage', 'claims-success', 'hides')),
+  }),
+);
+
+const assumptions: Arbitrary<AssumptionPlan> = fc.record({
+  lowered: fc.boolean(),
+  dwell: one('never', 'active', 'all'),
+  refreshes: fc.boolean(),
+  resetClears: fc.boolean(),
+  propagationSeconds: fc.integer({ min: 0, max: 12 }),
+  retransmitSeconds: mostly(924.6, 2, one(30, 7200, 900_000)),
+});
+
+/** What the response calls, one way or another; the start of an execution and the case table are apart. */
+const APIS = [
+  'DescribeInstances',
+  'DescribeNetworkInterfaces',
+  'DescribeSubnets',
+  'DescribeNetworkAcls',
+  'DescribeRouteTables',
+  'DescribeSecurityGroups',
+  'DescribeSecurityGroupRules',
+  'DescribeFlowLogs',
+  'CreateNetworkAclEntry',
+  'CreateSecurityGroup',
+  'RevokeSecurityGroupEgress',
+  'ModifyNetworkInterfaceAttribute',
+  'SendCommand',
+  'GetCommandInvocation',
+  'CancelCommand',
+  'FilterLogEvents',
+  'Publish',
+] as const;
+
+const fault: Arbitrary<FaultPlan> = fc.oneof(
+  fc.record({
+    api: one(...APIS),
+    call: one<number | string>(1, 1, 2, 3, 4, '1+', '2+'),
+    error: one('RequestLimitExceeded', 'InternalError', 'UnauthorizedOperation', 'Timeout'),
+    afterEffect: fc.boolean(),
+  }),
+  // The case table may be slow or throttle; one that is gone for good leaves nothing to report from.
+  fc.record({
+    api: one('GetItem', 'PutItem', 'UpdateItem', 'Query', 'TransactWriteItems'),
+    call: fc.integer({ min: 1, max: 12 }),
+    error: one('ThrottlingException', 'InternalServerError', 'Timeout'),
+    afterEffect: fc.boolean(),
+  }),
+);
+
+const INSTANCE_TYPES = ['m6i.large', 'm6i.large', 't3.micro', 'm8i.large', 'p6e-gb200.36xlarge'] as const;
+
+/** Any incident. */
+export const incidents: Arbitrary<Incident> = fc
+  .array(subnet, { minLength: 1, maxLength: 2 })
+  .chain((subnets) =>
+    fc
+      .array(networkInterface(subnets.length), { minLength: 1, maxLength: 3 })
+      .chain((interfaces) =>
+        fc.array(flow(interfaces), { minLength: 1, maxLength: 4 }).chain((flows) =>
+          fc.record({
+            subnets: fc.constant(subnets),
+            routeTables: mostly(true, 9, fc.constant(false)),
+            interfaces: fc.constant(interfaces),
+            flows: fc.constant(flows),
+            trigger: trigger(flows.length),
+            instanceType: one(...INSTANCE_TYPES),
+            platform: mostly<Incident['platform']>('linux', 4, fc.constant('windows')),
+            agent: mostly<AgentPlan>('online', 5, one('connection lost', 'not registered')),
+            host,
+            flowLogs: mostly<Incident['flowLogs']>('none', 1, one('vpc', 'subnets', 'interfaces', 'first interface')),
+            deliverySeconds: one(0, 60, 300, 600),
+            assumptions,
+            latencySeconds: one(0.05, 0.1, 0.2, 0.5),
+            isolationGroup: mostly<Incident['isolationGroup']>('none', 5, one('clean', 'with a rule', "somebody else's")),
+            faults: mostly<readonly FaultPlan[]>([], 2, fc.array(fault, { minLength: 1, maxLength: 2 })),
+          }),
+        ),
+      ),
+  )
+  .map((incident) => ({ ...PLAIN, ...incident }));

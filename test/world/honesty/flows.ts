@@ -1,0 +1,69 @@
+import type { ReportedFlow } from '../../../functions/core/report.ts';
+import type { WorldFlow } from '../../../local/world/parse-world.ts';
+import type { Tuple } from '../../../local/world/physics/judge.ts';
+import { type Path, pathOf } from '../../../local/world/physics/path.ts';
+import type { Snapshot } from '../../../local/world/physics/snapshot.ts';
+import type { FlowTruth } from '../../../local/world/truth.ts';
+import { namedAddresses } from './build-request.ts';
+import { INSTANCE } from './ids.ts';
+import type { Run } from './run.ts';
+
+/** A flow of the world, what the report says of it, and what became of it. */
+export interface JudgedFlow {
+  readonly flow: WorldFlow;
+  readonly truth: FlowTruth;
+  /** Lines of the report that may speak of this flow. */
+  readonly reported: readonly ReportedFlow[];
+  /** The request names its peer. */
+  readonly named: boolean;
+  /** Whether a control outside the host, as it stands at the end, reaches it. */
+  readonly blocked: boolean;
+}
+
+const tupleOf = (flow: WorldFlow): Tuple => ({
+  protocol: flow.Protocol,
+  localAddress: flow.LocalAddress,
+  localPort: flow.LocalPort,
+  remoteAddress: flow.RemoteAddress,
+  remotePort: flow.RemotePort,
+  openedBy: flow.OpenedBy === 'instance' ? 'local' : 'remote',
+});
+
+/** By 5-tuple, where the responder knew it; what it did not know fits anything. */
+function speaksOf(reported: ReportedFlow, flow: WorldFlow, localPorts: readonly (number | null)[]): boolean {
+  return (
+    reported.remoteAddress === flow.RemoteAddress &&
+    (reported.protocol === 'unknown' || reported.protocol === flow.Protocol) &&
+    (reported.remotePort === null || reported.remotePort === flow.RemotePort) &&
+    (reported.localPort === null || localPorts.includes(reported.localPort)) &&
+    (reported.localAddress === null || reported.localAddress === flow.LocalAddress)
+  );
+}
+
+const path = (snapshot: Snapshot, flow: WorldFlow): Path =>
+  pathOf(snapshot, flow.NetworkInterfaceId, tupleOf(flow), INSTANCE);
+
+/** Groups that permit nothing, not only nothing of this flow. */
+export const isIsolated = (snapshot: Snapshot, interfaceId: string): boolean =>
+  snapshot.enis.get(interfaceId)?.groupIds.every((id) => (snapshot.rules.get(id) ?? []).length === 0) === true;
+
+/** Denied both ways at a subnet boundary; or untracked from the beginning, with groups that permit nothing any more. */
+function isBlocked({ before, after }: Run, flow: WorldFlow): boolean {
+  const first = path(before, flow);
+  const last = path(after, flow);
+  const denied = [last.localAcl, last.peerAcl].some((acl) => !acl.in && !acl.out);
+  return denied || (isUntracked(first) && isIsolated(after, flow.NetworkInterfaceId));
+}
+
+const isUntracked = ({ local }: Path): boolean => local !== null && local.untracked[local.opening];
+
+export function judgedFlows(run: Run): readonly JudgedFlow[] {
+  const { simulation, incident } = run;
+  const named = namedAddresses(incident);
+  return simulation.file.Flows.flatMap((flow) => {
+    const truth = simulation.truth.get(flow.Name);
+    if (truth === undefined) return [];
+    const reported = simulation.report.flows.filter((one) => speaksOf(one, flow, [flow.LocalPort, ...truth.localPorts]));
+    return [{ flow, truth, reported, named: named.includes(flow.RemoteAddress), blocked: isBlocked(run, flow) }];
+  });
+}

@@ -1,0 +1,129 @@
+import { isIsolated, type JudgedFlow, judgedFlows } from './flows.ts';
+import { interfaceId } from './ids.ts';
+import type { Run } from './run.ts';
+
+/** The promises. Each gives one sentence for every way in which a run breaks it. */
+export type Property = (run: Run) => readonly string[];
+
+/** Whether packets of the flow passed after the moment of the verdict. */
+function passedLater({ truth }: JudgedFlow, reportedAt: number): boolean {
+  const revived = truth.revivedAt !== null && truth.revivedAt > reportedAt;
+  return revived || (truth.lastPacketAt !== null && truth.lastPacketAt > reportedAt);
+}
+
+const story = ({ flow, truth }: JudgedFlow, { simulation }: Run): string =>
+  `${flow.Name} to ${flow.RemoteAddress} had a packet at ${truth.lastPacketAt} s (revived ${truth.revivedAt}), after the verdict at ${simulation.reportedAt} s`;
+
+const kept = (run: Run): boolean => ['contained', 'held'].includes(run.simulation.report.verdict);
+
+/** `contained` and `held` imply that no packet of a flow that the report names passes after the verdict. */
+export const namedFlowsStay: Property = (run) => {
+  if (!kept(run)) return [];
+  const { verdict } = run.simulation.report;
+  return judgedFlows(run)
+    .filter((one) => one.reported.length > 0 && passedLater(one, run.simulation.reportedAt))
+    .map((one) => `${verdict}, but the reported ${story(one, run)}`);
+};
+
+/** `contained`, where the host does not lie or a flow log sees every ENI, implies it of every malicious flow. */
+export const containedIsAll: Property = (run) => {
+  const { incident, simulation } = run;
+  const { lies } = incident.host;
+  const watched = !['none', 'first interface'].includes(incident.flowLogs) || coversOnlyInterface(run);
+  if (simulation.report.verdict !== 'contained' || !(lies === 'none' || !incident.host.listed || watched)) return [];
+  return judgedFlows(run)
+    .filter((one) => one.flow.Malicious && passedLater(one, simulation.reportedAt))
+    .map((one) => `contained, but the malicious ${story(one, run)}`);
+};
+
+const coversOnlyInterface = ({ incident }: Run): boolean =>
+  incident.flowLogs === 'first interface' && incident.interfaces.length === 1;
+
+/** No ENI, group or ACL is ever more open than it was found, and every change of groups was recorded before it. */
+export const neverMoreOpen: Property = ({ breaches }) => breaches;
+
+/** `contained` needs every ENI isolated, `held` every one that can be. */
+export const isolatedAsSaid: Property = (run) => {
+  if (!kept(run)) return [];
+  const { report } = run.simulation;
+  return run.incident.interfaces.flatMap((eni, index) => {
+    const id = interfaceId(index);
+    if (isIsolated(run.after, id) || (report.verdict === 'held' && eni.managed !== 'no')) return [];
+    return [`${report.verdict}, but ${id} is not isolated`];
+  });
+};
+
+/** `contained` and `held` need a control outside the host, in force at the end, on every flow that the request names. */
+export const blockedAsSaid: Property = (run) => {
+  if (!kept(run)) return [];
+  const { verdict } = run.simulation.report;
+  const flows = judgedFlows(run).filter((one) => one.reported.length > 0);
+  const named = flows.filter((one) => one.named);
+  const known = named.length > 0 ? named : flows;
+  return known
+    .filter((one) => !one.blocked)
+    .map(({ flow }) => `${verdict}, but nothing outside the host reaches ${flow.Name} to ${flow.RemoteAddress}`);
+};
+
+/** `leaking` is said only where a reported flow is reached by nothing, or had packets once the response had ended its cuts. */
+export const leakingIsReal: Property = (run) => {
+  const { simulation } = run;
+  const { report, reportedAt } = simulation;
+  if (report.verdict !== 'leaking') return [];
+  const flows = judgedFlows(run).filter((one) => one.reported.length > 0);
+  const cutAt = isolatedAt(run) ?? reportedAt;
+  const alive = ({ truth }: JudgedFlow) => truth.lastPacketAt !== null && truth.lastPacketAt >= cutAt;
+  const unmatched = report.flows.some((one) => flows.every(({ reported }) => !reported.includes(one)));
+  if (unmatched || flows.some((one) => !one.blocked || alive(one))) return [];
+  return [`leaking, but every reported flow is blocked and none had a packet after ${cutAt} s: ${report.reason}`];
+};
+
+/** When the last ENI got its isolation group. */
+function isolatedAt({ simulation }: Run): number | null {
+  const swaps = simulation.timeline.filter(
+    (entry) => entry.call === 'ModifyNetworkInterfaceAttribute' && entry.input.includes('Groups') && entry.outcome === 'ok',
+  );
+  return swaps.at(-1)?.at ?? null;
+}
+
+const VERDICTS = ['contained', 'held', 'not-proven', 'leaking', 'planned', 'refused', 'ignored'];
+
+/** The report is whole: one of the words, a reason, and a basis where something was proven. */
+export const reportIsWhole: Property = ({ simulation: { report } }) => [
+  ...(VERDICTS.includes(report.verdict) ? [] : [`${report.verdict} is no verdict`]),
+  ...(report.reason === '' ? ['the report gives no reason'] : []),
+  ...(report.verdict === 'contained' && report.basis.length === 0 ? ['contained on nobody\'s word'] : []),
+];
+
+/** What the report calls held stands in the ACLs at the end. */
+export const heldStands: Property = ({ simulation, aclsAfter }) =>
+  simulation.report.held.flatMap((deny) => {
+    const line = `${deny.Egress ? 'out' : 'in'} ${deny.RuleNumber} deny -1 ${deny.Cidr}`;
+    const stands = aclsAfter.get(deny.NetworkAclId)?.some((entry) => entry.trim() === line) === true;
+    return stands ? [] : [`the report holds "${line}" at ${deny.NetworkAclId}, where it does not stand`];
+  });
+
+export const RESPONSE_PROPERTIES: Readonly<Record<string, Property>> = {
+  namedFlowsStay,
+  containedIsAll,
+  neverMoreOpen,
+  isolatedAsSaid,
+  blockedAsSaid,
+  leakingIsReal,
+  reportIsWhole,
+  heldStands,
+};
+
+/** After a restore the groups and the ACLs are as they were found; the tracking timeouts as the restore says. */
+export const restoredAsFound: Property = (run) => {
+  if (run.incident.faults.length > 0 || run.simulation.restore === null) return [];
+  const groups = [...run.groupsBefore].filter(([id, line]) => run.groupsAfter.get(id) !== line);
+  const acls = [...run.aclsBefore].filter(([id, lines]) => run.aclsAfter.get(id)?.join() !== lines.join());
+  return [
+    ...groups.map(([id, line]) => `${id} had ${line} and has ${run.groupsAfter.get(id)} after the restore`),
+    ...acls.map(([id]) => `${id} is not as it was found after the restore`),
+  ];
+};
+
+/** A restore happens between two runs of the clock; what is true of flows after it is no promise. */
+export const RESTORE_PROPERTIES: Readonly<Record<string, Property>> = { neverMoreOpen, restoredAsFound };

@@ -1,0 +1,50 @@
+import { type Simulation, type SimulationOptions, simulate } from '../../../local/simulate.ts';
+import { parseWorld, type WorldFile } from '../../../local/world/parse-world.ts';
+import { type Snapshot, takeSnapshot } from '../../../local/world/physics/snapshot.ts';
+import { buildRequest } from './build-request.ts';
+import { buildWorld } from './build-world.ts';
+import type { Incident } from './incident.ts';
+import { aclLines, groupLines, watch } from './watch.ts';
+
+/** An incident, what the response to it did and said, and what was true. */
+export interface Run {
+  readonly incident: Incident;
+  readonly simulation: Simulation;
+  /** The network before and after, as packets see it. */
+  readonly before: Snapshot;
+  readonly after: Snapshot;
+  readonly aclsBefore: ReadonlyMap<string, readonly string[]>;
+  readonly aclsAfter: ReadonlyMap<string, readonly string[]>;
+  readonly groupsBefore: ReadonlyMap<string, string>;
+  readonly groupsAfter: ReadonlyMap<string, string>;
+  readonly breaches: readonly string[];
+}
+
+/** Runs the response to an incident, with `restore: true` and what undoes it. */
+export async function run(incident: Incident, { restore = false } = {}): Promise<Run> {
+  const file: WorldFile = parseWorld(buildWorld(incident));
+  const before = takeSnapshot(file, 0);
+  const aclsBefore = aclLines(file);
+  const groupsBefore = groupLines(file);
+  let breaches: readonly string[] = [];
+  const options: SimulationOptions = {
+    ...(restore && { restore: { force: true } }),
+    prepare: (world) => {
+      const watching = watch(file, () => world.dumpTable());
+      breaches = watching.breaches;
+      world.interceptors.push(watching);
+    },
+  };
+  const simulation = await simulate(file, buildRequest(incident), options);
+  return {
+    incident,
+    simulation,
+    before,
+    after: takeSnapshot(file, 0),
+    aclsBefore,
+    aclsAfter: aclLines(file),
+    groupsBefore,
+    groupsAfter: groupLines(file),
+    breaches,
+  };
+}
