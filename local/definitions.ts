@@ -4,8 +4,10 @@ import { checkHostCut } from '../functions/check-host-cut/step.ts';
 import { cutOnHost } from '../functions/cut-on-host/step.ts';
 import { denyAtNacl } from '../functions/deny-at-nacl/step.ts';
 import { prepareIsolation } from '../functions/prepare-isolation/step.ts';
+import { preserveEvidence } from '../functions/preserve-evidence/step.ts';
 import { releaseNacl } from '../functions/release-nacl/step.ts';
 import { reportCase } from '../functions/report-case/step.ts';
+import { restoreEvidence } from '../functions/restore-evidence/step.ts';
 import { restoreInstance } from '../functions/restore-instance/step.ts';
 import type { Toolbox } from '../functions/shared/toolbox.ts';
 import { swapSecurityGroups } from '../functions/swap-security-groups/step.ts';
@@ -23,10 +25,12 @@ export const STEPS = {
   CutOnHostFunctionArn: { name: 'cut-on-host', step: cutOnHost },
   CheckHostCutFunctionArn: { name: 'check-host-cut', step: checkHostCut },
   PrepareIsolationFunctionArn: { name: 'prepare-isolation', step: prepareIsolation },
+  PreserveEvidenceFunctionArn: { name: 'preserve-evidence', step: preserveEvidence },
   SwapSecurityGroupsFunctionArn: { name: 'swap-security-groups', step: swapSecurityGroups },
   VerifyCutFunctionArn: { name: 'verify-cut', step: verifyCut },
   ReleaseNaclFunctionArn: { name: 'release-nacl', step: releaseNacl },
   ReportCaseFunctionArn: { name: 'report-case', step: reportCase },
+  RestoreEvidenceFunctionArn: { name: 'restore-evidence', step: restoreEvidence },
   RestoreInstanceFunctionArn: { name: 'restore-instance', step: restoreInstance },
 } as const satisfies Record<string, { name: string; step: Step }>;
 

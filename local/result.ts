@@ -83,7 +83,7 @@ export function resultFlows({ file, report, truth }: Pick<Simulation, 'file' | '
 
 /** The one object that `--json` prints. */
 export function resultJson(simulation: Simulation): object {
-  const { report, restore, calls, timeline } = simulation;
+  const { report, restore, evidence, calls, timeline } = simulation;
   return {
     verdict: report.verdict,
     reason: report.reason,
@@ -93,11 +93,12 @@ export function resultJson(simulation: Simulation): object {
     held: report.held,
     leftOpen: report.leftOpen,
     lastResort: report.lastResort,
+    preserved: report.preserved,
     plan: report.plan,
     timeline: timeline.map(({ at, state, call, outcome }) => ({ at, state, call, outcome })),
     calls,
     ...(restore !== null && {
-      restore: restore.kind === 'refused' ? [] : restore.items,
+      restore: restore.kind === 'refused' ? [] : [...restore.items, ...(evidence?.items ?? [])],
       ...(restore.kind === 'refused' && { restoreRefused: restore.reason }),
     }),
     world: simulation.finalState,

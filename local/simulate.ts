@@ -1,6 +1,9 @@
+import { AutoScalingClient } from '@aws-sdk/client-auto-scaling';
 import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { EC2Client } from '@aws-sdk/client-ec2';
+import { ElasticLoadBalancingClient } from '@aws-sdk/client-elastic-load-balancing';
+import { ElasticLoadBalancingV2Client } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { SSMClient } from '@aws-sdk/client-ssm';
@@ -9,7 +12,7 @@ import type { Config } from '../functions/core/config.ts';
 import { InputError } from '../functions/core/errors.ts';
 import { intake } from '../functions/core/intake.ts';
 import type { Mode } from '../functions/core/model.ts';
-import type { RestoreResult } from '../functions/core/record.ts';
+import type { EvidenceRestored, RestoreResult, Restoring } from '../functions/core/record.ts';
 import type { Report } from '../functions/core/report.ts';
 import type { Toolbox } from '../functions/shared/toolbox.ts';
 import { startResponse } from '../functions/start-response/step.ts';
@@ -30,6 +33,8 @@ export interface Simulation {
   /** The visits of the response, then those of the restore, in order. */
   readonly visits: readonly Visit[];
   readonly restore: RestoreResult | null;
+  /** What the restore gave back to groups and balancers. */
+  readonly evidence: EvidenceRestored | null;
   readonly calls: ReturnType<World['calls']>;
   readonly timeline: ReturnType<World['timeline']>;
   readonly messages: World['messages'];
@@ -68,6 +73,7 @@ export function localConfig(file: WorldFile): Config {
     hostDocuments: { linux: 'flowcut-host-linux', windows: 'flowcut-host-windows' },
     respondStateMachineArn: STATE_MACHINE,
     topicArn: `arn:aws:sns:${file.Region}:${file.AccountId}:flowcut`,
+    autoScaling: 'standby',
     releaseDenies: 'never',
   };
 }
@@ -84,6 +90,9 @@ export function localToolbox(world: World, config: Config): Toolbox {
     sfn: world.attach(new SFNClient(settings)),
     logs: world.attach(new CloudWatchLogsClient(settings)),
     sns: world.attach(new SNSClient(settings)),
+    scaling: world.attach(new AutoScalingClient(settings)),
+    elb: world.attach(new ElasticLoadBalancingV2Client(settings)),
+    classicElb: world.attach(new ElasticLoadBalancingClient(settings)),
     cases: { client: world.attach(new DynamoDBClient(settings)), name: 'flowcut-cases' },
     log: { info: () => undefined, warn: () => undefined },
     now: () => new Date(),
@@ -102,11 +111,11 @@ export function isEvent(input: unknown): boolean {
  * Runs the whole response in virtual time: an event goes through start-response, a manual request straight into the state
  * machine, as from the console. Throws InputError for input that nothing was done with.
  */
-export async function simulate(file: WorldFile, input: unknown, options: SimulationOptions = {}): Promise<Simulation> {
+export function simulate(file: WorldFile, input: unknown, options: SimulationOptions = {}): Promise<Simulation> {
   const request = withMode(input, options.mode);
-  // What cannot be read stops here, before there is a world to change.
-  intake(request);
   return runInVirtualTime(file.Now, async (clock) => {
+    // What cannot be read stops here, before there is a world to change.
+    intake(request);
     const physics = createPhysics(file);
     const world: World = createEmbeddedWorld(file, clock, physics);
     const config = { ...localConfig(file), ...(options.mode && { defaultMode: options.mode }), ...options.config };
@@ -130,10 +139,12 @@ export async function simulate(file: WorldFile, input: unknown, options: Simulat
       : reportOf(await run('respond', request));
     const reportedAt = clock.now();
     await options.between?.(world, tools);
-    const restore =
+    const restored =
       options.restore && report.undo !== null
         ? restoreOf(await run('restore', { caseId: report.caseId, force: options.restore.force }))
         : null;
+    const restore = restored?.restore ?? null;
+    const evidence = restored?.evidence ?? null;
     const endedAt = clock.now();
     const calls = world.calls();
     const timeline = world.timeline();
@@ -144,6 +155,7 @@ export async function simulate(file: WorldFile, input: unknown, options: Simulat
       report,
       visits,
       restore,
+      evidence,
       calls,
       timeline,
       messages: world.messages,
@@ -197,8 +209,8 @@ function reportOf(result: ExecutionResult): Report {
   return output.report;
 }
 
-function restoreOf(result: ExecutionResult): RestoreResult {
-  const output = result.output as unknown as { restore?: RestoreResult } | null;
+function restoreOf(result: ExecutionResult): Restoring {
+  const output = result.output as unknown as Partial<Restoring> | null;
   if (output?.restore === undefined) throw failure(result);
-  return output.restore;
+  return { ...output, restore: output.restore };
 }

@@ -63,10 +63,12 @@ export function denyText(deny: Simulation['report']['held'][number]): string {
   return `${deny.NetworkAclId} rule ${deny.RuleNumber} ${deny.Egress ? 'outbound' : 'inbound '} deny ${deny.Cidr}`;
 }
 
-function restoreLines(restore: Simulation['restore']): string[] {
+function restoreLines({ restore, evidence }: Simulation): string[] {
   if (restore === null) return [];
   if (restore.kind === 'refused') return [bullet(`refused: ${restore.reason}`)];
-  return restore.items.map(({ item, outcome, detail }) => bullet(`${outcome}: ${item}${detail ? ` (${detail})` : ''}`));
+  return [...restore.items, ...(evidence?.items ?? [])].map(({ item, outcome, detail }) =>
+    bullet(`${outcome}: ${item}${detail ? ` (${detail})` : ''}`),
+  );
 }
 
 /** Any run, for a person. */
@@ -96,13 +98,14 @@ export function tellSimulation(simulation: Simulation): string {
       'Denies that stand',
       report.held.map((deny) => bullet(denyText(deny))),
     ),
+    ...section('Preserved', report.preserved.map(bullet)),
     ...section(
       'Could not be done',
       report.skipped.map((entry) => bullet(`${entry.id}: ${entry.reason}`)),
     ),
     ...section('Still open', report.leftOpen.map(bullet)),
     ...section('Last resorts, least harmful first', report.lastResort.map(bullet)),
-    ...section('Restore', restoreLines(restore)),
+    ...section('Restore', restoreLines(simulation)),
     ...(restore === null && report.undo !== null ? section('To undo', [bullet(report.undo)]) : []),
   ].join('\n');
 }

@@ -10,6 +10,7 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
 import type { BeforeInterface, CaseDocument, LedgerDeny, TimelineEntry } from '../core/case.ts';
+import { type Preserved, preservedName } from '../core/evidence.ts';
 import { errorCode } from './errors.ts';
 
 /**
@@ -20,6 +21,7 @@ import { errorCode } from './errors.ts';
  * | `INSTANCE#account#region#i-...` | `CLAIM` | which case is the instance's current one, and its generation |
  * | `CASE#id` | `CASE` | the case document, with a version for optimistic locking |
  * | `CASE#id` | `BEFORE#eni-...` | an ENI as it was found: written once |
+ * | `CASE#id` | `PRESERVED#...` | what was done to keep evidence, and what undoes it |
  * | `CASE#id` | `TIME#iso#...` | the timeline |
  * | `ACL#acl-...` | `DENY#in\|out#cidr` | ledger: the rule number of our deny and the set of cases that need it |
  * | `ACL#acl-...` | `NUMBER#in\|out#00001` | ledger: the number is taken by us |
@@ -183,6 +185,21 @@ export async function recordBefore(table: CaseTable, caseId: string, before: Bef
 export async function readBefore(table: CaseTable, caseId: string): Promise<readonly BeforeInterface[]> {
   const items = await list(table, caseKey(caseId), 'BEFORE#');
   return items.map((item) => JSON.parse(String(item.before)) as BeforeInterface);
+}
+
+/** Records what is about to be done to keep the evidence, with what undoes it. What was recorded first stays. */
+export async function recordPreserved(table: CaseTable, caseId: string, preserved: Preserved): Promise<void> {
+  const item = {
+    pk: caseKey(caseId),
+    sk: `PRESERVED#${preservedName(preserved)}`,
+    preserved: JSON.stringify(preserved),
+  };
+  await putNew(table, item);
+}
+
+export async function readPreserved(table: CaseTable, caseId: string): Promise<readonly Preserved[]> {
+  const items = await list(table, caseKey(caseId), 'PRESERVED#');
+  return items.map((item) => JSON.parse(String(item.preserved)) as Preserved);
 }
 
 /** Appends to the timeline; the same entry of the same step is kept once. */

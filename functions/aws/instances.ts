@@ -12,6 +12,9 @@ function toFacts(instance: Instance, reservation: Reservation): InstanceFacts {
     spot: instance.InstanceLifecycle === 'spot',
     vpcId: instance.VpcId ?? null,
     subnetId: instance.SubnetId ?? null,
+    doomedDevices: (instance.BlockDeviceMappings ?? []).flatMap(({ DeviceName, Ebs }) =>
+      Ebs?.DeleteOnTermination === true && DeviceName !== undefined ? [DeviceName] : [],
+    ),
     tags: Object.fromEntries((instance.Tags ?? []).map((tag) => [tag.Key ?? '', tag.Value ?? ''])),
   };
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { EvidenceItem } from './evidence.ts';
 import type { CaseRequest, FindingClass, FindingSummary } from './intake-types.ts';
 import type { KnownFlow, Mode, TrackingTimeouts } from './model.ts';
 import type { TrackingVerdict } from './tracking.ts';
@@ -101,6 +102,7 @@ export interface CaseDocument {
   readonly aclIds: readonly string[];
   readonly denyRefusals: readonly DenyRefusal[];
   readonly host: HostOutcome | null;
+  readonly evidence: readonly EvidenceItem[];
   /** When every ENI that can be isolated was read back as isolated, ISO. */
   readonly isolatedAt: string | null;
   /** When peers that were seen alive at the verification were denied, ISO; null = it was not necessary. */

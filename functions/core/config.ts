@@ -21,6 +21,8 @@ export interface Config {
   readonly respondStateMachineArn: string;
   /** Where reports are published; null = nowhere but in the execution's output. */
   readonly topicArn: string | null;
+  /** How a member of an Auto Scaling group is kept from being replaced and ended: moved to Standby, or detached. */
+  readonly autoScaling: 'standby' | 'detach';
   /** `never`: denies stay until a restore. `after-proof`: lifted on two independent kinds of evidence. */
   readonly releaseDenies: 'never' | 'after-proof';
 }

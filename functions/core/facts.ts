@@ -12,6 +12,8 @@ export interface InstanceFacts {
   readonly spot: boolean;
   readonly vpcId: string | null;
   readonly subnetId: string | null;
+  /** Devices whose volume would be deleted with the instance. */
+  readonly doomedDevices: readonly string[];
   readonly tags: Readonly<Record<string, string>>;
 }
 

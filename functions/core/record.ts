@@ -56,6 +56,13 @@ export interface DenyResult {
 
 export type PreparationResult = { readonly kind: 'ready' } | { readonly kind: 'failed'; readonly reason: string };
 
+/** What was done to keep the evidence, in numbers; the list is in the case table. */
+export interface EvidenceResult {
+  readonly kind: 'done' | 'failed';
+  readonly done: number;
+  readonly failed: number;
+}
+
 export type HostResult =
   | HostCommandSent
   | { readonly kind: 'answered'; readonly denies: readonly WantedDeny[]; readonly summary: string }
@@ -106,9 +113,14 @@ export type RestoreResult =
       readonly host: { readonly platform: 'linux' | 'windows' } | null;
     };
 
+export interface EvidenceRestored {
+  readonly items: readonly RestoreItem[];
+}
+
 /** The record of the restore state machine. */
 export interface Restoring {
   readonly restore: RestoreResult;
+  readonly evidence?: EvidenceRestored;
   readonly host?: HostResult;
 }
 
@@ -121,6 +133,10 @@ export type Denying = Opened & { readonly host?: HostResult; readonly verdict?: 
 export type CheckingHost = (Opened | { readonly restore: RestoreResult }) & { readonly host: HostCommandSent };
 /** `cut` holds the outcomes of the branches, in their order. */
 export type Isolating = Opened & { readonly cut?: readonly [DenyResult, HostResult, PreparationResult] };
-export type Verifying = Isolating & { readonly isolation?: IsolationResult; readonly verdict?: VerifyResult };
+/** `isolation` holds the swap and what was done for the evidence beside it. */
+export type Verifying = Isolating & {
+  readonly isolation?: readonly [IsolationResult, EvidenceResult];
+  readonly verdict?: VerifyResult;
+};
 export type Reporting = Partial<Opened> &
   Omit<Verifying, keyof Opened> & { readonly failure?: Failure; readonly phase?: 'interim' };

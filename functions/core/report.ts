@@ -16,6 +16,8 @@ export interface Report {
   readonly held: readonly HeldDeny[];
   readonly leftOpen: readonly string[];
   readonly lastResort: readonly string[];
+  /** What was done to keep the evidence. */
+  readonly preserved: readonly string[];
   readonly plan: readonly PlannedChange[];
   readonly undo: string | null;
 }
@@ -99,7 +101,10 @@ function skippedOf(document: CaseDocument, interfaces: readonly InterfaceStandin
     document.host !== null && document.host.kind !== 'answered'
       ? [{ id: document.instanceId, reason: `no host cut: ${document.host.reason}` }]
       : [];
-  return [...enis, ...denies, ...host];
+  const evidence = document.evidence
+    .filter((entry) => entry.outcome === 'failed' || entry.outcome === 'not-possible')
+    .map((entry) => ({ id: entry.item, reason: entry.reason ?? entry.outcome }));
+  return [...enis, ...denies, ...host, ...evidence];
 }
 
 export const undoText = (caseId: string): string => `start the restore state machine with {"caseId": "${caseId}"}`;
@@ -125,6 +130,7 @@ export function caseReport(input: {
     held: input.held.map(heldDeny),
     leftOpen: [...LEFT_OPEN, ...document.request.notes, ...input.notes],
     lastResort: lastResorts(verdict.kind, document.instanceId, input.devices),
+    preserved: document.evidence.filter((entry) => entry.outcome === 'done').map((entry) => entry.item),
     plan: [],
     undo: undoText(document.caseId),
   };
@@ -149,6 +155,7 @@ export function quietReport(input: {
     held: [],
     leftOpen: [],
     lastResort: [],
+    preserved: [],
     undo: null,
   };
 }

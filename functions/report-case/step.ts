@@ -127,7 +127,7 @@ function blindReport({ case: ref, isolation }: Reporting, caseId: string, proble
     }),
     verdict: 'not-proven',
     skipped:
-      isolation?.interfaces
+      isolation?.[0].interfaces
         .filter((eni) => eni.isolation !== 'in-force')
         .map((eni) => ({ id: eni.id, reason: eni.reason ?? '' })) ?? [],
     leftOpen: LEFT_OPEN,
@@ -154,6 +154,6 @@ async function readAndReport(tools: ReportTools, record: Reporting, caseId: stri
 }
 
 function failuresOf(record: Reporting): ReadonlyMap<string, string> {
-  const failed = record.isolation?.interfaces.filter((entry) => entry.isolation === 'failed') ?? [];
+  const failed = record.isolation?.[0].interfaces.filter((entry) => entry.isolation === 'failed') ?? [];
   return new Map(failed.map((entry) => [entry.id, entry.reason ?? 'not isolated'] as const));
 }

@@ -41,6 +41,7 @@ export function readConfig(environment: Environment): Config {
     },
     respondStateMachineArn: environment.FLOWCUT_RESPOND_STATE_MACHINE_ARN ?? '',
     topicArn: environment.FLOWCUT_TOPIC_ARN || null,
+    autoScaling: oneOf(environment, 'FLOWCUT_AUTO_SCALING', ['standby', 'detach'], 'standby'),
     releaseDenies: oneOf(environment, 'FLOWCUT_RELEASE_DENIES', ['never', 'after-proof'], 'never'),
   };
 }

@@ -57,6 +57,7 @@ function newDocument(tools: Tools<'cases'>, opening: CaseOpening, generation: nu
     aclIds: [],
     denyRefusals: [],
     host: null,
+    evidence: [],
     isolatedAt: null,
     cutAgainAt: null,
     verdict: null,

@@ -1,5 +1,8 @@
+import type { AutoScalingClient } from '@aws-sdk/client-auto-scaling';
 import type { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import type { EC2Client } from '@aws-sdk/client-ec2';
+import type { ElasticLoadBalancingClient } from '@aws-sdk/client-elastic-load-balancing';
+import type { ElasticLoadBalancingV2Client } from '@aws-sdk/client-elastic-load-balancing-v2';
 import type { SFNClient } from '@aws-sdk/client-sfn';
 import type { SNSClient } from '@aws-sdk/client-sns';
 import type { SSMClient } from '@aws-sdk/client-ssm';
@@ -20,13 +23,16 @@ export interface Toolbox {
   readonly sfn: SFNClient;
   readonly logs: CloudWatchLogsClient;
   readonly sns: SNSClient;
+  readonly scaling: AutoScalingClient;
+  readonly elb: ElasticLoadBalancingV2Client;
+  readonly classicElb: ElasticLoadBalancingClient;
   readonly cases: CaseTable;
   readonly log: Log;
   now(): Date;
   sleep(seconds: number): Promise<void>;
 }
 
-type Instrument = 'ec2' | 'ssm' | 'sfn' | 'logs' | 'sns' | 'cases';
+type Instrument = 'ec2' | 'ssm' | 'sfn' | 'logs' | 'sns' | 'scaling' | 'elb' | 'classicElb' | 'cases';
 
 /**
  * The part of the toolbox that a step uses: its type says which services the function calls, and its bundle holds the

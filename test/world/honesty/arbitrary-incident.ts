@@ -19,7 +19,8 @@ import {
 /** The first values are the plain ones: what fails shrinks towards them, and they come more often. */
 const mostly = <T>(plain: T, weight: number, rest: Arbitrary<T>): Arbitrary<T> =>
   fc.oneof({ arbitrary: fc.constant(plain), weight }, { arbitrary: rest, weight: 1 });
-const one = <T extends string | number | boolean | null>(...values: readonly T[]): Arbitrary<T> => fc.constantFrom(...values);
+const one = <T extends string | number | boolean | null>(...values: readonly T[]): Arbitrary<T> =>
+  fc.constantFrom(...values);
 
 const acl = mostly<AclKind>(
   'default',
@@ -88,7 +89,12 @@ const peer: Arbitrary<PeerPlan> = fc.oneof(
     weight: 1,
   },
   {
-    arbitrary: fc.record({ kind: fc.constant('other subnet' as const), withInterface: fc.boolean(), groups: group, acl }),
+    arbitrary: fc.record({
+      kind: fc.constant('other subnet' as const),
+      withInterface: fc.boolean(),
+      groups: group,
+      acl,
+    }),
     weight: 1,
   },
 );
@@ -108,7 +114,24 @@ const flow = (interfaces: readonly InterfacePlan[]): Arbitrary<FlowPlan> =>
       malicious: mostly(true, 2, fc.constant(false)),
       everySeconds: mostly<number | null>(5, 1, one(1, 0.7, 45, 200, 700, null, null, null)),
       // Before and after each of the timers, and around the end of the response.
-      wakesAt: one<number | null>(null, 8, 20, 45, 70, 100, 170, 190, 400, 650, 1100, 2 * HOUR, DAY, 4.9 * DAY, 5.2 * DAY, 8 * DAY),
+      wakesAt: one<number | null>(
+        null,
+        8,
+        20,
+        45,
+        70,
+        100,
+        170,
+        190,
+        400,
+        650,
+        1100,
+        2 * HOUR,
+        DAY,
+        4.9 * DAY,
+        5.2 * DAY,
+        8 * DAY,
+      ),
       process: mostly(true, 4, fc.constant(false)),
     })
     .map(({ six, ...plan }): FlowPlan => ({ ...plan, family: six && interfaces[plan.via]?.ipv6 === true ? 6 : 4 }));
@@ -196,28 +219,26 @@ const INSTANCE_TYPES = ['m6i.large', 'm6i.large', 't3.micro', 'm8i.large', 'p6e-
 export const incidents: Arbitrary<Incident> = fc
   .array(subnet, { minLength: 1, maxLength: 2 })
   .chain((subnets) =>
-    fc
-      .array(networkInterface(subnets.length), { minLength: 1, maxLength: 3 })
-      .chain((interfaces) =>
-        fc.array(flow(interfaces), { minLength: 1, maxLength: 4 }).chain((flows) =>
-          fc.record({
-            subnets: fc.constant(subnets),
-            routeTables: mostly(true, 9, fc.constant(false)),
-            interfaces: fc.constant(interfaces),
-            flows: fc.constant(flows),
-            trigger: trigger(flows.length),
-            instanceType: one(...INSTANCE_TYPES),
-            platform: mostly<Incident['platform']>('linux', 4, fc.constant('windows')),
-            agent: mostly<AgentPlan>('online', 5, one('connection lost', 'not registered')),
-            host,
-            flowLogs: mostly<Incident['flowLogs']>('none', 1, one('vpc', 'subnets', 'interfaces', 'first interface')),
-            deliverySeconds: one(0, 60, 300, 600),
-            assumptions,
-            latencySeconds: one(0.05, 0.1, 0.2, 0.5),
-            isolationGroup: mostly<Incident['isolationGroup']>('none', 5, one('clean', 'with a rule', "somebody else's")),
-            faults: mostly<readonly FaultPlan[]>([], 2, fc.array(fault, { minLength: 1, maxLength: 2 })),
-          }),
-        ),
+    fc.array(networkInterface(subnets.length), { minLength: 1, maxLength: 3 }).chain((interfaces) =>
+      fc.array(flow(interfaces), { minLength: 1, maxLength: 4 }).chain((flows) =>
+        fc.record({
+          subnets: fc.constant(subnets),
+          routeTables: mostly(true, 9, fc.constant(false)),
+          interfaces: fc.constant(interfaces),
+          flows: fc.constant(flows),
+          trigger: trigger(flows.length),
+          instanceType: one(...INSTANCE_TYPES),
+          platform: mostly<Incident['platform']>('linux', 4, fc.constant('windows')),
+          agent: mostly<AgentPlan>('online', 5, one('connection lost', 'not registered')),
+          host,
+          flowLogs: mostly<Incident['flowLogs']>('none', 1, one('vpc', 'subnets', 'interfaces', 'first interface')),
+          deliverySeconds: one(0, 60, 300, 600),
+          assumptions,
+          latencySeconds: one(0.05, 0.1, 0.2, 0.5),
+          isolationGroup: mostly<Incident['isolationGroup']>('none', 5, one('clean', 'with a rule', "somebody else's")),
+          faults: mostly<readonly FaultPlan[]>([], 2, fc.array(fault, { minLength: 1, maxLength: 2 })),
+        }),
       ),
+    ),
   )
   .map((incident) => ({ ...PLAIN, ...incident }));

@@ -16,7 +16,11 @@ export interface JudgedFlow {
   readonly reported: readonly ReportedFlow[];
   /** The request names its peer. */
   readonly named: boolean;
-  /** Whether a control outside the host, as it stands at the end, reaches it. */
+  /** Denied both ways at a subnet boundary at the end. */
+  readonly denied: boolean;
+  /** Its ENI has groups without a rule at the end. */
+  readonly isolated: boolean;
+  /** A control outside the host reaches it: the denies, or the swap where the flow was untracked from the beginning. */
   readonly blocked: boolean;
 }
 
@@ -44,15 +48,15 @@ const path = (snapshot: Snapshot, flow: WorldFlow): Path =>
   pathOf(snapshot, flow.NetworkInterfaceId, tupleOf(flow), INSTANCE);
 
 /** Groups that permit nothing, not only nothing of this flow. */
-export const isIsolated = (snapshot: Snapshot, interfaceId: string): boolean =>
-  snapshot.enis.get(interfaceId)?.groupIds.every((id) => (snapshot.rules.get(id) ?? []).length === 0) === true;
+export function isIsolated(snapshot: Snapshot, interfaceId: string): boolean {
+  const rules = snapshot.enis.get(interfaceId)?.rules;
+  return rules !== undefined && rules.in.length === 0 && rules.out.length === 0;
+}
 
-/** Denied both ways at a subnet boundary; or untracked from the beginning, with groups that permit nothing any more. */
-function isBlocked({ before, after }: Run, flow: WorldFlow): boolean {
-  const first = path(before, flow);
-  const last = path(after, flow);
-  const denied = [last.localAcl, last.peerAcl].some((acl) => !acl.in && !acl.out);
-  return denied || (isUntracked(first) && isIsolated(after, flow.NetworkInterfaceId));
+/** Denied both ways at one of the subnet boundaries that the flow crosses. */
+function isDenied({ after }: Run, flow: WorldFlow): boolean {
+  const { localAcl, peerAcl } = path(after, flow);
+  return [localAcl, peerAcl].some((acl) => !acl.in && !acl.out);
 }
 
 const isUntracked = ({ local }: Path): boolean => local !== null && local.untracked[local.opening];
@@ -63,7 +67,12 @@ export function judgedFlows(run: Run): readonly JudgedFlow[] {
   return simulation.file.Flows.flatMap((flow) => {
     const truth = simulation.truth.get(flow.Name);
     if (truth === undefined) return [];
-    const reported = simulation.report.flows.filter((one) => speaksOf(one, flow, [flow.LocalPort, ...truth.localPorts]));
-    return [{ flow, truth, reported, named: named.includes(flow.RemoteAddress), blocked: isBlocked(run, flow) }];
+    const reported = simulation.report.flows.filter((one) =>
+      speaksOf(one, flow, [flow.LocalPort, ...truth.localPorts]),
+    );
+    const denied = isDenied(run, flow);
+    const isolated = isIsolated(run.after, flow.NetworkInterfaceId);
+    const blocked = denied || (isolated && isUntracked(path(run.before, flow)));
+    return [{ flow, truth, reported, named: named.includes(flow.RemoteAddress), denied, isolated, blocked }];
   });
 }

@@ -65,7 +65,10 @@ export const blockedAsSaid: Property = (run) => {
     .map(({ flow }) => `${verdict}, but nothing outside the host reaches ${flow.Name} to ${flow.RemoteAddress}`);
 };
 
-/** `leaking` is said only where a reported flow is reached by nothing, or had packets once the response had ended its cuts. */
+/**
+ * `leaking` is said only where nothing in force reaches a reported flow, as far as the responder knows its path, or where
+ * one had packets once the response had ended its cuts.
+ */
 export const leakingIsReal: Property = (run) => {
   const { simulation } = run;
   const { report, reportedAt } = simulation;
@@ -74,14 +77,17 @@ export const leakingIsReal: Property = (run) => {
   const cutAt = isolatedAt(run) ?? reportedAt;
   const alive = ({ truth }: JudgedFlow) => truth.lastPacketAt !== null && truth.lastPacketAt >= cutAt;
   const unmatched = report.flows.some((one) => flows.every(({ reported }) => !reported.includes(one)));
-  if (unmatched || flows.some((one) => !one.blocked || alive(one))) return [];
+  const unreached = (one: JudgedFlow) =>
+    !one.denied && one.reported.some(({ tracking }) => !(tracking === 'untracked' && one.isolated));
+  if (unmatched || flows.some((one) => unreached(one) || alive(one))) return [];
   return [`leaking, but every reported flow is blocked and none had a packet after ${cutAt} s: ${report.reason}`];
 };
 
 /** When the last ENI got its isolation group. */
 function isolatedAt({ simulation }: Run): number | null {
   const swaps = simulation.timeline.filter(
-    (entry) => entry.call === 'ModifyNetworkInterfaceAttribute' && entry.input.includes('Groups') && entry.outcome === 'ok',
+    (entry) =>
+      entry.call === 'ModifyNetworkInterfaceAttribute' && entry.input.includes('Groups') && entry.outcome === 'ok',
   );
   return swaps.at(-1)?.at ?? null;
 }
@@ -92,7 +98,7 @@ const VERDICTS = ['contained', 'held', 'not-proven', 'leaking', 'planned', 'refu
 export const reportIsWhole: Property = ({ simulation: { report } }) => [
   ...(VERDICTS.includes(report.verdict) ? [] : [`${report.verdict} is no verdict`]),
   ...(report.reason === '' ? ['the report gives no reason'] : []),
-  ...(report.verdict === 'contained' && report.basis.length === 0 ? ['contained on nobody\'s word'] : []),
+  ...(report.verdict === 'contained' && report.basis.length === 0 ? ["contained on nobody's word"] : []),
 ];
 
 /** What the report calls held stands in the ACLs at the end. */

@@ -1,0 +1,98 @@
+import {
+  DeregisterInstancesFromLoadBalancerCommand,
+  type ElasticLoadBalancingClient,
+  paginateDescribeLoadBalancers,
+  RegisterInstancesWithLoadBalancerCommand,
+} from '@aws-sdk/client-elastic-load-balancing';
+import {
+  DeregisterTargetsCommand,
+  DescribeTargetHealthCommand,
+  type ElasticLoadBalancingV2Client,
+  paginateDescribeTargetGroups,
+  RegisterTargetsCommand,
+} from '@aws-sdk/client-elastic-load-balancing-v2';
+
+export interface Target {
+  readonly targetGroupArn: string;
+  readonly targetId: string;
+  readonly port: number | null;
+}
+
+/** Target groups of one VPC are asked one by one; beyond this many a response would take too long. */
+const TARGET_GROUP_LIMIT = 200;
+
+async function targetGroupsIn(
+  elb: ElasticLoadBalancingV2Client,
+  vpcIds: readonly string[],
+): Promise<readonly string[]> {
+  const arns: string[] = [];
+  for await (const page of paginateDescribeTargetGroups({ client: elb }, {})) {
+    for (const group of page.TargetGroups ?? []) {
+      const here = group.VpcId === undefined || vpcIds.includes(group.VpcId);
+      if (here && group.TargetGroupArn !== undefined) arns.push(group.TargetGroupArn);
+    }
+  }
+  if (arns.length > TARGET_GROUP_LIMIT) throw new Error(`the VPC has more than ${TARGET_GROUP_LIMIT} target groups`);
+  return arns;
+}
+
+/** Where the instance is registered as a target, by its id or by one of its addresses; in all groups or in one. */
+export async function targetsOf(
+  elb: ElasticLoadBalancingV2Client,
+  where: { readonly vpcIds: readonly string[] } | { readonly targetGroupArn: string },
+  targetIds: readonly string[],
+): Promise<readonly Target[]> {
+  const arns = 'targetGroupArn' in where ? [where.targetGroupArn] : await targetGroupsIn(elb, where.vpcIds);
+  const found = await Promise.all(
+    arns.map(async (targetGroupArn) => {
+      const answer = await elb.send(new DescribeTargetHealthCommand({ TargetGroupArn: targetGroupArn }));
+      return (answer.TargetHealthDescriptions ?? []).flatMap(({ Target, TargetHealth }): Target[] => {
+        const targetId = Target?.Id ?? '';
+        const leaving = TargetHealth?.State === 'draining';
+        return targetIds.includes(targetId) && !leaving
+          ? [{ targetGroupArn, targetId, port: Target?.Port ?? null }]
+          : [];
+      });
+    }),
+  );
+  return found.flat();
+}
+
+const descriptionOf = (target: Target) => ({ Id: target.targetId, ...(target.port !== null && { Port: target.port }) });
+
+export async function deregister(elb: ElasticLoadBalancingV2Client, target: Target): Promise<void> {
+  await elb.send(
+    new DeregisterTargetsCommand({ TargetGroupArn: target.targetGroupArn, Targets: [descriptionOf(target)] }),
+  );
+}
+
+export async function register(elb: ElasticLoadBalancingV2Client, target: Target): Promise<void> {
+  await elb.send(
+    new RegisterTargetsCommand({ TargetGroupArn: target.targetGroupArn, Targets: [descriptionOf(target)] }),
+  );
+}
+
+/** Names of the classic load balancers that hold the instance. */
+export async function classicBalancersOf(
+  elb: ElasticLoadBalancingClient,
+  instanceId: string,
+): Promise<readonly string[]> {
+  const names: string[] = [];
+  for await (const page of paginateDescribeLoadBalancers({ client: elb }, {})) {
+    for (const balancer of page.LoadBalancerDescriptions ?? []) {
+      const holds = balancer.Instances?.some((instance) => instance.InstanceId === instanceId) ?? false;
+      if (holds && balancer.LoadBalancerName !== undefined) names.push(balancer.LoadBalancerName);
+    }
+  }
+  return names;
+}
+
+export async function leaveClassic(elb: ElasticLoadBalancingClient, name: string, instanceId: string): Promise<void> {
+  const input = { LoadBalancerName: name, Instances: [{ InstanceId: instanceId }] };
+  await elb.send(new DeregisterInstancesFromLoadBalancerCommand(input));
+}
+
+export async function joinClassic(elb: ElasticLoadBalancingClient, name: string, instanceId: string): Promise<void> {
+  const input = { LoadBalancerName: name, Instances: [{ InstanceId: instanceId }] };
+  await elb.send(new RegisterInstancesWithLoadBalancerCommand(input));
+}

@@ -1,0 +1,197 @@
+import { readCase, recordPreserved, updateCase } from '../aws/cases.ts';
+import { errorText } from '../aws/errors.ts';
+import {
+  readProtection,
+  readShutdownBehavior,
+  setDeleteOnTermination,
+  setProtection,
+  setShutdownBehavior,
+  tag,
+} from '../aws/instance-attributes.ts';
+import { getInstance } from '../aws/instances.ts';
+import { classicBalancersOf, deregister, leaveClassic, targetsOf } from '../aws/load-balancers.ts';
+import { interfacesOf } from '../aws/network-interfaces.ts';
+import { detach, enterStandby, membershipOf } from '../aws/scaling.ts';
+import { createSnapshots, snapshotsOfCase } from '../aws/snapshots.ts';
+import {
+  CASE_TAG,
+  type EvidenceItem,
+  type Preserved,
+  type ProtectionAttribute,
+  preservedName,
+} from '../core/evidence.ts';
+import type { EvidenceResult, Opened } from '../core/record.ts';
+import type { Tools } from '../shared/toolbox.ts';
+
+type EvidenceTools = Tools<'ec2' | 'scaling' | 'elb' | 'classicElb' | 'cases'>;
+
+interface Subject {
+  readonly tools: EvidenceTools;
+  readonly caseId: string;
+  readonly instanceId: string;
+  readonly spot: boolean;
+  readonly doomedDevices: readonly string[];
+  readonly vpcIds: readonly string[];
+  readonly addresses: readonly string[];
+}
+
+/** One measure: what it did, or why not. Each is independent of the others. */
+type Measure = (subject: Subject) => Promise<readonly EvidenceItem[]>;
+
+/**
+ * Preserve evidence, beside the cuts and never before them: an isolated instance fails its health checks, and its Auto
+ * Scaling group would destroy it. Every measure is recorded before it is taken; one that fails is reported and stops
+ * nothing.
+ */
+export async function preserveEvidence(tools: EvidenceTools, record: Opened): Promise<EvidenceResult> {
+  const { caseId, instanceId } = record.case;
+  if (instanceId === null) return { kind: 'done', done: 0, failed: 0 };
+  const [instance, interfaces] = await Promise.all([
+    getInstance(tools.ec2, instanceId),
+    interfacesOf(tools.ec2, instanceId).catch(() => []),
+  ]);
+  const subject: Subject = {
+    tools,
+    caseId,
+    instanceId,
+    spot: instance?.spot ?? false,
+    doomedDevices: instance?.doomedDevices ?? [],
+    vpcIds: [...new Set(interfaces.map((eni) => eni.vpcId))],
+    addresses: interfaces.flatMap((eni) => [...eni.privateAddresses, ...eni.ipv6Addresses]),
+  };
+  const items = (await Promise.all(MEASURES.map(([name, measure]) => attempt(name, measure, subject)))).flat();
+  const document = await readCase(tools.cases, caseId);
+  if (document !== null) await updateCase(tools.cases, caseId, (stored) => ({ ...stored, evidence: items }));
+  const failed = items.filter((item) => item.outcome === 'failed').length;
+  return { kind: 'done', done: items.length - failed, failed };
+}
+
+const MEASURES: readonly (readonly [string, Measure])[] = [
+  ['Auto Scaling group', leaveScaling],
+  ['target groups', leaveTargets],
+  ['classic load balancers', leaveClassicBalancers],
+  ['termination protection', (subject) => protect(subject, 'disableApiTermination')],
+  ['stop protection', (subject) => protect(subject, 'disableApiStop')],
+  ['shutdown behaviour', keepOnShutdown],
+  ['delete on termination', keepVolumes],
+  ['tags', tagForPeople],
+  ['snapshots', snapshot],
+];
+
+async function attempt(name: string, measure: Measure, subject: Subject): Promise<readonly EvidenceItem[]> {
+  try {
+    return await measure(subject);
+  } catch (error) {
+    return [{ item: name, outcome: 'failed', reason: errorText(error) }];
+  }
+}
+
+/** Records the measure with what undoes it, then takes it. */
+async function take(
+  { tools, caseId }: Subject,
+  preserved: Preserved,
+  change: () => Promise<unknown>,
+): Promise<EvidenceItem> {
+  const item = preservedName(preserved);
+  try {
+    await recordPreserved(tools.cases, caseId, preserved);
+    await change();
+    return { item, outcome: 'done' };
+  } catch (error) {
+    return { item, outcome: 'failed', reason: errorText(error) };
+  }
+}
+
+async function leaveScaling(subject: Subject): Promise<readonly EvidenceItem[]> {
+  const { tools, instanceId } = subject;
+  const member = await membershipOf(tools.scaling, instanceId);
+  if (member === null) return [];
+  const { groupName, lifecycleState } = member;
+  const item = `Auto Scaling group ${groupName}`;
+  if (lifecycleState === 'Standby' || lifecycleState === 'EnteringStandby') return [{ item, outcome: 'already' }];
+  const action = tools.config.autoScaling;
+  // Standby is entered from InService only.
+  if (action === 'standby' && lifecycleState !== 'InService') {
+    return [
+      {
+        item,
+        outcome: 'not-possible',
+        reason: `standby is entered from InService only, the instance is ${lifecycleState}`,
+      },
+    ];
+  }
+  const move = action === 'standby' ? enterStandby : detach;
+  const preserved: Preserved = { kind: 'auto-scaling', groupName, action };
+  return [await take(subject, preserved, () => move(tools.scaling, groupName, instanceId))];
+}
+
+async function leaveTargets(subject: Subject): Promise<readonly EvidenceItem[]> {
+  const { tools, vpcIds, instanceId, addresses } = subject;
+  const targets = await targetsOf(tools.elb, { vpcIds }, [instanceId, ...addresses]);
+  return Promise.all(
+    targets.map((target) => take(subject, { kind: 'target', ...target }, () => deregister(tools.elb, target))),
+  );
+}
+
+async function leaveClassicBalancers(subject: Subject): Promise<readonly EvidenceItem[]> {
+  const { tools, instanceId } = subject;
+  const names = await classicBalancersOf(tools.classicElb, instanceId);
+  return Promise.all(
+    names.map((loadBalancerName) =>
+      take(subject, { kind: 'classic-load-balancer', loadBalancerName }, () =>
+        leaveClassic(tools.classicElb, loadBalancerName, instanceId),
+      ),
+    ),
+  );
+}
+
+async function protect(subject: Subject, attribute: ProtectionAttribute): Promise<readonly EvidenceItem[]> {
+  const { tools, instanceId, spot } = subject;
+  const item = preservedName({ kind: 'protection', attribute, before: false });
+  // A Spot instance can be neither protected from termination nor from stopping.
+  if (spot)
+    return [
+      { item, outcome: 'not-possible', reason: 'a Spot instance cannot be protected: AWS may end it at any time' },
+    ];
+  const before = await readProtection(tools.ec2, instanceId, attribute);
+  if (before) return [{ item, outcome: 'already' }];
+  return [
+    await take(subject, { kind: 'protection', attribute, before }, () =>
+      setProtection(tools.ec2, instanceId, attribute, true),
+    ),
+  ];
+}
+
+async function keepOnShutdown(subject: Subject): Promise<readonly EvidenceItem[]> {
+  const { tools, instanceId, spot } = subject;
+  if (spot) return [];
+  const before = await readShutdownBehavior(tools.ec2, instanceId);
+  if (before === 'stop') return [{ item: 'shutdown behaviour', outcome: 'already' }];
+  return [
+    await take(subject, { kind: 'shutdown-behavior', before }, () =>
+      setShutdownBehavior(tools.ec2, instanceId, 'stop'),
+    ),
+  ];
+}
+
+async function keepVolumes(subject: Subject): Promise<readonly EvidenceItem[]> {
+  const { tools, instanceId, doomedDevices } = subject;
+  const items: EvidenceItem[] = [];
+  // One attribute of one instance at a time: EC2 refuses changes that race.
+  for (const deviceName of doomedDevices) {
+    const preserved: Preserved = { kind: 'delete-on-termination', deviceName };
+    items.push(await take(subject, preserved, () => setDeleteOnTermination(tools.ec2, instanceId, deviceName, false)));
+  }
+  return items;
+}
+
+async function tagForPeople(subject: Subject): Promise<readonly EvidenceItem[]> {
+  const { tools, caseId, instanceId } = subject;
+  return [await take(subject, { kind: 'tags' }, () => tag(tools.ec2, instanceId, { [CASE_TAG]: caseId }))];
+}
+
+async function snapshot(subject: Subject): Promise<readonly EvidenceItem[]> {
+  const { tools, caseId, instanceId } = subject;
+  if ((await snapshotsOfCase(tools.ec2, caseId)).length > 0) return [{ item: 'snapshots', outcome: 'already' }];
+  return [await take(subject, { kind: 'snapshots' }, () => createSnapshots(tools.ec2, instanceId, caseId))];
+}

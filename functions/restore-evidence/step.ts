@@ -1,0 +1,112 @@
+import { readPreserved } from '../aws/cases.ts';
+import { errorText } from '../aws/errors.ts';
+import {
+  readProtection,
+  readShutdownBehavior,
+  setDeleteOnTermination,
+  setProtection,
+  setShutdownBehavior,
+  untag,
+} from '../aws/instance-attributes.ts';
+import { getInstance } from '../aws/instances.ts';
+import { classicBalancersOf, joinClassic, register, targetsOf } from '../aws/load-balancers.ts';
+import { attach, exitStandby, membershipOf } from '../aws/scaling.ts';
+import { CASE_TAG, type Preserved, preservedName } from '../core/evidence.ts';
+import type { EvidenceRestored, RestoreItem, Restoring } from '../core/record.ts';
+import type { Tools } from '../shared/toolbox.ts';
+
+type EvidenceTools = Tools<'ec2' | 'scaling' | 'elb' | 'classicElb' | 'cases'>;
+
+/**
+ * Undoes what was done to keep the evidence, each item compared with what we wrote first. Protection goes back before
+ * the Auto Scaling group gets the instance again. Snapshots stay: they are the evidence.
+ */
+export async function restoreEvidence(tools: EvidenceTools, record: Restoring): Promise<EvidenceRestored> {
+  const { restore } = record;
+  if (restore.kind === 'refused') return { items: [] };
+  const { caseId, instanceId } = restore;
+  const preserved = await readPreserved(tools.cases, caseId);
+  const instance = await getInstance(tools.ec2, instanceId);
+  const items: RestoreItem[] = [];
+  for (const entry of [...preserved].sort((a, b) => ORDER[a.kind] - ORDER[b.kind])) {
+    const item = preservedName(entry);
+    if (instance === null || instance.state === 'terminated') {
+      items.push({ item, outcome: 'gone' });
+      continue;
+    }
+    try {
+      items.push({ item, ...(await undo(tools, entry, instanceId, caseId)) });
+    } catch (error) {
+      items.push({ item, outcome: 'failed', detail: errorText(error) });
+    }
+  }
+  return { items };
+}
+
+const ORDER: Record<Preserved['kind'], number> = {
+  tags: 0,
+  protection: 1,
+  'shutdown-behavior': 2,
+  'delete-on-termination': 3,
+  target: 4,
+  'classic-load-balancer': 5,
+  'auto-scaling': 6,
+  snapshots: 7,
+};
+
+type Outcome = Pick<RestoreItem, 'outcome' | 'detail'>;
+
+async function undo(tools: EvidenceTools, entry: Preserved, instanceId: string, caseId: string): Promise<Outcome> {
+  switch (entry.kind) {
+    case 'tags':
+      await untag(tools.ec2, instanceId, { [CASE_TAG]: caseId });
+      return { outcome: 'restored' };
+    case 'protection':
+      if ((await readProtection(tools.ec2, instanceId, entry.attribute)) === entry.before)
+        return { outcome: 'already' };
+      await setProtection(tools.ec2, instanceId, entry.attribute, entry.before);
+      return { outcome: 'restored' };
+    case 'shutdown-behavior':
+      if ((await readShutdownBehavior(tools.ec2, instanceId)) === entry.before) return { outcome: 'already' };
+      await setShutdownBehavior(tools.ec2, instanceId, entry.before);
+      return { outcome: 'restored' };
+    case 'delete-on-termination':
+      await setDeleteOnTermination(tools.ec2, instanceId, entry.deviceName, true);
+      return { outcome: 'restored' };
+    case 'target': {
+      const { targetGroupArn, targetId, port } = entry;
+      const standing = await targetsOf(tools.elb, { targetGroupArn }, [targetId]);
+      if (standing.length > 0) return { outcome: 'already' };
+      await register(tools.elb, { targetGroupArn, targetId, port });
+      return { outcome: 'restored' };
+    }
+    case 'classic-load-balancer':
+      if ((await classicBalancersOf(tools.classicElb, instanceId)).includes(entry.loadBalancerName))
+        return { outcome: 'already' };
+      await joinClassic(tools.classicElb, entry.loadBalancerName, instanceId);
+      return { outcome: 'restored' };
+    case 'auto-scaling':
+      return returnToGroup(tools, entry, instanceId);
+    case 'snapshots':
+      return { outcome: 'already', detail: 'kept: they are the evidence' };
+    default:
+      return entry satisfies never;
+  }
+}
+
+async function returnToGroup(
+  tools: EvidenceTools,
+  entry: Extract<Preserved, { kind: 'auto-scaling' }>,
+  instanceId: string,
+): Promise<Outcome> {
+  const member = await membershipOf(tools.scaling, instanceId);
+  if (entry.action === 'detach') {
+    if (member !== null) return { outcome: 'already' };
+    await attach(tools.scaling, entry.groupName, instanceId);
+    return { outcome: 'restored' };
+  }
+  if (member === null) return { outcome: 'gone', detail: 'it is in no Auto Scaling group any more' };
+  if (member.lifecycleState !== 'Standby') return { outcome: 'already' };
+  await exitStandby(tools.scaling, entry.groupName, instanceId);
+  return { outcome: 'restored' };
+}
