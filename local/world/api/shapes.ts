@@ -26,7 +26,10 @@ export interface Instance {
   Operator?: { Managed?: boolean; Principal?: string };
   SecurityGroups?: GroupIdentifier[];
   NetworkInterfaces?: { NetworkInterfaceId?: string; Groups?: GroupIdentifier[] }[];
-  BlockDeviceMappings?: { DeviceName?: string; Ebs?: { VolumeId?: string; VolumeSize?: number } }[];
+  BlockDeviceMappings?: {
+    DeviceName?: string;
+    Ebs?: { VolumeId?: string; VolumeSize?: number; DeleteOnTermination?: boolean };
+  }[];
   RootDeviceName?: string;
   StateTransitionReason?: string;
   Tags?: Tag[];

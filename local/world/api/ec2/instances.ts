@@ -1,6 +1,7 @@
 import type {
   DescribeInstanceAttributeCommandInput,
   DescribeInstancesCommandInput,
+  InstanceBlockDeviceMappingSpecification,
   ModifyInstanceAttributeCommandInput,
   StopInstancesCommandInput,
 } from '@aws-sdk/client-ec2';
@@ -98,7 +99,8 @@ function modifyInstanceAttribute(context: ApiContext, input: ModifyInstanceAttri
   const { state } = context;
   const instance = findInstance(state, required(input.InstanceId, 'InstanceId'));
   const given = MODIFIABLE.filter((member) => input[member] !== undefined);
-  const count = given.length + (input.Groups === undefined ? 0 : 1) + (input.Attribute === undefined ? 0 : 1);
+  const others = [input.Groups, input.Attribute, input.BlockDeviceMappings].filter((value) => value !== undefined);
+  const count = given.length + others.length;
   if (count === 0) throw new AwsError('InvalidParameterCombination', 'No attributes specified.');
   if (count > 1) throw new AwsError('InvalidParameterCombination', 'Fields for multiple attribute types specified');
   refuseManaged(instance);
@@ -106,10 +108,28 @@ function modifyInstanceAttribute(context: ApiContext, input: ModifyInstanceAttri
     setInstanceGroups(context, instance, input.Groups);
     return {};
   }
+  if (input.BlockDeviceMappings !== undefined) {
+    setDeleteOnTermination(instance, input.BlockDeviceMappings);
+    return {};
+  }
   const member = given[0] ?? memberOf(input.Attribute);
   const value = given[0] === undefined ? input.Value : input[given[0]]?.Value;
   setAttribute(state, instance, member, value);
   return {};
+}
+
+/** Of a mapping only DeleteOnTermination of a volume that is attached can be changed. */
+function setDeleteOnTermination(
+  instance: Instance,
+  mappings: readonly InstanceBlockDeviceMappingSpecification[],
+): void {
+  for (const { DeviceName, Ebs } of mappings) {
+    const mapping = instance.BlockDeviceMappings?.find((candidate) => candidate.DeviceName === DeviceName);
+    if (mapping?.Ebs === undefined || Ebs?.DeleteOnTermination === undefined) {
+      throw new AwsError('InvalidInstanceAttributeValue', `No device is currently mapped at ${String(DeviceName)}`);
+    }
+    mapping.Ebs.DeleteOnTermination = Ebs.DeleteOnTermination;
+  }
 }
 
 function memberOf(attribute: string | undefined): (typeof MODIFIABLE)[number] {
