@@ -128,8 +128,14 @@ function enumeration(question: VerdictQuestion): { complete: boolean; by: Basis 
   return { complete: true, by: 'host', why: 'the host listed and closed every established flow' };
 }
 
+/** Named flows first: they are what the case is about. */
+const byName = (a: FlowVerdict, b: FlowVerdict): number => Number(b.flow.named) - Number(a.flow.named);
+
+const listed = (words: readonly string[]): string =>
+  words.length <= 3 ? words.join(', ') : `${words.slice(0, 3).join(', ')} and ${words.length - 3} more`;
+
 const names = (flows: readonly FlowVerdict[]): string =>
-  [...new Set(flows.map(({ flow }) => flow.remoteAddress))].slice(0, 3).join(', ');
+  listed([...new Set(flows.map(({ flow }) => flow.remoteAddress))]);
 
 /**
  * The verdict, from what is in force and what is proven; the words mean exactly:
@@ -140,10 +146,9 @@ const names = (flows: readonly FlowVerdict[]): string =>
  * - not-proven: the rest.
  */
 export function judge(question: VerdictQuestion): Verdict {
-  const flows = question.flows.map((flow) => judgeFlow(flow, question));
-  const named = flows.filter(({ flow }) => flow.named);
-  // Where nothing points at a flow, every flow that was found is suspect.
-  const known = named.length > 0 ? named : flows;
+  // Every flow of the case is suspect, those included that only the host has listed: the host cannot tell a second shell
+  // from a customer, and the report names them all.
+  const flows = question.flows.map((flow) => judgeFlow(flow, question)).sort(byName);
   const answer = (kind: VerdictKind, reason: string, basis: readonly Basis[] = []): Verdict => ({
     kind,
     reason,
@@ -153,7 +158,7 @@ export function judge(question: VerdictQuestion): Verdict {
 
   const alive = flows.filter((flow) => flow.alive);
   if (alive.length > 0) return answer('leaking', `a flow to ${names(alive)} was seen alive after the cut`);
-  const open = known.filter((flow) => !flow.blocked && flow.dead.length === 0);
+  const open = flows.filter((flow) => !flow.blocked && flow.dead.length === 0);
   if (open.length > 0) {
     return answer('leaking', `nothing in force reaches the flow to ${names(open)}, and nothing shows that it ended`);
   }
@@ -163,11 +168,11 @@ export function judge(question: VerdictQuestion): Verdict {
   if (failed.length > 0) {
     return answer('not-proven', `${failed.map((entry) => entry.id).join(', ')} should be isolated and could not be`);
   }
-  const listed = enumeration(question);
-  if (known.length === 0 && !listed.complete) {
-    return answer('not-proven', `no flow is known and none could be enumerated: ${listed.why}`);
+  const enumerated = enumeration(question);
+  if (flows.length === 0 && !enumerated.complete) {
+    return answer('not-proven', `no flow is known and none could be enumerated: ${enumerated.why}`);
   }
-  const unblocked = known.filter((flow) => !flow.blocked);
+  const unblocked = flows.filter((flow) => !flow.blocked);
   if (unblocked.length > 0) {
     const basis = basisOf(unblocked);
     return answer(
@@ -176,29 +181,27 @@ export function judge(question: VerdictQuestion): Verdict {
       basis,
     );
   }
-  const undead = known.filter((flow) => flow.dead.length === 0);
-  const unlisted = flows.filter((flow) => !flow.flow.named && flow.dead.length === 0 && !known.includes(flow));
+  const undead = flows.filter((flow) => flow.dead.length === 0);
   const fixed = question.interfaces.filter((entry) => entry.isolation === 'not-modifiable');
-  if (undead.length === 0 && unlisted.length === 0 && listed.complete && fixed.length === 0) {
-    return answer('contained', containedReason(known), basisOf(known, listed.by));
+  if (undead.length === 0 && enumerated.complete && fixed.length === 0) {
+    return answer('contained', containedReason(flows), basisOf(flows, enumerated.by));
   }
-  return answer('held', heldReason(), basisOf(known.filter((flow) => flow.dead.length > 0)));
+  return answer('held', heldReason(), basisOf(flows.filter((flow) => flow.dead.length > 0)));
 
   function heldReason(): string {
     const held =
-      known.length === 0
+      flows.length === 0
         ? 'every interface that can be is isolated'
-        : `packets to and from ${names(known)} are blocked`;
+        : `packets to and from ${names(flows)} are blocked`;
     if (undead.length > 0) return `${held}; that the flow is dead is not proven`;
-    if (unlisted.length > 0) return `${held}; another flow, to ${names(unlisted)}, is not proven dead`;
     if (fixed.length > 0) return `${held}; ${fixed.map((entry) => entry.id).join(', ')} cannot be isolated`;
-    return `${held}; whether other flows go on is not proven: ${listed.why}`;
+    return `${held}; whether other flows go on is not proven: ${enumerated.why}`;
   }
 }
 
-function containedReason(known: readonly FlowVerdict[]): string {
-  if (known.length === 0) return 'no flow was open, and every interface is isolated';
-  return `the flow to ${names(known)} is blocked and proven dead, and every interface is isolated`;
+function containedReason(flows: readonly FlowVerdict[]): string {
+  if (flows.length === 0) return 'no flow was open, and every interface is isolated';
+  return `every flow (${names(flows)}) is blocked and proven dead, and every interface is isolated`;
 }
 
 function basisOf(flows: readonly FlowVerdict[], enumeratedBy: Basis | null = null): readonly Basis[] {

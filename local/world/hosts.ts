@@ -71,13 +71,10 @@ export function createHost(world: WorldFile, instanceId: string, around: HostSur
   let poweredOff = false;
 
   const openFlows = (): HostedFlow[] => around.flowsOf(instanceId).filter((one) => one.talk.sockets.local.open);
-  /** TCP and UDP only, and no connection that has no answer yet: as `ss` lists established sockets. */
+  /** Established TCP and UDP sockets, ping and raw sockets; no connection that has no answer yet. */
   const listed = (): HostedFlow[] =>
     openFlows().filter(
-      ({ flow, talk }) =>
-        (flow.Protocol === 'tcp' || flow.Protocol === 'udp') &&
-        talk.phase !== 'connecting' &&
-        !(settings.AgentLies === 'hides' && flow.Malicious),
+      ({ flow, talk }) => talk.phase !== 'connecting' && !(settings.AgentLies === 'hides' && flow.Malicious),
     );
 
   function close(hosted: HostedFlow): void {
@@ -184,7 +181,7 @@ function flowLine({ flow, talk }: HostedFlow, after: 'gone' | 'open', isUndo: bo
   return {
     v: HOST_PROTOCOL_VERSION,
     kind: 'flow',
-    protocol: tuple.protocol === 'udp' ? 'udp' : 'tcp',
+    protocol: socketKind(tuple.protocol),
     localAddress: tuple.localAddress,
     localPort: tuple.localPort,
     remoteAddress: tuple.remoteAddress,
@@ -195,6 +192,11 @@ function flowLine({ flow, talk }: HostedFlow, after: 'gone' | 'open', isUndo: bo
     namespace: null,
     after,
   };
+}
+
+function socketKind(protocol: string): HostFlowLine['protocol'] {
+  if (protocol === 'tcp' || protocol === 'udp') return protocol;
+  return protocol.startsWith('icmp') ? 'icmp' : 'raw';
 }
 
 /** One line per flow, those still open first, as many as the output may hold; the verdict last. */

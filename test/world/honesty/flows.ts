@@ -59,7 +59,7 @@ function isDenied({ after }: Run, flow: WorldFlow): boolean {
   return [localAcl, peerAcl].some((acl) => !acl.in && !acl.out);
 }
 
-const isUntracked = ({ local }: Path): boolean => local !== null && local.untracked[local.opening];
+const isUntracked = ({ local }: Path): boolean => local?.untracked[local.opening] === true;
 
 export function judgedFlows(run: Run): readonly JudgedFlow[] {
   const { simulation, incident } = run;

@@ -122,7 +122,7 @@ export const RESPONSE_PROPERTIES: Readonly<Record<string, Property>> = {
 
 /** After a restore the groups and the ACLs are as they were found; the tracking timeouts as the restore says. */
 export const restoredAsFound: Property = (run) => {
-  if (run.incident.faults.length > 0 || run.simulation.restore === null) return [];
+  if (run.simulation.restore === null) return [];
   const groups = [...run.groupsBefore].filter(([id, line]) => run.groupsAfter.get(id) !== line);
   const acls = [...run.aclsBefore].filter(([id, lines]) => run.aclsAfter.get(id)?.join() !== lines.join());
   return [

@@ -84,10 +84,13 @@ describe('an honest host', () => {
     });
   });
 
-  it('lists no ICMP, which has no socket', () => {
+  it('lists a ping socket, which has no ports, and closes it', () => {
     const on = bench(onHost({}, [{ ...theShell, Protocol: 'icmp', LocalPort: null, RemotePort: null }]));
 
-    expect(afters(on.command(10, 'list').answer(13), 'list')).toEqual([]);
+    const answer = on.command(10, 'cut').answer(13);
+
+    expect(afters(answer, 'cut')).toEqual(['gone']);
+    expect(answer?.stdout).toContain('"protocol":"icmp"');
   });
 
   it('does not run what was cancelled before it started', () => {

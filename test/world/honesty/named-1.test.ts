@@ -1,0 +1,3 @@
+import { testNamedWorlds } from './named-sweep.ts';
+
+testNamedWorlds(1, 3);

@@ -1,0 +1,3 @@
+import { testNamedWorlds } from './named-sweep.ts';
+
+testNamedWorlds(2, 3);

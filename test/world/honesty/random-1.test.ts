@@ -1,0 +1,3 @@
+import { testPart } from './random-sweep.ts';
+
+testPart(1);
