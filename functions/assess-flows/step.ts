@@ -20,7 +20,7 @@ export async function assessFlows(tools: Tools<'ec2' | 'cases'>, input: unknown)
   const start = await findCase(tools, input);
   if ('assessment' in start) return start;
   const { request } = start;
-  const [document, facts] = await Promise.all([start.open(), readFacts(tools.ec2, request.instanceId, request.hints)]);
+  const [document, facts] = await Promise.all([start.open(), readFacts(tools.ec2, request.instanceId, request)]);
   return { case: refOf(tools, document), assessment: await decide(tools, document, facts) };
 }
 

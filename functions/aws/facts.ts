@@ -1,12 +1,14 @@
 import type { EC2Client } from '@aws-sdk/client-ec2';
+import { addressClass } from '../core/addresses.ts';
 import type { Facts } from '../core/facts.ts';
 import type { Hints } from '../core/intake-types.ts';
+import type { KnownFlow } from '../core/model.ts';
 import { errorText } from './errors.ts';
 import { flowLogsOn } from './flow-logs.ts';
 import { getInstance } from './instances.ts';
 import { aclsOfSubnets } from './network-acls.ts';
-import { interfacesOf } from './network-interfaces.ts';
-import { routeTablesOf, subnetsById } from './routes.ts';
+import { interfacesOf, interfaceTypesByAddress } from './network-interfaces.ts';
+import { prefixListEntries, routeTablesOf, subnetsById } from './routes.ts';
 import { rulesOf } from './security-groups.ts';
 
 const union = (a: readonly string[], b: readonly string[]): readonly string[] => [...new Set([...a, ...b])];
@@ -15,12 +17,16 @@ const missing = (wanted: readonly string[], known: readonly string[]): readonly 
 
 /**
  * Reads all that a decision needs, in one parallel round where the finding's hints are right and in two where they are
- * wrong or there are none: the second round asks only for what the first could not know to ask.
+ * wrong or there are none (one more where routes name prefix lists): the second round asks only for what the first could not know to ask.
  *
  * null = there is no such instance here. A read that fails is named in `unread`; only the instance and its interfaces
  * must be readable, without them there is nothing to act on.
  */
-export async function readFacts(ec2: EC2Client, instanceId: string, hints: Hints): Promise<Facts | null> {
+export async function readFacts(
+  ec2: EC2Client,
+  instanceId: string,
+  { hints, flows }: { readonly hints: Hints; readonly flows: readonly KnownFlow[] },
+): Promise<Facts | null> {
   const unread: string[] = [];
   const attempt = async <T>(what: string, read: Promise<readonly T[]>): Promise<readonly T[] | null> => {
     try {
@@ -40,9 +46,13 @@ export async function readFacts(ec2: EC2Client, instanceId: string, hints: Hints
     ]);
 
   const hinted = union(union(hints.vpcIds, hints.subnetIds), hints.networkInterfaceIds);
-  const [instance, interfaces, first] = await Promise.all([
+  const privatePeers = [...new Set(flows.map((flow) => flow.remoteAddress))].filter(
+    (address) => addressClass(address).kind === 'private',
+  );
+  const [instance, interfaces, peerTypes, first] = await Promise.all([
     getInstance(ec2, instanceId),
     interfacesOf(ec2, instanceId),
+    attempt('interfaces of private peers', interfaceTypesByAddress(ec2, privatePeers)),
     reads({ ...hints, resourceIds: hinted }),
   ]);
   if (instance === null) return null;
@@ -66,6 +76,9 @@ export async function readFacts(ec2: EC2Client, instanceId: string, hints: Hints
   const routeTables = merge(first[2], second[2]);
   const rules = merge(first[3], second[3]);
   const flowLogs = merge(first[4], second[4]) ?? [];
+  const listIds = (routeTables ?? []).flatMap((table) => table.routes.map((route) => route.destination));
+  const wanted = [...new Set(listIds)].filter((destination) => destination.startsWith('pl-'));
+  const prefixLists = await attempt('prefix lists', prefixListEntries(ec2, wanted));
   return {
     instance,
     interfaces,
@@ -73,6 +86,8 @@ export async function readFacts(ec2: EC2Client, instanceId: string, hints: Hints
     acls: uniqueById(acls).filter((acl) => acl.subnetIds.some((id) => subnetIds.includes(id))),
     routeTables: routeTables && uniqueById(routeTables).filter((table) => vpcIds.includes(table.vpcId)),
     rules: rules === null ? null : [...new Map(rules.map((rule) => [rule.ruleId, rule])).values()],
+    prefixLists: new Map(prefixLists ?? []),
+    peerInterfaceTypes: new Map(peerTypes ?? []),
     flowLogs: uniqueById(flowLogs).filter((log) => resourceIds.includes(log.resourceId)),
     unread,
   };

@@ -50,6 +50,27 @@ export async function interfacesOf(ec2: EC2Client, instanceId: string): Promise<
   return found.sort((a, b) => (a.deviceIndex ?? 99) - (b.deviceIndex ?? 99));
 }
 
+/** `InterfaceType` of the ENIs in this account that hold one of these private addresses, by address. */
+export async function interfaceTypesByAddress(
+  ec2: EC2Client,
+  addresses: readonly string[],
+): Promise<readonly (readonly [string, string])[]> {
+  const found: (readonly [string, string])[] = [];
+  const families = [
+    { Name: 'addresses.private-ip-address', Values: addresses.filter((address) => !address.includes(':')) },
+    { Name: 'ipv6-addresses.ipv6-address', Values: addresses.filter((address) => address.includes(':')) },
+  ];
+  for (const filter of families.filter(({ Values }) => Values.length > 0)) {
+    for await (const page of paginateDescribeNetworkInterfaces({ client: ec2, pageSize: 100 }, { Filters: [filter] })) {
+      for (const eni of (page.NetworkInterfaces ?? []).map(toFacts)) {
+        const held = [...eni.privateAddresses, ...eni.ipv6Addresses].filter((address) => addresses.includes(address));
+        found.push(...held.map((address) => [address, eni.interfaceType] as const));
+      }
+    }
+  }
+  return found;
+}
+
 /** Replaces the groups of one ENI. Done twice it changes nothing. */
 export async function setGroups(
   ec2: EC2Client,

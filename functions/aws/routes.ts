@@ -2,6 +2,7 @@ import {
   type EC2Client,
   paginateDescribeRouteTables,
   paginateDescribeSubnets,
+  paginateGetManagedPrefixListEntries,
   type Route as SdkRoute,
 } from '@aws-sdk/client-ec2';
 import { canonicalCidr } from '../core/addresses.ts';
@@ -57,6 +58,25 @@ export async function routeTablesOf(ec2: EC2Client, vpcIds: readonly string[]): 
     }
   }
   return found;
+}
+
+/** The CIDRs of managed prefix lists, AWS's own included, by list id. */
+export async function prefixListEntries(
+  ec2: EC2Client,
+  prefixListIds: readonly string[],
+): Promise<readonly (readonly [string, readonly string[]])[]> {
+  return Promise.all(
+    prefixListIds.map(async (id) => {
+      const cidrs: string[] = [];
+      for await (const page of paginateGetManagedPrefixListEntries(
+        { client: ec2, pageSize: 100 },
+        { PrefixListId: id },
+      )) {
+        cidrs.push(...(page.Entries ?? []).flatMap((entry) => canonicalCidr(entry.Cidr)?.cidr ?? []));
+      }
+      return [id, cidrs] as const;
+    }),
+  );
 }
 
 export async function subnetsById(ec2: EC2Client, subnetIds: readonly string[]): Promise<readonly SubnetFacts[]> {

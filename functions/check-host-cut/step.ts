@@ -4,7 +4,7 @@ import { errorText } from '../aws/errors.ts';
 import { readFacts } from '../aws/facts.ts';
 import { flowClassifier, planDenies } from '../core/assess.ts';
 import { type CaseDocument, type HostOutcome, withAcls } from '../core/case.ts';
-import { joinHostFlows } from '../core/host-flows.ts';
+import { joinHostFlows, listedFlows } from '../core/host-flows.ts';
 import { type HostReport, parseHostOutput } from '../core/host-protocol.ts';
 import type { CheckingHost, HostResult } from '../core/record.ts';
 import type { Tools } from '../shared/toolbox.ts';
@@ -81,7 +81,7 @@ async function joinAnswer(
   const { caseId, instanceId } = asked;
   const document = await readCase(tools.cases, caseId);
   if (document === null) throw new Error(`case ${caseId} is not in the case table`);
-  const facts = await readFacts(tools.ec2, instanceId, document.request.hints);
+  const facts = await readFacts(tools.ec2, instanceId, { ...document.request, flows: listedFlows(report) });
   if (facts === null) return settle(tools, caseId, 'no-evidence', 'the instance is not there any more');
   const classify = flowClassifier(facts);
   const joined = joinHostFlows(document.flows, report, document.request, classify);

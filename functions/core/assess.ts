@@ -7,6 +7,7 @@ import type { CaseRequest } from './intake-types.ts';
 import type { AclFacts, KnownFlow, NetworkInterfaceFacts } from './model.ts';
 import { compilePaths, routeTableOf } from './routes.ts';
 import { compileTracking, type TrackingVerdict } from './tracking.ts';
+import { AUTOMATIC_INTERFACE_TYPES } from './tracking-data.ts';
 
 /** May this instance be touched at all? null = yes, otherwise the reason for a person. */
 export function refusal(request: CaseRequest, facts: Facts, config: Config): string | null {
@@ -79,6 +80,7 @@ export function flowClassifier(
           subnet: subnet ?? { id: eni.subnetId, vpcId: eni.vpcId, ownerId: null, cidrs: [] },
           // An empty list would say "no route"; null says "could not be read".
           routes: table?.routes ?? null,
+          prefixLists: facts.prefixLists,
         }),
       };
       return [eni.id, compiled] as const;
@@ -88,7 +90,9 @@ export function flowClassifier(
     const possible = carriers(flow, facts.interfaces).map((eni) => {
       const compiled = perInterface.get(eni.id);
       if (compiled === undefined) throw new Error(`no classifier for ${eni.id}`);
-      const path = compiled.path(flow);
+      const peerType = facts.peerInterfaceTypes.get(flow.remoteAddress);
+      const through = peerType === undefined ? null : (AUTOMATIC_INTERFACE_TYPES[peerType] ?? null);
+      const path = compiled.path({ remoteAddress: flow.remoteAddress, through });
       return { eni, path, tracking: compiled.track(flow, path) };
     });
     const first = possible[0];

@@ -36,6 +36,10 @@ export interface Facts {
   /** Rules of all groups of all ENIs; null = they could not be read. */
   readonly rules: readonly GroupRule[] | null;
   readonly flowLogs: readonly FlowLogFacts[];
+  /** CIDRs of the managed prefix lists that routes name, by id; a list that could not be read is not in it. */
+  readonly prefixLists: ReadonlyMap<string, readonly string[]>;
+  /** `InterfaceType` of the ENI that holds a private peer's address, by address. */
+  readonly peerInterfaceTypes: ReadonlyMap<string, string>;
   /** Reads that failed, in words; what they would have told is unknown. */
   readonly unread: readonly string[];
 }

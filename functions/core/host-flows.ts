@@ -22,6 +22,11 @@ function toFlow(line: HostFlowLine): KnownFlow | null {
   };
 }
 
+/** The flows that the host listed, as they stand in its lines. */
+export function listedFlows(report: Extract<HostReport, { kind: 'evidence' }>): readonly KnownFlow[] {
+  return report.flows.map(toFlow).filter((flow) => flow !== null);
+}
+
 /**
  * Services of the VPC itself (metadata, time, DNS resolver by link-local address): no group or ACL reaches them and no
  * attacker sits there. A raw socket's "any" peer stays, for it may reach anyone.

@@ -56,7 +56,7 @@ async function joinSeenFlows(
   const accepted = flowLog?.findings.records.filter((record) => record.action === 'ACCEPT') ?? [];
   const strangers = accepted.filter((record) => !document.flows.some((flow) => mayBeSameFlow(record, flow)));
   if (strangers.length === 0) return document;
-  const facts = await readFacts(tools.ec2, document.instanceId, document.request.hints);
+  const facts = await readFacts(tools.ec2, document.instanceId, { ...document.request, flows: document.flows });
   if (facts === null) return document;
   const classify = flowClassifier(facts);
   const fresh = new Map<string, CaseFlow>();
@@ -74,7 +74,7 @@ async function missingDenies(
   tools: Tools<'ec2' | 'logs' | 'cases'>,
   document: CaseDocument,
 ): Promise<readonly WantedDeny[]> {
-  const facts = await readFacts(tools.ec2, document.instanceId, document.request.hints);
+  const facts = await readFacts(tools.ec2, document.instanceId, { ...document.request, flows: document.flows });
   if (facts === null) return [];
   return planDenies(document.flows, facts, tools.config).denies.filter((deny) => deny.ruleNumber !== null);
 }

@@ -84,7 +84,7 @@ describe('a flow', () => {
     ['tracked, on an isolated ENI', about({}, 'none'), false],
     ['automatically tracked, on an isolated ENI', about({ tracking: tracking('auto-tracked') }, 'none'), false],
     ['of unknown tracking, on an isolated ENI', about({ tracking: tracking('unknown') }, 'none'), false],
-  ])('%s: blocked is %3$s', (_, question, blocked) => {
+  ])('%s', (_, question, blocked) => {
     expect(only(question)?.blocked).toBe(blocked);
   });
 
@@ -115,11 +115,7 @@ describe('a flow', () => {
       about({ host: null }, 'in-force', { flowLog: watched(TIMER + 60, seen('REJECT', SINCE + 60)) }),
       ['flow-log'],
     ],
-    [
-      'silent in a log with a gap',
-      about({ host: null }, 'in-force', { flowLog: watched(null) }),
-      [],
-    ],
+    ['silent in a log with a gap', about({ host: null }, 'in-force', { flowLog: watched(null) }), []],
     [
       'silent in a log, on an ENI that is not isolated',
       about({ host: null }, 'in-force', { flowLog: watched(TIMER), interfaces: [failed] }),
@@ -130,28 +126,33 @@ describe('a flow', () => {
       about({ tracking: tracking('untracked') }, 'in-force', { flowLog: watched(TIMER, seen('ACCEPT', SINCE + 60)) }),
       [],
     ],
-  ])('%s: dead on the word of %3$j', (_, question, words) => {
+  ])('%s', (_, question, words) => {
     expect(only(question)?.dead).toEqual(words);
   });
 
   it.each<[string, VerdictQuestion, string]>([
     ['the socket is gone', about({}), 'observed'],
-    ['the log shows it rejected', about({ host: null }, 'none', { flowLog: watched(600, seen('REJECT', SINCE + 60)) }), 'observed'],
+    [
+      'the log shows it rejected',
+      about({ host: null }, 'none', { flowLog: watched(600, seen('REJECT', SINCE + 60)) }),
+      'observed',
+    ],
     ['the deny was read back', about({ host: null }), 'in-force'],
     ['the swap was read back', about({ host: null, tracking: tracking('untracked') }, 'none'), 'in-force'],
     ['the call returned', about({ host: null }, 'requested'), 'requested'],
     ['nothing was done', about({ host: null }, 'none'), 'unproven'],
     ['it is alive', about({ host: 'open' }, 'none'), 'unproven'],
-  ])('%s: its evidence is %3$s', (_, question, evidence) => {
+  ])('%s', (_, question, evidence) => {
     expect(only(question)?.evidence).toBe(evidence);
   });
 });
 
 describe('the verdict', () => {
   const other = caseFlowOf({ named: false, remoteAddress: '203.0.113.9', host: 'gone' });
-  const withOther = (change: Partial<CaseFlow>): VerdictQuestion => ({
+  const withOther = (change: Partial<CaseFlow>, deny: DenyStanding): VerdictQuestion => ({
     ...contained,
     flows: [dead, caseFlowOf({ ...other, ...change })],
+    denies: new Map([...contained.denies, [other.id, deny]]),
   });
 
   it.each<[string, VerdictQuestion, VerdictKind, readonly string[]]>([
@@ -171,7 +172,7 @@ describe('the verdict', () => {
     ],
     ['on the word of both', { ...contained, flowLog: watched(TIMER) }, 'contained', ['host', 'flow-log']],
     ['no flow open at all, on a complete list', { ...contained, flows: [], denies: new Map() }, 'contained', ['host']],
-    ['an unnamed flow that died and is not denied', withOther({}), 'contained', ['host']],
+    ['a second flow that only the host has listed, blocked and dead', withOther({}, 'in-force'), 'contained', ['host']],
 
     // held: blocked by controls that stay, death or completeness not proven.
     ['blocked, death not proven', about({ host: 'unknown' }), 'held', []],
@@ -184,12 +185,7 @@ describe('the verdict', () => {
       'held',
       ['host'],
     ],
-    [
-      'dead, a flow log is there and has not spoken yet',
-      { ...contained, flowLog: watched(null) },
-      'held',
-      ['host'],
-    ],
+    ['dead, a flow log is there and has not spoken yet', { ...contained, flowLog: watched(null) }, 'held', ['host']],
     ['dead, a flow log was silent for a second less', { ...contained, flowLog: watched(TIMER - 1) }, 'held', ['host']],
     [
       'an ENI that cannot be isolated',
@@ -197,10 +193,13 @@ describe('the verdict', () => {
       'held',
       ['host'],
     ],
-    ['an unnamed flow that is not proven dead', withOther({ host: 'unknown' }), 'held', ['host']],
+    ['a second flow, blocked and not proven dead', withOther({ host: 'unknown' }, 'in-force'), 'held', ['host']],
     [
       'the list was too old when the isolation came into force',
-      { ...contained, isolatedAt: new Date(Date.parse(wholeAnswer.notBefore) + 1000 * FRESH_ENUMERATION_SECONDS + 1).toISOString() },
+      {
+        ...contained,
+        isolatedAt: new Date(Date.parse(wholeAnswer.notBefore) + 1000 * FRESH_ENUMERATION_SECONDS + 1).toISOString(),
+      },
       'held',
       ['host'],
     ],
@@ -216,8 +215,14 @@ describe('the verdict', () => {
     ],
     ['reached by nothing, no evidence of death', about({ host: 'unknown' }, 'none'), 'leaking', []],
     ['a deny that was only requested', about({ host: null }, 'requested'), 'leaking', []],
-    ['a same-subnet peer under a deny, no evidence of death', about({ host: null, crossesSubnetBoundary: false }), 'leaking', []],
-    ['an unnamed flow that is open and reached by nothing', withOther({ host: 'open' }), 'leaking', []],
+    [
+      'a same-subnet peer under a deny, no evidence of death',
+      about({ host: null, crossesSubnetBoundary: false }),
+      'leaking',
+      [],
+    ],
+    ['a second flow that is open and reached by nothing', withOther({ host: 'open' }, 'none'), 'leaking', []],
+    ['a second flow that nothing reaches, no evidence of death', withOther({ host: 'unknown' }, 'none'), 'leaking', []],
     [
       'leaking though an ENI could not be isolated',
       about({ host: 'open' }, 'none', { interfaces: [failed] }),
@@ -229,9 +234,10 @@ describe('the verdict', () => {
     ['no flow known, none enumerated', { ...contained, flows: [], denies: new Map(), host: null }, 'not-proven', []],
     ["only the host's word, no control reaches it", about({ crossesSubnetBoundary: false }), 'not-proven', ['host']],
     ["only the host's word, the deny failed", about({}, 'none'), 'not-proven', ['host']],
+    ["only the host's word on a second flow", withOther({}, 'none'), 'not-proven', ['host']],
     ['an ENI that should be isolated and is not', { ...contained, interfaces: [failed] }, 'not-proven', []],
     ['no ENI could be read', { ...contained, interfaces: [] }, 'not-proven', []],
-  ])('%s: %3$s', (_, question, kind, basis) => {
+  ])('%s', (_, question, kind, basis) => {
     const verdict = judge(question);
     expect({ kind: verdict.kind, basis: verdict.basis }).toEqual({ kind, basis });
   });
@@ -241,11 +247,9 @@ describe('the verdict', () => {
     expect(judge({ ...contained, isolatedAt }).kind).toBe('contained');
   });
 
-  it('takes every flow for suspect where nothing points at one', () => {
-    const found = caseFlowOf({ named: false, host: 'gone' });
-    const question = { ...contained, flows: [found], denies: new Map() };
-    expect(judge(question).kind).toBe('not-proven');
-    expect(judge({ ...question, denies: new Map([[found.id, 'in-force']]) }).kind).toBe('contained');
+  it('takes a flow that nobody named for as suspect as one that the finding names', () => {
+    const verdicts = [true, false].map((named) => judge(about({ named, host: 'unknown' }, 'none')));
+    expect(verdicts.map(({ kind }) => kind)).toEqual(['leaking', 'leaking']);
   });
 
   it('is not contained while the flow log shows a packet of a flow that nobody knows', () => {
@@ -253,12 +257,12 @@ describe('the verdict', () => {
     expect(judge({ ...contained, flowLog: watched(TIMER, stranger) }).kind).not.toBe('contained');
   });
 
-  it('names the peers it speaks of, the first three', () => {
-    const flows = ['198.51.100.1', '198.51.100.2', '198.51.100.3', '198.51.100.4'].map((remoteAddress) =>
-      caseFlowOf({ remoteAddress, host: 'open' }),
+  it('names the peers it speaks of, the first three, those of the finding first', () => {
+    const flows = ['198.51.100.1', '198.51.100.2', '198.51.100.3', '198.51.100.4'].map((remoteAddress, index) =>
+      caseFlowOf({ remoteAddress, host: 'open', named: index === 3 }),
     );
     expect(judge({ ...contained, flows, denies: new Map() }).reason).toBe(
-      'a flow to 198.51.100.1, 198.51.100.2, 198.51.100.3 was seen alive after the cut',
+      'a flow to 198.51.100.4, 198.51.100.1, 198.51.100.2 and 1 more was seen alive after the cut',
     );
   });
 });
@@ -298,9 +302,9 @@ describe('over all questions', () => {
     { nil: null },
   );
   const standing = (id: string) =>
-    fc.constantFrom<InterfaceStanding['isolation'][]>('in-force', 'in-force', 'not-modifiable', 'failed').map(
-      (isolation): InterfaceStanding => ({ id, isolation, reason: null }),
-    );
+    fc
+      .constantFrom<InterfaceStanding['isolation'][]>('in-force', 'in-force', 'not-modifiable', 'failed')
+      .map((isolation): InterfaceStanding => ({ id, isolation, reason: null }));
   const questions = fc
     .record({
       flows,
@@ -325,22 +329,18 @@ describe('over all questions', () => {
       };
     });
 
-  const knownOf = ({ flows: all }: Verdict) => {
-    const named = all.filter(({ flow }) => flow.named);
-    return named.length > 0 ? named : all;
-  };
-
   /** From the best answer to the worst. */
   const RANK = { contained: 3, held: 2, 'not-proven': 1, leaking: 0 } as const satisfies Record<VerdictKind, number>;
   const rank = (question: VerdictQuestion): number => RANK[judge(question).kind];
 
-  it('contained says that every known flow is blocked and dead, every ENI isolated, and somebody saw all flows', () => {
+  it('contained says that every flow is blocked and dead, every ENI isolated, and somebody saw all flows', () => {
     fc.assert(
       fc.property(questions, (question) => {
         const verdict = judge(question);
         if (verdict.kind !== 'contained') return;
-        expect(knownOf(verdict).every(({ blocked, dead: words }) => blocked && words.length > 0)).toBe(true);
-        expect(verdict.flows.every(({ alive, dead: words }) => !alive && words.length > 0)).toBe(true);
+        expect(verdict.flows.every(({ blocked, alive, dead: words }) => blocked && !alive && words.length > 0)).toBe(
+          true,
+        );
         expect(question.interfaces.every(({ isolation }) => isolation === 'in-force')).toBe(true);
         expect(verdict.basis).not.toEqual([]);
         const byLog = (question.flowLog?.findings.coveredUntil ?? 0) >= SINCE + TIMER;
@@ -352,12 +352,12 @@ describe('over all questions', () => {
     );
   });
 
-  it('held says that every known flow is blocked and no ENI failed', () => {
+  it('held says that every flow is blocked and no ENI failed', () => {
     fc.assert(
       fc.property(questions, (question) => {
         const verdict = judge(question);
         if (verdict.kind !== 'held') return;
-        expect(knownOf(verdict).every(({ blocked, alive }) => blocked && !alive)).toBe(true);
+        expect(verdict.flows.every(({ blocked, alive }) => blocked && !alive)).toBe(true);
         expect(question.interfaces.some(({ isolation }) => isolation === 'failed')).toBe(false);
       }),
       { numRuns: 2000 },
@@ -369,7 +369,10 @@ describe('over all questions', () => {
       fc.property(questions, fc.nat(), (question, pick) => {
         const flow = question.flows[pick % Math.max(1, question.flows.length)];
         if (flow === undefined) return;
-        const open = { ...question, flows: question.flows.map((one) => (one === flow ? { ...one, host: 'open' as const } : one)) };
+        const open = {
+          ...question,
+          flows: question.flows.map((one) => (one === flow ? { ...one, host: 'open' as const } : one)),
+        };
         expect(rank(open)).toBeLessThanOrEqual(rank(question));
         const log = question.flowLog ?? watched(null);
         const life = seen('ACCEPT', SINCE + 60, flow);

@@ -1,5 +1,5 @@
-import { flowId } from '../../functions/core/case.ts';
 import type { CaseDocument, CaseFlow, HostOutcome } from '../../functions/core/case.ts';
+import { flowId } from '../../functions/core/case.ts';
 import type { Config } from '../../functions/core/config.ts';
 import type { Facts } from '../../functions/core/facts.ts';
 import type { CaseRequest } from '../../functions/core/intake-types.ts';

@@ -92,11 +92,14 @@ function isolatedAt({ simulation }: Run): number | null {
   return swaps.at(-1)?.at ?? null;
 }
 
-const VERDICTS = ['contained', 'held', 'not-proven', 'leaking', 'planned', 'refused', 'ignored'];
+const VERDICTS = ['contained', 'held', 'not-proven', 'leaking'];
 
-/** The report is whole: one of the words, a reason, and a basis where something was proven. */
+/**
+ * The report is whole: a verdict, a reason, and a basis where something was proven. No incident is one that the responder
+ * may refuse, ignore or only plan for: what goes wrong in its reads is no refusal.
+ */
 export const reportIsWhole: Property = ({ simulation: { report } }) => [
-  ...(VERDICTS.includes(report.verdict) ? [] : [`${report.verdict} is no verdict`]),
+  ...(VERDICTS.includes(report.verdict) ? [] : [`${report.verdict}, where the response was to act: ${report.reason}`]),
   ...(report.reason === '' ? ['the report gives no reason'] : []),
   ...(report.verdict === 'contained' && report.basis.length === 0 ? ["contained on nobody's word"] : []),
 ];

@@ -89,7 +89,7 @@ describe('an honest host', () => {
 
     const answer = on.command(10, 'cut').answer(13);
 
-    expect(afters(answer, 'cut')).toEqual(['gone']);
+    expect(afters(answer, 'cut')).toEqual(['198.51.100.7 gone']);
     expect(answer?.stdout).toContain('"protocol":"icmp"');
   });
 
