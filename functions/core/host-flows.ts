@@ -86,7 +86,9 @@ export function joinHostFlows(
       );
       continue;
     }
-    const unlisted = verdict.omitted === 0 && verdict.survived === 0 ? believed('gone') : null;
+    // Only sockets are listed: that a ping or a tunnel is not among them says nothing.
+    const listable = ['tcp', 'udp', 'unknown'].includes(flow.protocol);
+    const unlisted = listable && verdict.omitted === 0 && verdict.survived === 0 ? believed('gone') : null;
     const host = matches.length > 0 ? believed(worst(matches.map(({ line }) => line))) : (unlisted ?? flow.host);
     flows.push({ ...flow, host, process: matches[0]?.line.process ?? flow.process });
   }

@@ -84,6 +84,13 @@ function judgeFlow(flow: CaseFlow, question: VerdictQuestion): FlowVerdict {
   }
 }
 
+/** Peers of accepted packets that belong to no flow of the case. */
+function acceptedStrangers({ flowLog, flows }: VerdictQuestion): readonly string[] {
+  const accepted = flowLog?.findings.records.filter((record) => record.action === 'ACCEPT') ?? [];
+  const strangers = accepted.filter((record) => !flows.some((flow) => mayBeSameFlow(record, flow)));
+  return [...new Set(strangers.map((record) => record.remoteAddress))];
+}
+
 /** Seconds for which a healthy flow log watched every ENI after the isolation; 0 without one. */
 function coveredSeconds({ flowLog }: VerdictQuestion): number {
   const until = flowLog?.findings.coveredUntil;
@@ -158,6 +165,10 @@ export function judge(question: VerdictQuestion): Verdict {
 
   const alive = flows.filter((flow) => flow.alive);
   if (alive.length > 0) return answer('leaking', `a flow to ${names(alive)} was seen alive after the cut`);
+  const strangers = acceptedStrangers(question);
+  if (strangers.length > 0) {
+    return answer('leaking', `the flow log shows packets of a flow that nobody listed, to ${listed(strangers)}`);
+  }
   const open = flows.filter((flow) => !flow.blocked && flow.dead.length === 0);
   if (open.length > 0) {
     return answer('leaking', `nothing in force reaches the flow to ${names(open)}, and nothing shows that it ended`);
