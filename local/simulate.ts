@@ -13,9 +13,9 @@ import { InputError } from '../functions/core/errors.ts';
 import { intake } from '../functions/core/intake.ts';
 import type { Mode } from '../functions/core/model.ts';
 import type { EvidenceRestored, RestoreResult, Restoring } from '../functions/core/record.ts';
-import type { Report } from '../functions/core/report.ts';
+import { quietReport, type Report } from '../functions/core/report.ts';
 import type { Toolbox } from '../functions/shared/toolbox.ts';
-import { startResponse } from '../functions/start-response/step.ts';
+import { type StartResult, startResponse } from '../functions/start-response/step.ts';
 import { readDefinition } from './definitions.ts';
 import { type Around, type ExecutionResult, runMachine, type Visit } from './runner.ts';
 import { runInVirtualTime } from './world/clock.ts';
@@ -174,6 +174,36 @@ function withMode(input: unknown, mode: Mode | undefined): unknown {
   return { ...input, mode };
 }
 
+/** Lambda's own retries of an asynchronous invocation: a minute, then two, and then the dead-letter queue. */
+const START_PAUSES = [60, 120];
+
+/** The event in the dead-letter queue: nobody acts, and an alarm tells a person. */
+async function startAsLambdaDoes(
+  world: World,
+  event: unknown,
+  start: () => Promise<StartResult>,
+): Promise<StartResult> {
+  for (const pause of [...START_PAUSES, null]) {
+    try {
+      return await start();
+    } catch (error) {
+      if (error instanceof InputError) throw error;
+      if (pause === null) return { kind: 'nothing-to-do', report: deadLetter(event, error) };
+      await world.clock.sleep(pause);
+    }
+  }
+  throw new Error('unreachable');
+}
+
+function deadLetter(event: unknown, error: unknown): Report {
+  const taken = intake(event);
+  const request = taken.kind === 'case' ? taken.request : null;
+  const why = error instanceof Error ? error.message : String(error);
+  const reason = `nothing was done: no response could be started (${why}); the event waits in the dead-letter queue`;
+  const report = quietReport({ caseId: 'none', instanceId: request?.instanceId ?? null, verdict: 'refused', reason });
+  return { ...report, verdict: (request?.flows.length ?? 0) > 0 ? 'leaking' : 'not-proven' };
+}
+
 async function respondToEvent(
   world: World,
   tools: Toolbox,
@@ -187,7 +217,9 @@ async function respondToEvent(
     executions.push(result);
     return { result: result.then(({ output }) => output) };
   };
-  const started = await around('Start', 'start-response', () => startResponse(tools, event));
+  const started = await startAsLambdaDoes(world, event, () =>
+    around('Start', 'start-response', () => startResponse(tools, event)),
+  );
   if (started.kind === 'nothing-to-do') return started.report;
   const results = await Promise.all(executions);
   const first = results[0];

@@ -45,8 +45,7 @@ function isInterim(record: Reporting): boolean {
 async function makeReport(tools: ReportTools, record: Reporting): Promise<Report> {
   const { case: ref, assessment } = record;
   if (ref === undefined || assessment === undefined) {
-    // Open and assess itself failed: nothing has been changed.
-    return quietReport({ caseId: 'none', instanceId: null, verdict: 'refused', reason: failureText(record) });
+    return unassessedReport(tools, record);
   }
   switch (assessment.kind) {
     case 'ignored':
@@ -70,6 +69,32 @@ async function makeReport(tools: ReportTools, record: Reporting): Promise<Report
     default:
       return assessment satisfies never;
   }
+}
+
+/**
+ * Open and assess itself failed: nothing has been changed, so nothing in force reaches the flows that were named.
+ */
+async function unassessedReport(tools: ReportTools, record: Reporting): Promise<Report> {
+  const caseId = 'caseId' in record && typeof record.caseId === 'string' ? record.caseId : null;
+  const document = caseId === null ? null : await readCase(tools.cases, caseId).catch(() => null);
+  const reason = `nothing was changed, for the instance could not be assessed: ${failureText(record)}`;
+  const flows = document?.request.flows ?? [];
+  return {
+    ...quietReport({ caseId: caseId ?? 'none', instanceId: document?.instanceId ?? null, verdict: 'refused', reason }),
+    verdict: flows.length > 0 ? 'leaking' : 'not-proven',
+    flows: flows.map((flow) => ({
+      protocol: flow.protocol,
+      remoteAddress: flow.remoteAddress,
+      remotePort: flow.remotePort,
+      localPort: flow.localPort,
+      localAddress: flow.localAddress,
+      tracking: 'unknown',
+      because: 'the groups and routes could not be read',
+      evidence: 'unproven',
+    })),
+    leftOpen: LEFT_OPEN,
+    lastResort: document === null ? [] : lastResorts('leaking', document.instanceId, []),
+  };
 }
 
 const plannedFlow = (flow: CaseDocument['flows'][number]): ReportedFlow => ({

@@ -29,7 +29,8 @@ export interface Standing {
   readonly denies: ReadonlyMap<string, DenyStanding>;
   /** Denies of this case that stand in their ACL. */
   readonly held: readonly LedgerDeny[];
-  readonly flowLogs: readonly FlowLogFacts[];
+  /** null = they could not be listed: there may be one. */
+  readonly flowLogs: readonly FlowLogFacts[] | null;
   readonly before: readonly BeforeInterface[];
   /** What could not be read back, in words. */
   readonly unread: readonly string[];
@@ -76,29 +77,31 @@ export async function readStanding(
   failures: ReadonlyMap<string, string> = new Map(),
 ): Promise<Standing> {
   const unread: string[] = [];
-  const attempt = async <T>(what: string, read: Promise<readonly T[]>): Promise<readonly T[]> => {
+  const attempt = async <T>(what: string, read: Promise<readonly T[]>): Promise<readonly T[] | null> => {
     try {
       return await read;
     } catch (error) {
       unread.push(`${what} could not be read back: ${errorText(error)}`);
-      return [];
+      return null;
     }
   };
-  const [interfaces, before] = await Promise.all([
+  const [found, before] = await Promise.all([
     attempt('the network interfaces', interfacesOf(tools.ec2, document.instanceId)),
     readBefore(tools.cases, document.caseId),
   ]);
+  const interfaces = found ?? [];
   const places = interfaces.length > 0 ? interfaces : before;
   const vpcIds = [...new Set(places.map((eni) => eni.vpcId))];
   const subnetIds = [...new Set(places.map((eni) => eni.subnetId))];
   const resourceIds = [...vpcIds, ...subnetIds, ...interfaces.map((eni) => eni.id)];
-  const [acls, groups, flowLogs] = await Promise.all([
+  const [readAcls, groups, flowLogs] = await Promise.all([
     attempt('the network ACLs', aclsOfSubnets(tools.ec2, subnetIds)),
     attempt('the isolation groups', isolationGroups(tools.ec2, vpcIds)),
     attempt('the flow logs', flowLogsOn(tools.ec2, resourceIds)),
   ]);
+  const acls = readAcls ?? [];
   // Only a group of ours counts: one that happens to be without rules today may get some tomorrow.
-  const empty = groups.filter((group) => group.empty).map((group) => group.id);
+  const empty = (groups ?? []).filter((group) => group.empty).map((group) => group.id);
   const ledgers = await Promise.all(acls.map((acl) => ledgerOf(tools.cases, acl.id)));
   const held = ledgers
     .flat()
@@ -152,8 +155,8 @@ export function longestTimer(before: readonly BeforeInterface[]): number {
 }
 
 /** The flow log that sees an ENI: on itself, its subnet or its VPC. */
-function logFor(eni: NetworkInterfaceFacts, flowLogs: readonly FlowLogFacts[]): FlowLogFacts | undefined {
-  return flowLogs.find((log) => [eni.id, eni.subnetId, eni.vpcId].includes(log.resourceId));
+function logFor(eni: NetworkInterfaceFacts, flowLogs: Standing['flowLogs']): FlowLogFacts | undefined {
+  return flowLogs?.find((log) => [eni.id, eni.subnetId, eni.vpcId].includes(log.resourceId));
 }
 
 /** The last change after which the log must be silent, plus the margin for it to take effect, in epoch seconds. */
@@ -177,7 +180,7 @@ async function askFlowLogs(
     const log = logFor(eni, standing.flowLogs);
     return log === undefined ? [] : [{ eni, log }];
   });
-  if (watched.length === 0 || document.isolatedAt === null) return null;
+  if (watched.length === 0 || document.isolatedAt === null) return unheardFlowLog(standing);
   const since = watchedSince(document);
   const until = tools.now().getTime() / 1000;
   const peers = [...new Set(document.flows.map((flow) => flow.remoteAddress))];
@@ -208,7 +211,8 @@ async function askFlowLogs(
  * has not spoken nothing is called contained. null = there is none.
  */
 export function unheardFlowLog(standing: Standing): VerdictQuestion['flowLog'] {
-  const covered = standing.interfaces.some((eni) => logFor(eni, standing.flowLogs) !== undefined);
+  const covered =
+    standing.flowLogs === null || standing.interfaces.some((eni) => logFor(eni, standing.flowLogs) !== undefined);
   return covered ? { findings: { coveredUntil: null, records: [] }, since: 0 } : null;
 }
 

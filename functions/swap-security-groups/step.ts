@@ -127,14 +127,14 @@ async function noteIsolation(
  * - otherwise: the timer that was in force before, plus retransmissions.
  */
 function planWait(document: CaseDocument, standing: Standing): IsolationResult['expiry'] {
-  const prospect: Verdict = judgeStanding(document, standing, null);
-  if (prospect.kind === 'leaking' || prospect.kind === 'not-proven') {
-    if (standing.flowLogs.length === 0 || prospect.kind === 'leaking') {
-      return { seconds: SETTLE_SECONDS, because: `waiting cannot better this: ${prospect.reason}` };
-    }
+  const unheard = unheardFlowLog(standing);
+  const willSpeak = unheard !== null && standing.flowLogs !== null;
+  const prospect: Verdict = judgeStanding(document, standing, willSpeak ? null : unheard);
+  if (prospect.kind === 'leaking' || (prospect.kind === 'not-proven' && !willSpeak)) {
+    return { seconds: SETTLE_SECONDS, because: `waiting cannot better this: ${prospect.reason}` };
   }
   const longest = longestTimer(standing.before);
-  if (unheardFlowLog(standing) !== null) {
+  if (willSpeak) {
     const wait = computeWait({ flows: [], establishedTimeoutSeconds: longest });
     return {
       seconds: wait.seconds + FLOW_LOG_DELAY_SECONDS,

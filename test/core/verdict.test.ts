@@ -252,9 +252,11 @@ describe('the verdict', () => {
     expect(verdicts.map(({ kind }) => kind)).toEqual(['leaking', 'leaking']);
   });
 
-  it('is not contained while the flow log shows a packet of a flow that nobody knows', () => {
+  it('is leaking while the flow log shows a packet of a flow that nobody knows', () => {
     const stranger = seen('ACCEPT', SINCE + 600, { remoteAddress: '203.0.113.66', remotePort: 8443 });
-    expect(judge({ ...contained, flowLog: watched(TIMER, stranger) }).kind).not.toBe('contained');
+    const { kind, reason } = judge({ ...contained, flowLog: watched(TIMER, stranger) });
+    expect(kind).toBe('leaking');
+    expect(reason).toContain('203.0.113.66');
   });
 
   it('names the peers it speaks of, the first three, those of the finding first', () => {

@@ -161,6 +161,8 @@ export const theFacts: Facts = {
   ],
   rules: theRules,
   flowLogs: [],
+  prefixLists: new Map(),
+  peerInterfaceTypes: new Map(),
   unread: [],
 };
 

@@ -10,7 +10,6 @@ import {
   type Incident,
   type InterfacePlan,
   type PeerPlan,
-  PLAIN,
   PLAIN_HOST,
   type SubnetPlan,
   type Trigger,
@@ -215,6 +214,13 @@ const fault: Arbitrary<FaultPlan> = fc.oneof(
 
 const INSTANCE_TYPES = ['m6i.large', 'm6i.large', 't3.micro', 'm8i.large', 'p6e-gb200.36xlarge'] as const;
 
+/** Five days of a flow log take a second to read: most incidents with a log have timers of minutes. */
+const withShortTimers = (incident: Incident): Incident => ({
+  ...incident,
+  instanceType: 'm8i.large',
+  interfaces: incident.interfaces.map((plan) => ({ ...plan, tracking: null })),
+});
+
 /** Any incident. */
 export const incidents: Arbitrary<Incident> = fc
   .array(subnet, { minLength: 1, maxLength: 2 })
@@ -231,14 +237,17 @@ export const incidents: Arbitrary<Incident> = fc
           platform: mostly<Incident['platform']>('linux', 4, fc.constant('windows')),
           agent: mostly<AgentPlan>('online', 5, one('connection lost', 'not registered')),
           host,
-          flowLogs: mostly<Incident['flowLogs']>('none', 1, one('vpc', 'subnets', 'interfaces', 'first interface')),
+          flowLogs: mostly<Incident['flowLogs']>('none', 2, one('vpc', 'subnets', 'interfaces', 'first interface')),
           deliverySeconds: one(0, 60, 300, 600),
           assumptions,
           latencySeconds: one(0.05, 0.1, 0.2, 0.5),
           isolationGroup: mostly<Incident['isolationGroup']>('none', 5, one('clean', 'with a rule', "somebody else's")),
           faults: mostly<readonly FaultPlan[]>([], 2, fc.array(fault, { minLength: 1, maxLength: 2 })),
+          watchesForDays: mostly(false, 4, fc.constant(true)),
         }),
       ),
     ),
   )
-  .map((incident) => ({ ...PLAIN, ...incident }));
+  .map(({ watchesForDays, ...incident }) =>
+    watchesForDays || incident.flowLogs === 'none' ? incident : withShortTimers(incident),
+  );

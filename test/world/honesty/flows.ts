@@ -16,11 +16,11 @@ export interface JudgedFlow {
   readonly reported: readonly ReportedFlow[];
   /** The request names its peer. */
   readonly named: boolean;
-  /** Denied both ways at a subnet boundary at the end. */
-  readonly denied: boolean;
+  /** Denied both ways at the boundary of the instance's own subnet at the end. */
+  readonly deniedHere: boolean;
   /** Its ENI has groups without a rule at the end. */
   readonly isolated: boolean;
-  /** A control outside the host reaches it: the denies, or the swap where the flow was untracked from the beginning. */
+  /** A control outside the host reaches it: denies at either subnet, or the swap if it was untracked from the beginning. */
   readonly blocked: boolean;
 }
 
@@ -53,11 +53,7 @@ export function isIsolated(snapshot: Snapshot, interfaceId: string): boolean {
   return rules !== undefined && rules.in.length === 0 && rules.out.length === 0;
 }
 
-/** Denied both ways at one of the subnet boundaries that the flow crosses. */
-function isDenied({ after }: Run, flow: WorldFlow): boolean {
-  const { localAcl, peerAcl } = path(after, flow);
-  return [localAcl, peerAcl].some((acl) => !acl.in && !acl.out);
-}
+const isDenied = (acl: Path['localAcl']): boolean => !acl.in && !acl.out;
 
 const isUntracked = ({ local }: Path): boolean => local?.untracked[local.opening] === true;
 
@@ -70,9 +66,10 @@ export function judgedFlows(run: Run): readonly JudgedFlow[] {
     const reported = simulation.report.flows.filter((one) =>
       speaksOf(one, flow, [flow.LocalPort, ...truth.localPorts]),
     );
-    const denied = isDenied(run, flow);
+    const { localAcl, peerAcl } = path(run.after, flow);
+    const deniedHere = isDenied(localAcl);
     const isolated = isIsolated(run.after, flow.NetworkInterfaceId);
-    const blocked = denied || (isolated && isUntracked(path(run.before, flow)));
-    return [{ flow, truth, reported, named: named.includes(flow.RemoteAddress), denied, isolated, blocked }];
+    const blocked = deniedHere || isDenied(peerAcl) || (isolated && isUntracked(path(run.before, flow)));
+    return [{ flow, truth, reported, named: named.includes(flow.RemoteAddress), deniedHere, isolated, blocked }];
   });
 }

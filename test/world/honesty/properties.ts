@@ -78,7 +78,7 @@ export const leakingIsReal: Property = (run) => {
   const alive = ({ truth }: JudgedFlow) => truth.lastPacketAt !== null && truth.lastPacketAt >= cutAt;
   const unmatched = report.flows.some((one) => flows.every(({ reported }) => !reported.includes(one)));
   const unreached = (one: JudgedFlow) =>
-    !one.denied && one.reported.some(({ tracking }) => !(tracking === 'untracked' && one.isolated));
+    !one.deniedHere && one.reported.some(({ tracking }) => !(tracking === 'untracked' && one.isolated));
   if (unmatched || flows.some((one) => unreached(one) || alive(one))) return [];
   return [`leaking, but every reported flow is blocked and none had a packet after ${cutAt} s: ${report.reason}`];
 };

@@ -1,0 +1,216 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  caseIdOf,
+  executionNameOf,
+  flowId,
+  mayBeSameFlow,
+  mergeRequests,
+  modeOf,
+  noteIdOf,
+  withAcls,
+} from '../../functions/core/case.ts';
+import type { CaseRequest } from '../../functions/core/intake-types.ts';
+import type { KnownFlow } from '../../functions/core/model.ts';
+import { theCase, theRequest, theShell } from '../support/incident.ts';
+
+const key = { accountId: '111122223333', region: 'eu-central-1', instanceId: 'i-0000000000000ab01', generation: 1 };
+
+/** https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html */
+const EXECUTION_NAME = /^[^\s<>{}[\]?*"#%\\^|~`$&,;:/\p{Cc}]{1,80}$/u;
+
+const anyFlow: fc.Arbitrary<KnownFlow> = fc.record({
+  protocol: fc.constantFrom('tcp', 'udp', 'icmp', '47', 'unknown'),
+  family: fc.constantFrom('ipv4' as const, 'ipv6' as const),
+  remoteAddress: fc.oneof(fc.ipV4(), fc.ipV6()),
+  remotePort: fc.option(fc.nat(65_535)),
+  localAddress: fc.option(fc.ipV4()),
+  localPort: fc.option(fc.nat(65_535)),
+  openedBy: fc.constantFrom('instance' as const, 'remote' as const, 'unknown' as const),
+  networkInterfaceId: fc.constant(null),
+  source: fc.constantFrom('finding' as const, 'request' as const),
+});
+const anyRequest: fc.Arbitrary<CaseRequest> = fc
+  .record({
+    flows: fc.array(anyFlow, { maxLength: 4 }),
+    updatedAt: fc.constantFrom('', '2026-01-15T09:00:00Z', '2026-01-15T10:00:00Z', '2026-01-15T16:00:00Z'),
+    pids: fc.uniqueArray(fc.nat(5), { maxLength: 3 }),
+    domains: fc.uniqueArray(fc.constantFrom('a.example', 'b.example')),
+  })
+  .map(({ flows, updatedAt, pids, domains }) => ({
+    ...theRequest,
+    flows: [...new Map(flows.map((flow) => [flowId(flow), flow])).values()],
+    finding: theRequest.finding && { ...theRequest.finding, updatedAt },
+    processes: pids.map((pid) => ({ pid, name: null, executablePath: null })),
+    domains,
+  }));
+
+describe('caseIdOf', () => {
+  it('is the same for the same instance and generation, and another for anything else', () => {
+    const others = [
+      { ...key, generation: 2 },
+      { ...key, instanceId: 'i-0000000000000ab02' },
+      { ...key, region: 'eu-west-1' },
+      { ...key, accountId: '444455556666' },
+    ];
+    expect(caseIdOf({ ...key })).toBe(caseIdOf(key));
+    expect(new Set([key, ...others].map(caseIdOf)).size).toBe(5);
+    expect(caseIdOf(key)).toMatch(/^case-[0-9a-f]{20}$/);
+  });
+
+  it('suits the host script, which names its firewall table by it', () => {
+    expect(caseIdOf(key)).toMatch(/^[a-z0-9-]{1,64}$/);
+  });
+});
+
+describe('noteIdOf', () => {
+  it('follows the finding, or what is said where there is none', () => {
+    expect(noteIdOf(theRequest.finding, 'a')).toBe(noteIdOf(theRequest.finding, 'b'));
+    expect(noteIdOf(null, 'a')).not.toBe(noteIdOf(null, 'b'));
+    expect(noteIdOf(null, 'a\nb')).toMatch(/^note-[0-9a-f]{20}$/);
+  });
+});
+
+describe('executionNameOf', () => {
+  it('keeps within the limits of Step Functions, whatever the flows', () => {
+    fc.assert(
+      fc.property(anyRequest, fc.constantFrom('open' as const, 'reported' as const), (request, status) => {
+        expect(executionNameOf({ caseId: caseIdOf(key), status }, request)).toMatch(EXECUTION_NAME);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('is the same for the same event, whatever the order of its flows', () => {
+    const shuffled = anyRequest.chain((request) =>
+      fc
+        .shuffledSubarray([...request.flows], { minLength: request.flows.length })
+        .map((flows) => [request, { ...request, flows }] as const),
+    );
+    fc.assert(
+      fc.property(shuffled, ([request, other]) => {
+        expect(executionNameOf(theCase, other)).toBe(executionNameOf(theCase, request));
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('is another for a new peer, and for another case', () => {
+    const name = executionNameOf(theCase, theRequest);
+    const more = { ...theRequest, flows: [...theRequest.flows, { ...theShell, remoteAddress: '203.0.113.9' }] };
+    expect(executionNameOf(theCase, more)).not.toBe(name);
+    expect(executionNameOf({ ...theCase, caseId: caseIdOf(key) }, theRequest)).not.toBe(name);
+  });
+
+  it('is another for a later occurrence only once the case is reported', () => {
+    const later = {
+      ...theRequest,
+      finding: theRequest.finding && { ...theRequest.finding, updatedAt: '2026-01-15T16:00:00Z' },
+    };
+    expect(executionNameOf(theCase, later)).toBe(executionNameOf(theCase, theRequest));
+    const reported = { ...theCase, status: 'reported' } as const;
+    expect(executionNameOf(reported, later)).not.toBe(executionNameOf(reported, theRequest));
+  });
+});
+
+describe('mayBeSameFlow', () => {
+  it('says so of a flow and itself, and either way round', () => {
+    fc.assert(
+      fc.property(anyFlow, anyFlow, (a, b) => {
+        expect(mayBeSameFlow(a, a)).toBe(true);
+        expect(mayBeSameFlow(a, b)).toBe(mayBeSameFlow(b, a));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it.each<[Partial<KnownFlow>, boolean]>([
+    [{}, true],
+    [{ remotePort: null, localPort: null, localAddress: null, protocol: 'unknown' }, true],
+    [{ remoteAddress: '198.51.100.8' }, false],
+    [{ remotePort: 4445 }, false],
+    [{ localPort: 51_235 }, false],
+    [{ localAddress: '10.0.1.11' }, false],
+    [{ protocol: 'udp' }, false],
+    [{ openedBy: 'remote', source: 'host', networkInterfaceId: 'eni-9' }, true],
+  ])('%j: %s', (change, same) => {
+    expect(mayBeSameFlow(theShell, { ...theShell, ...change })).toBe(same);
+  });
+});
+
+describe('mergeRequests', () => {
+  const second: KnownFlow = { ...theShell, remoteAddress: '203.0.113.9' };
+  const next: CaseRequest = {
+    ...theRequest,
+    finding: theRequest.finding && { ...theRequest.finding, updatedAt: '2026-01-15T16:00:00Z', count: 2 },
+    flows: [second],
+    processes: [{ pid: 4242, name: 'bash', executablePath: null }],
+    domains: ['c2.example'],
+    notes: ['a note'],
+    hints: { vpcIds: ['vpc-1'], subnetIds: [], networkInterfaceIds: ['eni-1'], groupIds: [] },
+  };
+
+  it('keeps every peer, process, domain, note and hint of both', () => {
+    expect(mergeRequests(theRequest, next)).toMatchObject({
+      flows: [theShell, second],
+      processes: next.processes,
+      domains: ['c2.example'],
+      notes: ['a note'],
+      hints: next.hints,
+      finding: { count: 2 },
+    });
+  });
+
+  it('keeps the newer finding when they come out of order', () => {
+    expect(mergeRequests(next, theRequest).finding).toEqual(next.finding);
+  });
+
+  it("lets a person's mode and reason count, a finding's silence not", () => {
+    const asked = { ...next, origin: 'manual', mode: 'contain', reason: 'seen by a person', finding: null } as const;
+    expect(mergeRequests(theRequest, asked)).toMatchObject({
+      mode: 'contain',
+      reason: 'seen by a person',
+      finding: theRequest.finding,
+    });
+    expect(mergeRequests(asked, theRequest)).toMatchObject({ mode: 'contain', reason: 'seen by a person' });
+    expect(mergeRequests(asked, { ...asked, mode: null, reason: null })).toMatchObject({
+      mode: 'contain',
+      reason: 'seen by a person',
+    });
+  });
+
+  it('is the union, comes to the same in any order, and brings nothing the second time', () => {
+    const ids = (request: CaseRequest) => request.flows.map(flowId).sort();
+    fc.assert(
+      fc.property(anyRequest, anyRequest, (a, b) => {
+        const merged = mergeRequests(a, b);
+        expect(ids(merged)).toEqual([...new Set([...ids(a), ...ids(b)])].sort());
+        expect(mergeRequests(merged, b)).toEqual(merged);
+        expect(mergeRequests(merged, a)).toEqual(merged);
+        const other = mergeRequests(b, a);
+        expect(ids(other)).toEqual(ids(merged));
+        expect(new Set(other.domains)).toEqual(new Set(merged.domains));
+        expect(new Set(other.processes.map(({ pid }) => pid))).toEqual(new Set(merged.processes.map(({ pid }) => pid)));
+        expect(other.finding?.updatedAt).toBe(merged.finding?.updatedAt);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe('withAcls', () => {
+  const deny = { aclId: 'acl-2', egress: true, cidr: '198.51.100.7/32', ruleNumber: 1 };
+
+  it('adds the ACLs of denies, and gives back the same document where there is no new one', () => {
+    expect(withAcls(theCase, [deny, { ...deny, egress: false }]).aclIds).toEqual(['acl-1', 'acl-2']);
+    expect(withAcls(theCase, [{ ...deny, aclId: 'acl-1' }])).toBe(theCase);
+    expect(withAcls(theCase, [])).toBe(theCase);
+  });
+});
+
+describe('modeOf', () => {
+  it("is the request's own, otherwise the configured one", () => {
+    expect(modeOf({ ...theRequest, mode: 'observe' }, 'contain')).toBe('observe');
+    expect(modeOf(theRequest, 'contain')).toBe('contain');
+  });
+});
