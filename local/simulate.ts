@@ -73,6 +73,9 @@ export function localConfig(file: WorldFile): Config {
     hostDocuments: { linux: 'flowcut-host-linux', windows: 'flowcut-host-windows' },
     respondStateMachineArn: STATE_MACHINE,
     topicArn: `arn:aws:sns:${file.Region}:${file.AccountId}:flowcut`,
+    openings: { agentEgress: [], analystIngress: [] },
+    isolationsPerHour: 10,
+    deleteReplacedGroups: false,
     autoScaling: 'standby',
     releaseDenies: 'never',
   };

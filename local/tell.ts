@@ -90,6 +90,7 @@ export function tellSimulation(simulation: Simulation): string {
       report.plan.flatMap((step, index) => [
         `  ${index + 1}. ${wrap(step.change, '     ')}`,
         `     why: ${wrap(step.why, '          ')}`,
+        `     cuts: ${wrap(step.cuts, '           ')}`,
         `     also hits: ${wrap(step.alsoHits, '                ')}`,
         `     undo: ${wrap(step.undo, '           ')}`,
       ]),

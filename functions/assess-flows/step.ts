@@ -1,6 +1,8 @@
-import { readCase, recordBefore, updateCase } from '../aws/cases.ts';
+import { readCase, readSwitch, recordBefore, takePlace, updateCase } from '../aws/cases.ts';
+import { errorText } from '../aws/errors.ts';
 import { readFacts } from '../aws/facts.ts';
 import { isolationGroups } from '../aws/security-groups.ts';
+import { readSurroundings } from '../aws/surroundings.ts';
 import { type Assessment, assess, placeRefusal, refusal } from '../core/assess.ts';
 import { type CaseDocument, type CaseFlow, modeOf, noteIdOf, withAcls } from '../core/case.ts';
 import { InputError, quote } from '../core/errors.ts';
@@ -12,11 +14,13 @@ import { type Assessed, HOST_ADDRESS_LIMIT, type Opened } from '../core/record.t
 import { type CaseOpening, openCase } from '../shared/open-case.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
+type AssessTools = Tools<'ec2' | 'cases'>;
+
 /**
  * Open and assess: takes a case id (from start-response), what a person typed into the console, or an EventBridge event;
  * reads everything in one round; decides; records the before-state. Nothing is changed on AWS here.
  */
-export async function assessFlows(tools: Tools<'ec2' | 'cases'>, input: unknown): Promise<Opened> {
+export async function assessFlows(tools: AssessTools, input: unknown): Promise<Opened> {
   const start = await findCase(tools, input);
   if ('assessment' in start) return start;
   const { request } = start;
@@ -26,7 +30,7 @@ export async function assessFlows(tools: Tools<'ec2' | 'cases'>, input: unknown)
 
 type Start = Opened | { readonly request: CaseRequest; readonly open: () => Promise<CaseDocument> };
 
-async function findCase(tools: Tools<'ec2' | 'cases'>, input: unknown): Promise<Start> {
+async function findCase(tools: AssessTools, input: unknown): Promise<Start> {
   const caseId = caseIdIn(input);
   if (caseId !== null) {
     const document = await readCase(tools.cases, caseId);
@@ -60,7 +64,7 @@ function caseIdIn(input: unknown): string | null {
 
 const triggerOf = (request: CaseRequest): string => request.finding?.type ?? 'manual request';
 
-function refOf(tools: Tools<'ec2' | 'cases'>, document: CaseDocument): Opened['case'] {
+function refOf(tools: AssessTools, document: CaseDocument): Opened['case'] {
   return {
     caseId: document.caseId,
     instanceId: document.instanceId,
@@ -79,7 +83,7 @@ function ignored(reason: string, advice: string, instanceId: string | null, find
   return { case: ref, assessment: { kind: 'ignored', reason, advice } };
 }
 
-function refused(tools: Tools<'ec2' | 'cases'>, request: CaseRequest, reason: string): Opened {
+function refused(tools: AssessTools, request: CaseRequest, reason: string): Opened {
   const mode = modeOf(request, tools.config.defaultMode);
   const ref = {
     caseId: noteIdOf(request.finding, request.instanceId),
@@ -90,7 +94,7 @@ function refused(tools: Tools<'ec2' | 'cases'>, request: CaseRequest, reason: st
   return { case: ref, assessment: { kind: 'refused', reason } };
 }
 
-async function decide(tools: Tools<'ec2' | 'cases'>, document: CaseDocument, facts: Facts | null): Promise<Assessed> {
+async function decide(tools: AssessTools, document: CaseDocument, facts: Facts | null): Promise<Assessed> {
   const { request } = document;
   if (facts === null) {
     return {
@@ -107,16 +111,13 @@ async function decide(tools: Tools<'ec2' | 'cases'>, document: CaseDocument, fac
   const watch = document.decision === 'ask' ? document.classReason : null;
   if (watch !== null || modeOf(request, tools.config.defaultMode) === 'observe') {
     await updateCase(tools.cases, document.caseId, (stored) => withAssessment(stored, assessment));
-    return {
-      kind: 'planned',
-      reason: watch ?? 'observe mode: nothing was changed, this is what would be done',
-      plan: describePlan(facts, assessment.flows, assessment.denies),
-    };
+    return planned(tools, watch ?? 'observe mode: nothing was changed, this is what would be done', facts, assessment);
   }
   if (await isStanding(tools, document, facts, assessment)) {
     return { kind: 'already-contained', reason: 'the case is isolated and knows every peer: it is verified again' };
   }
-  await record(tools, document, facts, assessment);
+  const [brake] = await Promise.all([brakes(tools, document, facts), record(tools, document, facts, assessment)]);
+  if (brake !== null) return planned(tools, brake, facts, assessment);
   return {
     kind: 'contain',
     reason: document.classReason,
@@ -128,9 +129,43 @@ async function decide(tools: Tools<'ec2' | 'cases'>, document: CaseDocument, fac
   };
 }
 
+async function planned(tools: AssessTools, reason: string, facts: Facts, assessment: Assessment): Promise<Assessed> {
+  const surroundings = await readSurroundings(tools.ec2, facts).catch((error: unknown) => {
+    tools.log.warn('the surroundings cannot be read', { error: errorText(error) });
+    return null;
+  });
+  return {
+    kind: 'planned',
+    reason,
+    plan: describePlan({ ...facts, surroundings }, assessment.flows, assessment.denies),
+  };
+}
+
+/**
+ * Read right before the first change: the switch that stops everything, and the cap on new isolations. Why a person has
+ * to decide; null = nothing holds us back.
+ */
+async function brakes(tools: AssessTools, document: CaseDocument, facts: Facts): Promise<string | null> {
+  const { isolationsPerHour: places } = tools.config;
+  const hour = tools.now().toISOString().slice(0, 13);
+  const vpcIds = [...new Set(facts.interfaces.map((eni) => eni.vpcId))];
+  const isNew = document.isolatedAt === null;
+  const [mode, ...taken] = await Promise.all([
+    readSwitch(tools.cases),
+    ...vpcIds.map(async (vpcId) => ({
+      vpcId,
+      got: !isNew || (await takePlace(tools.cases, { vpcId, hour, caseId: document.caseId, places })),
+    })),
+  ]);
+  if (mode === 'observe') return 'the switch in the case table says observe: nothing was changed';
+  const full = taken.find(({ got }) => !got);
+  if (full === undefined) return null;
+  return `cap reached: ${places} new isolations in ${full.vpcId} within this hour; a person decides`;
+}
+
 /** Reported before, nothing new, and still isolated: verify, do not start over. */
 async function isStanding(
-  tools: Tools<'ec2' | 'cases'>,
+  tools: AssessTools,
   document: CaseDocument,
   facts: Facts,
   assessment: Assessment,
@@ -142,12 +177,7 @@ async function isStanding(
 }
 
 /** The before-state of every ENI and the flows of the case, recorded before anything changes. */
-async function record(
-  tools: Tools<'ec2' | 'cases'>,
-  document: CaseDocument,
-  facts: Facts,
-  assessment: Assessment,
-): Promise<void> {
+async function record(tools: AssessTools, document: CaseDocument, facts: Facts, assessment: Assessment): Promise<void> {
   const recordedAt = tools.now().toISOString();
   const interfaces = facts.interfaces.map((eni) => ({
     networkInterfaceId: eni.id,

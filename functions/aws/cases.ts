@@ -23,6 +23,8 @@ import { errorCode } from './errors.ts';
  * | `CASE#id` | `BEFORE#eni-...` | an ENI as it was found: written once |
  * | `CASE#id` | `PRESERVED#...` | what was done to keep evidence, and what undoes it |
  * | `CASE#id` | `TIME#iso#...` | the timeline |
+ * | `SETTINGS` | `MODE` | the switch: `observe` stops everything |
+ * | `CAP#vpc-...#hour` | `PLACE#00001` | one new isolation of the hour |
  * | `ACL#acl-...` | `DENY#in\|out#cidr` | ledger: the rule number of our deny and the set of cases that need it |
  * | `ACL#acl-...` | `NUMBER#in\|out#00001` | ledger: the number is taken by us |
  */
@@ -205,6 +207,33 @@ export async function readPreserved(table: CaseTable, caseId: string): Promise<r
 /** Appends to the timeline; the same entry of the same step is kept once. */
 export async function addToTimeline(table: CaseTable, caseId: string, entry: TimelineEntry): Promise<void> {
   await putNew(table, { pk: caseKey(caseId), sk: `TIME#${entry.at}#${entry.step}`, ...entry });
+}
+
+// --- the brakes ----------------------------------------------------------------------------------------------------
+
+/** The one switch that stops everything: `observe` in it makes every response a plan. null = it is not set. */
+export async function readSwitch(table: CaseTable): Promise<'observe' | 'contain' | null> {
+  const item = await get(table, 'SETTINGS', 'MODE');
+  return item?.mode === 'observe' || item?.mode === 'contain' ? item.mode : null;
+}
+
+/**
+ * Takes one of the hour's places for a new isolation in the VPC; false = they are taken. The same case takes one place
+ * however often it asks.
+ */
+export async function takePlace(
+  table: CaseTable,
+  place: { readonly vpcId: string; readonly hour: string; readonly caseId: string; readonly places: number },
+): Promise<boolean> {
+  const pk = `CAP#${place.vpcId}#${place.hour}`;
+  for (;;) {
+    const taken = await list(table, pk, 'PLACE#');
+    if (taken.some((item) => item.caseId === place.caseId)) return true;
+    if (taken.length >= place.places) return false;
+    const sk = `PLACE#${String(taken.length + 1).padStart(5, '0')}`;
+    // Another case may take the same place at the same time: then look again.
+    if (await putNew(table, { pk, sk, caseId: place.caseId })) return true;
+  }
 }
 
 // --- the ledger of network ACL denies -------------------------------------------------------------------------------

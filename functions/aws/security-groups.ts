@@ -1,6 +1,9 @@
 import {
+  AuthorizeSecurityGroupEgressCommand,
+  AuthorizeSecurityGroupIngressCommand,
   CreateSecurityGroupCommand,
   type EC2Client,
+  type IpPermission,
   paginateDescribeSecurityGroupRules,
   paginateDescribeSecurityGroups,
   RevokeSecurityGroupEgressCommand,
@@ -9,6 +12,7 @@ import {
   type SecurityGroupRule,
 } from '@aws-sdk/client-ec2';
 import { canonicalCidr } from '../core/addresses.ts';
+import type { IsolationRule } from '../core/isolation-rules.ts';
 import type { GroupRule } from '../core/model.ts';
 import { errorCode } from './errors.ts';
 
@@ -53,6 +57,38 @@ export async function rulesOf(ec2: EC2Client, groupIds: readonly string[]): Prom
     found.push(...(page.SecurityGroupRules ?? []).map(toRule));
   }
   return found;
+}
+
+/** Permits what is wanted; a rule that is there already is fine. */
+export async function authorize(ec2: EC2Client, groupId: string, rules: readonly IsolationRule[]): Promise<void> {
+  const there = (error: unknown): void => {
+    if (errorCode(error) !== 'InvalidPermission.Duplicate') throw error;
+  };
+  for (const rule of rules) {
+    const input = { GroupId: groupId, IpPermissions: [toPermission(rule)] };
+    const command =
+      rule.direction === 'egress'
+        ? ec2.send(new AuthorizeSecurityGroupEgressCommand(input))
+        : ec2.send(new AuthorizeSecurityGroupIngressCommand(input));
+    await command.then(() => undefined, there);
+  }
+}
+
+function toPermission({ protocol, fromPort, toPort, peer }: IsolationRule): IpPermission {
+  const ports = fromPort === null || toPort === null ? {} : { FromPort: fromPort, ToPort: toPort };
+  const base = { IpProtocol: protocol, ...ports };
+  switch (peer.kind) {
+    case 'cidr':
+      return peer.family === 'ipv4'
+        ? { ...base, IpRanges: [{ CidrIp: peer.cidr }] }
+        : { ...base, Ipv6Ranges: [{ CidrIpv6: peer.cidr }] };
+    case 'prefix-list':
+      return { ...base, PrefixListIds: [{ PrefixListId: peer.prefixListId }] };
+    case 'group':
+      return { ...base, UserIdGroupPairs: [{ GroupId: peer.groupId }] };
+    default:
+      return peer satisfies never;
+  }
 }
 
 export interface NamedGroup {

@@ -1,3 +1,4 @@
+import type { IsolationOpenings } from './isolation-rules.ts';
 import type { Mode } from './model.ts';
 
 /** What the deployment chose. Read once from the environment (shared/environment.ts); the demo and tests pass their own. */
@@ -21,6 +22,12 @@ export interface Config {
   readonly respondStateMachineArn: string;
   /** Where reports are published; null = nowhere but in the execution's output. */
   readonly topicArn: string | null;
+  /** What the isolation group allows; nothing by default. */
+  readonly openings: IsolationOpenings;
+  /** New isolations per hour and VPC; beyond them a person decides. */
+  readonly isolationsPerHour: number;
+  /** Delete a group that was replaced by the isolation group, where nobody uses it any more. */
+  readonly deleteReplacedGroups: boolean;
   /** How a member of an Auto Scaling group is kept from being replaced and ended: moved to Standby, or detached. */
   readonly autoScaling: 'standby' | 'detach';
   /** `never`: denies stay until a restore. `after-proof`: lifted on two independent kinds of evidence. */

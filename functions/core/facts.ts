@@ -43,3 +43,19 @@ export interface Facts {
   /** Reads that failed, in words; what they would have told is unknown. */
   readonly unread: readonly string[];
 }
+
+/** Who else a change would hit. */
+export interface Surroundings {
+  /** Other instances in the subnets behind the same ACLs. */
+  readonly neighbours: readonly {
+    readonly instanceId: string;
+    readonly name: string | null;
+    readonly subnetId: string;
+  }[];
+  /** Other ENIs on the same groups. */
+  readonly groupUsers: readonly {
+    readonly networkInterfaceId: string;
+    readonly instanceId: string | null;
+    readonly groupIds: readonly string[];
+  }[];
+}

@@ -42,6 +42,8 @@ export const HOST_ADDRESS_LIMIT = 50;
 export interface PlannedChange {
   readonly change: string;
   readonly why: string;
+  /** Known flows that it would stop. */
+  readonly cuts: string;
   readonly alsoHits: string;
   readonly undo: string;
 }

@@ -2,6 +2,7 @@ import { readCase } from '../aws/cases.ts';
 import { errorText } from '../aws/errors.ts';
 import { publish } from '../aws/notifications.ts';
 import type { CaseDocument } from '../core/case.ts';
+import { openingsText } from '../core/isolation-rules.ts';
 import { notification } from '../core/notification.ts';
 import type { Reporting } from '../core/record.ts';
 import {
@@ -174,7 +175,11 @@ async function readAndReport(tools: ReportTools, record: Reporting, caseId: stri
     interfaces: standing.standings,
     held: standing.held,
     devices: standing.interfaces,
-    notes: [...standing.unread, ...(failure === null ? [] : [`the response stopped early: ${failure}`])],
+    notes: [
+      ...openingsText(tools.config.openings),
+      ...standing.unread,
+      ...(failure === null ? [] : [`the response stopped early: ${failure}`]),
+    ],
   });
 }
 

@@ -1,5 +1,6 @@
 import type { Config } from '../core/config.ts';
 import { InputError, quote } from '../core/errors.ts';
+import { type IsolationOpenings, isolationRules } from '../core/isolation-rules.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -22,6 +23,19 @@ function oneOf<const T extends string>(environment: Environment, name: string, a
   return found;
 }
 
+function list(environment: Environment, name: string): readonly string[] {
+  return (environment[name] ?? '')
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+}
+
+/** Fails at the start of the function, not in the middle of a response. */
+function checkedOpenings(openings: IsolationOpenings): IsolationOpenings {
+  isolationRules(openings);
+  return openings;
+}
+
 /** Reads the configuration from the environment of the function, which template.yaml fills from its parameters. */
 export function readConfig(environment: Environment): Config {
   return {
@@ -41,6 +55,12 @@ export function readConfig(environment: Environment): Config {
     },
     respondStateMachineArn: environment.FLOWCUT_RESPOND_STATE_MACHINE_ARN ?? '',
     topicArn: environment.FLOWCUT_TOPIC_ARN || null,
+    openings: checkedOpenings({
+      agentEgress: list(environment, 'FLOWCUT_AGENT_EGRESS'),
+      analystIngress: list(environment, 'FLOWCUT_ANALYST_INGRESS'),
+    }),
+    isolationsPerHour: wholeNumber(environment, 'FLOWCUT_ISOLATIONS_PER_HOUR', 10, 0, 10_000),
+    deleteReplacedGroups: oneOf(environment, 'FLOWCUT_DELETE_REPLACED_GROUPS', ['true', 'false'], 'false') === 'true',
     autoScaling: oneOf(environment, 'FLOWCUT_AUTO_SCALING', ['standby', 'detach'], 'standby'),
     releaseDenies: oneOf(environment, 'FLOWCUT_RELEASE_DENIES', ['never', 'after-proof'], 'never'),
   };

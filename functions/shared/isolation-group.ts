@@ -1,5 +1,15 @@
 import { errorCode } from '../aws/errors.ts';
-import { createGroup, groupByName, ISOLATION_GROUP, type NamedGroup, revoke, rulesOf } from '../aws/security-groups.ts';
+import {
+  authorize,
+  createGroup,
+  groupByName,
+  ISOLATION_GROUP,
+  isolationGroups,
+  type NamedGroup,
+  revoke,
+  rulesOf,
+} from '../aws/security-groups.ts';
+import { compareRules, type IsolationRule, isolationRules } from '../core/isolation-rules.ts';
 import type { Tools } from './toolbox.ts';
 
 /** Looks at the group until it is seen without a rule: right after its creation EC2 may not know it yet. */
@@ -15,18 +25,19 @@ const NAMES = [ISOLATION_GROUP.name, `${ISOLATION_GROUP.name}-2`, `${ISOLATION_G
  * would leave the instance more open than it was found. Where it stands and is empty, this is one call.
  */
 export async function ensureIsolationGroup(tools: Tools<'ec2'>, vpcId: string): Promise<string> {
+  const wanted = isolationRules(tools.config.openings);
   let created = 'none';
   for (let attempt = 1; attempt <= EMPTY_ATTEMPTS; attempt += 1) {
     const { group, freeName } = await find(tools, vpcId);
-    if (group?.empty === true) return group.id;
+    if (group?.empty === true && wanted.length === 0) return group.id;
     if (group !== null) {
-      await empty(tools, group.id);
+      if (await makeExact(tools, group.id, wanted)) return group.id;
       continue;
     }
     if (created === 'none') {
       // The name may be taken by a run that is faster, or by our own call whose answer was lost: look again either way.
       created = (await createGroup(tools.ec2, vpcId, freeName)) ?? 'taken';
-      if (created !== 'taken') await empty(tools, created);
+      if (created !== 'taken') await makeExact(tools, created, wanted);
       continue;
     }
     await tools.sleep(EMPTY_PAUSE_SECONDS);
@@ -43,12 +54,33 @@ async function find(tools: Tools<'ec2'>, vpcId: string): Promise<{ group: NamedG
   throw new Error(`the names ${NAMES.join(', ')} are taken in ${vpcId} by groups that are not ours`);
 }
 
-/** Revokes whatever the group permits; a group that EC2 does not know yet is left for the next look. */
-async function empty(tools: Tools<'ec2'>, groupId: string): Promise<void> {
+/** Revokes what the group permits beyond what is wanted and adds what it lacks; true = it was seen to be exact. */
+async function makeExact(tools: Tools<'ec2'>, groupId: string, wanted: readonly IsolationRule[]): Promise<boolean> {
   try {
-    await revoke(tools.ec2, groupId, await rulesOf(tools.ec2, [groupId]));
+    const { extra, missing } = compareRules(await rulesOf(tools.ec2, [groupId]), wanted);
+    // No rule at all, seen right after the creation, proves nothing: EC2 may not know the group yet.
+    if (extra.length === 0 && missing.length === 0) return wanted.length > 0;
+    await revoke(tools.ec2, groupId, extra);
+    await authorize(tools.ec2, groupId, missing);
   } catch (error) {
     if (errorCode(error) !== 'InvalidGroup.NotFound') throw error;
     await tools.sleep(EMPTY_PAUSE_SECONDS);
   }
+  return false;
+}
+
+/** Of our groups in these VPCs, those that were seen with exactly the rules that isolation has: none by default. */
+export async function exactGroupIds(tools: Tools<'ec2'>, vpcIds: readonly string[]): Promise<readonly string[]> {
+  const groups = await isolationGroups(tools.ec2, vpcIds);
+  const wanted = isolationRules(tools.config.openings);
+  if (wanted.length === 0) return groups.filter((group) => group.empty).map((group) => group.id);
+  const ids = groups.map((group) => group.id);
+  const rules = await rulesOf(tools.ec2, ids);
+  return ids.filter((id) => {
+    const { extra, missing } = compareRules(
+      rules.filter((rule) => rule.groupId === id),
+      wanted,
+    );
+    return extra.length === 0 && missing.length === 0;
+  });
 }

@@ -3,7 +3,6 @@ import { errorText } from '../aws/errors.ts';
 import { flowLogsOn, searchLog } from '../aws/flow-logs.ts';
 import { aclsOfSubnets } from '../aws/network-acls.ts';
 import { interfacesOf } from '../aws/network-interfaces.ts';
-import { isolationGroups } from '../aws/security-groups.ts';
 import { protects } from '../core/acl-numbers.ts';
 import { unmodifiable } from '../core/assess.ts';
 import type { BeforeInterface, CaseDocument, CaseFlow, LedgerDeny } from '../core/case.ts';
@@ -19,6 +18,7 @@ import {
   type Verdict,
   type VerdictQuestion,
 } from '../core/verdict.ts';
+import { exactGroupIds } from './isolation-group.ts';
 import type { Tools } from './toolbox.ts';
 
 /** What is in force right now, read back from EC2: never what an earlier call answered. */
@@ -36,14 +36,14 @@ export interface Standing {
   readonly unread: readonly string[];
 }
 
-/** How the isolation of each ENI stands, given our groups that were seen without a rule. */
+/** How the isolation of each ENI stands, given our groups that were seen with no rule but the configured openings. */
 function interfaceStandings(
   interfaces: readonly NetworkInterfaceFacts[],
-  emptyGroups: readonly string[],
+  isolating: readonly string[],
   failures: ReadonlyMap<string, string>,
 ): readonly InterfaceStanding[] {
   return interfaces.map((eni) => {
-    const isolated = eni.groupIds.length > 0 && eni.groupIds.every((id) => emptyGroups.includes(id));
+    const isolated = eni.groupIds.length > 0 && eni.groupIds.every((id) => isolating.includes(id));
     if (isolated) return { id: eni.id, isolation: 'in-force', reason: null };
     const objection = unmodifiable(eni);
     if (objection !== null) return { id: eni.id, isolation: 'not-modifiable', reason: objection };
@@ -94,14 +94,13 @@ export async function readStanding(
   const vpcIds = [...new Set(places.map((eni) => eni.vpcId))];
   const subnetIds = [...new Set(places.map((eni) => eni.subnetId))];
   const resourceIds = [...vpcIds, ...subnetIds, ...interfaces.map((eni) => eni.id)];
-  const [readAcls, groups, flowLogs] = await Promise.all([
+  const [readAcls, isolating, flowLogs] = await Promise.all([
     attempt('the network ACLs', aclsOfSubnets(tools.ec2, subnetIds)),
-    attempt('the isolation groups', isolationGroups(tools.ec2, vpcIds)),
+    attempt('the isolation groups', exactGroupIds(tools, vpcIds)),
     attempt('the flow logs', flowLogsOn(tools.ec2, resourceIds)),
   ]);
   const acls = readAcls ?? [];
   // Only a group of ours counts: one that happens to be without rules today may get some tomorrow.
-  const empty = (groups ?? []).filter((group) => group.empty).map((group) => group.id);
   const ledgers = await Promise.all(acls.map((acl) => ledgerOf(tools.cases, acl.id)));
   const held = ledgers
     .flat()
@@ -114,7 +113,7 @@ export async function readStanding(
   return {
     interfaces,
     standings: [
-      ...interfaceStandings(interfaces, empty, failures),
+      ...interfaceStandings(interfaces, isolating ?? [], failures),
       ...unseen.map(
         (entry): InterfaceStanding => ({
           id: entry.networkInterfaceId,

@@ -135,6 +135,17 @@ const flow = (interfaces: readonly InterfacePlan[]): Arbitrary<FlowPlan> =>
     })
     .map(({ six, ...plan }): FlowPlan => ({ ...plan, family: six && interfaces[plan.via]?.ipv6 === true ? 6 : 4 }));
 
+/** Two flows without ports between the same two addresses would be one. */
+function withoutTwins(flows: readonly FlowPlan[]): readonly FlowPlan[] {
+  const ends = ({ via, family, peer: { kind, ...rest } }: FlowPlan) =>
+    `${via} ${family} ${kind} ${'host' in rest ? rest.host : ''}`;
+  const isTunnel = ({ protocol, peer: { kind } }: FlowPlan) => protocol === 'icmp' && !kind.endsWith('subnet');
+  return flows.filter(
+    (plan, index) =>
+      !isTunnel(plan) || flows.findIndex((other) => isTunnel(other) && ends(other) === ends(plan)) === index,
+  );
+}
+
 const trigger = (flows: number): Arbitrary<Trigger> =>
   fc.oneof(
     {
@@ -214,6 +225,9 @@ const fault: Arbitrary<FaultPlan> = fc.oneof(
 
 const INSTANCE_TYPES = ['m6i.large', 'm6i.large', 't3.micro', 'm8i.large', 'p6e-gb200.36xlarge'] as const;
 
+const flowsOver = (interfaces: readonly InterfacePlan[]): Arbitrary<readonly FlowPlan[]> =>
+  fc.array(flow(interfaces), { minLength: 1, maxLength: 4 }).map(withoutTwins);
+
 /** Five days of a flow log take a second to read: most incidents with a log have timers of minutes. */
 const withShortTimers = (incident: Incident): Incident => ({
   ...incident,
@@ -226,7 +240,7 @@ export const incidents: Arbitrary<Incident> = fc
   .array(subnet, { minLength: 1, maxLength: 2 })
   .chain((subnets) =>
     fc.array(networkInterface(subnets.length), { minLength: 1, maxLength: 3 }).chain((interfaces) =>
-      fc.array(flow(interfaces), { minLength: 1, maxLength: 4 }).chain((flows) =>
+      flowsOver(interfaces).chain((flows) =>
         fc.record({
           subnets: fc.constant(subnets),
           routeTables: mostly(true, 9, fc.constant(false)),

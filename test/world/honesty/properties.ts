@@ -72,7 +72,9 @@ export const blockedAsSaid: Property = (run) => {
 export const leakingIsReal: Property = (run) => {
   const { simulation } = run;
   const { report, reportedAt } = simulation;
-  if (report.verdict !== 'leaking') return [];
+  // What cannot be read back may be feared open.
+  const blind = run.incident.faults.some(({ api }) => api.startsWith('Describe'));
+  if (report.verdict !== 'leaking' || blind) return [];
   const flows = judgedFlows(run).filter((one) => one.reported.length > 0);
   const cutAt = isolatedAt(run) ?? reportedAt;
   const alive = ({ truth }: JudgedFlow) => truth.lastPacketAt !== null && truth.lastPacketAt >= cutAt;

@@ -1,0 +1,44 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { build } from 'esbuild';
+import { environmentCredentials } from './environment-credentials.mjs';
+import { pruneAwsSchemas } from './prune-aws-schemas.mjs';
+
+/** The folders under functions/ that are deployed. */
+export const deployedFolders = (): readonly string[] =>
+  readdirSync('functions')
+    .filter((name) => existsSync(`functions/${name}/handler.ts`))
+    .sort();
+
+const COMMAND = /@aws-sdk\/client-([\w-]+)\/dist-es\/commands\/(\w+)Command\.js$/;
+
+/**
+ * The SDK commands that remain in each function's bundle after tree-shaking, as `client:Command`. Bundled as build.mjs
+ * does in all that decides what remains.
+ */
+export async function bundledCommands(): Promise<ReadonlyMap<string, readonly string[]>> {
+  const folders = deployedFolders();
+  const { metafile } = await build({
+    entryPoints: folders.map((name) => ({ in: `functions/${name}/handler.ts`, out: name })),
+    outdir: 'unwritten',
+    write: false,
+    bundle: true,
+    platform: 'node',
+    target: 'node24',
+    format: 'esm',
+    mainFields: ['module', 'main'],
+    metafile: true,
+    plugins: [pruneAwsSchemas(), environmentCredentials()],
+    logLevel: 'error',
+  });
+  const found = Object.entries(metafile.outputs).map(([output, { inputs }]) => {
+    const name = output.replace(/^unwritten\/|\.js$/g, '');
+    const commands = Object.entries(inputs)
+      .filter(([, { bytesInOutput }]) => bytesInOutput > 0)
+      .flatMap(([path]) => {
+        const [, client, command] = COMMAND.exec(path) ?? [];
+        return client === undefined || command === undefined ? [] : [`${client}:${command}`];
+      });
+    return [name, commands.sort()] as const;
+  });
+  return new Map(found);
+}

@@ -1,0 +1,110 @@
+/** What IAM and the services say about the calls that flowcut makes. */
+
+/** The prefix of each client's actions. */
+export const ACTION_PREFIXES: Readonly<Record<string, string>> = {
+  'auto-scaling': 'autoscaling',
+  'cloudwatch-logs': 'logs',
+  dynamodb: 'dynamodb',
+  ec2: 'ec2',
+  'elastic-load-balancing': 'elasticloadbalancing',
+  'elastic-load-balancing-v2': 'elasticloadbalancing',
+  sfn: 'states',
+  sns: 'sns',
+  ssm: 'ssm',
+};
+
+/** Commands that need other actions than the one of their name, or more. */
+export const COMMAND_ACTIONS: Readonly<Record<string, readonly string[]>> = {
+  // Authorised as what is in the transaction: puts when a deny is reserved, deletes when one is forgotten.
+  'dynamodb:TransactWriteItems': ['dynamodb:DeleteItem', 'dynamodb:PutItem'],
+  // Part of every DynamoDB client, called only where endpoint discovery is switched on.
+  'dynamodb:DescribeEndpoints': [],
+  // Both give the thing its tags as they make it.
+  'ec2:CreateSecurityGroup': ['ec2:CreateSecurityGroup', 'ec2:CreateTags'],
+  'ec2:CreateSnapshots': ['ec2:CreateSnapshots', 'ec2:CreateTags'],
+};
+
+/** Actions that no command of ours names, because a service takes them with the role of the function. */
+export const WITHOUT_COMMAND: Readonly<Record<string, string>> = {
+  'logs:CreateLogStream': 'Lambda, for what the function logs',
+  'logs:PutLogEvents': 'Lambda, for what the function logs',
+  'xray:PutTelemetryRecords': 'Lambda, for traces',
+  'xray:PutTraceSegments': 'Lambda, for traces',
+  'kms:Decrypt': 'DynamoDB and SNS, with a key of your own',
+  'kms:DescribeKey': 'DynamoDB and SNS, with a key of your own',
+  'kms:Encrypt': 'DynamoDB and SNS, with a key of your own',
+  'kms:GenerateDataKey*': 'DynamoDB and SNS, with a key of your own',
+  'kms:ReEncrypt*': 'DynamoDB and SNS, with a key of your own',
+  'sqs:SendMessage': 'Lambda, for events that could not be handled',
+};
+
+/** Actions that IAM cannot tie to a resource, and why `*` is all there is. */
+export const WITHOUT_RESOURCE: Readonly<Record<string, string>> = {
+  'ec2:DescribeFlowLogs': 'EC2 has no resource for it; tied to the Region',
+  'ec2:DescribeInstances': 'EC2 has no resource for it; tied to the Region',
+  'ec2:DescribeNetworkAcls': 'EC2 has no resource for it; tied to the Region',
+  'ec2:DescribeNetworkInterfaces': 'EC2 has no resource for it; tied to the Region',
+  'ec2:DescribeRouteTables': 'EC2 has no resource for it; tied to the Region',
+  'ec2:DescribeSecurityGroupRules': 'EC2 has no resource for it; tied to the Region',
+  'ec2:DescribeSecurityGroups': 'EC2 has no resource for it; tied to the Region',
+  'ec2:DescribeSnapshots': 'EC2 has no resource for it; tied to the Region',
+  'ec2:DescribeSubnets': 'EC2 has no resource for it; tied to the Region',
+  'autoscaling:DescribeAutoScalingInstances': 'Auto Scaling has no resource for it',
+  'elasticloadbalancing:DescribeLoadBalancers': 'Elastic Load Balancing has no resource for it',
+  'elasticloadbalancing:DescribeTargetGroups': 'Elastic Load Balancing has no resource for it',
+  'elasticloadbalancing:DescribeTargetHealth': 'Elastic Load Balancing has no resource for it',
+  'ssm:CancelCommand': 'Systems Manager has no resource for it',
+  'ssm:GetCommandInvocation': 'Systems Manager has no resource for it',
+  'xray:GetSamplingRules': 'X-Ray has no resource for it',
+  'xray:GetSamplingTargets': 'X-Ray has no resource for it',
+  'xray:PutTelemetryRecords': 'X-Ray has no resource for it',
+  'xray:PutTraceSegments': 'X-Ray has no resource for it',
+  'logs:CreateLogDelivery': 'log delivery has no resource',
+  'logs:DeleteLogDelivery': 'log delivery has no resource',
+  'logs:DescribeLogGroups': 'log delivery has no resource',
+  'logs:DescribeResourcePolicies': 'log delivery has no resource',
+  'logs:GetLogDelivery': 'log delivery has no resource',
+  'logs:ListLogDeliveries': 'log delivery has no resource',
+  'logs:PutResourcePolicy': 'log delivery has no resource',
+  'logs:UpdateLogDelivery': 'log delivery has no resource',
+};
+
+/** What each statement is for, by its Sid. */
+export const PURPOSES: Readonly<Record<string, string>> = {
+  CaseTable: 'cases, before-states, the ledger of denies: conditional writes only',
+  StartResponse: 'one execution per case, under a name that the same event always gives',
+  SendWhatFailed: 'what cannot be read or started waits in the dead-letter queue',
+  Look: 'reads before deciding, and reads back what is in force',
+  Deny: 'two entries per peer, recorded first',
+  LiftDenies: 'removes entries of the ledger that nobody needs; makes one again that a case joined in the meantime',
+  SendOurDocuments: 'our two documents only, on instances of this account',
+  ReadCommands: 'reads what the script printed; takes back a command whose time is over',
+  MakeIsolationGroup: 'only with the tag that says what it is for',
+  MakeIsolationGroupInVpc: 'in which VPC',
+  TagIsolationGroup: 'only while making it',
+  EmptyIsolationGroup: 'a new group is born with egress to everywhere; only groups with our tag can be emptied',
+  SwapGroupsAndTimeouts: "an interface's groups and tracking timers",
+  LookAtGroupsAndBalancers: 'where the instance is a member',
+  ReadAttributes: 'protection as it was found',
+  ProtectInstance: 'termination and stop protection, shutdown behaviour, delete on termination',
+  LeaveScalingGroup: 'an isolated instance fails its health checks, and its group would destroy the evidence',
+  LeaveTargetGroups: 'users are sent to healthy targets',
+  LeaveClassicBalancers: 'users are sent to healthy targets',
+  TagInstance: 'the case tag, for people; no other key',
+  SnapshotVolumes: 'all volumes at one moment',
+  SnapshotsOfCase: 'only with the tag of a case',
+  TagSnapshots: 'only while making them',
+  ReadFlowLogs: 'was anything accepted since? Narrowed by FlowLogGroups',
+  Publish: 'the report',
+  ReturnToScalingGroup: 'only what the case took out is given back',
+  ReturnToTargetGroups: 'only what the case took out is given back',
+  ReturnToClassicBalancers: 'only what the case took out is given back',
+  UntagInstance: 'the case tag; no other key',
+  CallSteps: 'the functions of this state machine',
+  WriteLogs: 'one log group, and not that of any flow log',
+  WriteTraces: 'X-Ray',
+  UseKey: 'only with EncryptionKeyArn, and only through DynamoDB and SNS',
+  StayInChosenVpcs: 'only with VpcIds: a denial that no role can get around',
+  MakeGroupsInChosenVpcs: 'only with VpcIds: a denial that no role can get around',
+  DeliverLogs: 'logs of executions',
+};

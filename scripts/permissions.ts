@@ -1,0 +1,245 @@
+/**
+ * Writes docs/permissions.md from template.yaml and from the SDK commands that each bundle really holds, and fails where
+ * the two disagree. `--check` writes nothing and fails when the page is out of date too.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { bundledCommands } from './bundled-commands.ts';
+import { ACTION_PREFIXES, COMMAND_ACTIONS, PURPOSES, WITHOUT_COMMAND, WITHOUT_RESOURCE } from './permission-rules.ts';
+import { folderOf, isMap, type Node, type NodeMap, type Resource, readTemplate, resourcesOf, type Template } from './template.ts';
+
+interface Statement {
+  readonly sid: string;
+  readonly effect: string;
+  readonly actions: readonly string[];
+  readonly resources: readonly string[];
+  readonly condition: Node | undefined;
+}
+
+const listOf = (node: Node | undefined): readonly Node[] => {
+  if (node === undefined) return [];
+  return Array.isArray(node) ? node : [node as Node];
+};
+
+/** A node as a person reads it: `!Sub` and `!Ref` without their wrapping. */
+function plain(node: Node): string {
+  if (!isMap(node)) return typeof node === 'string' ? node : JSON.stringify(node);
+  const [[key, value] = ['', null]] = Object.entries(node);
+  if (key === 'Ref') return `\${${String(value)}}`;
+  if (key === 'Fn::GetAtt') return `\${${Array.isArray(value) ? value.join('.') : String(value)}}`;
+  if (key === 'Fn::Sub') return String(value);
+  if (key === 'Fn::Split') return 'those of ${VpcIds}';
+  return JSON.stringify(node);
+}
+
+function statementsOf(document: Node | undefined): readonly Statement[] {
+  if (!isMap(document)) return [];
+  return listOf(document['Statement']).map((given): Statement => {
+    // `!If [condition, statement, AWS::NoValue]`
+    const chosen = isMap(given) && given['Fn::If'] !== undefined ? (given['Fn::If'] as readonly Node[])[1] : given;
+    const statement = chosen as NodeMap;
+    return {
+      sid: String(statement['Sid']),
+      effect: String(statement['Effect']),
+      actions: listOf(statement['Action']).map(String),
+      resources: listOf(statement['Resource']).map(plain),
+      condition: statement['Condition'],
+    };
+  });
+}
+
+const roleIdOf = (resource: Resource): string => {
+  const role = resource.Properties['Role'];
+  const target = isMap(role) ? role['Fn::GetAtt'] : undefined;
+  return (Array.isArray(target) ? String(target[0]) : String(target ?? '')).replace(/\.Arn$/, '');
+};
+
+/** The statements that a role holds itself, without those of the policies that all roles share. */
+function ownStatements(template: Template, roleId: string): readonly Statement[] {
+  const policies = listOf(template.Resources[roleId]?.Properties['Policies']);
+  return policies.flatMap((policy) => (isMap(policy) ? statementsOf(policy['PolicyDocument']) : []));
+}
+
+const sharedStatements = (template: Template): readonly (readonly [string, readonly Statement[]])[] =>
+  resourcesOf(template, 'AWS::IAM::ManagedPolicy').map(([id, policy]) => [
+    id,
+    statementsOf(policy.Properties['PolicyDocument']),
+  ]);
+
+/** The actions that a command needs. */
+export function actionsOf(command: string): readonly string[] {
+  const [client = '', name = ''] = command.split(':');
+  return COMMAND_ACTIONS[command] ?? [`${ACTION_PREFIXES[client] ?? `unknown client ${client}`}:${name}`];
+}
+
+const granted = (statements: readonly Statement[]): ReadonlySet<string> =>
+  new Set(statements.filter(({ effect }) => effect === 'Allow').flatMap(({ actions }) => actions));
+
+/** Where the policies and the bundles disagree, in sentences. */
+export function permissionProblems(template: Template, commands: ReadonlyMap<string, readonly string[]>): readonly string[] {
+  const problems: string[] = [];
+  const roles = new Map<string, string>();
+  for (const [id, resource] of resourcesOf(template, 'AWS::Serverless::Function')) {
+    const folder = folderOf(resource);
+    const roleId = roleIdOf(resource);
+    const other = roles.get(roleId);
+    if (other !== undefined) problems.push(`${id} and ${other} share ${roleId}: each function has a role of its own`);
+    roles.set(roleId, id);
+    const bundle = commands.get(folder);
+    if (bundle === undefined) {
+      problems.push(`${id} runs dist/${folder}/, but there is no functions/${folder}/handler.ts`);
+      continue;
+    }
+    const actions = granted(ownStatements(template, roleId));
+    for (const command of bundle) {
+      const missing = actionsOf(command).filter((action) => !actions.has(action));
+      for (const action of missing) problems.push(`${roleId} lacks ${action}, which the bundle of ${folder} needs for ${command}`);
+    }
+    const needed = new Set(bundle.flatMap(actionsOf));
+    const invoked = JSON.stringify(resource.Properties['EventInvokeConfig'] ?? null).includes('OnFailure');
+    for (const action of actions) {
+      if (needed.has(action) || (action === 'sqs:SendMessage' && invoked)) continue;
+      problems.push(`${roleId} allows ${action}, but the bundle of ${folder} holds no command that needs it`);
+    }
+  }
+  for (const [id, resource] of resourcesOf(template, 'AWS::Serverless::StateMachine')) roles.set(roleIdOf(resource), id);
+  for (const [id] of resourcesOf(template, 'AWS::IAM::Role')) {
+    if (!roles.has(id)) problems.push(`${id} is the role of no function and no state machine`);
+  }
+  const deployed = resourcesOf(template, 'AWS::Serverless::Function').map(([, resource]) => folderOf(resource));
+  for (const folder of commands.keys()) {
+    if (!deployed.includes(folder)) problems.push(`functions/${folder}/handler.ts is no function in template.yaml`);
+  }
+  return [...problems, ...statementProblems(template, [...roles.keys()])];
+}
+
+function statementProblems(template: Template, roleIds: readonly string[]): readonly string[] {
+  const shared = sharedStatements(template);
+  const all = [...roleIds.map((id) => [id, ownStatements(template, id)] as const), ...shared];
+  const problems = all.flatMap(([id, statements]) =>
+    statements.flatMap(({ sid, effect, actions, resources }) => {
+      const found: string[] = [];
+      if (PURPOSES[sid] === undefined) found.push(`${id}: nothing says what the statement ${sid} is for`);
+      if (effect !== 'Allow') return found;
+      const stars = actions.filter((action) => action.includes('*') && WITHOUT_COMMAND[action] === undefined);
+      found.push(...stars.map((action) => `${id}: ${sid} allows ${action}; name the actions`));
+      if (!resources.includes('*')) return found;
+      const unexplained = actions.filter((action) => WITHOUT_RESOURCE[action] === undefined);
+      return [...found, ...unexplained.map((action) => `${id}: ${sid} allows ${action} on * and nothing says why`)];
+    }),
+  );
+  const used = new Set(all.flatMap(([, statements]) => statements.map(({ sid }) => sid)));
+  const unused = Object.keys(PURPOSES).filter((sid) => !used.has(sid));
+  const basics = shared.filter(([id]) => id === 'FunctionBasicsPolicy').flatMap(([, statements]) => [...granted(statements)]);
+  const unknown = basics.filter((action) => WITHOUT_COMMAND[action] === undefined);
+  return [
+    ...problems,
+    ...unused.map((sid) => `scripts/permission-rules.ts explains ${sid}, which is no statement of template.yaml`),
+    ...unknown.map((action) => `FunctionBasicsPolicy allows ${action}, and nothing says which service takes it`),
+  ];
+}
+
+const cell = (text: string): string => text.replaceAll('|', '\\|');
+const row = (...cells: readonly string[]): string => `| ${cells.map(cell).join(' | ')} |`;
+const code = (texts: readonly string[]): string => texts.map((text) => `\`${text}\``).join(', ');
+
+function conditionText(condition: Node | undefined): string {
+  if (!isMap(condition)) return '';
+  return Object.entries(condition)
+    .flatMap(([operator, keys]) =>
+      Object.entries(isMap(keys) ? keys : {}).map(([key, value]) => `${operator} \`${key}\`: ${code(listOf(value).map(plain))}`),
+    )
+    .join('; ');
+}
+
+const shortened = (resource: string): string =>
+  resource.replace('arn:${AWS::Partition}:', 'arn:…:').replace('${AWS::Region}:${AWS::AccountId}:', '…:');
+
+function scopeOf({ actions, resources, condition }: Statement): string {
+  const reasons = resources.includes('*') ? [...new Set(actions.map((action) => WITHOUT_RESOURCE[action] ?? ''))] : [];
+  const scope = code(resources.map(shortened));
+  return [reasons.length > 0 ? `${scope} (${reasons.join('; ')})` : scope, conditionText(condition)]
+    .filter((text) => text !== '')
+    .join('; if ');
+}
+
+function neededBy({ actions }: Statement, bundle: readonly string[]): string {
+  const commands = bundle.filter((command) => actionsOf(command).some((action) => actions.includes(action)));
+  if (commands.length > 0) return commands.map((command) => command.replace(/^[\w-]+:/, '')).join(', ');
+  return [...new Set(actions.map((action) => WITHOUT_COMMAND[action] ?? ''))].join('; ');
+}
+
+function tableOf(statements: readonly Statement[], bundle: readonly string[] | null): string {
+  const head = ['for', 'allows', 'on', ...(bundle === null ? [] : ['needed by'])];
+  const lines = statements.map((statement) =>
+    row(
+      PURPOSES[statement.sid] ?? statement.sid,
+      `${statement.effect === 'Deny' ? '**denies** ' : ''}${code(statement.actions)}`,
+      scopeOf(statement),
+      ...(bundle === null ? [] : [neededBy(statement, bundle)]),
+    ),
+  );
+  return [row(...head), row(...head.map(() => '---')), ...lines].join('\n');
+}
+
+export function permissionsPage(template: Template, commands: ReadonlyMap<string, readonly string[]>): string {
+  const functions = resourcesOf(template, 'AWS::Serverless::Function').map(([, resource]) => {
+    const folder = folderOf(resource);
+    return `### ${folder}\n\n${tableOf(ownStatements(template, roleIdOf(resource)), commands.get(folder) ?? [])}`;
+  });
+  const machines = resourcesOf(template, 'AWS::Serverless::StateMachine').map(([id, resource]) => {
+    return `### ${id}\n\n${tableOf(ownStatements(template, roleIdOf(resource)), null)}`;
+  });
+  const shared = sharedStatements(template).map(([id, statements]) => {
+    const who = id === 'FunctionBasicsPolicy' ? 'Every function' : 'Both state machines';
+    return `### ${who}\n\n${tableOf(statements, null)}`;
+  });
+  return [
+    '# Permissions',
+    '',
+    '<!-- Written by scripts/permissions.ts from template.yaml and the bundles; do not edit. -->',
+    '',
+    'One role per function. "Needed by" are the SDK commands that the bundle of the function really holds: a command without its permission, or a permission without its command, fails `npm run check`.',
+    '',
+    'What IAM cannot narrow, and you should know:',
+    '',
+    '- `ec2:ModifyInstanceAttribute` (preserve-evidence, restore-evidence) could also change other attributes of an instance; flowcut sets protection, shutdown behaviour and delete on termination.',
+    '- `ec2:ModifyNetworkInterfaceAttribute` could put any group of the account on an interface; flowcut sets its isolation group, and on a restore the recorded ones.',
+    '- `ec2:CreateNetworkAclEntry` could write an allow as well as a deny; flowcut writes denies only.',
+    '- The exempt tag is looked at by flowcut, not by IAM. `VpcIds` is enforced by IAM.',
+    '',
+    '## Functions',
+    '',
+    functions.join('\n\n'),
+    '',
+    '## State machines',
+    '',
+    machines.join('\n\n'),
+    '',
+    '## Shared',
+    '',
+    shared.join('\n\n'),
+    '',
+    '## Deploying',
+    '',
+    'Whoever runs `sam deploy` makes roles (`CAPABILITY_IAM`) and includes the command documents (`CAPABILITY_AUTO_EXPAND`). Nothing that is deployed can make or change a role.',
+    '',
+  ].join('\n');
+}
+
+const PAGE = fileURLToPath(new URL('../docs/permissions.md', import.meta.url));
+
+async function main(): Promise<void> {
+  const template = readTemplate();
+  const commands = await bundledCommands();
+  const problems = [...permissionProblems(template, commands)];
+  const page = permissionsPage(template, commands);
+  if (!process.argv.includes('--check')) writeFileSync(PAGE, page);
+  else if (readFileSync(PAGE, 'utf8') !== page) {
+    problems.push('docs/permissions.md is out of date: run node scripts/permissions.ts');
+  }
+  for (const problem of problems) console.error(problem);
+  if (problems.length > 0) process.exitCode = 1;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main();

@@ -1,0 +1,156 @@
+import { readFileSync } from 'node:fs';
+import { parse } from 'yaml';
+
+export type Node = null | boolean | number | string | readonly Node[] | { readonly [key: string]: Node };
+export type NodeMap = { readonly [key: string]: Node };
+
+export interface Parameter {
+  readonly Type: string;
+  readonly Default?: string | number;
+  readonly AllowedValues?: readonly (string | number)[];
+  readonly AllowedPattern?: string;
+  readonly MinValue?: number;
+  readonly MaxValue?: number;
+}
+
+export interface Resource {
+  readonly Type: string;
+  readonly Condition?: string;
+  readonly Metadata?: NodeMap;
+  readonly Properties: NodeMap;
+}
+
+export interface Template {
+  readonly Metadata: NodeMap;
+  readonly Parameters: Readonly<Record<string, Parameter>>;
+  readonly Conditions: NodeMap;
+  readonly Globals: NodeMap;
+  readonly Resources: Readonly<Record<string, Resource>>;
+  readonly Outputs: NodeMap;
+}
+
+const SHORT_FORMS = ['Ref', 'Sub', 'GetAtt', 'If', 'Equals', 'Not', 'Join', 'Split', 'Select'] as const;
+
+const longName = (name: (typeof SHORT_FORMS)[number]): string => (name === 'Ref' ? name : `Fn::${name}`);
+
+interface Collection {
+  toJSON(): unknown;
+}
+
+/** `!Ref X` becomes `{ Ref: 'X' }`, `!Sub ...` becomes `{ 'Fn::Sub': ... }`; a tag that is not listed fails. */
+const customTags = SHORT_FORMS.flatMap((name) => [
+  { tag: `!${name}`, resolve: (text: string) => ({ [longName(name)]: text }) },
+  {
+    tag: `!${name}`,
+    collection: 'seq' as const,
+    resolve: (list: Collection) => ({ [longName(name)]: list.toJSON() }),
+  },
+]);
+
+export function parseTemplate(text: string): Template {
+  return parse(text, { customTags, logLevel: 'error' }) as Template;
+}
+
+/** The template as it is deployed. */
+export function readTemplate(): Template {
+  return parseTemplate(readFileSync(new URL('../template.yaml', import.meta.url), 'utf8'));
+}
+
+export const isMap = (node: Node | undefined): node is NodeMap =>
+  typeof node === 'object' && node !== null && !Array.isArray(node);
+
+/** What the pseudo parameters stand for when a template is resolved offline. */
+const PSEUDO: NodeMap = {
+  'AWS::AccountId': '111122223333',
+  'AWS::Partition': 'aws',
+  'AWS::Region': 'eu-central-1',
+  'AWS::StackName': 'flowcut',
+};
+
+const NOTHING = Symbol('AWS::NoValue');
+
+/**
+ * What CloudFormation makes of a node, given values for parameters (default: theirs). A reference to a resource becomes
+ * its logical id in angle brackets, `<CaseTable>`, an attribute `<CaseTable.Arn>`.
+ */
+export function resolve(template: Template, node: Node, values: Readonly<Record<string, string>> = {}): Node {
+  const reference = (name: string): Node | typeof NOTHING => {
+    if (name === 'AWS::NoValue') return NOTHING;
+    const pseudo = PSEUDO[name];
+    if (pseudo !== undefined) return pseudo;
+    const parameter = template.Parameters[name];
+    if (parameter !== undefined) {
+      // Every value is text on its way through CloudFormation, numbers too.
+      const value = values[name] ?? String(parameter.Default ?? '');
+      return parameter.Type === 'CommaDelimitedList' ? value.split(',') : value;
+    }
+    if (name.split('.')[0] === '' || template.Resources[name.split('.')[0] ?? ''] === undefined) {
+      throw new Error(`template.yaml refers to ${name}, which is neither a parameter nor a resource`);
+    }
+    return `<${name}>`;
+  };
+  const condition = (name: string): boolean => {
+    const found = template.Conditions[name];
+    if (found === undefined) throw new Error(`template.yaml uses the condition ${name}, which it does not declare`);
+    return walk(found) === true;
+  };
+  const text = (value: Node | typeof NOTHING): string => (typeof value === 'string' ? value : JSON.stringify(value));
+  const texts = (value: Node): readonly string[] => {
+    const list = walk(value);
+    if (!Array.isArray(list)) throw new Error(`expected a list, found ${JSON.stringify(list)}`);
+    return list.map((entry: Node) => text(entry));
+  };
+  const functions: Readonly<Record<string, (argument: Node) => Node | typeof NOTHING>> = {
+    Ref: (name) => reference(text(name)),
+    'Fn::GetAtt': (name) => reference(Array.isArray(name) ? name.join('.') : text(name)),
+    'Fn::Sub': (pattern) => text(pattern).replaceAll(/\$\{([\w:.]+)\}/g, (_, name: string) => text(reference(name))),
+    'Fn::If': (argument) => {
+      const [name, yes, no] = argument as readonly [string, Node, Node];
+      return walk(condition(name) ? yes : no);
+    },
+    'Fn::Equals': (argument) => {
+      const [one, other] = argument as readonly [Node, Node];
+      return text(walk(one)) === text(walk(other));
+    },
+    'Fn::Not': (argument) => walk((argument as readonly [Node])[0]) !== true,
+    'Fn::Join': (argument) => {
+      const [delimiter, list] = argument as readonly [string, Node];
+      return texts(list).join(delimiter);
+    },
+    'Fn::Split': (argument) => {
+      const [delimiter, source] = argument as readonly [string, Node];
+      return text(walk(source)).split(delimiter);
+    },
+    'Fn::Select': (argument) => {
+      const [index, list] = argument as readonly [number, Node];
+      const chosen = texts(list)[index];
+      if (chosen === undefined) throw new Error(`Fn::Select: the list has no entry ${index}`);
+      return chosen;
+    },
+  };
+  function walk(current: Node): Node | typeof NOTHING {
+    if (Array.isArray(current)) {
+      return current.map((entry: Node) => walk(entry)).filter((entry) => entry !== NOTHING) as Node[];
+    }
+    if (!isMap(current)) return current;
+    const [[key, argument] = ['', null], ...more] = Object.entries(current);
+    const apply = more.length === 0 ? functions[key] : undefined;
+    if (apply !== undefined) return apply(argument);
+    const entries = Object.entries(current).map(([name, value]) => [name, walk(value)] as const);
+    return Object.fromEntries(entries.filter(([, value]) => value !== NOTHING)) as NodeMap;
+  }
+  const result = walk(node);
+  return result === NOTHING ? null : result;
+}
+
+/** Resources of one type with their logical ids. */
+export function resourcesOf(template: Template, type: string): readonly (readonly [string, Resource])[] {
+  return Object.entries(template.Resources).filter(([, resource]) => resource.Type === type);
+}
+
+/** The folder under functions/ whose bundle a function runs, from its CodeUri `dist/<folder>/`. */
+export function folderOf(resource: Resource): string {
+  return (
+    /^dist\/([\w-]+)\/?$/.exec(String(resource.Properties['CodeUri']))?.[1] ?? String(resource.Properties['CodeUri'])
+  );
+}

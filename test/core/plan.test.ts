@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest';
+import { assess } from '../../functions/core/assess.ts';
+import { describePlan } from '../../functions/core/plan.ts';
+import { theConfig, theEni, theFacts, theRequest } from '../support/incident.ts';
+
+const { flows, denies } = assess(theRequest, theFacts, theConfig);
+
+describe('describePlan', () => {
+  it('names each change in the order in which it would be made, with why, what else it hits and how it is undone', () => {
+    const plan = describePlan(theFacts, flows, denies);
+    expect(plan.map(({ change }) => change)).toEqual([
+      'deny 198.51.100.7/32 inbound as rule 1 of acl-1',
+      'deny 198.51.100.7/32 outbound as rule 1 of acl-1',
+      'on the host of i-0000000000000ab01: list and close every established flow, deny 198.51.100.7 in its firewall',
+      'eni-1: replace sg-1 by a group without rules; idle timeouts to 60/60/30 s',
+    ]);
+    for (const { why, alsoHits, undo } of plan) for (const text of [why, alsoHits, undo]) expect(text).not.toBe('');
+  });
+
+  it('says which subnets a deny hits', () => {
+    const acls = theFacts.acls.map((acl) => ({ ...acl, subnetIds: ['subnet-1', 'subnet-2'] }));
+    expect(describePlan({ ...theFacts, acls }, flows, denies)[0]?.alsoHits).toBe(
+      'every instance in subnet-1, subnet-2',
+    );
+  });
+
+  it('leaves out a deny that stands already', () => {
+    const standing = denies.map((deny) => ({ ...deny, ruleNumber: null }));
+    expect(describePlan(theFacts, flows, standing).filter(({ change }) => change.startsWith('deny'))).toEqual([]);
+  });
+
+  it('says of an interface that is not ours that it stays as it is, and why', () => {
+    const interfaces = [theEni, { ...theEni, id: 'eni-2', requesterManaged: true }];
+    expect(describePlan({ ...theFacts, interfaces }, flows, denies).at(-1)).toEqual({
+      change: 'eni-2: left as it is',
+      why: 'requester-managed: only the AWS service that made it can change it',
+      alsoHits: 'nothing',
+      undo: 'nothing to undo',
+    });
+  });
+
+  it('names no address for the host firewall where no flow is known', () => {
+    expect(describePlan(theFacts, [], [])[0]?.change).toBe(
+      'on the host of i-0000000000000ab01: list and close every established flow',
+    );
+  });
+});
