@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { assessFlows } from '../functions/assess-flows/step.ts';
 import { checkHostCut } from '../functions/check-host-cut/step.ts';
 import { cutOnHost } from '../functions/cut-on-host/step.ts';
+import { deleteSecurityGroups } from '../functions/delete-security-groups/step.ts';
 import { denyAtNacl } from '../functions/deny-at-nacl/step.ts';
 import { prepareIsolation } from '../functions/prepare-isolation/step.ts';
 import { preserveEvidence } from '../functions/preserve-evidence/step.ts';
@@ -29,6 +30,7 @@ export const STEPS = {
   SwapSecurityGroupsFunctionArn: { name: 'swap-security-groups', step: swapSecurityGroups },
   VerifyCutFunctionArn: { name: 'verify-cut', step: verifyCut },
   ReleaseNaclFunctionArn: { name: 'release-nacl', step: releaseNacl },
+  DeleteSecurityGroupsFunctionArn: { name: 'delete-security-groups', step: deleteSecurityGroups },
   ReportCaseFunctionArn: { name: 'report-case', step: reportCase },
   RestoreEvidenceFunctionArn: { name: 'restore-evidence', step: restoreEvidence },
   RestoreInstanceFunctionArn: { name: 'restore-instance', step: restoreInstance },

@@ -6,7 +6,16 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { bundledCommands } from './bundled-commands.ts';
 import { ACTION_PREFIXES, COMMAND_ACTIONS, PURPOSES, WITHOUT_COMMAND, WITHOUT_RESOURCE } from './permission-rules.ts';
-import { folderOf, isMap, type Node, type NodeMap, type Resource, readTemplate, resourcesOf, type Template } from './template.ts';
+import {
+  folderOf,
+  isMap,
+  type Node,
+  type NodeMap,
+  type Resource,
+  readTemplate,
+  resourcesOf,
+  type Template,
+} from './template.ts';
 
 interface Statement {
   readonly sid: string;
@@ -76,7 +85,10 @@ const granted = (statements: readonly Statement[]): ReadonlySet<string> =>
   new Set(statements.filter(({ effect }) => effect === 'Allow').flatMap(({ actions }) => actions));
 
 /** Where the policies and the bundles disagree, in sentences. */
-export function permissionProblems(template: Template, commands: ReadonlyMap<string, readonly string[]>): readonly string[] {
+export function permissionProblems(
+  template: Template,
+  commands: ReadonlyMap<string, readonly string[]>,
+): readonly string[] {
   const problems: string[] = [];
   const roles = new Map<string, string>();
   for (const [id, resource] of resourcesOf(template, 'AWS::Serverless::Function')) {
@@ -93,7 +105,8 @@ export function permissionProblems(template: Template, commands: ReadonlyMap<str
     const actions = granted(ownStatements(template, roleId));
     for (const command of bundle) {
       const missing = actionsOf(command).filter((action) => !actions.has(action));
-      for (const action of missing) problems.push(`${roleId} lacks ${action}, which the bundle of ${folder} needs for ${command}`);
+      for (const action of missing)
+        problems.push(`${roleId} lacks ${action}, which the bundle of ${folder} needs for ${command}`);
     }
     const needed = new Set(bundle.flatMap(actionsOf));
     const invoked = JSON.stringify(resource.Properties['EventInvokeConfig'] ?? null).includes('OnFailure');
@@ -102,7 +115,8 @@ export function permissionProblems(template: Template, commands: ReadonlyMap<str
       problems.push(`${roleId} allows ${action}, but the bundle of ${folder} holds no command that needs it`);
     }
   }
-  for (const [id, resource] of resourcesOf(template, 'AWS::Serverless::StateMachine')) roles.set(roleIdOf(resource), id);
+  for (const [id, resource] of resourcesOf(template, 'AWS::Serverless::StateMachine'))
+    roles.set(roleIdOf(resource), id);
   for (const [id] of resourcesOf(template, 'AWS::IAM::Role')) {
     if (!roles.has(id)) problems.push(`${id} is the role of no function and no state machine`);
   }
@@ -130,7 +144,9 @@ function statementProblems(template: Template, roleIds: readonly string[]): read
   );
   const used = new Set(all.flatMap(([, statements]) => statements.map(({ sid }) => sid)));
   const unused = Object.keys(PURPOSES).filter((sid) => !used.has(sid));
-  const basics = shared.filter(([id]) => id === 'FunctionBasicsPolicy').flatMap(([, statements]) => [...granted(statements)]);
+  const basics = shared
+    .filter(([id]) => id === 'FunctionBasicsPolicy')
+    .flatMap(([, statements]) => [...granted(statements)]);
   const unknown = basics.filter((action) => WITHOUT_COMMAND[action] === undefined);
   return [
     ...problems,
@@ -147,7 +163,9 @@ function conditionText(condition: Node | undefined): string {
   if (!isMap(condition)) return '';
   return Object.entries(condition)
     .flatMap(([operator, keys]) =>
-      Object.entries(isMap(keys) ? keys : {}).map(([key, value]) => `${operator} \`${key}\`: ${code(listOf(value).map(plain))}`),
+      Object.entries(isMap(keys) ? keys : {}).map(
+        ([key, value]) => `${operator} \`${key}\`: ${code(listOf(value).map(plain))}`,
+      ),
     )
     .join('; ');
 }

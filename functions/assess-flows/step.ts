@@ -1,4 +1,4 @@
-import { readCase, readSwitch, recordBefore, takePlace, updateCase } from '../aws/cases.ts';
+import { noteGroupUse, readCase, readSwitch, recordBefore, takePlace, updateCase } from '../aws/cases.ts';
 import { errorText } from '../aws/errors.ts';
 import { readFacts } from '../aws/facts.ts';
 import { isolationGroups } from '../aws/security-groups.ts';
@@ -188,8 +188,10 @@ async function record(tools: AssessTools, document: CaseDocument, facts: Facts, 
     instanceType: facts.instance.instanceType,
     recordedAt,
   }));
+  const groupIds = [...new Set(facts.interfaces.flatMap((eni) => eni.groupIds))];
   await Promise.all([
     ...interfaces.map((before) => recordBefore(tools.cases, document.caseId, before)),
+    ...(document.isolatedAt === null ? [noteGroupUse(tools.cases, document.caseId, groupIds)] : []),
     updateCase(tools.cases, document.caseId, (stored) => withAssessment(stored, assessment)),
   ]);
 }

@@ -1,5 +1,6 @@
 import {
   type AttributeValue,
+  DeleteItemCommand,
   type DynamoDBClient,
   GetItemCommand,
   PutItemCommand,
@@ -12,6 +13,7 @@ import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
 import type { BeforeInterface, CaseDocument, LedgerDeny, TimelineEntry } from '../core/case.ts';
 import { type Preserved, preservedName } from '../core/evidence.ts';
 import { errorCode } from './errors.ts';
+import type { RecordedGroup } from './replaced-groups.ts';
 
 /**
  * The case table: one table, string keys `pk` and `sk`, conditional writes only (docs/adr/0004-case-table.md).
@@ -22,9 +24,12 @@ import { errorCode } from './errors.ts';
  * | `CASE#id` | `CASE` | the case document, with a version for optimistic locking |
  * | `CASE#id` | `BEFORE#eni-...` | an ENI as it was found: written once |
  * | `CASE#id` | `PRESERVED#...` | what was done to keep evidence, and what undoes it |
+ * | `CASE#id` | `GROUP#sg-...` | a group that was deleted, whole |
  * | `CASE#id` | `TIME#iso#...` | the timeline |
  * | `SETTINGS` | `MODE` | the switch: `observe` stops everything |
  * | `CAP#vpc-...#hour` | `PLACE#00001` | one new isolation of the hour |
+ * | `CASE#id` | `SUCCESSOR#sg-...` | the id under which it was made again |
+ * | `GROUP#sg-...` | `CASE#id` | the case's restore needs the group |
  * | `ACL#acl-...` | `DENY#in\|out#cidr` | ledger: the rule number of our deny and the set of cases that need it |
  * | `ACL#acl-...` | `NUMBER#in\|out#00001` | ledger: the number is taken by us |
  */
@@ -202,6 +207,54 @@ export async function recordPreserved(table: CaseTable, caseId: string, preserve
 export async function readPreserved(table: CaseTable, caseId: string): Promise<readonly Preserved[]> {
   const items = await list(table, caseKey(caseId), 'PRESERVED#');
   return items.map((item) => JSON.parse(String(item.preserved)) as Preserved);
+}
+
+/** Notes that the restore of the case needs these groups: none of them is deleted before. */
+export async function noteGroupUse(table: CaseTable, caseId: string, groupIds: readonly string[]): Promise<void> {
+  await Promise.all(groupIds.map((groupId) => putNew(table, { pk: `GROUP#${groupId}`, sk: `CASE#${caseId}` })));
+}
+
+/** Cases whose restore needs the group. */
+export async function casesNeedingGroup(table: CaseTable, groupId: string): Promise<readonly string[]> {
+  const items = await list(table, `GROUP#${groupId}`, 'CASE#');
+  return items.map((item) => String(item.sk).slice('CASE#'.length));
+}
+
+/** The restore is done: the case needs its groups no more. */
+export async function forgetGroupUse(table: CaseTable, caseId: string, groupIds: readonly string[]): Promise<void> {
+  await Promise.all(
+    groupIds.map((groupId) =>
+      table.client.send(
+        new DeleteItemCommand({ TableName: table.name, Key: keyOf(`GROUP#${groupId}`, `CASE#${caseId}`) }),
+      ),
+    ),
+  );
+}
+
+/** Notes under which id a deleted group was made again. */
+export async function recordSuccessor(
+  table: CaseTable,
+  caseId: string,
+  groupId: string,
+  successor: string,
+): Promise<void> {
+  await putNew(table, { pk: caseKey(caseId), sk: `SUCCESSOR#${groupId}`, successor });
+}
+
+/** The id under which a deleted group was made again; null = it was not. */
+export async function readSuccessor(table: CaseTable, caseId: string, groupId: string): Promise<string | null> {
+  const item = await get(table, caseKey(caseId), `SUCCESSOR#${groupId}`);
+  return item === null ? null : String(item.successor);
+}
+
+/** Records a group whole before it is deleted. */
+export async function recordDeletedGroup(table: CaseTable, caseId: string, group: RecordedGroup): Promise<void> {
+  await putNew(table, { pk: caseKey(caseId), sk: `GROUP#${group.groupId}`, group: JSON.stringify(group) });
+}
+
+export async function readDeletedGroups(table: CaseTable, caseId: string): Promise<readonly RecordedGroup[]> {
+  const items = await list(table, caseKey(caseId), 'GROUP#');
+  return items.map((item) => JSON.parse(String(item.group)) as RecordedGroup);
 }
 
 /** Appends to the timeline; the same entry of the same step is kept once. */

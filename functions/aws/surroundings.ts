@@ -29,7 +29,10 @@ async function instancesIn(
     )) {
       if (InstanceId === undefined || SubnetId === undefined || InstanceId === self || State?.Name === 'terminated')
         continue;
-      const name = Tags?.find((tag) => tag.Key === 'Name')?.Value ?? null;
+      const name =
+        Tags?.find((tag) => tag.Key === 'Name')
+          ?.Value?.replace(/\p{Cc}+/gu, ' ')
+          .slice(0, 64) ?? null;
       found.push({ instanceId: InstanceId, name, subnetId: SubnetId });
     }
   }

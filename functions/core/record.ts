@@ -126,6 +126,11 @@ export interface Restoring {
   readonly host?: HostResult;
 }
 
+/** What became of the groups that the isolation replaced. */
+export type DeletionResult =
+  | { readonly kind: 'kept'; readonly reason: string }
+  | { readonly kind: 'done'; readonly items: readonly { readonly groupId: string; readonly outcome: string }[] };
+
 export interface Failure {
   readonly Error?: string;
   readonly Cause?: string;

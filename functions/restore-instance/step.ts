@@ -1,7 +1,18 @@
-import { addToTimeline, readBefore, readCase, readClaim, updateCase } from '../aws/cases.ts';
+import {
+  addToTimeline,
+  forgetGroupUse,
+  readBefore,
+  readCase,
+  readClaim,
+  readDeletedGroups,
+  readSuccessor,
+  recordSuccessor,
+  updateCase,
+} from '../aws/cases.ts';
 import { errorText } from '../aws/errors.ts';
 import { getInstance } from '../aws/instances.ts';
 import { interfacesOf, setGroups, setTimeouts } from '../aws/network-interfaces.ts';
+import { readGroup, recreateGroup } from '../aws/replaced-groups.ts';
 import { isolationGroups } from '../aws/security-groups.ts';
 import type { BeforeInterface, CaseDocument } from '../core/case.ts';
 import { InputError, quote } from '../core/errors.ts';
@@ -13,6 +24,11 @@ import type { Verdict } from '../core/verdict.ts';
 import { liftDenies } from '../shared/lift-denies.ts';
 import { judgeStanding, listen, readStanding } from '../shared/standing.ts';
 import type { Tools } from '../shared/toolbox.ts';
+
+type RestoreTools = Tools<'ec2' | 'logs' | 'cases'>;
+
+/** Until EC2 knows a group that was just created. */
+const GROUP_SETTLE_SECONDS = 2;
 
 export interface RestoreRequest {
   readonly caseId: string | null;
@@ -47,7 +63,7 @@ export function parseRestoreRequest(input: unknown): RestoreRequest {
  * with what we wrote before it is touched; what somebody changed in between is reported and left. Run twice, the second
  * run changes nothing.
  */
-export async function restoreInstance(tools: Tools<'ec2' | 'logs' | 'cases'>, input: unknown): Promise<RestoreResult> {
+export async function restoreInstance(tools: RestoreTools, input: unknown): Promise<RestoreResult> {
   const request = parseRestoreRequest(input);
   const document = await findCase(tools, request);
   const { caseId, instanceId } = document;
@@ -60,14 +76,20 @@ export async function restoreInstance(tools: Tools<'ec2' | 'logs' | 'cases'>, in
   const vpcIds = [...new Set(before.map((eni) => eni.vpcId))];
   const isolation = (await isolationGroups(tools.ec2, vpcIds)).map((group) => group.id);
   const items: RestoreItem[] = [];
-  for (const eni of before) items.push(...(await restoreInterface(tools, eni, interfaces, isolation)));
+  const successors = await restoreGroupsThemselves(tools, caseId, items);
+  for (const eni of before) {
+    const expected = { ...eni, groupIds: eni.groupIds.map((id) => successors.get(id) ?? id) };
+    items.push(...(await restoreInterface(tools, expected, interfaces, isolation)));
+  }
   // Denies last: they were first, and they hold the flows until the groups stand again.
   items.push(...(await liftDenies(tools, caseId, document.aclIds)));
   const failed = items.some((item) => item.outcome === 'failed');
-  if (!failed)
+  if (!failed) {
+    await forgetGroupUse(tools.cases, caseId, [...new Set(before.flatMap((eni) => eni.groupIds))]);
     await updateCase(tools.cases, caseId, (stored) =>
       stored.status === 'restored' ? stored : { ...stored, status: 'restored' },
     );
+  }
   await addToTimeline(tools.cases, caseId, {
     at: tools.now().toISOString(),
     step: 'restore-instance',
@@ -83,7 +105,35 @@ export async function restoreInstance(tools: Tools<'ec2' | 'logs' | 'cases'>, in
   };
 }
 
-async function findCase(tools: Tools<'ec2' | 'logs' | 'cases'>, request: RestoreRequest): Promise<CaseDocument> {
+/** Makes deleted groups again; returns the id that each of them has now. */
+async function restoreGroupsThemselves(
+  tools: RestoreTools,
+  caseId: string,
+  items: RestoreItem[],
+): Promise<ReadonlyMap<string, string>> {
+  const successors = new Map<string, string>();
+  for (const group of await readDeletedGroups(tools.cases, caseId)) {
+    const item = `security group ${group.groupId} (${group.name})`;
+    try {
+      const known = (await readSuccessor(tools.cases, caseId, group.groupId)) ?? group.groupId;
+      // Made again by an earlier run; or recorded, and then the deletion failed: it stands.
+      if ((await readGroup(tools.ec2, known)) !== null) {
+        successors.set(group.groupId, known);
+        items.push({ item, outcome: 'already' });
+        continue;
+      }
+      const id = await recreateGroup(tools.ec2, group, () => tools.sleep(GROUP_SETTLE_SECONDS));
+      await recordSuccessor(tools.cases, caseId, group.groupId, id);
+      successors.set(group.groupId, id);
+      items.push({ item, outcome: 'restored', detail: `its id is ${id} now` });
+    } catch (error) {
+      items.push({ item, outcome: 'failed', detail: errorText(error) });
+    }
+  }
+  return successors;
+}
+
+async function findCase(tools: RestoreTools, request: RestoreRequest): Promise<CaseDocument> {
   const { accountId, region } = tools.config;
   const claim =
     request.instanceId === null
@@ -99,7 +149,7 @@ async function findCase(tools: Tools<'ec2' | 'logs' | 'cases'>, request: Restore
 
 /** Why the restore would let a flow live again; null = it would not. */
 async function revivable(
-  tools: Tools<'ec2' | 'logs' | 'cases'>,
+  tools: RestoreTools,
   document: CaseDocument,
   before: readonly BeforeInterface[],
 ): Promise<string | null> {
@@ -118,7 +168,7 @@ const sameList = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && a.every((id, index) => id === b[index]);
 
 async function restoreInterface(
-  tools: Tools<'ec2' | 'logs' | 'cases'>,
+  tools: RestoreTools,
   before: BeforeInterface,
   interfaces: readonly NetworkInterfaceFacts[],
   isolation: readonly string[],
@@ -130,7 +180,7 @@ async function restoreInterface(
 }
 
 async function restoreGroups(
-  tools: Tools<'ec2' | 'logs' | 'cases'>,
+  tools: RestoreTools,
   item: string,
   before: BeforeInterface,
   eni: NetworkInterfaceFacts,
@@ -154,7 +204,7 @@ const sameTimeouts = (a: TrackingTimeouts, b: TrackingTimeouts): boolean =>
   a.udpStreamSeconds === b.udpStreamSeconds;
 
 async function restoreTimeouts(
-  tools: Tools<'ec2' | 'logs' | 'cases'>,
+  tools: RestoreTools,
   before: BeforeInterface,
   eni: NetworkInterfaceFacts,
 ): Promise<RestoreItem> {

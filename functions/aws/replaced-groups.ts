@@ -1,0 +1,146 @@
+import {
+  AuthorizeSecurityGroupEgressCommand,
+  AuthorizeSecurityGroupIngressCommand,
+  CreateSecurityGroupCommand,
+  DeleteSecurityGroupCommand,
+  DescribeSecurityGroupsCommand,
+  type EC2Client,
+  type IpPermission,
+  paginateDescribeNetworkInterfaces,
+  paginateDescribeSecurityGroups,
+  RevokeSecurityGroupEgressCommand,
+  type SecurityGroup,
+} from '@aws-sdk/client-ec2';
+import { errorCode, unless } from './errors.ts';
+
+/** A security group whole, in EC2's own shapes, so that what is created from it again is the same. */
+export interface RecordedGroup {
+  readonly groupId: string;
+  readonly name: string;
+  readonly description: string;
+  readonly vpcId: string;
+  readonly tags: readonly { readonly Key: string; readonly Value: string }[];
+  readonly ingress: readonly IpPermission[];
+  readonly egress: readonly IpPermission[];
+}
+
+function toRecord(group: SecurityGroup): RecordedGroup {
+  return {
+    groupId: group.GroupId ?? '',
+    name: group.GroupName ?? '',
+    description: group.Description ?? '',
+    vpcId: group.VpcId ?? '',
+    tags: (group.Tags ?? []).map(({ Key = '', Value = '' }) => ({ Key, Value })),
+    ingress: group.IpPermissions ?? [],
+    egress: group.IpPermissionsEgress ?? [],
+  };
+}
+
+/** Reads a group whole; null = there is none with this id. */
+export async function readGroup(ec2: EC2Client, groupId: string): Promise<RecordedGroup | null> {
+  const answer = await unless(
+    ['InvalidGroup.NotFound'],
+    () => ec2.send(new DescribeSecurityGroupsCommand({ GroupIds: [groupId] })),
+    () => null,
+  );
+  const group = answer?.SecurityGroups?.[0];
+  return group === undefined ? null : toRecord(group);
+}
+
+/** Who still holds or references the group: ENI and group ids. */
+export async function usersOfGroup(ec2: EC2Client, groupId: string): Promise<readonly string[]> {
+  const users: string[] = [];
+  const holders = { Filters: [{ Name: 'group-id', Values: [groupId] }] };
+  for await (const page of paginateDescribeNetworkInterfaces({ client: ec2, pageSize: 100 }, holders)) {
+    users.push(...(page.NetworkInterfaces ?? []).map((eni) => eni.NetworkInterfaceId ?? ''));
+  }
+  for (const name of ['ip-permission.group-id', 'egress.ip-permission.group-id']) {
+    const input = { Filters: [{ Name: name, Values: [groupId] }] };
+    for await (const page of paginateDescribeSecurityGroups({ client: ec2, pageSize: 100 }, input)) {
+      users.push(...(page.SecurityGroups ?? []).map((group) => group.GroupId ?? ''));
+    }
+  }
+  return [...new Set(users)].filter((id) => id !== groupId);
+}
+
+/** Deletes the group; one that is gone already is fine. EC2 refuses while anything holds it (`DependencyViolation`). */
+export async function deleteGroup(ec2: EC2Client, groupId: string): Promise<void> {
+  await unless(
+    ['InvalidGroup.NotFound'],
+    () => ec2.send(new DeleteSecurityGroupCommand({ GroupId: groupId })),
+    () => null,
+  );
+}
+
+/** Finds a group by name, for a creation whose answer was lost. */
+async function idByName(ec2: EC2Client, vpcId: string, name: string): Promise<string | null> {
+  const Filters = [
+    { Name: 'vpc-id', Values: [vpcId] },
+    { Name: 'group-name', Values: [name] },
+  ];
+  const answer = await ec2.send(new DescribeSecurityGroupsCommand({ Filters }));
+  return answer.SecurityGroups?.[0]?.GroupId ?? null;
+}
+
+/** A rule that referenced the group itself must reference its successor. */
+function successor(permission: IpPermission, oldId: string, newId: string): IpPermission {
+  const pairs = permission.UserIdGroupPairs?.map(({ GroupId, Description }) => ({
+    GroupId: GroupId === oldId ? newId : GroupId,
+    ...(Description !== undefined && { Description }),
+  }));
+  return { ...permission, ...(pairs !== undefined && { UserIdGroupPairs: pairs }) };
+}
+
+/** What a new group is born with, in an IPv4 and in an IPv6 VPC. */
+const BORN_WITH: IpPermission[] = [
+  { IpProtocol: '-1', IpRanges: [{ CidrIp: '0.0.0.0/0' }] },
+  { IpProtocol: '-1', Ipv6Ranges: [{ CidrIpv6: '::/0' }] },
+];
+
+const tolerate =
+  (...codes: string[]) =>
+  (error: unknown): void => {
+    if (!codes.includes(errorCode(error))) throw error;
+  };
+
+/**
+ * Creates the group again with its rules and tags; its id is a new one. Done twice it finds what the first run made: the
+ * name is unique in the VPC, and rules that stand already are no error.
+ */
+export async function recreateGroup(
+  ec2: EC2Client,
+  group: RecordedGroup,
+  settle: () => Promise<void>,
+): Promise<string> {
+  const created = await unless(
+    ['InvalidGroup.Duplicate'],
+    () =>
+      ec2.send(
+        new CreateSecurityGroupCommand({
+          GroupName: group.name,
+          Description: group.description,
+          VpcId: group.vpcId,
+          ...(group.tags.length > 0 && {
+            TagSpecifications: [{ ResourceType: 'security-group', Tags: [...group.tags] }],
+          }),
+        }),
+      ),
+    () => null,
+  );
+  const groupId = created?.GroupId ?? (await idByName(ec2, group.vpcId, group.name));
+  if (groupId === null) throw new Error(`security group ${group.name} could not be created again in ${group.vpcId}`);
+  await settle();
+  for (const permission of BORN_WITH) {
+    const revoke = new RevokeSecurityGroupEgressCommand({ GroupId: groupId, IpPermissions: [permission] });
+    await ec2.send(revoke).catch(tolerate('InvalidPermission.NotFound'));
+  }
+  for (const permission of group.egress) {
+    const input = { GroupId: groupId, IpPermissions: [successor(permission, group.groupId, groupId)] };
+    await ec2.send(new AuthorizeSecurityGroupEgressCommand(input)).catch(tolerate('InvalidPermission.Duplicate'));
+  }
+  for (const permission of group.ingress) {
+    const input = { GroupId: groupId, IpPermissions: [successor(permission, group.groupId, groupId)] };
+    await ec2.send(new AuthorizeSecurityGroupIngressCommand(input)).catch(tolerate('InvalidPermission.Duplicate'));
+  }
+  return groupId;
+}

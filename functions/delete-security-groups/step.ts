@@ -1,0 +1,44 @@
+import { addToTimeline, casesNeedingGroup, readBefore, recordDeletedGroup } from '../aws/cases.ts';
+import { errorText } from '../aws/errors.ts';
+import { deleteGroup, readGroup, usersOfGroup } from '../aws/replaced-groups.ts';
+import type { DeletionResult, Verifying } from '../core/record.ts';
+import type { Tools } from '../shared/toolbox.ts';
+
+/**
+ * Delete the groups that the isolation replaced: clean-up, not a cut, and only where opted in. A group goes only when the
+ * case is contained, nobody holds or references it, and it is not a default one; it is recorded whole first, and restore
+ * makes it again.
+ */
+export async function deleteSecurityGroups(tools: Tools<'ec2' | 'cases'>, record: Verifying): Promise<DeletionResult> {
+  if (!tools.config.deleteReplacedGroups) return { kind: 'kept', reason: 'replaced groups are kept' };
+  if (record.verdict?.kind !== 'contained') return { kind: 'kept', reason: 'the instance is not contained' };
+  const { caseId } = record.case;
+  const before = await readBefore(tools.cases, caseId);
+  const groupIds = [...new Set(before.flatMap((eni) => eni.groupIds))];
+  const items = await Promise.all(groupIds.map((groupId) => deleteOne(tools, caseId, groupId)));
+  const what = items.map(({ groupId, outcome }) => `${groupId}: ${outcome}`).join('; ');
+  await addToTimeline(tools.cases, caseId, { at: tools.now().toISOString(), step: 'delete-security-groups', what });
+  return { kind: 'done', items };
+}
+
+async function deleteOne(
+  tools: Tools<'ec2' | 'cases'>,
+  caseId: string,
+  groupId: string,
+): Promise<{ readonly groupId: string; readonly outcome: string }> {
+  try {
+    const group = await readGroup(tools.ec2, groupId);
+    if (group === null) return { groupId, outcome: 'gone already' };
+    if (group.name === 'default') return { groupId, outcome: 'kept: the default group of a VPC cannot be deleted' };
+    const users = await usersOfGroup(tools.ec2, groupId);
+    if (users.length > 0) return { groupId, outcome: `kept: used by ${users.slice(0, 3).join(', ')}` };
+    const needing = (await casesNeedingGroup(tools.cases, groupId)).filter((id) => id !== caseId);
+    if (needing.length > 0)
+      return { groupId, outcome: `kept: the restore of ${needing.slice(0, 3).join(', ')} needs it` };
+    await recordDeletedGroup(tools.cases, caseId, group);
+    await deleteGroup(tools.ec2, groupId);
+    return { groupId, outcome: 'deleted' };
+  } catch (error) {
+    return { groupId, outcome: `kept: ${errorText(error)}` };
+  }
+}
