@@ -143,8 +143,35 @@ export async function readCase(table: CaseTable, caseId: string): Promise<CaseDo
   return (await readVersioned(table, caseId))?.document ?? null;
 }
 
-/** Attempts at an optimistic write before giving up: more than the parallel writers of one case. */
-const WRITE_ATTEMPTS = 12;
+/** Attempts at a write that others contend for: with fifty writers of one item, each has its turn. */
+const WRITE_ATTEMPTS = 60;
+
+/** Lets the others go first, for up to 20 ms, twice as long each time, up to a second: writers in step would never part. */
+function stepAside(attempt: number): Promise<void> {
+  const longest = Math.min(1000, 20 * 2 ** attempt);
+  return new Promise((resolve) => setTimeout(resolve, Math.random() * longest));
+}
+
+const CONFLICT = ['TransactionConflictException', 'TransactionInProgressException'];
+
+function isConflict(error: unknown): boolean {
+  if (CONFLICT.includes(errorCode(error))) return true;
+  if (!(error instanceof TransactionCanceledException)) return false;
+  const codes = (error.CancellationReasons ?? []).map((reason) => reason.Code ?? 'None');
+  return codes.includes('TransactionConflict') && !codes.includes('ConditionalCheckFailed');
+}
+
+/** Another transaction on the same item is no answer: the SDK does not try it again, so this does. */
+async function despiteConflicts<T>(call: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await call();
+    } catch (error) {
+      if (!isConflict(error) || attempt >= WRITE_ATTEMPTS) throw error;
+      await stepAside(attempt);
+    }
+  }
+}
 
 /**
  * Changes the document: reads, applies, writes if nobody wrote in between, otherwise starts over. `change` must be pure;
@@ -178,6 +205,7 @@ export async function updateCase(
       return next;
     } catch (error) {
       if (errorCode(error) !== CONDITION_FAILED) throw error;
+      await stepAside(attempt);
     }
   }
   throw new Error(`case ${caseId} is being written by too many at once`);
@@ -303,7 +331,8 @@ function toLedgerDeny(item: Record<string, unknown>): LedgerDeny {
     egress: item.egress === true,
     cidr: String(item.cidr),
     ruleNumber: Number(item.ruleNumber),
-    cases: [...(item.cases as Set<string>)].sort(),
+    // A set that has lost its last member is gone from the item.
+    cases: item.cases instanceof Set ? [...(item.cases as Set<string>)].sort() : [],
   };
 }
 
@@ -334,12 +363,14 @@ export async function reserveDeny(
   const denyItem = { pk: aclKey(aclId), sk: denyKey(deny), aclId, egress, cidr, ruleNumber, cases: new Set([caseId]) };
   const numberItem = { pk: aclKey(aclId), sk: numberKey(deny), cidr };
   try {
-    await table.client.send(
-      new TransactWriteItemsCommand({
-        TransactItems: [denyItem, numberItem].map((item) => ({
-          Put: { TableName: table.name, Item: marshall(item), ConditionExpression: isNew },
-        })),
-      }),
+    await despiteConflicts(() =>
+      table.client.send(
+        new TransactWriteItemsCommand({
+          TransactItems: [denyItem, numberItem].map((item) => ({
+            Put: { TableName: table.name, Item: marshall(item), ConditionExpression: isNew },
+          })),
+        }),
+      ),
     );
     return { kind: 'reserved', ruleNumber };
   } catch (error) {
@@ -352,74 +383,67 @@ export async function reserveDeny(
   }
 }
 
-/** Adds the case to a deny of the ledger; returns its number, or null when the ledger has no such deny. */
-export async function joinDeny(
+/** Puts the case on a deny or takes it off; null = the ledger has no such deny. */
+async function changeCases(
   table: CaseTable,
   deny: { aclId: string; egress: boolean; cidr: string },
+  change: 'ADD' | 'DELETE',
   caseId: string,
-): Promise<number | null> {
+): Promise<LedgerDeny | null> {
   try {
-    const answer = await table.client.send(
-      new UpdateItemCommand({
-        TableName: table.name,
-        Key: keyOf(aclKey(deny.aclId), denyKey(deny)),
-        UpdateExpression: 'ADD #cases :case',
-        ConditionExpression: 'attribute_exists(pk)',
-        ExpressionAttributeNames: { '#cases': 'cases' },
-        ExpressionAttributeValues: { ':case': { SS: [caseId] } },
-        ReturnValues: 'ALL_NEW',
-      }),
+    const answer = await despiteConflicts(() =>
+      table.client.send(
+        new UpdateItemCommand({
+          TableName: table.name,
+          Key: keyOf(aclKey(deny.aclId), denyKey(deny)),
+          UpdateExpression: `${change} #cases :case`,
+          ConditionExpression: 'attribute_exists(pk)',
+          ExpressionAttributeNames: { '#cases': 'cases' },
+          ExpressionAttributeValues: { ':case': { SS: [caseId] } },
+          ReturnValues: 'ALL_NEW',
+        }),
+      ),
     );
-    return answer.Attributes === undefined ? null : toLedgerDeny(unmarshall(answer.Attributes)).ruleNumber;
+    return answer.Attributes === undefined ? null : toLedgerDeny(unmarshall(answer.Attributes));
   } catch (error) {
     if (errorCode(error) === CONDITION_FAILED) return null;
     throw error;
   }
 }
 
+/** Adds the case to a deny of the ledger; returns its number, or null when the ledger has no such deny. */
+export async function joinDeny(
+  table: CaseTable,
+  deny: { aclId: string; egress: boolean; cidr: string },
+  caseId: string,
+): Promise<number | null> {
+  return (await changeCases(table, deny, 'ADD', caseId))?.ruleNumber ?? null;
+}
+
 /** Takes the case off a deny; returns the cases that still need it. */
 export async function leaveDeny(table: CaseTable, deny: LedgerDeny, caseId: string): Promise<readonly string[]> {
-  try {
-    const answer = await table.client.send(
-      new UpdateItemCommand({
-        TableName: table.name,
-        Key: keyOf(aclKey(deny.aclId), denyKey(deny)),
-        UpdateExpression: 'DELETE #cases :case',
-        ConditionExpression: 'attribute_exists(pk)',
-        ExpressionAttributeNames: { '#cases': 'cases' },
-        ExpressionAttributeValues: { ':case': { SS: [caseId] } },
-        ReturnValues: 'ALL_NEW',
-      }),
-    );
-    const left = answer.Attributes === undefined ? {} : unmarshall(answer.Attributes);
-    return left.cases instanceof Set ? [...(left.cases as Set<string>)] : [];
-  } catch (error) {
-    if (errorCode(error) === CONDITION_FAILED) return [];
-    throw error;
-  }
+  return (await changeCases(table, deny, 'DELETE', caseId))?.cases ?? [];
 }
 
 /** Forgets a deny that nobody needs and that is gone from the ACL. false = a case has joined it in the meantime. */
 export async function forgetDeny(table: CaseTable, deny: LedgerDeny): Promise<boolean> {
+  const denyItem = {
+    TableName: table.name,
+    Key: keyOf(aclKey(deny.aclId), denyKey(deny)),
+    ConditionExpression: 'attribute_not_exists(#cases)',
+    ExpressionAttributeNames: { '#cases': 'cases' },
+  };
+  const numberItem = { TableName: table.name, Key: keyOf(aclKey(deny.aclId), numberKey(deny)) };
   try {
-    await table.client.send(
-      new TransactWriteItemsCommand({
-        TransactItems: [
-          {
-            Delete: {
-              TableName: table.name,
-              Key: keyOf(aclKey(deny.aclId), denyKey(deny)),
-              ConditionExpression: 'attribute_not_exists(#cases)',
-              ExpressionAttributeNames: { '#cases': 'cases' },
-            },
-          },
-          { Delete: { TableName: table.name, Key: keyOf(aclKey(deny.aclId), numberKey(deny)) } },
-        ],
-      }),
+    await despiteConflicts(() =>
+      table.client.send(
+        new TransactWriteItemsCommand({ TransactItems: [{ Delete: denyItem }, { Delete: numberItem }] }),
+      ),
     );
     return true;
   } catch (error) {
-    if (error instanceof TransactionCanceledException) return false;
+    const reasons = error instanceof TransactionCanceledException ? (error.CancellationReasons ?? []) : [];
+    if (reasons.some((reason) => reason.Code === 'ConditionalCheckFailed')) return false;
     throw error;
   }
 }

@@ -1,8 +1,8 @@
 import * as z from 'zod/mini';
 
 /**
- * What our SSM documents print, version 1: one line of JSON per flow, then one verdict object as the last line.
- * Anything else is "no evidence" (a host may be broken, or its root may be an attacker's).
+ * What our SSM documents print, version 1: one line of JSON per flow, then perhaps one for each process behind them, and one
+ * verdict object as the last line. Anything else is "no evidence" (a host may be broken, or its root may be an attacker's).
  *
  * The Linux document is called with these parameters, all strings:
  * - `Verb`: `list`, `cut`, `verify` or `undo`;
@@ -10,6 +10,8 @@ import * as z from 'zod/mini';
  * - `RemoteAddresses`: comma-separated single addresses, or `none`. `cut` closes *every* established TCP and UDP flow and every
  *   ping or raw socket, but loopback and the agent's own, and denies these addresses in the host firewall;
  * - `Pids`: comma-separated process ids that the finding names, or `none` (reported, not killed).
+ *
+ * More parameters, all with defaults, are in the document.
  */
 export const HOST_PROTOCOL_VERSION = 1;
 
@@ -50,7 +52,33 @@ export const hostFlowLine = z.object({
   asked: z.optional(z.nullable(z.enum(['peer', 'pid', 'port']))),
   /** The lists that showed it. */
   seenBy: z.optional(z.array(z.enum(['ss', 'proc']))),
+  /** A raw socket's IP protocol; null = a packet socket (AF_PACKET), which is below IP and passes the host firewall by. */
+  ipProtocol: z.optional(z.nullable(z.int().check(z.minimum(0), z.maximum(511)))),
 });
+
+/**
+ * A process behind a flow, as it was before anything was closed or killed: what the finding named, who held a flow, and their
+ * ancestors and descendants. All of it is the host's word, and a command line may hold a secret.
+ */
+export const hostEvidenceLine = z.object({
+  v: z.literal(HOST_PROTOCOL_VERSION),
+  kind: z.literal('evidence'),
+  pid: z.int(),
+  parentPid: z.nullable(z.int()),
+  userId: z.nullable(z.int()),
+  role: z.enum(['named', 'owner', 'ancestor', 'descendant']),
+  process: z.nullable(shortText),
+  executable: z.nullable(shortText),
+  /** Of the executable that ran, also where its file was deleted; null = it could not be read in time. */
+  sha256: z.nullable(z.string().check(z.regex(/^[0-9a-f]{64}$/))),
+  commandLine: z.nullable(shortText),
+  directory: z.nullable(shortText),
+  /** How many descriptors it had open, and the first files among them. */
+  descriptors: z.nullable(z.int().check(z.minimum(0))),
+  openFiles: z.array(shortText).check(z.maxLength(16)),
+});
+
+const bodyLine = z.discriminatedUnion('kind', [hostFlowLine, hostEvidenceLine]);
 
 /** The last line. */
 export const hostVerdictLine = z.object({
@@ -70,18 +98,40 @@ export const hostVerdictLine = z.object({
   errors: z.array(shortText),
   /** Remarks that weaken nothing. */
   notes: z.optional(z.array(shortText)),
-  /** Processes that were stopped (SIGSTOP) or killed because their socket could not be closed. */
+  /** Processes that were stopped (SIGSTOP), or killed: their socket could not be closed, or their remote session was to end. */
   stopped: z.optional(z.array(z.int())),
   killed: z.optional(z.array(z.int())),
   /** Addresses that the host firewall was told to deny: those asked for, less the agent's own, and those dialled again. */
   denied: z.optional(z.array(shortText)),
+  /** Evidence lines, and processes that were left out to keep the output short; none where it says nothing. */
+  processes: z.optional(z.int().check(z.minimum(0))),
+  processesOmitted: z.optional(z.int().check(z.minimum(0))),
+  /** Remote sessions that were ended, where that was asked for. */
+  sessionsEnded: z.optional(z.int().check(z.minimum(0))),
+  /**
+   * One new connection each after the cut: to a denied peer, which must fail, and to the agent's endpoint, which must not.
+   * `skipped` = there was nobody to dial, or nothing to dial with.
+   */
+  probes: z.optional(
+    z.object({
+      peer: z.enum(['unreachable', 'reachable', 'skipped']),
+      agent: z.enum(['unreachable', 'reachable', 'skipped']),
+    }),
+  ),
 });
 
 export type HostFlowLine = z.infer<typeof hostFlowLine>;
+export type HostEvidenceLine = z.infer<typeof hostEvidenceLine>;
 export type HostVerdictLine = z.infer<typeof hostVerdictLine>;
 
 export type HostReport =
-  | { readonly kind: 'evidence'; readonly flows: readonly HostFlowLine[]; readonly verdict: HostVerdictLine }
+  | {
+      readonly kind: 'evidence';
+      readonly flows: readonly HostFlowLine[];
+      /** Absent where the host sent none. */
+      readonly processes?: readonly HostEvidenceLine[];
+      readonly verdict: HostVerdictLine;
+    }
   | { readonly kind: 'no-evidence'; readonly reason: string };
 
 function parseLine(line: string): unknown {
@@ -108,12 +158,15 @@ export function parseHostOutput(
     return none('the verdict belongs to another command or case');
   }
   const flows: HostFlowLine[] = [];
+  const processes: HostEvidenceLine[] = [];
   for (const line of lines) {
-    const flow = hostFlowLine.safeParse(parseLine(line));
-    if (!flow.success) return none('a line is not a flow of this version');
-    flows.push(flow.data);
+    const parsed = bodyLine.safeParse(parseLine(line));
+    if (!parsed.success) return none('a line is not a flow of this version');
+    if (parsed.data.kind === 'flow') flows.push(parsed.data);
+    else processes.push(parsed.data);
   }
   if (flows.length + verdict.data.omitted !== verdict.data.listed)
     return none('the flow lines do not add up to the count');
-  return { kind: 'evidence', flows, verdict: verdict.data };
+  if (processes.length !== (verdict.data.processes ?? 0)) return none('the evidence lines do not add up to the count');
+  return { kind: 'evidence', flows, ...(processes.length > 0 && { processes }), verdict: verdict.data };
 }

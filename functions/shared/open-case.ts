@@ -12,7 +12,7 @@ export interface CaseOpening {
 }
 
 /** Attempts to win or join a claim that others write at the same time. */
-const CLAIM_ATTEMPTS = 8;
+const CLAIM_ATTEMPTS = 30;
 
 /**
  * Opens a case for the instance, or joins the one that is open: the instance has one current case, and every new peer
@@ -37,6 +37,7 @@ export async function openCase(tools: Tools<'cases'>, opening: CaseOpening): Pro
     const document = newDocument(tools, opening, generation);
     const won = await writeClaim(tools.cases, key, { caseId: document.caseId, generation }, generation - 1);
     if (won && (await createCase(tools.cases, document))) return document;
+    await tools.sleep(attempt / 50);
   }
   throw new Error(`the claim on ${key.instanceId} is being written by too many at once`);
 }
