@@ -36,10 +36,20 @@ function isVpcService(flow: KnownFlow): boolean {
   return !anyPeer && addressClass(flow.remoteAddress).kind === 'reserved';
 }
 
+/**
+ * A ping or raw socket is no connection: that it is closed does not end what went through it, for any other process may
+ * send the next packet without a trace in the lists.
+ */
+function stateOf(line: HostFlowLine): HostFlowLine['after'] {
+  const connected = line.protocol === 'tcp' || line.protocol === 'udp';
+  return line.after === 'gone' && !connected ? 'unknown' : line.after;
+}
+
 /** Of several sockets that may be one flow, the worst counts. */
-function worst(lines: readonly HostFlowLine[]): CaseFlow['host'] {
-  if (lines.some((line) => line.after === 'open')) return 'open';
-  return lines.some((line) => line.after === 'unknown') ? 'unknown' : 'gone';
+function worst(lines: readonly HostFlowLine[]): HostFlowLine['after'] {
+  const states = lines.map(stateOf);
+  if (states.includes('open')) return 'open';
+  return states.includes('unknown') ? 'unknown' : 'gone';
 }
 
 export type JoinedFlows =
@@ -80,7 +90,7 @@ export function joinHostFlows(
           caseFlow({ ...seen, source: flow.source }, classify, {
             named: flow.named,
             process: line.process,
-            host: believed(line.after),
+            host: believed(stateOf(line)),
           }),
         ),
       );
@@ -95,8 +105,8 @@ export function joinHostFlows(
   for (const { line, flow } of listed) {
     if (matched.has(line)) continue;
     const named = line.pid !== null && pids.has(line.pid);
-    flows.push(caseFlow(flow, classify, { named, process: line.process, host: believed(line.after) }));
+    flows.push(caseFlow(flow, classify, { named, process: line.process, host: believed(stateOf(line)) }));
   }
-  const complete = twoSources && verdict.survived === 0 && listed.every(({ line }) => line.after === 'gone');
+  const complete = twoSources && verdict.survived === 0 && listed.every(({ line }) => stateOf(line) === 'gone');
   return { kind: 'joined', flows: [...new Map(flows.map((flow) => [flow.id, flow])).values()], complete };
 }
