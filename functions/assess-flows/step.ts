@@ -11,10 +11,11 @@ import { intake } from '../core/intake.ts';
 import type { CaseRequest } from '../core/intake-types.ts';
 import { describePlan } from '../core/plan.ts';
 import { type Assessed, HOST_ADDRESS_LIMIT, type Opened } from '../core/record.ts';
+import { withBalancer } from '../shared/behind-balancer.ts';
 import { type CaseOpening, openCase } from '../shared/open-case.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
-type AssessTools = Tools<'ec2' | 'cases'>;
+type AssessTools = Tools<'ec2' | 'elb' | 'cases'>;
 
 /**
  * Open and assess: takes a case id (from start-response), what a person typed into the console, or an EventBridge event;
@@ -24,7 +25,8 @@ export async function assessFlows(tools: AssessTools, input: unknown): Promise<O
   const start = await findCase(tools, input);
   if ('assessment' in start) return start;
   const { request } = start;
-  const [document, facts] = await Promise.all([start.open(), readFacts(tools.ec2, request.instanceId, request)]);
+  const [document, found] = await Promise.all([start.open(), readFacts(tools.ec2, request.instanceId, request)]);
+  const facts = found && (await withBalancer(tools, found, request.flows));
   return { case: refOf(tools, document), assessment: await decide(tools, document, facts) };
 }
 
@@ -149,12 +151,13 @@ async function brakes(tools: AssessTools, document: CaseDocument, facts: Facts):
   const { isolationsPerHour: places } = tools.config;
   const hour = tools.now().toISOString().slice(0, 13);
   const vpcIds = [...new Set(facts.interfaces.map((eni) => eni.vpcId))];
-  const isNew = document.isolatedAt === null;
+  // The cap is a brake against a flood of findings; what a person asks for is not counted.
+  const isCounted = document.isolatedAt === null && document.request.origin === 'finding';
   const [mode, ...taken] = await Promise.all([
     readSwitch(tools.cases),
     ...vpcIds.map(async (vpcId) => ({
       vpcId,
-      got: !isNew || (await takePlace(tools.cases, { vpcId, hour, caseId: document.caseId, places })),
+      got: !isCounted || (await takePlace(tools.cases, { vpcId, hour, caseId: document.caseId, places })),
     })),
   ]);
   if (mode === 'observe') return 'the switch in the case table says observe: nothing was changed';

@@ -88,6 +88,7 @@ export async function readFacts(
     rules: rules === null ? null : [...new Map(rules.map((rule) => [rule.ruleId, rule])).values()],
     prefixLists: new Map(prefixLists ?? []),
     peerInterfaceTypes: new Map(peerTypes ?? []),
+    behindNetworkLoadBalancer: false,
     flowLogs: uniqueById(flowLogs).filter((log) => resourceIds.includes(log.resourceId)),
     unread,
   };

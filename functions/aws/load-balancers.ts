@@ -28,7 +28,8 @@ async function targetGroupsIn(
   const arns: string[] = [];
   for await (const page of paginateDescribeTargetGroups({ client: elb }, {})) {
     for (const group of page.TargetGroups ?? []) {
-      const here = group.VpcId === undefined || vpcIds.includes(group.VpcId);
+      const asked = layer === undefined || NETWORK_PROTOCOLS.includes(group.Protocol ?? '');
+      const here = asked && (group.VpcId === undefined || vpcIds.includes(group.VpcId));
       if (here && group.TargetGroupArn !== undefined) arns.push(group.TargetGroupArn);
     }
   }
@@ -39,10 +40,10 @@ async function targetGroupsIn(
 /** Where the instance is registered as a target, by its id or by one of its addresses; in all groups or in one. */
 export async function targetsOf(
   elb: ElasticLoadBalancingV2Client,
-  where: { readonly vpcIds: readonly string[] } | { readonly targetGroupArn: string },
+  where: GroupQuery | { readonly targetGroupArn: string },
   targetIds: readonly string[],
 ): Promise<readonly Target[]> {
-  const arns = 'targetGroupArn' in where ? [where.targetGroupArn] : await targetGroupsIn(elb, where.vpcIds);
+  const arns = 'targetGroupArn' in where ? [where.targetGroupArn] : await targetGroupsIn(elb, where);
   const found = await Promise.all(
     arns.map(async (targetGroupArn) => {
       const answer = await elb.send(new DescribeTargetHealthCommand({ TargetGroupArn: targetGroupArn }));

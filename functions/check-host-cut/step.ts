@@ -7,14 +7,17 @@ import { type CaseDocument, type HostOutcome, withAcls } from '../core/case.ts';
 import { joinHostFlows, listedFlows } from '../core/host-flows.ts';
 import { type HostReport, parseHostOutput } from '../core/host-protocol.ts';
 import type { CheckingHost, HostResult } from '../core/record.ts';
+import { withBalancer } from '../shared/behind-balancer.ts';
 import type { Tools } from '../shared/toolbox.ts';
+
+type HostTools = Tools<'ec2' | 'elb' | 'ssm' | 'cases'>;
 
 /** How long one run of the function looks for the answer, and how often, in seconds: a state transition costs more. */
 const LOOK_SECONDS = 8;
 const PAUSE_SECONDS = 0.5;
 
 /** Looks for the host's answer and, when it is there, joins what the host listed with the case. */
-export async function checkHostCut(tools: Tools<'ec2' | 'ssm' | 'cases'>, record: CheckingHost): Promise<HostResult> {
+export async function checkHostCut(tools: HostTools, record: CheckingHost): Promise<HostResult> {
   const until = tools.now().getTime() + LOOK_SECONDS * 1000;
   let { host } = record;
   for (;;) {
@@ -25,7 +28,7 @@ export async function checkHostCut(tools: Tools<'ec2' | 'ssm' | 'cases'>, record
   }
 }
 
-async function look(tools: Tools<'ec2' | 'ssm' | 'cases'>, record: CheckingHost): Promise<HostResult> {
+async function look(tools: HostTools, record: CheckingHost): Promise<HostResult> {
   const { host } = record;
   const ref = 'restore' in record ? record.restore : record.case;
   if (ref.instanceId === null) return { kind: 'unavailable', reason: 'the case names no instance' };
@@ -62,7 +65,7 @@ function undone(report: HostReport): HostResult {
 
 /** Notes that the host gave nothing; an earlier answer of this case is worth more and stays. */
 async function settle(
-  tools: Tools<'ec2' | 'ssm' | 'cases'>,
+  tools: HostTools,
   caseId: string,
   kind: 'unavailable' | 'no-evidence',
   reason: string,
@@ -74,14 +77,15 @@ async function settle(
 }
 
 async function joinAnswer(
-  tools: Tools<'ec2' | 'ssm' | 'cases'>,
+  tools: HostTools,
   asked: { readonly caseId: string; readonly instanceId: string; readonly notBefore: string },
   report: Extract<HostReport, { kind: 'evidence' }>,
 ): Promise<HostResult> {
   const { caseId, instanceId } = asked;
   const document = await readCase(tools.cases, caseId);
   if (document === null) throw new Error(`case ${caseId} is not in the case table`);
-  const facts = await readFacts(tools.ec2, instanceId, { ...document.request, flows: listedFlows(report) });
+  const found = await readFacts(tools.ec2, instanceId, { ...document.request, flows: listedFlows(report) });
+  const facts = found && (await withBalancer(tools, found, listedFlows(report)));
   if (facts === null) return settle(tools, caseId, 'no-evidence', 'the instance is not there any more');
   const classify = flowClassifier(facts);
   const joined = joinHostFlows(document.flows, report, document.request, classify);

@@ -7,7 +7,7 @@ import type { CaseRequest } from './intake-types.ts';
 import type { AclFacts, KnownFlow, NetworkInterfaceFacts } from './model.ts';
 import { compilePaths, routeTableOf } from './routes.ts';
 import { compileTracking, type TrackingVerdict } from './tracking.ts';
-import { AUTOMATIC_INTERFACE_TYPES } from './tracking-data.ts';
+import { AUTOMATIC_INTERFACE_TYPES, type AutomaticPath } from './tracking-data.ts';
 
 /** May this instance be touched at all? null = yes, otherwise the reason for a person. */
 export function refusal(request: CaseRequest, facts: Facts, config: Config): string | null {
@@ -65,6 +65,14 @@ function moreCautious(a: TrackingVerdict, b: TrackingVerdict): TrackingVerdict {
   return a.timeoutSeconds >= b.timeoutSeconds ? a : b;
 }
 
+/** What else carries the flow than the route says: a balancer in front, or the service that holds the peer's ENI. */
+function throughWhat(flow: KnownFlow, facts: Facts): AutomaticPath | null {
+  const peerType = facts.peerInterfaceTypes.get(flow.remoteAddress);
+  const peer = peerType === undefined ? undefined : AUTOMATIC_INTERFACE_TYPES[peerType];
+  if (peer !== undefined) return peer;
+  return facts.behindNetworkLoadBalancer && flow.openedBy !== 'instance' ? 'network-load-balancer' : null;
+}
+
 /** Classifies flows against one reading of the facts; compile once, classify many. */
 export function flowClassifier(
   facts: Facts,
@@ -90,9 +98,7 @@ export function flowClassifier(
     const possible = carriers(flow, facts.interfaces).map((eni) => {
       const compiled = perInterface.get(eni.id);
       if (compiled === undefined) throw new Error(`no classifier for ${eni.id}`);
-      const peerType = facts.peerInterfaceTypes.get(flow.remoteAddress);
-      const through = peerType === undefined ? null : (AUTOMATIC_INTERFACE_TYPES[peerType] ?? null);
-      const path = compiled.path({ remoteAddress: flow.remoteAddress, through });
+      const path = compiled.path({ remoteAddress: flow.remoteAddress, through: throughWhat(flow, facts) });
       return { eni, path, tracking: compiled.track(flow, path) };
     });
     const first = possible[0];

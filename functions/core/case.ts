@@ -162,6 +162,7 @@ export function mergeRequests(known: CaseRequest, next: CaseRequest): CaseReques
   const union = <T>(a: readonly T[], b: readonly T[]): readonly T[] => [...new Set([...a, ...b])];
   return {
     ...known,
+    origin: next.origin === 'manual' ? 'manual' : known.origin,
     mode: next.origin === 'manual' && next.mode !== null ? next.mode : known.mode,
     reason: next.reason ?? known.reason,
     finding: newer ? next.finding : known.finding,

@@ -40,6 +40,8 @@ export interface Facts {
   readonly prefixLists: ReadonlyMap<string, readonly string[]>;
   /** `InterfaceType` of the ENI that holds a private peer's address, by address. */
   readonly peerInterfaceTypes: ReadonlyMap<string, string>;
+  /** Whether inbound flows may come through a Network Load Balancer, as far as it was asked. */
+  readonly behindNetworkLoadBalancer: boolean;
   /** Reads that failed, in words; what they would have told is unknown. */
   readonly unread: readonly string[];
 }

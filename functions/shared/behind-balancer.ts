@@ -1,0 +1,27 @@
+import { errorText } from '../aws/errors.ts';
+import { targetsOf } from '../aws/load-balancers.ts';
+import { flowClassifier } from '../core/assess.ts';
+import type { Facts } from '../core/facts.ts';
+import type { KnownFlow } from '../core/model.ts';
+import type { Tools } from './toolbox.ts';
+
+/**
+ * Flows through a Network Load Balancer are automatically tracked, and where it keeps the client's address nothing in the
+ * packet shows it. Asked only where the answer matters: an inbound flow that would otherwise be called untracked. A read
+ * that fails counts as "behind one": the cautious answer.
+ */
+export async function withBalancer(tools: Tools<'elb'>, facts: Facts, flows: readonly KnownFlow[]): Promise<Facts> {
+  if (facts.interfaces.length === 0) return facts;
+  const classify = flowClassifier(facts);
+  const matters = flows.some((flow) => flow.openedBy !== 'instance' && classify(flow).tracking.kind === 'untracked');
+  if (!matters) return facts;
+  const addresses = facts.interfaces.flatMap((eni) => [...eni.privateAddresses, ...eni.ipv6Addresses]);
+  const vpcIds = [...new Set(facts.interfaces.map((eni) => eni.vpcId))];
+  try {
+    const targets = await targetsOf(tools.elb, { vpcIds, layer: 'network' }, [facts.instance.id, ...addresses]);
+    return { ...facts, behindNetworkLoadBalancer: targets.length > 0 };
+  } catch (error) {
+    tools.log.warn('target groups cannot be read', { error: errorText(error) });
+    return { ...facts, behindNetworkLoadBalancer: true };
+  }
+}
