@@ -21,9 +21,18 @@ export interface Target {
 /** Target groups of one VPC are asked one by one; beyond this many a response would take too long. */
 const TARGET_GROUP_LIMIT = 200;
 
+/** Protocols of target groups behind a Network Load Balancer. */
+const NETWORK_PROTOCOLS = ['TCP', 'TLS', 'UDP', 'TCP_UDP', 'QUIC', 'TCP_QUIC'];
+
+interface GroupQuery {
+  readonly vpcIds: readonly string[];
+  /** Only groups behind balancers of this layer; all by default. */
+  readonly layer?: 'network';
+}
+
 async function targetGroupsIn(
   elb: ElasticLoadBalancingV2Client,
-  vpcIds: readonly string[],
+  { vpcIds, layer }: GroupQuery,
 ): Promise<readonly string[]> {
   const arns: string[] = [];
   for await (const page of paginateDescribeTargetGroups({ client: elb }, {})) {
