@@ -211,6 +211,8 @@ function withAssessment(stored: CaseDocument, assessment: Assessment): CaseDocum
       (entry) => [`${entry.aclId} ${entry.address}`, entry] as const,
     ),
   );
-  const document = { ...stored, flows: [...stored.flows, ...fresh], denyRefusals: [...refusals.values()] };
+  // A finding during a restore takes the case up again: its before-state is still the one of the first response.
+  const status = stored.status === 'restoring' ? 'open' : stored.status;
+  const document = { ...stored, status, flows: [...stored.flows, ...fresh], denyRefusals: [...refusals.values()] };
   return withAcls(document, assessment.denies);
 }

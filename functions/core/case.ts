@@ -80,8 +80,11 @@ export interface TimelineEntry {
   readonly what: string;
 }
 
-/** How far a case has come. `reported`: a verdict was given; `restored`: everything was put back. */
-export type CaseStatus = 'open' | 'reported' | 'restored';
+/**
+ * How far a case has come. `reported`: a verdict was given; `restoring`: a restore was allowed and has begun, and may be
+ * finished whatever the half-restored instance looks like; `restored`: everything was put back.
+ */
+export type CaseStatus = 'open' | 'reported' | 'restoring' | 'restored';
 
 /** The document of a case. Grows in the case table; the state machine carries only its id. */
 export interface CaseDocument {

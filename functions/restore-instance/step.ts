@@ -68,9 +68,11 @@ export async function restoreInstance(tools: RestoreTools, input: unknown): Prom
   const document = await findCase(tools, request);
   const { caseId, instanceId } = document;
   const before = await readBefore(tools.cases, caseId);
-  if (!request.force && document.status !== 'restored') {
-    const reason = await revivable(tools, document, before);
+  const begun = document.status === 'restoring' || document.status === 'restored';
+  if (!begun) {
+    const reason = request.force ? null : await revivable(tools, document, before);
     if (reason !== null) return { kind: 'refused', caseId, instanceId, reason };
+    await updateCase(tools.cases, caseId, (stored) => ({ ...stored, status: 'restoring' }));
   }
   const interfaces = await interfacesOf(tools.ec2, instanceId);
   const vpcIds = [...new Set(before.map((eni) => eni.vpcId))];
@@ -87,7 +89,8 @@ export async function restoreInstance(tools: RestoreTools, input: unknown): Prom
   if (!failed) {
     await forgetGroupUse(tools.cases, caseId, [...new Set(before.flatMap((eni) => eni.groupIds))]);
     await updateCase(tools.cases, caseId, (stored) =>
-      stored.status === 'restored' ? stored : { ...stored, status: 'restored' },
+      // A response that has taken the case up again in the meantime keeps it.
+      stored.status === 'restoring' ? { ...stored, status: 'restored' } : stored,
     );
   }
   await addToTimeline(tools.cases, caseId, {
