@@ -4,7 +4,7 @@ import { readFacts } from '../aws/facts.ts';
 import { isolationGroups } from '../aws/security-groups.ts';
 import { readSurroundings } from '../aws/surroundings.ts';
 import { type Assessment, assess, placeRefusal, refusal } from '../core/assess.ts';
-import { type CaseDocument, type CaseFlow, modeOf, noteIdOf, withAcls } from '../core/case.ts';
+import { type CaseDocument, type CaseFlow, isKnownFlow, modeOf, noteIdOf, withAcls } from '../core/case.ts';
 import { InputError, quote } from '../core/errors.ts';
 import type { Facts } from '../core/facts.ts';
 import { intake } from '../core/intake.ts';
@@ -173,8 +173,8 @@ async function isStanding(
   facts: Facts,
   assessment: Assessment,
 ): Promise<boolean> {
-  const known = new Set(document.flows.map((flow) => flow.id));
-  if (document.status !== 'reported' || assessment.flows.some((flow) => !known.has(flow.id))) return false;
+  const isNews = assessment.flows.some((flow) => !isKnownFlow(flow, document.flows));
+  if (document.status !== 'reported' || isNews) return false;
   const isolation = await isolationGroups(tools.ec2, [...new Set(facts.interfaces.map((eni) => eni.vpcId))]);
   return facts.interfaces.every((eni) => eni.groupIds.every((id) => isolation.some((group) => group.id === id)));
 }
@@ -204,8 +204,7 @@ async function record(tools: AssessTools, document: CaseDocument, facts: Facts, 
  * say nothing any more about the entries that the old rules made.
  */
 function withAssessment(stored: CaseDocument, assessment: Assessment): CaseDocument {
-  const known = new Set(stored.flows.map((flow) => flow.id));
-  const fresh: readonly CaseFlow[] = assessment.flows.filter((flow) => !known.has(flow.id));
+  const fresh: readonly CaseFlow[] = assessment.flows.filter((flow) => !isKnownFlow(flow, stored.flows));
   const refusals = new Map(
     [...stored.denyRefusals, ...assessment.refusals].map(
       (entry) => [`${entry.aclId} ${entry.address}`, entry] as const,

@@ -61,7 +61,7 @@ export async function routeTablesOf(ec2: EC2Client, vpcIds: readonly string[]): 
 }
 
 /** The CIDRs of managed prefix lists, AWS's own included, by list id. */
-export async function prefixListEntries(
+export function prefixListEntries(
   ec2: EC2Client,
   prefixListIds: readonly string[],
 ): Promise<readonly (readonly [string, readonly string[]])[]> {

@@ -3,7 +3,7 @@ import { cancelHostCommand, readHostCommand } from '../aws/commands.ts';
 import { errorText } from '../aws/errors.ts';
 import { readFacts } from '../aws/facts.ts';
 import { flowClassifier, planDenies } from '../core/assess.ts';
-import { type CaseDocument, type HostOutcome, withAcls } from '../core/case.ts';
+import { askedAddresses, type CaseDocument, type HostOutcome, withAcls } from '../core/case.ts';
 import { joinHostFlows, listedFlows } from '../core/host-flows.ts';
 import { type HostReport, parseHostOutput } from '../core/host-protocol.ts';
 import type { CheckingHost, HostResult } from '../core/record.ts';
@@ -103,7 +103,7 @@ async function joinAnswer(
     notBefore: asked.notBefore,
     answeredAt: tools.now().toISOString(),
   };
-  const plan = planDenies(joined.flows, facts, tools.config);
+  const plan = planDenies(joined.flows, facts, tools.config, askedAddresses(document.request));
   const merge = (stored: CaseDocument): CaseDocument => {
     const again = joinHostFlows(stored.flows, report, stored.request, classify);
     if (again.kind !== 'joined') return stored;

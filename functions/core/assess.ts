@@ -1,6 +1,6 @@
 import { planDeny } from './acl-numbers.ts';
 import { hostCidr } from './addresses.ts';
-import { type CaseFlow, type DenyRefusal, flowId, type WantedDeny } from './case.ts';
+import { askedAddresses, type CaseFlow, type DenyRefusal, flowId, type WantedDeny } from './case.ts';
 import type { Config } from './config.ts';
 import type { Facts } from './facts.ts';
 import type { CaseRequest } from './intake-types.ts';
@@ -162,10 +162,10 @@ export function planDenies(
   flows: readonly CaseFlow[],
   facts: Pick<Facts, 'interfaces' | 'acls'>,
   config: Config,
+  asked: ReadonlySet<string>,
 ): { readonly denies: readonly WantedDeny[]; readonly refusals: readonly DenyRefusal[] } {
   const denies: WantedDeny[] = [];
   const refusals: DenyRefusal[] = [];
-  const asked = new Set(flows.filter((flow) => flow.source === 'request').map((flow) => flow.remoteAddress));
   const done = new Set<string>();
   const unnamed = new Set<string>();
   for (const flow of [...flows].sort(byUrgency)) {
@@ -266,6 +266,6 @@ export function assess(request: CaseRequest, facts: Facts, config: Config): Asse
   if (facts.interfaces.length === 0) return { flows: [], denies: [], refusals: [] };
   const classify = flowClassifier(facts);
   const flows = request.flows.map((flow) => caseFlow(flow, classify, { named: true, process: null, host: null }));
-  const plan = planDenies(flows, facts, config);
+  const plan = planDenies(flows, facts, config, askedAddresses(request));
   return { flows, ...plan };
 }

@@ -158,6 +158,20 @@ export function mayBeSameFlow(a: KnownFlow, b: KnownFlow): boolean {
   );
 }
 
+/**
+ * Does the case know the flow? One of which only the peer is named is known by any flow to that peer: the host's list may
+ * have replaced it by the sockets that it stood for.
+ */
+export function isKnownFlow(flow: KnownFlow, known: readonly CaseFlow[]): boolean {
+  const vague = flow.localPort === null && flow.remotePort === null;
+  return known.some((other) => other.id === flowId(flow) || (vague && mayBeSameFlow(other, flow)));
+}
+
+/** Addresses that a person asked to be denied: only those may be private ones. */
+export function askedAddresses(request: CaseRequest): ReadonlySet<string> {
+  return new Set(request.flows.filter((flow) => flow.source === 'request').map((flow) => flow.remoteAddress));
+}
+
 /** The union of what two inputs say of the same instance: every peer is kept, the newer finding gives the summary. */
 export function mergeRequests(known: CaseRequest, next: CaseRequest): CaseRequest {
   const fresh = next.flows.filter((flow) => !known.flows.some((other) => flowId(other) === flowId(flow)));

@@ -1,4 +1,5 @@
 import { type CaseFlow, type HostOutcome, mayBeSameFlow } from './case.ts';
+import { TCP_RETRANSMIT_SECONDS } from './expiry.ts';
 import type { FlowLogFindings } from './flow-log.ts';
 
 export type VerdictKind = 'contained' | 'held' | 'not-proven' | 'leaking';
@@ -197,7 +198,11 @@ export function judge(question: VerdictQuestion): Verdict {
   if (undead.length === 0 && enumerated.complete && fixed.length === 0) {
     return answer('contained', containedReason(flows), basisOf(flows, enumerated.by));
   }
-  return answer('held', heldReason(), basisOf(flows.filter((flow) => flow.dead.length > 0)));
+  return answer(
+    'held',
+    `${heldReason()}; ${heldSince(flows, question)}`,
+    basisOf(flows.filter((flow) => flow.dead.length > 0)),
+  );
 
   function heldReason(): string {
     const held =
@@ -208,6 +213,15 @@ export function judge(question: VerdictQuestion): Verdict {
     if (fixed.length > 0) return `${held}; ${fixed.map((entry) => entry.id).join(', ')} cannot be isolated`;
     return `${held}; whether other flows go on is not proven: ${enumerated.why}`;
   }
+}
+
+/** Since when it is held, and when the flows of an honest host would be gone: a lying one may keep its own alive. */
+function heldSince(flows: readonly FlowVerdict[], { isolatedAt, longestTimerSeconds }: VerdictQuestion): string {
+  if (isolatedAt === null) return 'when it began is not recorded';
+  const timers = flows.filter((flow) => flow.dead.length === 0).map(({ flow }) => flow.tracking.timeoutSeconds);
+  const longest = timers.length === 0 ? longestTimerSeconds : Math.max(...timers);
+  const expired = new Date(Date.parse(isolatedAt) + (longest + TCP_RETRANSMIT_SECONDS) * 1000);
+  return `held since ${isolatedAt}, an honest host's flow would have expired by ${expired.toISOString()}`;
 }
 
 function containedReason(flows: readonly FlowVerdict[]): string {

@@ -3,7 +3,7 @@ import { errorText } from '../aws/errors.ts';
 import { getInstance } from '../aws/instances.ts';
 import { interfacesOf, setGroups, setTimeouts } from '../aws/network-interfaces.ts';
 import { unmodifiable } from '../core/assess.ts';
-import type { CaseDocument } from '../core/case.ts';
+import type { CaseDocument, HostOutcome } from '../core/case.ts';
 import { computeWait, FLOW_LOG_DELAY_SECONDS, SETTLE_SECONDS, SHORTEST_TIMEOUTS } from '../core/expiry.ts';
 import type { NetworkInterfaceFacts } from '../core/model.ts';
 import type { Isolating, IsolationResult } from '../core/record.ts';
@@ -33,7 +33,7 @@ export async function swapSecurityGroups(tools: Tools<'ec2' | 'cases'>, record: 
   const modifiable = interfaces.filter((eni) => unmodifiable(eni) === null);
   const failures = await isolate(tools, modifiable);
   const standing = await readStanding(tools, document, failures);
-  const isolated = await noteIsolation(tools, document, standing);
+  const isolated = await noteIsolation(tools, document, standing, hostSilence(record));
   return { kind: 'done', interfaces: standing.standings, expiry: planWait(isolated, standing) };
 }
 
@@ -97,19 +97,29 @@ async function isolate(
   return failures;
 }
 
+/** Why the host said nothing, where the branch of the host cut ended without asking the case table. */
+function hostSilence({ cut }: Isolating): HostOutcome | null {
+  const host = cut?.[1];
+  if (host === undefined || host.kind === 'answered' || host.kind === 'pending') return null;
+  return { kind: 'unavailable', reason: host.reason };
+}
+
 /** Notes when isolation was first seen in force on every ENI that can be isolated. */
 async function noteIsolation(
   tools: Tools<'ec2' | 'cases'>,
   document: CaseDocument,
   standing: Standing,
+  silence: HostOutcome | null,
 ): Promise<CaseDocument> {
   const complete = standing.standings.length > 0 && standing.standings.every((entry) => entry.isolation !== 'failed');
   const at = tools.now().toISOString();
   const inForce = standing.standings.filter((entry) => entry.isolation === 'in-force').map((entry) => entry.id);
   const [updated] = await Promise.all([
-    updateCase(tools.cases, document.caseId, (stored) =>
-      complete && stored.isolatedAt === null ? { ...stored, isolatedAt: at } : stored,
-    ),
+    updateCase(tools.cases, document.caseId, (stored) => {
+      const isolatedAt = complete ? (stored.isolatedAt ?? at) : stored.isolatedAt;
+      const host = stored.host ?? silence;
+      return isolatedAt === stored.isolatedAt && host === stored.host ? stored : { ...stored, isolatedAt, host };
+    }),
     addToTimeline(tools.cases, document.caseId, {
       at,
       step: 'swap-security-groups',

@@ -1,7 +1,15 @@
 import { addToTimeline, readCase, updateCase } from '../aws/cases.ts';
 import { readFacts } from '../aws/facts.ts';
 import { caseFlow, flowClassifier, planDenies } from '../core/assess.ts';
-import { type CaseDocument, type CaseFlow, flowId, mayBeSameFlow, type WantedDeny, withAcls } from '../core/case.ts';
+import {
+  askedAddresses,
+  type CaseDocument,
+  type CaseFlow,
+  flowId,
+  mayBeSameFlow,
+  type WantedDeny,
+  withAcls,
+} from '../core/case.ts';
 import { FLOW_LOG_DELAY_SECONDS, SETTLE_SECONDS } from '../core/expiry.ts';
 import type { Verifying, VerifyResult } from '../core/record.ts';
 import type { VerdictQuestion } from '../core/verdict.ts';
@@ -76,5 +84,7 @@ async function missingDenies(
 ): Promise<readonly WantedDeny[]> {
   const facts = await readFacts(tools.ec2, document.instanceId, { ...document.request, flows: document.flows });
   if (facts === null) return [];
-  return planDenies(document.flows, facts, tools.config).denies.filter((deny) => deny.ruleNumber !== null);
+  return planDenies(document.flows, facts, tools.config, askedAddresses(document.request)).denies.filter(
+    (deny) => deny.ruleNumber !== null,
+  );
 }
