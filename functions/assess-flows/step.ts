@@ -118,8 +118,10 @@ async function decide(tools: AssessTools, document: CaseDocument, facts: Facts |
   if (await isStanding(tools, document, facts, assessment)) {
     return { kind: 'already-contained', reason: 'the case is isolated and knows every peer: it is verified again' };
   }
-  const [brake] = await Promise.all([brakes(tools, document, facts), record(tools, document, facts, assessment)]);
+  const brake = await brakes(tools, document, facts);
   if (brake !== null) return planned(tools, brake, facts, assessment);
+  // Only now: a plan records no before-state, for by the time it is acted on the instance may look different.
+  await record(tools, document, facts, assessment);
   return {
     kind: 'contain',
     reason: document.classReason,
@@ -153,14 +155,16 @@ async function brakes(tools: AssessTools, document: CaseDocument, facts: Facts):
   const vpcIds = [...new Set(facts.interfaces.map((eni) => eni.vpcId))];
   // The cap is a brake against a flood of findings; what a person asks for is not counted.
   const isCounted = document.isolatedAt === null && document.request.origin === 'finding';
-  const [mode, ...taken] = await Promise.all([
-    readSwitch(tools.cases),
-    ...vpcIds.map(async (vpcId) => ({
+  if ((await readSwitch(tools.cases)) === 'observe') {
+    return 'the switch in the case table says observe: nothing was changed';
+  }
+  if (!isCounted) return null;
+  const taken = await Promise.all(
+    vpcIds.map(async (vpcId) => ({
       vpcId,
-      got: !isCounted || (await takePlace(tools.cases, { vpcId, hour, caseId: document.caseId, places })),
+      got: await takePlace(tools.cases, { vpcId, hour, caseId: document.caseId, places }),
     })),
-  ]);
-  if (mode === 'observe') return 'the switch in the case table says observe: nothing was changed';
+  );
   const full = taken.find(({ got }) => !got);
   if (full === undefined) return null;
   return `cap reached: ${places} new isolations in ${full.vpcId} within this hour; a person decides`;

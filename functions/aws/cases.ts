@@ -232,9 +232,29 @@ export async function recordPreserved(table: CaseTable, caseId: string, preserve
   await putNew(table, item);
 }
 
-export async function readPreserved(table: CaseTable, caseId: string): Promise<readonly Preserved[]> {
+/** What was done to keep the evidence; `undone` = a restore has put it back. */
+export async function readPreserved(
+  table: CaseTable,
+  caseId: string,
+): Promise<readonly { readonly preserved: Preserved; readonly undone: boolean }[]> {
   const items = await list(table, caseKey(caseId), 'PRESERVED#');
-  return items.map((item) => JSON.parse(String(item.preserved)) as Preserved);
+  return items.map((item) => ({
+    preserved: JSON.parse(String(item.preserved)) as Preserved,
+    undone: item.undone === true,
+  }));
+}
+
+/** Notes that a restore has put it back: what somebody does with it from now on is theirs. */
+export async function notePutBack(table: CaseTable, caseId: string, preserved: Preserved): Promise<void> {
+  await table.client.send(
+    new UpdateItemCommand({
+      TableName: table.name,
+      Key: keyOf(caseKey(caseId), `PRESERVED#${preservedName(preserved)}`),
+      UpdateExpression: 'SET undone = :yes',
+      ConditionExpression: 'attribute_exists(pk)',
+      ExpressionAttributeValues: { ':yes': { BOOL: true } },
+    }),
+  );
 }
 
 /** Notes that the restore of the case needs these groups: none of them is deleted before. */
@@ -259,7 +279,7 @@ export async function forgetGroupUse(table: CaseTable, caseId: string, groupIds:
   );
 }
 
-/** Notes under which id a deleted group was made again. */
+/** Notes that a deleted group has been made again with all its rules, and under which id. */
 export async function recordSuccessor(
   table: CaseTable,
   caseId: string,
@@ -269,7 +289,7 @@ export async function recordSuccessor(
   await putNew(table, { pk: caseKey(caseId), sk: `SUCCESSOR#${groupId}`, successor });
 }
 
-/** The id under which a deleted group was made again; null = it was not. */
+/** The id under which a deleted group was made again, rules and all; null = it was not. */
 export async function readSuccessor(table: CaseTable, caseId: string, groupId: string): Promise<string | null> {
   const item = await get(table, caseKey(caseId), `SUCCESSOR#${groupId}`);
   return item === null ? null : String(item.successor);

@@ -82,10 +82,10 @@ async function idByName(ec2: EC2Client, vpcId: string, name: string): Promise<st
   return answer.SecurityGroups?.[0]?.GroupId ?? null;
 }
 
-/** A rule that referenced the group itself must reference its successor. */
-function successor(permission: IpPermission, oldId: string, newId: string): IpPermission {
-  const pairs = permission.UserIdGroupPairs?.map(({ GroupId, Description }) => ({
-    GroupId: GroupId === oldId ? newId : GroupId,
+/** A rule that referenced a group that was made again must reference its successor. */
+function translated(permission: IpPermission, successors: ReadonlyMap<string, string>): IpPermission {
+  const pairs = permission.UserIdGroupPairs?.map(({ GroupId = '', Description }) => ({
+    GroupId: successors.get(GroupId) ?? GroupId,
     ...(Description !== undefined && { Description }),
   }));
   return { ...permission, ...(pairs !== undefined && { UserIdGroupPairs: pairs }) };
@@ -104,14 +104,10 @@ const tolerate =
   };
 
 /**
- * Creates the group again with its rules and tags; its id is a new one. Done twice it finds what the first run made: the
- * name is unique in the VPC, and rules that stand already are no error.
+ * Creates the group again with its tags; its id is a new one, and it has no rule of its own yet. Done twice it finds what
+ * the first run made: the name is unique in the VPC.
  */
-export async function recreateGroup(
-  ec2: EC2Client,
-  group: RecordedGroup,
-  settle: () => Promise<void>,
-): Promise<string> {
+export async function recreateGroup(ec2: EC2Client, group: RecordedGroup): Promise<string> {
   const created = await unless(
     ['InvalidGroup.Duplicate'],
     () =>
@@ -129,18 +125,29 @@ export async function recreateGroup(
   );
   const groupId = created?.GroupId ?? (await idByName(ec2, group.vpcId, group.name));
   if (groupId === null) throw new Error(`security group ${group.name} could not be created again in ${group.vpcId}`);
-  await settle();
+  return groupId;
+}
+
+/**
+ * Gives a group that was made again its rules; `successors` tells the new ids of all groups that were made again. Rules
+ * that stand already are no error.
+ */
+export async function refillGroup(
+  ec2: EC2Client,
+  groupId: string,
+  group: RecordedGroup,
+  successors: ReadonlyMap<string, string>,
+): Promise<void> {
   for (const permission of BORN_WITH) {
     const revoke = new RevokeSecurityGroupEgressCommand({ GroupId: groupId, IpPermissions: [permission] });
     await ec2.send(revoke).catch(tolerate('InvalidPermission.NotFound'));
   }
   for (const permission of group.egress) {
-    const input = { GroupId: groupId, IpPermissions: [successor(permission, group.groupId, groupId)] };
+    const input = { GroupId: groupId, IpPermissions: [translated(permission, successors)] };
     await ec2.send(new AuthorizeSecurityGroupEgressCommand(input)).catch(tolerate('InvalidPermission.Duplicate'));
   }
   for (const permission of group.ingress) {
-    const input = { GroupId: groupId, IpPermissions: [successor(permission, group.groupId, groupId)] };
+    const input = { GroupId: groupId, IpPermissions: [translated(permission, successors)] };
     await ec2.send(new AuthorizeSecurityGroupIngressCommand(input)).catch(tolerate('InvalidPermission.Duplicate'));
   }
-  return groupId;
 }

@@ -1,5 +1,6 @@
 import { CreateSnapshotsCommand, type EC2Client, paginateDescribeSnapshots } from '@aws-sdk/client-ec2';
 import { CASE_TAG } from '../core/evidence.ts';
+import { errorCode, errorText } from './errors.ts';
 
 /** Ids of the snapshots that were made for the case. */
 export async function snapshotsOfCase(ec2: EC2Client, caseId: string): Promise<readonly string[]> {
@@ -11,15 +12,37 @@ export async function snapshotsOfCase(ec2: EC2Client, caseId: string): Promise<r
   return ids;
 }
 
-/** Snapshots of all volumes of the instance at one moment. There is no client token: look for the case's first. */
+/** Codes of refusals: nothing was done, so the SDK may ask again. */
+const REFUSED = ['RequestLimitExceeded', 'Throttling', 'ThrottlingException', 'ConcurrentSnapshotLimitExceeded'];
+
+/** Inside the SDK's retries: whatever is not a plain refusal is turned into an error that is not tried again. */
+const askOnce =
+  <A, R>(next: (args: A) => Promise<R>) =>
+  async (args: A): Promise<R> => {
+    try {
+      return await next(args);
+    } catch (error) {
+      if (REFUSED.includes(errorCode(error))) throw error;
+      throw new Error(errorText(error), { cause: error });
+    }
+  };
+
+/**
+ * Snapshots of all volumes of the instance at one moment. There is no client token, so a call whose effect is unknown must
+ * not be repeated by the SDK: look for the case's snapshots first, and again after an error.
+ */
 export async function createSnapshots(ec2: EC2Client, instanceId: string, caseId: string): Promise<readonly string[]> {
-  const answer = await ec2.send(
-    new CreateSnapshotsCommand({
-      InstanceSpecification: { InstanceId: instanceId, ExcludeBootVolume: false },
-      Description: `flowcut ${caseId} ${instanceId}`,
-      CopyTagsFromSource: 'volume',
-      TagSpecifications: [{ ResourceType: 'snapshot', Tags: [{ Key: CASE_TAG, Value: caseId }] }],
-    }),
-  );
+  const command = new CreateSnapshotsCommand({
+    InstanceSpecification: { InstanceId: instanceId, ExcludeBootVolume: false },
+    Description: `flowcut ${caseId} ${instanceId}`,
+    CopyTagsFromSource: 'volume',
+    TagSpecifications: [{ ResourceType: 'snapshot', Tags: [{ Key: CASE_TAG, Value: caseId }] }],
+  });
+  command.middlewareStack.addRelativeTo(askOnce, {
+    name: 'askOnce',
+    relation: 'after',
+    toMiddleware: 'retryMiddleware',
+  });
+  const answer = await ec2.send(command);
   return (answer.Snapshots ?? []).map((snapshot) => snapshot.SnapshotId ?? '');
 }

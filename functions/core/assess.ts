@@ -4,6 +4,7 @@ import { askedAddresses, type CaseFlow, type DenyRefusal, flowId, type WantedDen
 import type { Config } from './config.ts';
 import type { Facts } from './facts.ts';
 import type { CaseRequest } from './intake-types.ts';
+import { admits } from './isolation-rules.ts';
 import type { AclFacts, KnownFlow, NetworkInterfaceFacts } from './model.ts';
 import { compilePaths, routeTableOf } from './routes.ts';
 import { compileTracking, type TrackingVerdict } from './tracking.ts';
@@ -130,8 +131,8 @@ function aclOf(eni: NetworkInterfaceFacts, acls: readonly AclFacts[]): AclFacts 
  */
 const SHARED_CHANNEL_PORT = 443;
 
-function denyObjection(flow: CaseFlow): string | null {
-  if (!flow.named && flow.tracking.kind === 'untracked') {
+function denyObjection(flow: CaseFlow, { openings }: Config): string | null {
+  if (!flow.named && flow.tracking.kind === 'untracked' && !admits(openings, flow)) {
     return 'nobody names it and it is untracked: the group swap ends it, and a deny would hit the whole subnet';
   }
   if (!flow.crossesSubnetBoundary) return 'the peer is in the same subnet, where a network ACL never sees the packets';
@@ -174,7 +175,7 @@ export function planDenies(
       refusals.push({ address: flow.remoteAddress, aclId: null, reason });
       continue;
     }
-    const objection = denyObjection(flow);
+    const objection = denyObjection(flow, config);
     if (objection !== null) {
       refusals.push({ address: flow.remoteAddress, aclId: null, reason: objection });
       continue;

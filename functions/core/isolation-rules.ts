@@ -1,6 +1,6 @@
-import { canonicalCidr } from './addresses.ts';
+import { canonicalCidr, contains } from './addresses.ts';
 import { InputError, quote } from './errors.ts';
-import type { GroupRule } from './model.ts';
+import type { GroupRule, KnownFlow } from './model.ts';
 
 /**
  * What the isolation group may allow, both off by default: the agent's way to Systems Manager, and an analyst's way in.
@@ -74,4 +74,20 @@ export function openingsText({ agentEgress, analystIngress }: IsolationOpenings)
     ...agentEgress.map((text) => `TCP 443 outbound to ${text}, for the SSM agent (isolation group)`),
     ...analystIngress.map((text) => `inbound from ${text}, for the analyst (isolation group)`),
   ];
+}
+
+/**
+ * Might the isolation group itself let the flow pass? Then the swap neither blocks it nor proves anything. What a prefix
+ * list or a group holds is not known here and counts as everybody.
+ */
+export function admits(
+  openings: IsolationOpenings,
+  flow: Pick<KnownFlow, 'protocol' | 'remoteAddress' | 'remotePort'>,
+): boolean {
+  return isolationRules(openings).some((rule) => {
+    const covers = rule.peer.kind !== 'cidr' || contains(rule.peer.cidr, flow.remoteAddress);
+    if (rule.direction === 'ingress') return covers;
+    const protocolFits = flow.protocol === 'tcp' || flow.protocol === 'unknown';
+    return covers && protocolFits && (flow.remotePort === null || flow.remotePort === rule.toPort);
+  });
 }

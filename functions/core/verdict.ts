@@ -1,6 +1,7 @@
 import { type CaseFlow, type HostOutcome, mayBeSameFlow } from './case.ts';
 import { TCP_RETRANSMIT_SECONDS } from './expiry.ts';
 import type { FlowLogFindings } from './flow-log.ts';
+import { admits, type IsolationOpenings } from './isolation-rules.ts';
 
 export type VerdictKind = 'contained' | 'held' | 'not-proven' | 'leaking';
 export type Basis = 'host' | 'flow-log' | 'untracked';
@@ -31,6 +32,8 @@ export interface VerdictQuestion {
   readonly isolatedAt: string | null;
   /** null = no flow log covers the instance. */
   readonly flowLog: { readonly findings: FlowLogFindings; readonly since: number } | null;
+  /** What the isolation group allows; a flow that it may let pass is not isolated by it. */
+  readonly openings: IsolationOpenings;
   /** Longest tracking timer of the instance's ENIs that was in force before, in seconds. */
   readonly longestTimerSeconds: number;
 }
@@ -58,9 +61,10 @@ export const FRESH_ENUMERATION_SECONDS = 20;
 
 function judgeFlow(flow: CaseFlow, question: VerdictQuestion): FlowVerdict {
   const standing = question.denies.get(flow.id) ?? 'none';
-  const isolated = flow.interfaceIds.every((id) =>
+  const swapped = flow.interfaceIds.every((id) =>
     question.interfaces.some((entry) => entry.id === id && entry.isolation === 'in-force'),
   );
+  const isolated = swapped && !admits(question.openings, flow);
   const untrackedAndSwapped = flow.tracking.kind === 'untracked' && isolated;
   // An ACL sees the packets only where they cross the subnet's boundary; the swap reaches an untracked flow anywhere.
   const blocked = (standing === 'in-force' && flow.crossesSubnetBoundary) || untrackedAndSwapped;

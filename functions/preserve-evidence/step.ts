@@ -16,10 +16,13 @@ import { createSnapshots, snapshotsOfCase } from '../aws/snapshots.ts';
 import {
   CASE_TAG,
   type EvidenceItem,
+  mergeEvidence,
   type Preserved,
   type ProtectionAttribute,
   preservedName,
 } from '../core/evidence.ts';
+import type { InstanceFacts } from '../core/facts.ts';
+import type { NetworkInterfaceFacts } from '../core/model.ts';
 import type { EvidenceResult, Opened } from '../core/record.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
@@ -29,10 +32,9 @@ interface Subject {
   readonly tools: EvidenceTools;
   readonly caseId: string;
   readonly instanceId: string;
-  readonly spot: boolean;
-  readonly doomedDevices: readonly string[];
-  readonly vpcIds: readonly string[];
-  readonly addresses: readonly string[];
+  /** Facts that a measure needs are read here; a read that fails is a failure of the measures that need it. */
+  readonly instance: Promise<InstanceFacts | null>;
+  readonly interfaces: Promise<readonly NetworkInterfaceFacts[]>;
 }
 
 /** One measure: what it did, or why not. Each is independent of the others. */
@@ -46,22 +48,21 @@ type Measure = (subject: Subject) => Promise<readonly EvidenceItem[]>;
 export async function preserveEvidence(tools: EvidenceTools, record: Opened): Promise<EvidenceResult> {
   const { caseId, instanceId } = record.case;
   if (instanceId === null) return { kind: 'done', done: 0, failed: 0 };
-  const [instance, interfaces] = await Promise.all([
-    getInstance(tools.ec2, instanceId),
-    interfacesOf(tools.ec2, instanceId).catch(() => []),
-  ]);
   const subject: Subject = {
     tools,
     caseId,
     instanceId,
-    spot: instance?.spot ?? false,
-    doomedDevices: instance?.doomedDevices ?? [],
-    vpcIds: [...new Set(interfaces.map((eni) => eni.vpcId))],
-    addresses: interfaces.flatMap((eni) => [...eni.privateAddresses, ...eni.ipv6Addresses]),
+    instance: getInstance(tools.ec2, instanceId),
+    interfaces: interfacesOf(tools.ec2, instanceId),
   };
+  // Each measure awaits what it needs; without these a failed read would be an unhandled rejection.
+  subject.instance.catch(() => undefined);
+  subject.interfaces.catch(() => undefined);
   const items = (await Promise.all(MEASURES.map(([name, measure]) => attempt(name, measure, subject)))).flat();
   const document = await readCase(tools.cases, caseId);
-  if (document !== null) await updateCase(tools.cases, caseId, (stored) => ({ ...stored, evidence: items }));
+  if (document !== null) {
+    await updateCase(tools.cases, caseId, (stored) => ({ ...stored, evidence: mergeEvidence(stored.evidence, items) }));
+  }
   const failed = items.filter((item) => item.outcome === 'failed').length;
   return { kind: 'done', done: items.length - failed, failed };
 }
@@ -102,13 +103,15 @@ async function take(
   }
 }
 
+const isSpot = async ({ instance }: Subject): Promise<boolean> => (await instance)?.spot ?? false;
+
 async function leaveScaling(subject: Subject): Promise<readonly EvidenceItem[]> {
   const { tools, instanceId } = subject;
   const member = await membershipOf(tools.scaling, instanceId);
   if (member === null) return [];
   const { groupName, lifecycleState } = member;
   const item = `Auto Scaling group ${groupName}`;
-  if (lifecycleState === 'Standby' || lifecycleState === 'EnteringStandby') return [{ item, outcome: 'already' }];
+  if (STANDBY.includes(lifecycleState)) return [{ item, outcome: 'already' }];
   const action = tools.config.autoScaling;
   // Standby is entered from InService only.
   if (action === 'standby' && lifecycleState !== 'InService') {
@@ -120,13 +123,32 @@ async function leaveScaling(subject: Subject): Promise<readonly EvidenceItem[]> 
       },
     ];
   }
-  const move = action === 'standby' ? enterStandby : detach;
   const preserved: Preserved = { kind: 'auto-scaling', groupName, action };
-  return [await take(subject, preserved, () => move(tools.scaling, groupName, instanceId))];
+  return [await take(subject, preserved, () => moveOut(subject, groupName, action))];
 }
 
+/** What the group says afterwards counts, not the answer: a lost one is asked again, and refused the second time. */
+async function moveOut({ tools, instanceId }: Subject, groupName: string, action: 'standby' | 'detach'): Promise<void> {
+  const move = action === 'standby' ? enterStandby : detach;
+  try {
+    await move(tools.scaling, groupName, instanceId);
+  } catch (error) {
+    const now = await membershipOf(tools.scaling, instanceId);
+    const isOut =
+      action === 'standby'
+        ? now !== null && STANDBY.includes(now.lifecycleState)
+        : now === null || now.lifecycleState.startsWith('Detach');
+    if (!isOut) throw error;
+  }
+}
+
+const STANDBY = ['EnteringStandby', 'Standby'];
+
 async function leaveTargets(subject: Subject): Promise<readonly EvidenceItem[]> {
-  const { tools, vpcIds, instanceId, addresses } = subject;
+  const { tools, instanceId } = subject;
+  const interfaces = await subject.interfaces;
+  const vpcIds = [...new Set(interfaces.map((eni) => eni.vpcId))];
+  const addresses = interfaces.flatMap((eni) => [...eni.privateAddresses, ...eni.ipv6Addresses]);
   const targets = await targetsOf(tools.elb, { vpcIds }, [instanceId, ...addresses]);
   return Promise.all(
     targets.map((target) => take(subject, { kind: 'target', ...target }, () => deregister(tools.elb, target))),
@@ -146,10 +168,10 @@ async function leaveClassicBalancers(subject: Subject): Promise<readonly Evidenc
 }
 
 async function protect(subject: Subject, attribute: ProtectionAttribute): Promise<readonly EvidenceItem[]> {
-  const { tools, instanceId, spot } = subject;
+  const { tools, instanceId } = subject;
   const item = preservedName({ kind: 'protection', attribute, before: false });
   // A Spot instance can be neither protected from termination nor from stopping.
-  if (spot)
+  if (await isSpot(subject))
     return [
       { item, outcome: 'not-possible', reason: 'a Spot instance cannot be protected: AWS may end it at any time' },
     ];
@@ -163,8 +185,8 @@ async function protect(subject: Subject, attribute: ProtectionAttribute): Promis
 }
 
 async function keepOnShutdown(subject: Subject): Promise<readonly EvidenceItem[]> {
-  const { tools, instanceId, spot } = subject;
-  if (spot) return [];
+  const { tools, instanceId } = subject;
+  if (await isSpot(subject)) return [];
   const before = await readShutdownBehavior(tools.ec2, instanceId);
   if (before === 'stop') return [{ item: 'shutdown behaviour', outcome: 'already' }];
   return [
@@ -175,10 +197,10 @@ async function keepOnShutdown(subject: Subject): Promise<readonly EvidenceItem[]
 }
 
 async function keepVolumes(subject: Subject): Promise<readonly EvidenceItem[]> {
-  const { tools, instanceId, doomedDevices } = subject;
+  const { tools, instanceId } = subject;
   const items: EvidenceItem[] = [];
   // One attribute of one instance at a time: EC2 refuses changes that race.
-  for (const deviceName of doomedDevices) {
+  for (const deviceName of (await subject.instance)?.doomedDevices ?? []) {
     const preserved: Preserved = { kind: 'delete-on-termination', deviceName };
     items.push(await take(subject, preserved, () => setDeleteOnTermination(tools.ec2, instanceId, deviceName, false)));
   }
@@ -192,6 +214,15 @@ async function tagForPeople(subject: Subject): Promise<readonly EvidenceItem[]> 
 
 async function snapshot(subject: Subject): Promise<readonly EvidenceItem[]> {
   const { tools, caseId, instanceId } = subject;
-  if ((await snapshotsOfCase(tools.ec2, caseId)).length > 0) return [{ item: 'snapshots', outcome: 'already' }];
-  return [await take(subject, { kind: 'snapshots' }, () => createSnapshots(tools.ec2, instanceId, caseId))];
+  const isThere = async (): Promise<boolean> => (await snapshotsOfCase(tools.ec2, caseId)).length > 0;
+  if (await isThere()) return [{ item: 'snapshots', outcome: 'already' }];
+  const make = async (): Promise<void> => {
+    try {
+      await createSnapshots(tools.ec2, instanceId, caseId);
+    } catch (error) {
+      // Made, and the answer was lost: a second set would be one too many.
+      if (!(await isThere())) throw error;
+    }
+  };
+  return [await take(subject, { kind: 'snapshots' }, make)];
 }

@@ -18,7 +18,7 @@ export async function releaseNacl(tools: Tools<'ec2' | 'logs' | 'cases'>, record
   const document = await readCase(tools.cases, caseId);
   if (document === null) throw new Error(`case ${caseId} is not in the case table`);
   const standing = await readStanding(tools, document);
-  const verdict = judgeStanding(document, standing, await listen(tools, document, standing));
+  const verdict = judgeStanding(tools.config, document, standing, await listen(tools, document, standing));
   const twice = verdict.flows.every((flow) => flow.dead.includes('host') && flow.dead.includes('flow-log'));
   if (verdict.kind !== 'contained' || !twice) {
     return { kind: 'kept', reason: 'the flows are not proven dead by the host and the flow log both' };

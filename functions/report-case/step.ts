@@ -2,6 +2,7 @@ import { readCase } from '../aws/cases.ts';
 import { errorText } from '../aws/errors.ts';
 import { publish } from '../aws/notifications.ts';
 import type { CaseDocument } from '../core/case.ts';
+import type { EvidenceItem } from '../core/evidence.ts';
 import { openingsText } from '../core/isolation-rules.ts';
 import { notification } from '../core/notification.ts';
 import type { Reporting } from '../core/record.ts';
@@ -162,15 +163,23 @@ function blindReport({ case: ref, isolation }: Reporting, caseId: string, proble
   };
 }
 
+/** The step itself failed: what it would have said is unknown. */
+const EVIDENCE_FAILED: EvidenceItem = {
+  item: 'evidence',
+  outcome: 'failed',
+  reason: 'the function that preserves evidence failed: standby, protection, tags and snapshots are not assured',
+};
+
 async function readAndReport(tools: ReportTools, record: Reporting, caseId: string): Promise<Report> {
   const document = await readCase(tools.cases, caseId);
   if (document === null) throw new Error(`case ${caseId} is not in the case table`);
   const standing = await readStanding(tools, document, failuresOf(record));
   const flowLog = isInterim(record) ? unheardFlowLog(standing) : await listen(tools, document, standing);
-  const verdict = judgeStanding(document, standing, flowLog);
+  const verdict = judgeStanding(tools.config, document, standing, flowLog);
   const failure = sentenceOf(record);
+  const evidenceFailed = record.isolation?.[1].kind === 'failed';
   return caseReport({
-    document,
+    document: evidenceFailed ? { ...document, evidence: [...document.evidence, EVIDENCE_FAILED] } : document,
     verdict,
     interfaces: standing.standings,
     held: standing.held,

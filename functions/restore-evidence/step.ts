@@ -1,4 +1,4 @@
-import { readPreserved } from '../aws/cases.ts';
+import { notePutBack, readPreserved } from '../aws/cases.ts';
 import { errorText } from '../aws/errors.ts';
 import {
   readProtection,
@@ -12,6 +12,7 @@ import { getInstance } from '../aws/instances.ts';
 import { classicBalancersOf, joinClassic, register, targetsOf } from '../aws/load-balancers.ts';
 import { attach, exitStandby, membershipOf } from '../aws/scaling.ts';
 import { CASE_TAG, type Preserved, preservedName } from '../core/evidence.ts';
+import type { InstanceFacts } from '../core/facts.ts';
 import type { EvidenceRestored, RestoreItem, Restoring } from '../core/record.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
@@ -28,14 +29,21 @@ export async function restoreEvidence(tools: EvidenceTools, record: Restoring): 
   const preserved = await readPreserved(tools.cases, caseId);
   const instance = await getInstance(tools.ec2, instanceId);
   const items: RestoreItem[] = [];
-  for (const entry of [...preserved].sort((a, b) => ORDER[a.kind] - ORDER[b.kind])) {
+  const inOrder = [...preserved].sort((a, b) => ORDER[a.preserved.kind] - ORDER[b.preserved.kind]);
+  for (const { preserved: entry, undone } of inOrder) {
     const item = preservedName(entry);
+    if (undone) {
+      items.push({ item, outcome: 'already' });
+      continue;
+    }
     if (instance === null || instance.state === 'terminated') {
       items.push({ item, outcome: 'gone' });
       continue;
     }
     try {
-      items.push({ item, ...(await undo(tools, entry, instanceId, caseId)) });
+      const result = await undo(tools, entry, instance, caseId);
+      await notePutBack(tools.cases, caseId, entry);
+      items.push({ item, ...result });
     } catch (error) {
       items.push({ item, outcome: 'failed', detail: errorText(error) });
     }
@@ -56,9 +64,11 @@ const ORDER: Record<Preserved['kind'], number> = {
 
 type Outcome = Pick<RestoreItem, 'outcome' | 'detail'>;
 
-async function undo(tools: EvidenceTools, entry: Preserved, instanceId: string, caseId: string): Promise<Outcome> {
+async function undo(tools: EvidenceTools, entry: Preserved, instance: InstanceFacts, caseId: string): Promise<Outcome> {
+  const instanceId = instance.id;
   switch (entry.kind) {
     case 'tags':
+      if (instance.tags[CASE_TAG] !== caseId) return { outcome: 'already' };
       await untag(tools.ec2, instanceId, { [CASE_TAG]: caseId });
       return { outcome: 'restored' };
     case 'protection':
@@ -71,6 +81,7 @@ async function undo(tools: EvidenceTools, entry: Preserved, instanceId: string, 
       await setShutdownBehavior(tools.ec2, instanceId, entry.before);
       return { outcome: 'restored' };
     case 'delete-on-termination':
+      if (instance.doomedDevices.includes(entry.deviceName)) return { outcome: 'already' };
       await setDeleteOnTermination(tools.ec2, instanceId, entry.deviceName, true);
       return { outcome: 'restored' };
     case 'target': {

@@ -12,7 +12,7 @@ import {
 import { errorText } from '../aws/errors.ts';
 import { getInstance } from '../aws/instances.ts';
 import { interfacesOf, setGroups, setTimeouts } from '../aws/network-interfaces.ts';
-import { readGroup, recreateGroup } from '../aws/replaced-groups.ts';
+import { type RecordedGroup, readGroup, recreateGroup, refillGroup } from '../aws/replaced-groups.ts';
 import { isolationGroups } from '../aws/security-groups.ts';
 import type { BeforeInterface, CaseDocument } from '../core/case.ts';
 import { InputError, quote } from '../core/errors.ts';
@@ -108,13 +108,17 @@ export async function restoreInstance(tools: RestoreTools, input: unknown): Prom
   };
 }
 
-/** Makes deleted groups again; returns the id that each of them has now. */
+/**
+ * Makes deleted groups again: first all of them, then their rules, for they may reference each other. Returns the id that
+ * each of them has now.
+ */
 async function restoreGroupsThemselves(
   tools: RestoreTools,
   caseId: string,
   items: RestoreItem[],
 ): Promise<ReadonlyMap<string, string>> {
   const successors = new Map<string, string>();
+  const toFill: { readonly group: RecordedGroup; readonly item: string; readonly id: string }[] = [];
   for (const group of await readDeletedGroups(tools.cases, caseId)) {
     const item = `security group ${group.groupId} (${group.name})`;
     try {
@@ -125,12 +129,23 @@ async function restoreGroupsThemselves(
         items.push({ item, outcome: 'already' });
         continue;
       }
-      const id = await recreateGroup(tools.ec2, group, () => tools.sleep(GROUP_SETTLE_SECONDS));
-      await recordSuccessor(tools.cases, caseId, group.groupId, id);
+      const id = await recreateGroup(tools.ec2, group);
       successors.set(group.groupId, id);
+      toFill.push({ group, item, id });
+    } catch (error) {
+      items.push({ item, outcome: 'failed', detail: errorText(error) });
+    }
+  }
+  if (toFill.length > 0) await tools.sleep(GROUP_SETTLE_SECONDS);
+  for (const { group, item, id } of toFill) {
+    try {
+      await refillGroup(tools.ec2, id, group, successors);
+      await recordSuccessor(tools.cases, caseId, group.groupId, id);
       items.push({ item, outcome: 'restored', detail: `its id is ${id} now` });
     } catch (error) {
       items.push({ item, outcome: 'failed', detail: errorText(error) });
+      // Without all its rules it is not the group that the interface had.
+      successors.delete(group.groupId);
     }
   }
   return successors;
@@ -158,7 +173,7 @@ async function revivable(
 ): Promise<string | null> {
   if (before.length === 0) return null;
   const standing = await readStanding(tools, document);
-  const verdict: Verdict = judgeStanding(document, standing, await listen(tools, document, standing));
+  const verdict: Verdict = judgeStanding(tools.config, document, standing, await listen(tools, document, standing));
   const alive = verdict.flows.filter((flow) => flow.dead.length === 0);
   if (alive.length === 0 && verdict.kind === 'contained') return null;
   const peers = [...new Set(alive.map(({ flow }) => flow.remoteAddress))].join(', ');

@@ -6,6 +6,7 @@ import { interfacesOf } from '../aws/network-interfaces.ts';
 import { protects } from '../core/acl-numbers.ts';
 import { unmodifiable } from '../core/assess.ts';
 import type { BeforeInterface, CaseDocument, CaseFlow, LedgerDeny } from '../core/case.ts';
+import type { Config } from '../core/config.ts';
 import { SETTLE_SECONDS } from '../core/expiry.ts';
 import type { FlowLogFacts } from '../core/facts.ts';
 import { type FlowLogAnswer, readFlowLogs } from '../core/flow-log.ts';
@@ -231,11 +232,13 @@ export async function listen(
 
 /** The verdict as things stand. Without `flowLog` it is an interim one: the log has had no time to speak. */
 export function judgeStanding(
+  { openings }: Config,
   document: CaseDocument,
   standing: Standing,
   flowLog: VerdictQuestion['flowLog'],
 ): Verdict {
   return judge({
+    openings,
     flows: document.flows,
     denies: standing.denies,
     interfaces: standing.standings,

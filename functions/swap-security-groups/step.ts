@@ -4,6 +4,7 @@ import { getInstance } from '../aws/instances.ts';
 import { interfacesOf, setGroups, setTimeouts } from '../aws/network-interfaces.ts';
 import { unmodifiable } from '../core/assess.ts';
 import type { CaseDocument, HostOutcome } from '../core/case.ts';
+import type { Config } from '../core/config.ts';
 import { computeWait, FLOW_LOG_DELAY_SECONDS, SETTLE_SECONDS, SHORTEST_TIMEOUTS } from '../core/expiry.ts';
 import type { NetworkInterfaceFacts } from '../core/model.ts';
 import type { Isolating, IsolationResult } from '../core/record.ts';
@@ -34,7 +35,7 @@ export async function swapSecurityGroups(tools: Tools<'ec2' | 'cases'>, record: 
   const failures = await isolate(tools, modifiable);
   const standing = await readStanding(tools, document, failures);
   const isolated = await noteIsolation(tools, document, standing, hostSilence(record));
-  return { kind: 'done', interfaces: standing.standings, expiry: planWait(isolated, standing) };
+  return { kind: 'done', interfaces: standing.standings, expiry: planWait(tools.config, isolated, standing) };
 }
 
 /** An ENI that was attached since the case was assessed is recorded before it is touched. */
@@ -136,10 +137,10 @@ async function noteIsolation(
  * - the host's word is complete: a margin for the changes to take effect;
  * - otherwise: the timer that was in force before, plus retransmissions.
  */
-function planWait(document: CaseDocument, standing: Standing): IsolationResult['expiry'] {
+function planWait(config: Config, document: CaseDocument, standing: Standing): IsolationResult['expiry'] {
   const unheard = unheardFlowLog(standing);
   const willSpeak = unheard !== null && standing.flowLogs !== null;
-  const prospect: Verdict = judgeStanding(document, standing, willSpeak ? null : unheard);
+  const prospect: Verdict = judgeStanding(config, document, standing, willSpeak ? null : unheard);
   if (prospect.kind === 'leaking' || (prospect.kind === 'not-proven' && !willSpeak)) {
     return { seconds: SETTLE_SECONDS, because: `waiting cannot better this: ${prospect.reason}` };
   }

@@ -31,7 +31,7 @@ export async function verifyCut(tools: Tools<'ec2' | 'logs' | 'cases'>, record: 
   const flowLog = await listen(tools, stored, standing);
   const document = await joinSeenFlows(tools, stored, flowLog);
   const current = document === stored ? standing : await readStanding(tools, document);
-  const verdict = judgeStanding(document, current, flowLog);
+  const verdict = judgeStanding(tools.config, document, current, flowLog);
   const attempt = (record.verdict?.attempt ?? 0) + 1;
   const denies = verdict.kind === 'leaking' && attempt < CUT_ATTEMPTS ? await missingDenies(tools, document) : [];
   const again = denies.length > 0;
