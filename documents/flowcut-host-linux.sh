@@ -4,8 +4,8 @@
 # Prints one line of JSON per flow and one verdict as the last line (functions/core/host-protocol.ts), and nothing else:
 # what this script cannot say in that form it does not say, and its caller takes silence as "no evidence".
 #
-# It needs a POSIX shell, awk, ls, grep, cat, sort, tr and xargs; it uses ss, nsenter, nft or iptables where it finds them. It writes no file
-# (the disk may be full or read-only), keeps no state, and may be run again or twice at once.
+# It needs a POSIX shell, awk, ls, grep, cat, sort, tr and xargs; it uses ss, nsenter, nft or iptables, timeout, sha256sum and bash where it
+# finds them. It writes no file (the disk may be full or read-only), keeps no state, and may be run again or twice at once.
 
 # Listings come from `ls -q`, which keeps a newline in a name from starting a line: find -printf is not everywhere.
 # shellcheck disable=SC2010,SC2012
@@ -26,7 +26,9 @@ PIDS=${SSM_Pids:-none}
 PORTS=${SSM_Ports:-none}
 MODE=${SSM_Mode:-peers}
 SURVIVORS=${SSM_Survivors:-stop}
-SESSIONS=${SSM_AgentSessions:-keep}
+AGENT_SESSIONS=${SSM_AgentSessions:-keep}
+SESSIONS=${SSM_Sessions:-keep}
+EVIDENCE=${SSM_Evidence:-20}
 
 # The caller refuses an output of more than 20,000 characters as not ours.
 OUTPUT_LIMIT=19500
@@ -39,8 +41,17 @@ DENY_LIMIT=64
 
 errors=''
 notes=''
+AGENT_PEERS=''
+AGENT_ENDPOINTS=''
 stopped=''
 killed=''
+ended=0
+agent_endpoint=''
+peer_probe=skipped
+agent_probe=skipped
+gathered=''
+captured=''
+evidence_room=0
 fail() { case "|$errors" in *"|$1|"*) ;; *) errors="$errors$1|" ;; esac }
 note() { notes="$notes$1|"; }
 
@@ -75,7 +86,10 @@ check_parameters() {
   [ "${#CASE_ID}" -le 64 ] || return 1
   case $MODE in peers | quarantine) ;; *) return 1 ;; esac
   case $SURVIVORS in leave | stop | kill) ;; *) return 1 ;; esac
-  case $SESSIONS in keep | close) ;; *) return 1 ;; esac
+  case $AGENT_SESSIONS in keep | close) ;; *) return 1 ;; esac
+  # To end the remote sessions is to end the agent's too.
+  case $SESSIONS in keep) ;; stop) AGENT_SESSIONS=close ;; *) return 1 ;; esac
+  case $EVIDENCE in none) EVIDENCE=0 ;; [1-9] | [1-4][0-9] | 50) ;; *) return 1 ;; esac
   is_numbers "$PIDS" && is_numbers "$PORTS" || return 1
   case $ADDRESSES in none) ;; '' | *[!0-9a-fA-F.:,]* | ,* | *, | *,,*) return 1 ;; esac
   PIDS=$(words "$PIDS") PORTS=$(words "$PORTS") ADDRESSES=$(words "$ADDRESSES")
@@ -100,6 +114,8 @@ NSENTER=$(tool nsenter)
 NFT=$(tool nft)
 IPTABLES=$(tool iptables)
 IP6TABLES=$(tool ip6tables)
+TIMEOUT=$(tool timeout)
+SHA256SUM=$(tool sha256sum)
 
 # Runs a command in the network namespace that the path names; `-` is the one we are in.
 in_ns() {
@@ -190,36 +206,47 @@ container_of() {
 # /proc and ss, which asks the kernel through netlink. `ls -q` and /proc/PID/status keep newlines in names from looking like ours.
 snapshot() {
   printf '@owners\n'
-  printf '%s\n' /proc/[0-9]*/status | xargs grep -sE '^(Name|PPid|Uid):' /dev/null
+  printf '%s\n' /proc/[0-9]*/status | xargs grep -sE '^(Name|PPid|Uid|NSpid):' /dev/null
   printf '%s\n' /proc/[0-9]*/exe | xargs ls -lnq
   printf '%s\n' /proc/[0-9]*/fd | xargs ls -lnqR
   each_namespace tables_of
 }
 
+# Without IPv6 in the kernel there are fewer.
+TABLES=$(for table in tcp tcp6 udp udp6 raw raw6 icmp icmp6 packet; do
+  case $table in tcp | udp) found=yes ;; *) [ -r "/proc/self/net/$table" ] && found=yes || found=no ;; esac
+  [ "$found" = no ] || printf '/proc/self/net/%s ' "$table"
+done)
+
 tables_of() {
   printf '@namespace %s %s\n' "$2" "$3"
-  # shellcheck disable=SC2016
-  in_ns "$1" awk '{ print "@ports", $1, $2 }' /proc/sys/net/ipv4/ip_local_port_range
-  for table in tcp tcp6 udp udp6 raw raw6 packet; do
-    printf '@proc %s\n' "$table"
-    in_ns "$1" cat "/proc/self/net/$table" ||
-      # No IPv6 in the kernel, no table.
-      case $table in tcp | udp) printf '@failed proc\n' ;; esac
-  done
+  # shellcheck disable=SC2016,SC2086
+  in_ns "$1" awk '
+    FILENAME ~ /range$/ { print "@ports", $1, $2; next }
+    FNR == 1 { n = split(FILENAME, part, "/"); print "@proc", part[n] }
+    { print }' /proc/sys/net/ipv4/ip_local_port_range $TABLES || printf '@failed proc\n'
   [ -n "$SS" ] || return 0
-  printf '@ss tcp\n'
-  in_ns "$1" "$SS" -tanei || printf '@failed ss\n'
-  printf '@ss udp\n'
-  in_ns "$1" "$SS" -uanei || printf '@failed ss\n'
+  printf '@ss\n'
+  in_ns "$1" "$SS" -tuwanei || printf '@failed ss\n'
+  in_ns "$1" "$SS" -0ane
 }
 
 # The flows of a snapshot, one a line, fields parted by tabs:
-#  1 kind: `flow`, `agent` (exempt), `own` (from an address to itself), `error`, `note`, `source`
+#  1 kind: `flow`, `agent` (exempt), `own` (from an address to itself), `system` (a daemon's raw socket), `error`, `note`, `source`
 #  2 protocol  3 4 local address, port  5 6 remote address, port  7 opened by  8 pid  9 all owners  10 process  11 executable
 #  12 namespace's name  13 its inode  14 sources  15 timer  16 socket's inode  17 bytes sent  18 received  19 seconds since the last
 #  20 why it was asked for: `peer`, `pid`, `port`
+# A raw or ping socket reaches any peer, whatever it is connected to, and it may need no peer at all: they all count. Field 4 is then the IP
+# protocol (`packet` for AF_PACKET) or the ping's identifier, and field 16 tells one from another.
+#
+# And of the processes behind the flows, each once, as many as `room` allows and none that is in `known`:
+#  1 `process`  2 pid  3 parent  4 user  5 `named`, `owner`, `ancestor` or `descendant`  6 name  7 executable
+#  1 `left`  2 how many there was no room for
+#  1 `pids`  2 those of the processes, parted by blanks; the last row
+#  1 `session`  2 pid of a remote session or of a descendant  3 executable  4 pid of the session
 flows() {
-  awk -v peers="$ADDRESSES" -v pids="$PIDS" -v ports="$PORTS" -v sessions="$SESSIONS" '
+  awk -v peers="$ADDRESSES" -v pids="$PIDS" -v ports="$PORTS" -v sessions="$AGENT_SESSIONS" -v room="$evidence_room" \
+    -v known="$captured" -v endpoints="$AGENT_ENDPOINTS" '
     function hex(text,   i, n) {
       for (i = 1; i <= length(text); i++) n = n * 16 + index("0123456789abcdef", tolower(substr(text, i, 1))) - 1
       return n + 0
@@ -258,9 +285,12 @@ flows() {
     function port_of(text) { sub(/^.*:/, "", text); return text }
     function host_of(text) { sub(/:[^:]*$/, "", text); return canonical(text) }
     function clean(text, limit) { gsub(/[^ -~]/, "?", text); return substr(text, 1, limit) }
-    function add(protocol, la, lp, ra, rp, inode, source,   key) {
-      if (ra == "0.0.0.0" || ra == "::" || rp == 0 || ra ~ /^127\./ || ra == "::1") return ""
-      key = space SUBSEP protocol SUBSEP la SUBSEP lp SUBSEP ra SUBSEP rp
+    function add(protocol, la, lp, ra, rp, inode, source,   key, bare) {
+      bare = protocol == "raw" || protocol == "icmp"
+      if (!bare && (ra == "0.0.0.0" || ra == "::" || rp == 0 || ra ~ /^127\./ || ra == "::1")) return ""
+      if (bare && (space, inode) in bare_key) key = bare_key[space, inode]
+      else key = space SUBSEP protocol SUBSEP la SUBSEP lp SUBSEP ra SUBSEP rp SUBSEP (bare ? inode : "")
+      if (bare) bare_key[space, inode] = key
       if (!(key in from)) { order[++total] = key; from[key] = source }
       else if (index(from[key], source) == 0) from[key] = from[key] "," source
       if (inode > 0) socket[key] = inode
@@ -270,6 +300,18 @@ flows() {
       n = split(peers, list, " "); for (i = 1; i <= n; i++) is_peer[canonical(list[i])] = 1
       n = split(pids, list, " "); for (i = 1; i <= n; i++) is_pid[list[i]] = 1
       n = split(ports, list, " "); for (i = 1; i <= n; i++) is_port[list[i]] = 1
+      n = split(known, list, " "); for (i = 1; i <= n; i++) taken[list[i]] = 1
+      n = split(endpoints, list, " "); for (i = 1; i <= n; i++) is_endpoint[list[i]] = 1
+      # Daemons whose work needs raw or packet sockets, and the IP protocols they need: DHCP (packet), router and neighbour discovery (58),
+      # echo before a lease is given (1), VRRP (112). Nobody needs ping sockets, and who is not here is listed.
+      sbin = "^(/usr)?/sbin/"; wicked = "^/usr/lib(exec)?/wicked/(bin/)?wickedd-"
+      daemon["^(/usr)?/lib/systemd/systemd-networkd$"] = " packet 58 "
+      daemon[sbin "NetworkManager$"] = " packet 58 "
+      daemon[sbin "dhclient$"] = daemon[wicked "dhcp4$"] = " packet "
+      daemon[sbin "dhcpcd$"] = daemon[wicked "dhcp6$"] = " packet 58 17 "
+      daemon[sbin "dnsmasq$"] = " packet 1 58 "
+      daemon[sbin "keepalived$"] = " packet 112 58 "
+      daemon[sbin "radvd$"] = " 58 "
       # 01 established, 04 05 08 09 0B half closed. Not 02 and 03, which have no peer yet, nor 06, which can send no more.
       open_state = "|01|04|05|08|09|0B|"
       open_word = "|ESTAB|FIN-WAIT-1|FIN-WAIT-2|CLOSE-WAIT|LAST-ACK|CLOSING|"
@@ -279,7 +321,7 @@ flows() {
     /^@namespace / { space = $2; label[space] = $3; mode = ""; next }
     /^@ports / { low = $2; high = $3; next }
     /^@proc / { mode = "proc"; table = $2; protocol = substr(table, 1, 3); seen_source["proc"] = 1; next }
-    /^@ss / { mode = "ss"; protocol = $2; seen_source["ss"] = 1; next }
+    /^@ss/ { mode = "ss"; seen_source["ss"] = 1; next }
     /^@failed / { broken[$2]++; next }
     /^@error / { sub(/^@error /, ""); print "error\t" $0; next }
 
@@ -289,6 +331,8 @@ flows() {
       if (what == "Name") name[pid] = clean(rest, 64)
       if (what == "PPid") parent[pid] = rest + 0
       if (what == "Uid") uid[pid] = rest + 0
+      # One number for each process namespace, from ours inwards: more than one is a container.
+      if (what == "NSpid") inside[pid] = rest ~ /[0-9][ \t]+[0-9]/
       next
     }
     mode == "owners" && /^\/proc\/[0-9]+\/fd:$/ { split($0, part, "/"); pid = part[3]; next }
@@ -304,12 +348,16 @@ flows() {
       next
     }
 
-    mode == "proc" && $1 ~ /^[0-9]+:$/ && (table ~ /^raw/) { raw[space]++; next }
-    mode == "proc" && table == "packet" && $1 ~ /^[0-9a-f]+$/ { raw[space]++; next }
+    mode == "proc" && table == "packet" && $1 ~ /^[0-9a-f]+$/ { add("raw", "0.0.0.0", "packet", "0.0.0.0", 0, $9, "proc"); next }
+    mode == "proc" && $1 ~ /^[0-9]+:$/ && table ~ /^(raw|icmp)/ {
+      split($2, here, ":"); split($3, there, ":")
+      add(table ~ /^raw/ ? "raw" : "icmp", address(here[1]), hex(here[2]), address(there[1]), 0, $10, "proc")
+      next
+    }
     mode == "proc" && $1 ~ /^[0-9]+:$/ {
       split($2, here, ":"); split($3, there, ":")
       lp = hex(here[2])
-      if (protocol == "tcp" ? $4 == "0A" : hex(there[2]) == 0) { listening[space, protocol, lp] = 1; next }
+      if (protocol == "tcp" ? $4 == "0A" : hex(there[2]) == 0) { listening[space, protocol, lp] = 1; listener[$10] = 1; next }
       if (protocol == "udp" ? $4 != "01" : index(open_state, "|" $4 "|") == 0) next
       # What is left of a flow that was closed in good order: nobody holds it and nothing can be sent on it.
       if ($4 == "05" && $10 == 0) next
@@ -320,13 +368,19 @@ flows() {
       next
     }
 
-    mode == "ss" && /^[A-Z]/ && NF >= 5 {
+    mode == "ss" && /^[a-z]/ && NF >= 6 {
       key = ""
-      if (index(open_word, "|" $1 "|") == 0) next
       inode = 0; if (match($0, / ino:[0-9]+/)) inode = substr($0, RSTART + 5, RLENGTH - 5)
-      if ($1 == "FIN-WAIT-2" && inode == 0) next
-      key = add(protocol, host_of($4), port_of($4), host_of($5), port_of($5), inode, "ss")
-      if (key != "" && !(key in ephemeral)) ephemeral[key] = (port_of($4) >= low && port_of($4) <= high)
+      if ($1 ~ /^(raw|icmp6|p_raw|p_dgr)$/) {
+        # Without an inode it is no word of the kernel: an ss that cannot ask for raw sockets reads the same table under /proc.
+        if (inode > 0 && $1 ~ /^p_/) add("raw", "0.0.0.0", "packet", "0.0.0.0", 0, inode, "ss")
+        else if (inode > 0) add("raw", host_of($5), port_of($5), host_of($6), 0, inode, "ss")
+        next
+      }
+      if (($1 != "tcp" && $1 != "udp") || index(open_word, "|" $2 "|") == 0) next
+      if ($2 == "FIN-WAIT-2" && inode == 0) next
+      key = add($1, host_of($5), port_of($5), host_of($6), port_of($6), inode, "ss")
+      if (key != "" && !(key in ephemeral)) ephemeral[key] = (port_of($5) >= low && port_of($5) <= high)
     }
     mode == "ss" && key != "" {
       for (i = 1; i <= NF; i++) {
@@ -337,35 +391,90 @@ flows() {
       }
     }
 
+    # A container has its own files under the same paths, so its root is nobody here.
     function is_agent(pid) {
-      if (uid[pid] != 0) return 0
+      if (uid[pid] != 0 || inside[pid]) return 0
       if (sessions == "close" && exe[pid] ~ /\/ssm-session-worker/) return 0
       return exe[pid] ~ /^(\/usr\/s?bin|\/snap\/amazon-ssm-agent\/[0-9x]+)\/(amazon-ssm-agent|ssm-agent-worker|ssm-session-worker|ssm-document-worker)( \(deleted\))?$/
+    }
+    function is_daemon(pid, use,   path, file) {
+      if (uid[pid] >= 1000 || inside[pid]) return 0
+      file = exe[pid]; sub(/ \(deleted\)$/, "", file)
+      for (path in daemon) if (file ~ path && index(daemon[path], " " use " ")) return 1
+      return 0
+    }
+    function is_login(pid) {
+      if (sessions == "close" && uid[pid] == 0 && exe[pid] ~ /\/ssm-session-worker( \(deleted\))?$/) return 1
+      return exe[pid] ~ /\/(sshd|sshd-session|sshd-auth|dropbear|xrdp)( \(deleted\))?$/
     }
     function descends(pid,   steps) {
       for (steps = 0; pid > 0 && steps < 64; steps++) { if (pid in is_pid) return 1; pid = parent[pid] }
       return 0
     }
+    function take(pid, role) {
+      if (pid + 0 <= 1 || !(pid in name) || (pid in taken)) return
+      taken[pid] = 1; line[++tree] = pid
+      if (tree > room) { without++; return }
+      pids_taken = pids_taken pid " "
+      printf "process\t%s\t%s\t%s\t%s\t%s\t%s\n", pid, parent[pid], uid[pid], role, name[pid], exe[pid]
+    }
     END {
       for (source in seen_source) if (!(source in broken)) print "source\t" source
       for (source in broken) print "error\t" source " could not be read in " broken[source] " places"
-      for (space in raw) print "note\t" raw[space] " raw or packet sockets in " (label[space] == "-" ? "the host" : label[space]) ": not flows, not closed"
       for (i = 1; i <= total; i++) {
         key = order[i]; split(key, f, SUBSEP)
-        kind = f[3] == f[5] ? "own" : "flow"; why = ""; first = ""
+        bare = f[2] == "raw" || f[2] == "icmp"
+        kind = !bare && f[3] == f[5] ? "own" : "flow"; why = ""; first = ""; daemons = 0; login = ""
         n = split(owners[socket[key]], list, ",")
         for (j = 1; j <= n; j++) {
           if (is_agent(list[j])) kind = "agent"
+          if (f[2] == "raw" && is_daemon(list[j], f[4])) daemons++
           if (first == "" || list[j] + 0 < first + 0) first = list[j]
           if (descends(list[j])) why = "pid"
         }
         if (f[5] in is_peer) why = "peer"
-        if (why == "" && ((f[4] in is_port) || (f[6] in is_port))) why = "port"
+        if (!bare && why == "" && ((f[4] in is_port) || (f[6] in is_port))) why = "port"
+        # What is left of a probe of ours.
+        if (n == 0 && ((f[5] "|" f[6]) in is_endpoint)) kind = "agent"
+        if (n > 0 && daemons == n && why == "") {
+          kind = "system"
+          print "note\t" exe[first] " (process " first ") has a raw or packet socket, as it needs: not closed"
+        }
         opened = ((f[1], f[2], f[4]) in listening) ? "remote" : ephemeral[key] ? "instance" : "unknown"
         printf "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", kind, f[2], f[3], f[4], f[5], f[6], \
           opened, first, owners[socket[key]], name[first], exe[first], label[f[1]], f[1], from[key], timer[key], socket[key], \
           sent[key], received[key], (last[key] == "" ? "" : sprintf("%d", last[key] / 1000)), why
+        if (kind != "flow") continue
+        for (j = 1; j <= n; j++) {
+          if (why != "") { if (!(list[j] in wanted)) asked[++askers] = list[j]; wanted[list[j]] = 1 }
+          if (!(list[j] in holds)) holder[++holders] = list[j]
+          holds[list[j]] = 1
+          if ((opened == "remote" || exe[list[j]] ~ /ssm-session-worker/) && is_login(list[j])) logins[list[j]] = 1
+        }
       }
+      # Who accepts logins is no session, though a flow of his may be.
+      for (inode in listener) { n = split(owners[inode], list, ","); for (j = 1; j <= n; j++) delete logins[list[j]] }
+      for (pid in logins) print "session\t" pid "\t" exe[pid] "\t" pid
+      if (room > 0) for (pid in is_pid) take(pid, "named")
+      for (i = 1; room > 0 && i <= askers; i++) take(asked[i], "owner")
+      for (i = 1; room > 0 && i <= holders; i++) take(holder[i], "owner")
+      n = tree
+      for (i = 1; i <= n; i++) {
+        pid = parent[line[i]]
+        for (j = 0; pid > 1 && j < 64; j++) { take(pid, "ancestor"); pid = parent[pid] }
+      }
+      # Whose ancestor was taken or logged in: one way up for each process.
+      for (pid in name) {
+        up = parent[pid]; below = 0
+        for (j = 0; up > 1 && j < 64; j++) {
+          if ((up in holds) || (up in is_pid)) below = 1
+          if ((up in logins) && !(pid in logins)) print "session\t" pid "\t" exe[pid] "\t" up
+          up = parent[up]
+        }
+        if (below && room > 0) take(pid, "descendant")
+      }
+      if (without) print "left\t" without
+      print "pids\t" pids_taken
     }'
 }
 
@@ -375,7 +484,7 @@ count() { printf '%s\n' "$1" | awk -F'\t' -v kind="$2" '$1 == kind { n++ } END {
 # ------------------------------------------------------------------------------------------------------------------- closing
 
 # Closes every socket with a peer in every namespace, but loopback, those of an address with itself, and the agent's, which the rows name.
-# One call each for TCP and UDP: a filter of exemptions is short, a list of 20,000 flows is not.
+# One call each for TCP, UDP and raw sockets: a filter of exemptions is short, a list of 20,000 flows is not.
 # The kernel sends the peer a reset for each TCP socket, which also ends the entry in a security group's connection tracking.
 close_sockets() {
   [ -n "$SS" ] || return 0
@@ -393,6 +502,11 @@ close_in() {
   in_ns "$1" "$SS" -K -tn state established state syn-sent state syn-recv state fin-wait-1 state fin-wait-2 \
     state close-wait state last-ack state closing "$filter" >/dev/null
   in_ns "$1" "$SS" -K -un state established "$filter" >/dev/null
+  case $4 in *"flow	raw	"*) ;; *) return ;; esac
+  # No filter of ss tells one raw socket from another but by its IP protocol: a protocol that a daemon needs is left to stop_owners.
+  bare_filter=$(printf '%s\n' "$4" | awk -F'\t' -v inode="$2" '$1 == "system" && $13 == inode && $4 ~ /^[0-9]+$/ {
+    printf "%snot sport = :%s", n++ ? " and " : "", $4 }')
+  in_ns "$1" "$SS" -K -wan ${bare_filter:+"$bare_filter"} >/dev/null
 }
 
 link_of() { ls -lnq "$1" | awk '{ sub(/^.* -> /, ""); print; exit }'; }
@@ -414,9 +528,11 @@ is_protected() {
   executable=$(link_of "/proc/$1/exe")
   # Kernel threads have none.
   [ -n "$executable" ] || return 0
+  # A container's files under these paths are its own.
+  awk '$1 == "NSpid:" && NF > 2 { found = 1 } END { exit !found }' "/proc/$1/status" && return 1
   case $executable in
     /usr/bin/ssm-session-worker | /usr/sbin/ssm-session-worker | /snap/amazon-ssm-agent/*/ssm-session-worker)
-      [ "$SESSIONS" = keep ] && return 0 ;;
+      [ "$AGENT_SESSIONS" = keep ] && return 0 ;;
     /usr/bin/amazon-ssm-agent* | /usr/sbin/amazon-ssm-agent* | /snap/amazon-ssm-agent/*) return 0 ;;
     /usr/bin/ssm-*-worker* | /usr/sbin/ssm-*-worker*) return 0 ;;
     /usr/lib/systemd/* | /lib/systemd/* | /sbin/init | /usr/sbin/init) return 0 ;;
@@ -428,7 +544,6 @@ is_protected() {
 # Prints `stopped PID`, `killed PID`, `left PID`.
 stop_owners() {
   [ "$SURVIVORS" = leave ] && return
-  OWN_TREE=$(own_tree)
   printf '%s\n' "$1" | awk -F'\t' '$1 == "flow" && $16 != "" { n = split($9, pid, ","); for (i = 1; i <= n; i++) if (!(pid[i] in seen)) { seen[pid[i]]; print pid[i], $16 } }' | {
     halted=''
     while read -r pid inode; do
@@ -444,6 +559,107 @@ stop_owners() {
     [ "$SURVIVORS" = kill ] || exit 0
     for pid in $halted; do kill -KILL "$pid" && printf 'killed %s\n' "$pid"; done
   }
+}
+
+# Ends the remote sessions of the first look: what logind knows of, then whoever held the socket of a login, and his descendants, stopped
+# first so that none can start another. Prints `killed PID`, and `ended` for each session.
+end_sessions() {
+  LOGINCTL=$(tool loginctl)
+  leaders=' '
+  if [ -n "$LOGINCTL" ] && [ -n "$TIMEOUT" ]; then
+    for id in $("$TIMEOUT" 2 "$LOGINCTL" list-sessions --no-legend --no-pager | awk '$1 ~ /^[A-Za-z0-9]+$/ && NR <= 32 { print $1 }'); do
+      leader=$("$TIMEOUT" 2 "$LOGINCTL" show-session "$id" -p Remote -p Leader | awk -F= '
+        $1 == "Remote" { remote = $2 == "yes" } $1 == "Leader" { leader = $2 + 0 } END { if (remote) print leader }')
+      [ -n "$leader" ] || continue
+      case $OWN_TREE in *" $leader "*) continue ;; esac
+      "$TIMEOUT" 2 "$LOGINCTL" terminate-session "$id" && printf 'ended %s\n' "$leader" && leaders="$leaders$leader "
+    done
+  fi
+  printf '%s\n' "$1" | awk -F'\t' '$1 == "session" { print $2, $4, $3 }' | {
+    halted=''
+    while read -r pid session executable; do
+      same=no
+      # The pid may have passed to another process since it was listed.
+      [ "$(link_of "/proc/$pid/exe" | tr -c ' -~\n' '?' | cut -c 1-128)" = "$executable" ] && same=yes
+      [ "$same" = yes ] && is_protected "$pid" && continue
+      [ "$same" = yes ] && kill -STOP "$pid" && halted="$halted $pid"
+      # Many end with their socket. To logind the leader is sshd's first process, and that one's child holds the socket.
+      [ "$pid" = "$session" ] || continue
+      case $leaders in *" $pid "* | *" $(parent_of "$pid") "*) ;; *) printf 'ended %s\n' "$pid" ;; esac
+    done
+    for pid in $halted; do kill -KILL "$pid" && printf 'killed %s\n' "$pid"; done
+  }
+}
+
+# ------------------------------------------------------------------------------------------------------------------ evidence
+
+# What will be gone once the processes are: command lines, folders, open files, raw, for `describe` to read. Prints as little as can be done
+# before anything is closed. An argument may lie on a file system of the attacker's that never answers: hence the time limit.
+capture() {
+  set --
+  for pid in $fresh_pids; do set -- "$@" "/proc/$pid/cmdline"; done
+  printf '@commands\n'
+  "$TIMEOUT" -k 1 1 grep -saHm4 '' /dev/null "$@" | tr '\000' ' ' | cut -b 1-600
+  set --
+  for pid in $fresh_pids; do set -- "$@" "/proc/$pid/cwd" "/proc/$pid/fd"; done
+  printf '\n@files\n'
+  ls -lnq "$@"
+  printf '\n'
+}
+
+# stdin: rows, then what was captured. Prints the rows of the processes with these behind them:
+#  8 command line  9 folder  10 number of descriptors  11 open files, parted by a bar
+describe() {
+  awk -F'\t' '
+    function clean(text, limit) { gsub(/[^ -~]/, "?", text); return substr(text, 1, limit) }
+    /^@commands$/ { mode = "commands"; next }
+    /^@files$/ { mode = "files"; next }
+    mode == "" { if ($1 == "process" && !($2 in row)) { order[++n] = $2; row[$2] = $0 } next }
+    mode == "commands" && match($0, /^\/proc\/[0-9]+\/cmdline:/) {
+      split($0, part, "/"); pid = part[3]; text = substr($0, RLENGTH + 1)
+      command[pid] = command[pid] (command[pid] == "" ? "" : " ") text
+      next
+    }
+    mode == "files" && /^\/proc\/[0-9]+\/fd:$/ { split($0, part, "/"); pid = part[3]; next }
+    mode == "files" && match($0, / \/proc\/[0-9]+\/cwd -> /) {
+      split(substr($0, RSTART, RLENGTH), part, "/"); folder[part[3]] = clean(substr($0, RSTART + RLENGTH), 128); next
+    }
+    mode == "files" && match($0, / [0-9]+ -> /) {
+      target = clean(substr($0, RSTART + RLENGTH), 128); gsub(/[|]/, "?", target); descriptors[pid]++
+      if (target !~ /^(socket|pipe|anon_inode):/ && target !~ /^\/dev\/(null|zero|urandom|random)$/ && files[pid] < 8 && !((pid, target) in seen)) {
+        seen[pid, target] = 1; files[pid]++; open[pid] = open[pid] (open[pid] == "" ? "" : "|") target
+      }
+    }
+    END {
+      for (i = 1; i <= n; i++) {
+        pid = order[i]; text = command[pid]; sub(/ +$/, "", text)
+        printf "%s\t%s\t%s\t%s\t%s\n", row[pid], clean(text, 256), folder[pid], descriptors[pid], open[pid]
+      }
+    }'
+}
+
+# The executables are opened now, so what is hashed is there although its process ends meanwhile, and read when the sockets are closed.
+# Prints `hash PID SHA-256`, parted by tabs.
+hash_executables() {
+  # shellcheck disable=SC2016,SC2086
+  "$TIMEOUT" -k 1 6 sh -c '
+    for pid; do
+      { sleep 0.6 || sleep 1; sum=$(nice sha256sum) && printf "hash\t%s\t%s\n" "$pid" "${sum%% *}"; } <"/proc/$pid/exe" &
+    done
+    wait' sh $fresh_pids
+}
+
+# Takes what is known of the processes behind the rows, before anything is closed or killed.
+gather() {
+  fresh_pids=${1##*pids	}
+  [ -n "$fresh_pids" ] && [ -n "$TIMEOUT" ] || return 0
+  gathered="$gathered$(capture)
+"
+  captured="$captured$fresh_pids"
+  [ -z "$SHA256SUM" ] || hash_executables &
+  # shellcheck disable=SC2086
+  set -- $captured
+  evidence_room=$((EVIDENCE - $#))
 }
 
 # ------------------------------------------------------------------------------------------------------------------ firewall
@@ -601,10 +817,15 @@ undo_in() {
 
 # ------------------------------------------------------------------------------------------------------------------ printing
 
-# stdin: rows, those of the last look marked `now` before the kind. $1 listed, closed and so on are counted here.
+# Rows of what the verdict says beside counts. $1 how the firewall holds.
+settings() {
+  printf 'set\t%s\t%s\n' firewall "$1" errors "$errors" notes "$notes" stopped "$stopped" killed "$killed" denied "$ADDRESSES" \
+    sessions "$ended" peer "$peer_probe" agent "$agent_probe"
+}
+
+# stdin: rows, those of the last look after a row `now`. Listed, closed and so on are counted here.
 report() {
-  awk -F'\t' -v verb="$VERB" -v id="$CASE_ID" -v limit="$OUTPUT_LIMIT" -v firewall="$1" -v errors="$errors" -v notes="$notes" \
-    -v stopped="$stopped" -v killed="$killed" -v denied="$ADDRESSES" '
+  awk -F'\t' -v verb="$VERB" -v id="$CASE_ID" -v limit="$OUTPUT_LIMIT" '
     function quote(text) { gsub(/[^ -~]/, "?", text); gsub(/\\/, "\\\\", text); gsub(/"/, "\\\"", text); return "\"" text "\"" }
     function text_or_null(text, most) { return text == "" ? "null" : quote(substr(text, 1, most)) }
     function number_or_null(text) { return text ~ /^[0-9]+$/ ? text : "null" }
@@ -613,42 +834,60 @@ report() {
       for (i = 1; i <= n; i++) if (item[i] != "" && count < most) { count++; out = out (count > 1 ? "," : "") quote(substr(item[i], 1, 120)) }
       return "[" out "]"
     }
+    function size_of(line) { return length(line) + 1 }
     function numbers(text,   n, i, item, out, count) {
       n = split(text, item, " ")
       for (i = 1; i <= n; i++) if (count < 64) { count++; out = out (count > 1 ? "," : "") item[i] }
       return "[" out "]"
     }
+    $1 == "set" { set[$2] = $3; next }
+    $1 == "process" && NF > 7 { if (!($2 in about)) { pids[++found] = $2; about[$2] = $0 } next }
+    $1 == "hash" { hash[$2] = $3; next }
+    $1 == "left" { if (!look && without == "") without = $2; next }
     $1 == "now" { look = 1; next }
     $1 == "source" { if (look && index(sources, $2) == 0) sources = sources " " $2; next }
-    $1 == "error" { if (index(errors, $2 "|") == 0) errors = errors $2 "|"; next }
-    $1 == "note" { if (index(notes, $2 "|") == 0) notes = notes $2 "|"; next }
+    $1 == "error" || $1 == "note" { if (!(($1, $2) in said)) { said[$1, $2]; more[$1] = more[$1] $2 "|" } next }
     $1 != "flow" { next }
     {
-      key = $13 SUBSEP $2 SUBSEP $3 SUBSEP $4 SUBSEP $5 SUBSEP $6
+      key = $13 SUBSEP $2 SUBSEP $3 SUBSEP $4 SUBSEP $5 SUBSEP $6 SUBSEP ($2 ~ /^(raw|icmp)$/ ? $16 : "")
       if (!(key in row)) { row[key] = $0; order[++total] = key }
       if (look) { open[key] = 1; row[key] = $0 }
     }
     END {
       for (i = 1; i <= total; i++) if (order[i] in open) survived++
       cutting = verb == "cut"
-      tail = sprintf("\"closed\":%d,\"survived\":%d,\"sources\":%s,\"firewall\":\"%s\",\"errors\":%s,\"notes\":%s,\"stopped\":%s,\"killed\":%s,\"denied\":%s}", \
-        cutting ? total - survived : 0, cutting || verb == "verify" ? survived : 0, list(sources, " ", 4), firewall, list(errors, "[|]", 10), list(notes, "[|]", 10), \
-        numbers(stopped), numbers(killed), list(denied, " ", 64))
-      left = limit - length(tail) - length(id) - 120
+      tail = sprintf("\"closed\":%d,\"survived\":%d,\"sources\":%s,\"firewall\":\"%s\",\"errors\":%s,\"notes\":%s,\"stopped\":%s,\"killed\":%s,\"denied\":%s", \
+        cutting ? total - survived : 0, cutting || verb == "verify" ? survived : 0, list(sources, " ", 4), set["firewall"], \
+        list(set["errors"] more["error"], "[|]", 10), list(set["notes"] more["note"], "[|]", 10), numbers(set["stopped"]), numbers(set["killed"]), list(set["denied"], " ", 64))
+      if (cutting) tail = tail sprintf(",\"sessionsEnded\":%d,\"probes\":{\"peer\":\"%s\",\"agent\":\"%s\"}", set["sessions"], set["peer"], set["agent"])
+      left = limit - length(tail) - length(id) - 180
       # What matters most first: survivors, then what was asked for, then the rest.
       for (rank = 1; rank <= 4; rank++) for (i = 1; i <= total; i++) {
         key = order[i]; split(row[key], f, "\t")
         is_open = key in open
         if (rank != (cutting && is_open ? 1 : f[20] != "" ? 2 : f[7] != "remote" ? 3 : 4)) continue
+        bare = f[2] == "raw" || f[2] == "icmp"
         line = sprintf("{\"v\":1,\"kind\":\"flow\",\"protocol\":\"%s\",\"localAddress\":%s,\"localPort\":%s,\"remoteAddress\":%s,\"remotePort\":%s,\"openedBy\":\"%s\",\"pid\":%s,\"process\":%s,\"namespace\":%s,\"after\":\"%s\"", \
-          f[2], quote(f[3]), number_or_null(f[4]), quote(f[5]), number_or_null(f[6]), f[7], number_or_null(f[8]), text_or_null(f[10], 64), \
+          f[2], quote(f[3]), bare ? "null" : number_or_null(f[4]), quote(f[5]), bare ? "null" : number_or_null(f[6]), f[7], number_or_null(f[8]), text_or_null(f[10], 64), \
           f[12] == "-" ? "null" : text_or_null(f[12], 64), is_open ? "open" : "gone")
-        line = line sprintf(",\"executable\":%s,\"timer\":%s,\"bytesSent\":%s,\"bytesReceived\":%s,\"lastActivitySeconds\":%s,\"asked\":%s,\"seenBy\":%s}", \
-          text_or_null(f[11], 128), text_or_null(f[15], 16), number_or_null(f[17]), number_or_null(f[18]), number_or_null(f[19]), text_or_null(f[20], 8), list(f[14], ",", 2))
-        if (left - length(line) - 1 < 0) { left = 0; continue }
-        left -= length(line) + 1; printed++; print line
+        line = line sprintf(",\"executable\":%s,\"timer\":%s,\"bytesSent\":%s,\"bytesReceived\":%s,\"lastActivitySeconds\":%s,\"asked\":%s,\"seenBy\":%s%s}", \
+          text_or_null(f[11], 128), text_or_null(f[15], 16), number_or_null(f[17]), number_or_null(f[18]), number_or_null(f[19]), text_or_null(f[20], 8), list(f[14], ",", 2), \
+          f[2] == "raw" ? ",\"ipProtocol\":" number_or_null(f[4]) : "")
+        lines[++count] = line; size += length(line) + 1
       }
-      printf "{\"v\":1,\"kind\":\"verdict\",\"verb\":\"%s\",\"caseId\":\"%s\",\"listed\":%d,\"omitted\":%d,%s\n", verb, id, total, total - printed, tail
+      for (i = 1; i <= found; i++) {
+        split(about[pids[i]], f, "\t")
+        line = sprintf("{\"v\":1,\"kind\":\"evidence\",\"pid\":%s,\"parentPid\":%s,\"userId\":%s,\"role\":\"%s\",\"process\":%s,\"executable\":%s,\"sha256\":%s,\"commandLine\":%s,\"directory\":%s,\"descriptors\":%s,\"openFiles\":%s}", \
+          f[2], number_or_null(f[3]), number_or_null(f[4]), f[5], text_or_null(f[6], 64), text_or_null(f[7], 128), text_or_null(hash[f[2]], 64), \
+          text_or_null(f[8], 256), text_or_null(f[9], 128), number_or_null(f[10]), list(f[11], "[|]", 8))
+        evidence[i] = line; weight += length(line) + 1
+      }
+      # Flows go before processes. Where not even they fit, some room is kept: the list is not whole then anyway.
+      kept = size <= left ? 0 : weight < 3000 ? weight : 3000
+      for (i = 1; i <= count && size_of(lines[i]) <= left - kept; i++) { left -= size_of(lines[i]); printed++; print lines[i] }
+      for (i = 1; i <= found && size_of(evidence[i]) <= left; i++) { left -= size_of(evidence[i]); shown++; print evidence[i] }
+      if (cutting) tail = tail sprintf(",\"processes\":%d,\"processesOmitted\":%d", shown, found - shown + without)
+      printf "{\"v\":1,\"kind\":\"verdict\",\"verb\":\"%s\",\"caseId\":\"%s\",\"listed\":%d,\"omitted\":%d,%s}\n", verb, id, total, total - printed, tail
     }'
 }
 
@@ -659,7 +898,7 @@ look() { snapshot | flows; }
 main_list() {
   rows=$(look)
   tamper_notes
-  { printf 'now\n'; printf '%s\n' "$rows"; } | report "$(firewall_in "$HOST_PATH")"
+  { printf 'now\n'; printf '%s\n' "$rows"; settings "$(firewall_in "$HOST_PATH")"; } | report
 }
 
 tamper_notes() {
@@ -670,6 +909,7 @@ tamper_notes() {
 # Addresses that the agent itself talks to are never denied: that would cut the line that this command came by.
 spare_the_agent() {
   AGENT_PEERS=$(printf '%s\n' "$1" | awk -F'\t' '$1 == "agent" && !($5 in seen) { seen[$5]; printf "%s ", $5 }')
+  AGENT_ENDPOINTS=$(printf '%s\n' "$1" | awk -F'\t' '$1 == "agent" && $2 == "tcp" && !(($5, $6) in seen) { seen[$5, $6]; printf "%s|%s ", $5, $6 }')
   kept=''
   for address in $ADDRESSES; do
     case " $AGENT_PEERS " in
@@ -686,7 +926,7 @@ dialled_again() {
     $1 == "now" { look = 1; next }
     $1 != "flow" { next }
     !look { known[$13, $2, $3, $4, $5, $6]; next }
-    $7 != "remote" && !(($13, $2, $3, $4, $5, $6) in known) && !($5 in seen) { seen[$5]; printf "%s ", $5 }'
+    $7 != "remote" && $5 != "0.0.0.0" && $5 != "::" && !(($13, $2, $3, $4, $5, $6) in known) && !($5 in seen) { seen[$5]; printf "%s ", $5 }'
 }
 
 # Flows in both lists, so that a close between the two did not reach them.
@@ -698,25 +938,77 @@ stubborn() {
     ($13, $2, $3, $4, $5, $6, $16) in known'
 }
 
-# Can a new connection be made to one of the agent's endpoints? True also where nothing can be asked.
-agent_reachable() {
-  [ -n "$AGENT_PEERS" ] && [ -n "$(tool bash)" ] && [ -n "$(tool timeout)" ] || return 0
-  for address in $AGENT_PEERS; do
+# Can a TCP connection be made? 0 yes, 1 no, 2 nothing here can tell.
+can_dial() {
+  [ -n "$TIMEOUT" ] || return 2
+  if [ -n "$(tool bash)" ]; then
     # shellcheck disable=SC2016
-    timeout 3 "$(tool bash)" -c ': </dev/tcp/"$0"/443' "$address" && return 0
-  done
-  return 1
+    said=$("$TIMEOUT" 1 "$(tool bash)" -c ': <"/dev/tcp/$0/$1"' "$1" "$2" 2>&1)
+  elif [ -n "$(tool python3)" ]; then
+    said=$("$TIMEOUT" 1 "$(tool python3)" -I -c 'import socket, sys; socket.create_connection(sys.argv[1:3]).close()' "$1" "$2" 2>&1)
+  else
+    return 2
+  fi
+  case $? in 0) return 0 ;; 124 | 143) return 1 ;; esac
+  # A shell without /dev/tcp fails too, and knows nothing.
+  case $said in *refused* | *unreachable* | *'timed out'* | *'No route'* | *reset* | *'not permitted'*) return 1 ;; esac
+  return 2
 }
 
-main_cut() {
+# Which of the agent's endpoints can be reached? Two are asked: where neither answers there is nothing to compare with later.
+find_endpoint() {
+  # shellcheck disable=SC2086
+  set -- $AGENT_ENDPOINTS
+  for endpoint in "${1:-}" "${2:-}"; do
+    [ -n "$endpoint" ] && can_dial "${endpoint%|*}" "${endpoint#*|}" && agent_endpoint=$endpoint && return
+  done
+}
+
+agent_reachable() { can_dial "${agent_endpoint%|*}" "${agent_endpoint#*|}" || can_dial "${agent_endpoint%|*}" "${agent_endpoint#*|}"; }
+
+# The agent's line is how this is undone and how the next command comes: a deny of ours that cuts it is taken back.
+probe_agent() {
+  [ -n "$agent_endpoint" ] || return
+  agent_probe=reachable
+  agent_reachable && return
+  if [ "$MODE" = quarantine ]; then
+    MODE=peers
+    each_namespace deny_in >/dev/null
+    fail 'the agent could not reach its endpoint in quarantine: quarantine taken back, addresses still denied'
+    agent_reachable && return
+  fi
+  each_namespace undo_in >/dev/null
+  ADDRESSES=''
+  fail 'the agent could not reach its endpoint behind the deny: the deny on this host is taken back'
+  agent_reachable || agent_probe=unreachable
+}
+
+# One connection to a denied peer that the host had dialled before: it must fail. Nothing is sent where nothing is denied.
+probe_peer() {
+  target=$(printf '%s\n' "$1" | awk -F'\t' -v mode="$MODE" -v addresses=" $ADDRESSES " '
+    $1 == "flow" && $2 == "tcp" && $7 == "instance" && $12 == "-" && (mode == "quarantine" || index(addresses, " " $5 " ")) { print $5, $6; exit }')
+  [ -n "$target" ] && [ "$HOST_PATH" = - ] || return
+  can_dial "${target% *}" "${target#* }"
+  case $? in
+    0) peer_probe=reachable state=none; fail "${target% *} can still be reached from this host" ;;
+    1) peer_probe=unreachable ;;
+  esac
+}
+
+# Says nothing but what hash_executables prints meanwhile; the rest is in variables when it ends.
+contain() {
+  evidence_room=$EVIDENCE
   rows=$(look)
   tamper_notes
   asked=$ADDRESSES
   spare_the_agent "$rows"
-  [ "$MODE" = quarantine ] && agent_reachable && probe=yes
+  OWN_TREE=$(own_tree)
+  [ "$EVIDENCE" = 0 ] || gather "$rows"
   # The sockets first, so that their resets leave while nothing is denied yet.
   close_sockets "$rows"
+  if [ -n "$ADDRESSES" ] || [ "$MODE" = quarantine ]; then find_endpoint; fi
   deny
+  [ "$SESSIONS" = keep ] || act_on "$(end_sessions "$rows")"
   seen=$rows
   quiet=0
   tries=0
@@ -731,6 +1023,7 @@ main_cut() {
     fi
     quiet=0
     [ "$tries" -lt "$LOOKS" ] || break
+    [ "$evidence_room" -le 0 ] || gather "$now"
     for address in $(dialled_again "$seen" "$now"); do
       case " $ADDRESSES $AGENT_PEERS " in *" $address "*) continue ;; esac
       [ "$(printf '%s\n' "$ADDRESSES" | wc -w)" -lt "$DENY_LIMIT" ] || continue
@@ -742,31 +1035,40 @@ main_cut() {
     [ "${fresh:-no}" = yes ] && deny
     fresh=no
     left=$(stubborn "$rows" "$now")
-    [ -n "$left" ] && [ "$tries" -ge 2 ] && act_on "$left"
+    [ -n "$left" ] && [ "$tries" -ge 2 ] && act_on "$(stop_owners "$left")"
     seen="$seen
 $now"
     rows=$now
   done
-  if [ "${probe:-no}" = yes ] && ! agent_reachable; then
-    MODE=peers
-    each_namespace deny_in >/dev/null
-    fail 'the agent could not reach its endpoint in quarantine: quarantine taken back, addresses still denied'
-  fi
+  probe_agent
   state=$(firewall_in "$HOST_PATH")
+  [ "$state" = none ] || probe_peer "$seen"
   [ "$state" != none ] || [ "$MODE" = peers ] || fail 'the host firewall does not hold the quarantine'
   [ "$state" != none ] || [ -z "$asked" ] || fail 'the host firewall does not hold the addresses'
   [ -n "$SS" ] || fail 'no ss on this host: sockets could not be closed one by one, and there is only one source'
   if [ -z "$NSENTER" ] && [ "$(namespaces | wc -l)" -gt 1 ]; then fail 'no nsenter: other network namespaces were not looked at'; fi
-  { printf '%s\n' "$seen"; printf 'now\n'; printf '%s\n' "$now"; } | report "$state"
+}
+
+main_cut() {
+  {
+    contain
+    wait
+    printf '%s\n' "$seen"
+    printf '%s\n%s\n' "$seen" "$gathered" | describe
+    printf 'now\n'
+    printf '%s\n' "$now"
+    settings "$state"
+  } | report
 }
 
 act_on() {
-  for act in $(stop_owners "$1" | tr ' ' =); do
+  for act in $(printf '%s\n' "$1" | tr ' ' =); do
     pid=${act#*=}
     case $act in
       stopped=*) case " $stopped " in *" $pid "*) ;; *) stopped="$stopped $pid" ;; esac ;;
       killed=*) case " $killed " in *" $pid "*) ;; *) killed="$killed $pid" ;; esac ;;
       left=*) fail "process $pid holds a flow and is protected: left running" ;;
+      ended=*) ended=$((ended + 1)) ;;
     esac
   done
 }
@@ -784,10 +1086,9 @@ main_undo() {
   done
   [ "$state" = none ] || fail 'the host firewall still holds rules of this case'
   ADDRESSES=''
-  printf 'now\n' | report "$state"
+  settings "$state" | report
 }
 
-AGENT_PEERS=''
 case $VERB in
   list | verify) main_list ;;
   cut) main_cut ;;

@@ -12,6 +12,7 @@ $verb = $env:SSM_Verb
 $caseId = $env:SSM_CaseId
 if ($verb -cnotmatch '\A(list|cut|undo)\z' -or $caseId -cnotmatch '\A[a-z0-9-]{1,64}\z') { exit 2 }
 $kill = $env:SSM_Survivors -ceq 'kill'
+$endSessions = $env:SSM_Sessions -ceq 'stop'
 $group = 'flowcut_' + $caseId
 $outputLimit = 19500
 
@@ -99,6 +100,15 @@ if ($verb -eq 'cut' -and $kill) {
     Stop-Process -Id $flow.pid -Force -ErrorAction SilentlyContinue
   }
   Start-Sleep -Milliseconds 500
+}
+# Of what qwinsta prints, the names rdp-tcp#0, rdp-tcp#1, ... are the same in every language; the session's number is the last one of
+# the line, behind a user who may be called 7.
+if ($verb -eq 'cut' -and $endSessions) {
+  foreach ($line in & "$env:SystemRoot\System32\qwinsta.exe") {
+    if ($line -notmatch '^[ >]rdp-tcp#\d+\s.*?\s(\d+)\s+\D*$') { continue }
+    & "$env:SystemRoot\System32\logoff.exe" $Matches[1]
+    if ($LASTEXITCODE -ne 0) { $null = $errors.Add('RDP session ' + $Matches[1] + ' could not be logged off') }
+  }
 }
 if ($verb -eq 'undo') { Remove-NetFirewallRule -Group $group -ErrorAction SilentlyContinue; $flows = @() }
 

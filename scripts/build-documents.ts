@@ -66,6 +66,18 @@ const documents = [
         allowedPattern: '^(keep|close)$',
         default: 'keep',
       },
+      Sessions: {
+        description:
+          'keep, or stop: cut also ends the remote sessions (SSH, RDP, Session Manager) and every process below them.',
+        allowedPattern: '^(keep|stop)$',
+        default: 'keep',
+      },
+      Evidence: {
+        description:
+          'How many processes behind the flows cut describes (command line, open files, SHA-256 of the executable), or none.',
+        allowedPattern: '^(none|[1-9]|[1-4][0-9]|50)$',
+        default: '20',
+      },
     },
     // Agents before 3.3.2746.0 know no ENV_VAR: they write the value in here, and the patterns leave nothing to break out with.
     fallback: (name: string) => `if [ -z "\${SSM_${name}+x}" ]; then SSM_${name}="{{${name}}}"; fi`,
@@ -90,12 +102,17 @@ const documents = [
         allowedPattern: '^(leave|kill)$',
         default: 'leave',
       },
+      Sessions: {
+        description: 'keep, or stop: cut also logs the connected RDP sessions off.',
+        allowedPattern: '^(keep|stop)$',
+        default: 'keep',
+      },
     },
     fallback: (name: string) => `if ($null -eq $env:SSM_${name}) { $env:SSM_${name} = '{{${name}}}' }`,
   },
 ] as const;
 
-/** The most that an SSM document may hold, in bytes. */
+/** The most that an SSM document may hold, in bytes; comments are left out for it. */
 const DOCUMENT_LIMIT = 65_536;
 
 function build({
@@ -110,8 +127,10 @@ function build({
   const text = readFileSync(new URL(`../documents/${script}`, import.meta.url), 'utf8');
   // The agent would take it for a parameter.
   if (text.includes('{{')) throw new Error(`${script} contains two opening braces in a row`);
-  const [shebang, ...body] = text.trimEnd().split('\n');
-  const first = shebang?.startsWith('#!') ? [] : [shebang ?? ''];
+  const code = text
+    .split('\n')
+    .filter((line) => !/^\s*#/.test(line))
+    .join('\n');
   const document = {
     schemaVersion: '2.2',
     description,
@@ -136,7 +155,12 @@ function build({
         precondition: { StringEquals: ['platformType', platform] },
         inputs: {
           timeoutSeconds: '{{executionTimeout}}',
-          runCommand: [...Object.keys(parameters).map(fallback), ...first, ...body],
+          // One string for each paragraph: a string a line would take a sixth of the room.
+          runCommand: [
+            `# The comments are in documents/${script}, from which this was built.`,
+            ...Object.keys(parameters).map(fallback),
+            ...code.trim().split(/\n{2,}/),
+          ],
         },
       },
     ],

@@ -8,7 +8,10 @@ const CHECKS = {
   'promises and unsafe types': ['oxlint'],
   'unused files, exports and dependencies': ['knip'],
   'the findings page': ['node', 'scripts/findings-doc.ts', '--check'],
+  'the events of each function': ['node', 'scripts/step-events.ts', '--check'],
+  'permissions against bundles': ['node', 'scripts/permissions.ts', '--check'],
   documentation: ['node', 'scripts/check-docs.ts'],
+  'the host documents': ['node', 'scripts/build-documents.ts', '--check'],
 } satisfies Record<string, [string, ...string[]]>;
 
 let failed = 0;

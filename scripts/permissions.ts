@@ -9,12 +9,14 @@ import { ACTION_PREFIXES, COMMAND_ACTIONS, PURPOSES, WITHOUT_COMMAND, WITHOUT_RE
 import {
   folderOf,
   isMap,
+  listOf,
   type Node,
   type NodeMap,
   type Resource,
   readTemplate,
   resourcesOf,
   type Template,
+  text,
 } from './template.ts';
 
 interface Statement {
@@ -25,19 +27,14 @@ interface Statement {
   readonly condition: Node | undefined;
 }
 
-const listOf = (node: Node | undefined): readonly Node[] => {
-  if (node === undefined) return [];
-  return Array.isArray(node) ? node : [node as Node];
-};
-
 /** A node as a person reads it: `!Sub` and `!Ref` without their wrapping. */
 function plain(node: Node): string {
   if (!isMap(node)) return typeof node === 'string' ? node : JSON.stringify(node);
   const [[key, value] = ['', null]] = Object.entries(node);
-  if (key === 'Ref') return `\${${String(value)}}`;
-  if (key === 'Fn::GetAtt') return `\${${Array.isArray(value) ? value.join('.') : String(value)}}`;
-  if (key === 'Fn::Sub') return String(value);
-  if (key === 'Fn::Split') return 'those of ${VpcIds}';
+  if (key === 'Ref') return `\${${text(value)}}`;
+  if (key === 'Fn::GetAtt') return `\${${Array.isArray(value) ? value.join('.') : text(value)}}`;
+  if (key === 'Fn::Sub') return text(value);
+  if (key === 'Fn::Split') return 'the VPCs of VpcIds';
   return JSON.stringify(node);
 }
 
@@ -48,9 +45,9 @@ function statementsOf(document: Node | undefined): readonly Statement[] {
     const chosen = isMap(given) && given['Fn::If'] !== undefined ? (given['Fn::If'] as readonly Node[])[1] : given;
     const statement = chosen as NodeMap;
     return {
-      sid: String(statement['Sid']),
-      effect: String(statement['Effect']),
-      actions: listOf(statement['Action']).map(String),
+      sid: text(statement['Sid']),
+      effect: text(statement['Effect']),
+      actions: listOf(statement['Action']).map(text),
       resources: listOf(statement['Resource']).map(plain),
       condition: statement['Condition'],
     };
@@ -60,7 +57,7 @@ function statementsOf(document: Node | undefined): readonly Statement[] {
 const roleIdOf = (resource: Resource): string => {
   const role = resource.Properties['Role'];
   const target = isMap(role) ? role['Fn::GetAtt'] : undefined;
-  return (Array.isArray(target) ? String(target[0]) : String(target ?? '')).replace(/\.Arn$/, '');
+  return (Array.isArray(target) ? text(target[0]) : text(target ?? '')).replace(/\.Arn$/, '');
 };
 
 /** The statements that a role holds itself, without those of the policies that all roles share. */
@@ -155,9 +152,9 @@ function statementProblems(template: Template, roleIds: readonly string[]): read
   ];
 }
 
-const cell = (text: string): string => text.replaceAll('|', '\\|');
+const cell = (content: string): string => content.replaceAll('|', '\\|');
 const row = (...cells: readonly string[]): string => `| ${cells.map(cell).join(' | ')} |`;
-const code = (texts: readonly string[]): string => texts.map((text) => `\`${text}\``).join(', ');
+const code = (texts: readonly string[]): string => texts.map((part) => `\`${part}\``).join(', ');
 
 function conditionText(condition: Node | undefined): string {
   if (!isMap(condition)) return '';
@@ -171,13 +168,13 @@ function conditionText(condition: Node | undefined): string {
 }
 
 const shortened = (resource: string): string =>
-  resource.replace('arn:${AWS::Partition}:', 'arn:…:').replace('${AWS::Region}:${AWS::AccountId}:', '…:');
+  resource.replace(/^arn:\$\{AWS::Partition\}:/, 'arn:…:').replace(/\$\{AWS::Region\}:\$\{AWS::AccountId\}:/, '…:');
 
 function scopeOf({ actions, resources, condition }: Statement): string {
   const reasons = resources.includes('*') ? [...new Set(actions.map((action) => WITHOUT_RESOURCE[action] ?? ''))] : [];
   const scope = code(resources.map(shortened));
   return [reasons.length > 0 ? `${scope} (${reasons.join('; ')})` : scope, conditionText(condition)]
-    .filter((text) => text !== '')
+    .filter((part) => part !== '')
     .join('; if ');
 }
 
@@ -260,4 +257,4 @@ async function main(): Promise<void> {
   if (problems.length > 0) process.exitCode = 1;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await main();
+if (import.meta.main) await main();

@@ -39,7 +39,7 @@ interface Collection {
 
 /** `!Ref X` becomes `{ Ref: 'X' }`, `!Sub ...` becomes `{ 'Fn::Sub': ... }`; a tag that is not listed fails. */
 const customTags = SHORT_FORMS.flatMap((name) => [
-  { tag: `!${name}`, resolve: (text: string) => ({ [longName(name)]: text }) },
+  { tag: `!${name}`, resolve: (scalar: string) => ({ [longName(name)]: scalar }) },
   {
     tag: `!${name}`,
     collection: 'seq' as const,
@@ -47,8 +47,8 @@ const customTags = SHORT_FORMS.flatMap((name) => [
   },
 ]);
 
-export function parseTemplate(text: string): Template {
-  return parse(text, { customTags, logLevel: 'error' }) as Template;
+export function parseTemplate(yaml: string): Template {
+  return parse(yaml, { customTags, logLevel: 'error' }) as Template;
 }
 
 /** The template as it is deployed. */
@@ -56,14 +56,26 @@ export function readTemplate(): Template {
   return parseTemplate(readFileSync(new URL('../template.yaml', import.meta.url), 'utf8'));
 }
 
+/** Text as it is; anything else as JSON. */
+export const text = (node: unknown): string => (typeof node === 'string' ? node : (JSON.stringify(node) ?? ''));
+
 export const isMap = (node: Node | undefined): node is NodeMap =>
   typeof node === 'object' && node !== null && !Array.isArray(node);
+
+const isList = (node: Node | undefined): node is readonly Node[] => Array.isArray(node);
+
+/** A list as it is, one thing as a list of one, nothing as an empty list. */
+export function listOf(node: Node | undefined): readonly Node[] {
+  if (node === undefined) return [];
+  return isList(node) ? node : [node];
+}
 
 /** What the pseudo parameters stand for when a template is resolved offline. */
 const PSEUDO: NodeMap = {
   'AWS::AccountId': '111122223333',
   'AWS::Partition': 'aws',
   'AWS::Region': 'eu-central-1',
+  'AWS::StackId': 'arn:aws:cloudformation:eu-central-1:111122223333:stack/flowcut/00000000-0000-4000-8000-000000000000',
   'AWS::StackName': 'flowcut',
 };
 
@@ -94,7 +106,6 @@ export function resolve(template: Template, node: Node, values: Readonly<Record<
     if (found === undefined) throw new Error(`template.yaml uses the condition ${name}, which it does not declare`);
     return walk(found) === true;
   };
-  const text = (value: Node | typeof NOTHING): string => (typeof value === 'string' ? value : JSON.stringify(value));
   const texts = (value: Node): readonly string[] => {
     const list = walk(value);
     if (!Array.isArray(list)) throw new Error(`expected a list, found ${JSON.stringify(list)}`);
@@ -129,9 +140,7 @@ export function resolve(template: Template, node: Node, values: Readonly<Record<
     },
   };
   function walk(current: Node): Node | typeof NOTHING {
-    if (Array.isArray(current)) {
-      return current.map((entry: Node) => walk(entry)).filter((entry) => entry !== NOTHING) as Node[];
-    }
+    if (isList(current)) return current.map(walk).filter((entry) => entry !== NOTHING);
     if (!isMap(current)) return current;
     const [[key, argument] = ['', null], ...more] = Object.entries(current);
     const apply = more.length === 0 ? functions[key] : undefined;
@@ -150,7 +159,5 @@ export function resourcesOf(template: Template, type: string): readonly (readonl
 
 /** The folder under functions/ whose bundle a function runs, from its CodeUri `dist/<folder>/`. */
 export function folderOf(resource: Resource): string {
-  return (
-    /^dist\/([\w-]+)\/?$/.exec(String(resource.Properties['CodeUri']))?.[1] ?? String(resource.Properties['CodeUri'])
-  );
+  return /^dist\/([\w-]+)\/?$/.exec(text(resource.Properties['CodeUri']))?.[1] ?? text(resource.Properties['CodeUri']);
 }

@@ -23,7 +23,8 @@ const askOnce =
       return await next(args);
     } catch (error) {
       if (REFUSED.includes(errorCode(error))) throw error;
-      throw new Error(errorText(error), { cause: error });
+      // Without the cause: the SDK looks at causes, too, when it decides whether to try again.
+      throw new Error(errorText(error));
     }
   };
 

@@ -111,9 +111,8 @@ describe('prefixListEntries', () => {
     ec2
       .on(GetManagedPrefixListEntriesCommand, { PrefixListId: 'pl-1' })
       .resolvesOnce({ Entries: [{ Cidr: '198.51.100.9/24' }], NextToken: 'more' })
-      .resolvesOnce({ Entries: [{ Cidr: '2001:DB8::/32' }, {}] })
-      .on(GetManagedPrefixListEntriesCommand, { PrefixListId: 'pl-2' })
-      .resolves({});
+      .resolvesOnce({ Entries: [{ Cidr: '2001:DB8::/32' }, {}] });
+    ec2.on(GetManagedPrefixListEntriesCommand, { PrefixListId: 'pl-2' }).resolves({});
     expect(await prefixListEntries(client, ['pl-1', 'pl-2'])).toEqual([
       ['pl-1', ['198.51.100.0/24', '2001:db8::/32']],
       ['pl-2', []],

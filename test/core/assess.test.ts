@@ -182,6 +182,15 @@ describe('flowClassifier', () => {
     expect(classify(facts, { localAddress: '10.0.1.11' }).tracking.kind).toBe('unknown');
   });
 
+  it('takes what came in for automatically tracked where the instance stands behind a network load balancer', () => {
+    const behind: Facts = { ...twoEnis, behindNetworkLoadBalancer: true };
+    const visit = { localAddress: '10.0.1.11', openedBy: 'remote' } as const;
+    expect(classify(twoEnis, visit).tracking.kind).toBe('untracked');
+    expect(classify(behind, visit).tracking.kind).toBe('auto-tracked');
+    expect(classify(behind, { ...visit, openedBy: 'unknown' }).tracking.kind).toBe('auto-tracked');
+    expect(classify(behind, { ...visit, openedBy: 'instance' }).tracking.kind).toBe('untracked');
+  });
+
   it('throws where there is no ENI to carry a flow', () => {
     expect(() => classify({ ...theFacts, interfaces: [] })).toThrow('without network interfaces');
   });
@@ -189,7 +198,9 @@ describe('flowClassifier', () => {
 
 describe('planDenies', () => {
   const plan = (flows: readonly CaseFlow[], facts: Pick<Facts, 'interfaces' | 'acls'> = theFacts, config = theConfig) =>
-    planDenies(flows, facts, config);
+    planDenies(flows, facts, config, askedFor(flows));
+  const askedFor = (flows: readonly CaseFlow[]) =>
+    new Set(flows.filter(({ source }) => source === 'request').map(({ remoteAddress }) => remoteAddress));
 
   it('wants two entries for a peer: in and out, below the allow, the single address', () => {
     expect(plan([caseFlowOf()])).toEqual({

@@ -40,7 +40,7 @@ const theReport: Report = {
   skipped: [{ id: 'eni-2', reason: 'requester-managed' }],
   leftOpen: ['VPC DNS resolver'],
   lastResort: ['stop the instance'],
-  plan: [{ change: 'deny 198.51.100.7/32', why: '', alsoHits: '', undo: '' }],
+  plan: [{ change: 'deny 198.51.100.7/32', why: '', alsoHits: '', undo: '', cuts: '' }],
   undo: 'start the restore state machine',
 };
 

@@ -127,7 +127,7 @@ describe('the report of a case in which nothing was changed', () => {
   });
 
   it('carries the plan of a case that a person decides', () => {
-    const plan = [{ change: 'a', why: 'b', alsoHits: 'c', undo: 'd' }];
+    const plan = [{ change: 'a', why: 'b', alsoHits: 'c', undo: 'd', cuts: 'e' }];
     expect(quietReport({ caseId: 'case-1', instanceId: 'i-1', verdict: 'planned', reason: 'ask', plan }).plan).toBe(
       plan,
     );

@@ -1,7 +1,12 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type HostFlowLine, type HostVerdictLine, parseHostOutput } from '../../functions/core/host-protocol.ts';
+import {
+  type HostEvidenceLine,
+  type HostFlowLine,
+  type HostVerdictLine,
+  parseHostOutput,
+} from '../../functions/core/host-protocol.ts';
 
 /**
  * Attacker, VPC router and victim, each in a network namespace of its own. The runner has put *us* into PID, mount and network
@@ -27,6 +32,7 @@ export interface PeerEvent {
   readonly kind: string;
   readonly port: number;
   readonly t: number;
+  readonly held?: number;
 }
 
 export interface Packet {
@@ -36,6 +42,7 @@ export interface Packet {
 
 export interface CutResult {
   readonly flows: readonly HostFlowLine[];
+  readonly processes?: readonly HostEvidenceLine[];
   readonly verdict: HostVerdictLine;
   readonly raw: string;
   readonly startedAt: number;
@@ -201,7 +208,7 @@ export class Lab {
         '--immediate-mode',
         '-i',
         'eth0',
-        'inbound and (tcp or udp)',
+        'inbound and (tcp or udp or icmp)',
       ],
       (line) => this.packets.push({ t: Number.parseFloat(line), text: line }),
     );
@@ -231,7 +238,11 @@ export class Lab {
 
   /** Starts one of the processes of peers.py on the victim. */
   start(what: string, ...args: readonly (string | number)[]): void {
-    this.#spawn(this.#inVictim([PYTHON, '-u', PEERS, what, ...args.map(String)]), (line) =>
+    this.#startWith(PYTHON, what, ...args);
+  }
+
+  #startWith(python: string, what: string, ...args: readonly (string | number)[]): void {
+    this.#spawn(this.#inVictim([python, '-u', PEERS, what, ...args.map(String)]), (line) =>
       this.events.push(JSON.parse(line) as PeerEvent),
     );
   }
@@ -240,11 +251,19 @@ export class Lab {
     this.#spawn(this.#inVictim(['sh', '-c', command]), () => undefined);
   }
 
-  startAgent(): void {
-    this.#spawn(
-      this.#inVictim(['/usr/bin/amazon-ssm-agent', '-u', PEERS, 'agent', AGENT_ENDPOINT, '443']),
-      () => undefined,
-    );
+  startAgent(endpoint = AGENT_ENDPOINT): void {
+    this.#spawn(this.#inVictim(['/usr/bin/amazon-ssm-agent', '-u', PEERS, 'agent', endpoint, '443']), () => undefined);
+  }
+
+  /** Puts the lab's Python at another path of the victim, whose processes it then is. */
+  copyPython(path: string): string {
+    this.victim(`mkdir -p ${path.replace(/\/[^/]*$/, '')} && cp "$(readlink -f ${PYTHON})" ${path}`);
+    return path;
+  }
+
+  /** Is a process of this name (its first argument) running on the victim? */
+  running(name: string): boolean {
+    return this.victim(`grep -lsa '^${name}' /proc/[0-9]*/cmdline || true`).trim() !== '';
   }
 
   /** A container on the victim: a namespace of its own behind the victim's address. */
@@ -267,10 +286,14 @@ export class Lab {
     );
   }
 
-  /** The attacker logs in on the victim's port 22. */
-  async dialIn(): Promise<void> {
-    this.start('login_server', VICTIM, 22);
+  /** The attacker logs in on the victim's port 22, at a server whose executable is this one. */
+  async dialIn(server = PYTHON): Promise<void> {
+    this.#startWith(server, 'login_server', VICTIM, 22);
     await this.until('the login server listens', () => this.events.filter(({ kind }) => kind === 'ready').length > 1);
+    this.redial();
+  }
+
+  redial(): void {
     this.#attacker?.stdin?.write(`dial ${VICTIM} 22\n`);
   }
 
@@ -329,6 +352,11 @@ export class Lab {
   lastPacket(port: number): number {
     const mark = port === 22 ? `.${port} > ` : `.${port}: `;
     return this.packets.findLast(({ text }) => text.includes(mark))?.t ?? 0;
+  }
+
+  /** Echo requests that reached the attacker since a moment. */
+  echoesSince(seconds: number): number {
+    return this.packets.filter(({ t, text }) => t >= seconds && text.includes('ICMP echo request')).length;
   }
 
   async alive(...ports: readonly number[]): Promise<void> {

@@ -154,6 +154,25 @@ def beacon(address, port):
         time.sleep(0.1)
 
 
+def raw_shell(kind, address):
+    """Holds a raw, packet or ping socket and sends an echo with it every 100 ms, as an ICMP tunnel does."""
+    number = 1
+    if kind == "packet":
+        peer = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
+    elif kind == "ping":
+        peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM, number)
+    else:
+        peer = socket.socket(socket.AF_INET, socket.SOCK_RAW, number)
+    say(kind="ready")
+    while True:
+        try:
+            if kind != "packet":
+                peer.sendto(b"\x08\0\xf7\xff\0\0\0\0", (address, 0))
+        except PermissionError:
+            pass  # The firewall; the socket is still there.
+        time.sleep(0.1)
+
+
 def login_server(address, port):
     listener = socket.socket(family(address))
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -164,6 +183,11 @@ def login_server(address, port):
         peer, _ = listener.accept()
         if os.fork() == 0:
             listener.close()
+            # What a login leaves behind on purpose, and no reset of its socket ends.
+            if os.fork() == 0:
+                signal.signal(signal.SIGHUP, signal.SIG_IGN)
+                peer.close()
+                os.execv("/bin/sleep", ["nohup-left-behind", "600"])
             for descriptor in range(3):
                 os.dup2(peer.fileno(), descriptor)
             pty.spawn(["/bin/sh"])

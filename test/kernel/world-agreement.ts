@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { parseCalls } from '../../local/calls.ts';
+import { replay } from '../../local/replay.ts';
+import { parseWorld } from '../../local/world/parse-world.ts';
 import { ATTACKER, VICTIM } from './lab.ts';
 
 /**
@@ -148,34 +148,15 @@ function callsOf(step: Step): { service: string; api: string; input: object }[] 
   return calls[step];
 }
 
-interface Told {
-  readonly flows: { readonly name: SharedFlow; readonly truth: { readonly lastPacketAt: number | null } }[];
-  readonly timeline: { readonly outcome: string }[];
-}
-
 /** Which flows still pass packets in the world, long after the last of the steps. */
-export function aliveInWorld(steps: readonly Step[]): Record<SharedFlow, boolean> {
-  const folder = mkdtempSync(`${tmpdir()}/lab-`);
+export async function aliveInWorld(steps: readonly Step[]): Promise<Record<SharedFlow, boolean>> {
   const calls = steps.flatMap((step, index) => callsOf(step).map((call) => ({ at: 10 * (index + 1), ...call })));
-  writeFileSync(`${folder}/world.json`, JSON.stringify(world));
-  writeFileSync(`${folder}/calls.json`, JSON.stringify(calls));
-  const demo = new URL('../../local/demo.ts', import.meta.url).pathname;
-  const done = spawnSync(
-    process.execPath,
-    [demo, '--world', `${folder}/world.json`, '--calls', `${folder}/calls.json`, '--json'],
-    {
-      encoding: 'utf8',
-    },
-  );
-  rmSync(folder, { recursive: true });
-  assert.equal(done.status, 0, done.stderr);
-  const { flows, timeline } = JSON.parse(done.stdout) as Told;
+  const { truth, timeline } = await replay(parseWorld(world), parseCalls(calls));
   assert.ok(
     timeline.length >= calls.length && timeline.every(({ outcome }) => outcome === 'ok'),
     JSON.stringify(timeline),
   );
   // A flow that passes goes on for days in the world; one that was stopped has long given up.
-  const passes = (name: SharedFlow): boolean =>
-    (flows.find((one) => one.name === name)?.truth.lastPacketAt ?? 0) > 10 * steps.length + 600;
+  const passes = (name: SharedFlow): boolean => (truth.get(name)?.lastPacketAt ?? 0) > 10 * steps.length + 600;
   return { shell: passes('shell'), login: passes('login'), beacon: passes('beacon') };
 }

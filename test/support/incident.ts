@@ -163,6 +163,7 @@ export const theFacts: Facts = {
   flowLogs: [],
   prefixLists: new Map(),
   peerInterfaceTypes: new Map(),
+  behindNetworkLoadBalancer: false,
   unread: [],
 };
 

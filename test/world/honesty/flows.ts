@@ -5,7 +5,7 @@ import { type Path, pathOf } from '../../../local/world/physics/path.ts';
 import type { Snapshot } from '../../../local/world/physics/snapshot.ts';
 import type { FlowTruth } from '../../../local/world/truth.ts';
 import { namedAddresses } from './build-request.ts';
-import { INSTANCE } from './ids.ts';
+import { INSTANCE, interfaceId } from './ids.ts';
 import type { Run } from './run.ts';
 
 /** A flow of the world, what the report says of it, and what became of it. */
@@ -16,10 +16,11 @@ export interface JudgedFlow {
   readonly reported: readonly ReportedFlow[];
   /** The request names its peer. */
   readonly named: boolean;
-  /** Denied both ways at the boundary of the instance's own subnet at the end. */
-  readonly deniedHere: boolean;
-  /** Its ENI has groups without a rule at the end. */
-  readonly isolated: boolean;
+  /**
+   * Something in force at the end reaches it, as far as the responder can know: denies at the subnet of every ENI that may
+   * carry it, or the swap where the report has it untracked.
+   */
+  readonly reached: boolean;
   /** A control outside the host reaches it: denies at either subnet, or the swap if it was untracked from the beginning. */
   readonly blocked: boolean;
 }
@@ -44,8 +45,8 @@ function speaksOf(reported: ReportedFlow, flow: WorldFlow, localPorts: readonly 
   );
 }
 
-const path = (snapshot: Snapshot, flow: WorldFlow): Path =>
-  pathOf(snapshot, flow.NetworkInterfaceId, tupleOf(flow), INSTANCE);
+const path = (snapshot: Snapshot, flow: WorldFlow, via = flow.NetworkInterfaceId): Path =>
+  pathOf(snapshot, via, tupleOf(flow), INSTANCE);
 
 /** Groups that permit nothing, not only nothing of this flow. */
 export function isIsolated(snapshot: Snapshot, interfaceId: string): boolean {
@@ -57,6 +58,16 @@ const isDenied = (acl: Path['localAcl']): boolean => !acl.in && !acl.out;
 
 const isUntracked = ({ local }: Path): boolean => local?.untracked[local.opening] === true;
 
+/** Denied at the subnets of the ENIs that may carry what is reported: all of them where its local end is not known. */
+function isReached({ after, incident }: Run, flow: WorldFlow, { localAddress, tracking }: ReportedFlow): boolean {
+  const all = incident.interfaces.map((_, index) => interfaceId(index));
+  const carriers = localAddress === null ? all : [flow.NetworkInterfaceId];
+  return (
+    carriers.every((id) => isDenied(path(after, flow, id).localAcl)) ||
+    (tracking === 'untracked' && carriers.every((id) => isIsolated(after, id)))
+  );
+}
+
 export function judgedFlows(run: Run): readonly JudgedFlow[] {
   const { simulation, incident } = run;
   const named = namedAddresses(incident);
@@ -67,9 +78,9 @@ export function judgedFlows(run: Run): readonly JudgedFlow[] {
       speaksOf(one, flow, [flow.LocalPort, ...truth.localPorts]),
     );
     const { localAcl, peerAcl } = path(run.after, flow);
-    const deniedHere = isDenied(localAcl);
-    const isolated = isIsolated(run.after, flow.NetworkInterfaceId);
-    const blocked = deniedHere || isDenied(peerAcl) || (isolated && isUntracked(path(run.before, flow)));
-    return [{ flow, truth, reported, named: named.includes(flow.RemoteAddress), deniedHere, isolated, blocked }];
+    const swapped = isUntracked(path(run.before, flow)) && isIsolated(run.after, flow.NetworkInterfaceId);
+    const blocked = isDenied(localAcl) || isDenied(peerAcl) || swapped;
+    const reached = reported.every((one) => isReached(run, flow, one));
+    return [{ flow, truth, reported, named: named.includes(flow.RemoteAddress), reached, blocked }];
   });
 }

@@ -79,9 +79,7 @@ export const leakingIsReal: Property = (run) => {
   const cutAt = isolatedAt(run) ?? reportedAt;
   const alive = ({ truth }: JudgedFlow) => truth.lastPacketAt !== null && truth.lastPacketAt >= cutAt;
   const unmatched = report.flows.some((one) => flows.every(({ reported }) => !reported.includes(one)));
-  const unreached = (one: JudgedFlow) =>
-    !one.deniedHere && one.reported.some(({ tracking }) => !(tracking === 'untracked' && one.isolated));
-  if (unmatched || flows.some((one) => unreached(one) || alive(one))) return [];
+  if (unmatched || flows.some((one) => !one.reached || alive(one))) return [];
   return [`leaking, but every reported flow is blocked and none had a packet after ${cutAt} s: ${report.reason}`];
 };
 

@@ -1,0 +1,187 @@
+/**
+ * Holds template.yaml against AWS's own tools: cfn-lint, `sam validate --lint`, `sam build` on the bundles of this
+ * project, and checkov. They come from PyPI at the versions in sam-tools.txt, into a virtual environment under .cache/.
+ * Ends with `N passed, N failed`; without Python everything is skipped.
+ *
+ *   node scripts/sam-tools.ts [sam|cfn-lint|checkov arguments...]    runs one tool instead
+ */
+import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { isMap, type Node, readTemplate, resourcesOf, type Template, text } from './template.ts';
+
+const REQUIREMENTS = 'scripts/sam-tools.txt';
+
+/** Whatever account the machine knows, the tools shall not. */
+const ENVIRONMENT = {
+  ...process.env,
+  SAM_CLI_TELEMETRY: '0',
+  AWS_REGION: 'eu-central-1',
+  AWS_DEFAULT_REGION: 'eu-central-1',
+  AWS_ACCESS_KEY_ID: 'AKIAIOSFODNN7EXAMPLE',
+  AWS_SECRET_ACCESS_KEY: 'not-a-secret',
+  AWS_CONFIG_FILE: '/dev/null',
+  AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
+  AWS_EC2_METADATA_DISABLED: 'true',
+};
+
+function run(command: string, args: readonly string[]): SpawnSyncReturns<string> {
+  return spawnSync(command, args, { encoding: 'utf8', env: ENVIRONMENT, maxBuffer: 64 * 1024 * 1024 });
+}
+
+const complaint = ({ error, stdout, stderr }: SpawnSyncReturns<string>): string =>
+  [error?.message, stdout, stderr].filter((part) => part !== undefined && part.trim() !== '').join('\n');
+
+/** A Python that can make virtual environments; null = there is none. */
+function findPython(): { readonly command: string; readonly version: string } | null {
+  for (const command of ['python3', 'python']) {
+    const answer = run(command, ['-c', 'import ensurepip, venv, sys; print(sys.version.split()[0])']);
+    const version = answer.stdout?.trim() ?? '';
+    if (answer.status === 0 && /^3\.(9|[1-9]\d)\./.test(version)) return { command, version };
+  }
+  return null;
+}
+
+/** The folder with the tools, installed if they are not there yet. */
+function installTools(python: { readonly command: string; readonly version: string }): string {
+  const key = createHash('sha256').update(readFileSync(REQUIREMENTS)).update(python.version).digest('hex').slice(0, 12);
+  const folder = resolve(`.cache/sam-tools-${key}`);
+  const ready = join(folder, 'ready');
+  if (existsSync(ready)) return join(folder, 'bin');
+  console.log(`installing ${readFileSync(REQUIREMENTS, 'utf8').trim().split('\n').join(', ')} into ${folder}`);
+  rmSync(folder, { recursive: true, force: true });
+  const steps = [
+    [python.command, ['-m', 'venv', folder]],
+    [join(folder, 'bin', 'pip'), ['install', '--quiet', '--disable-pip-version-check', '-r', REQUIREMENTS]],
+  ] as const;
+  for (const [command, args] of steps) {
+    const answer = run(command, args);
+    if (answer.status !== 0) throw new Error(`${command} ${args.join(' ')}\n${complaint(answer)}`);
+  }
+  writeFileSync(ready, '');
+  return join(folder, 'bin');
+}
+
+/** A passed or failed check: null or what is wrong. */
+type Outcome = string | null;
+
+const judged = (answer: SpawnSyncReturns<string>): Outcome => (answer.status === 0 ? null : complaint(answer));
+
+/** `sam build` must take what `npm run build` made: a build of its own would ship what nobody tested. */
+function samBuild(bin: string): Outcome {
+  const bundled = run(process.execPath, ['build.mjs']);
+  if (bundled.status !== 0) return complaint(bundled);
+  const folder = '.cache/sam-build';
+  const built = run(join(bin, 'sam'), ['build', '--build-dir', folder, '--template', 'template.yaml']);
+  if (built.status !== 0) return complaint(built);
+  const output = readFileSync(join(folder, 'template.yaml'), 'utf8');
+  const functions = resourcesOf(readTemplate(), 'AWS::Serverless::Function');
+  const taken = output.match(/CodeUri: \.\.\/\.\.\/dist\//g)?.length ?? 0;
+  return taken === functions.length ? null : `sam build took ${taken} of ${functions.length} bundles from dist/`;
+}
+
+interface Finding {
+  readonly id: string;
+  readonly resource: string;
+}
+
+/** The suppressions of the template: for all resources, and for one. Each has its reason. */
+export function suppressionsOf(template: Template): readonly (Finding & { readonly comment: string })[] {
+  const read = (resource: string, metadata: Node | undefined) => {
+    const checkov = isMap(metadata) ? metadata['checkov'] : undefined;
+    const skip = isMap(checkov) ? checkov['skip'] : undefined;
+    const list = Array.isArray(skip) ? (skip as readonly Node[]) : [];
+    return list.filter(isMap).map(({ id, comment }) => ({ id: text(id), resource, comment: text(comment) }));
+  };
+  const own = Object.entries(template.Resources).flatMap(([id, { Metadata }]) => read(id, Metadata));
+  return [...read('*', template.Metadata), ...own];
+}
+
+/** What checkov found and nobody explained, and what is explained and was not found. */
+export function unexplained(found: readonly Finding[], template: Template): readonly string[] {
+  const suppressions = suppressionsOf(template);
+  const covers = (one: Finding, other: Finding): boolean =>
+    one.id === other.id && (one.resource === '*' || one.resource === other.resource);
+  return [
+    ...found
+      .filter((finding) => !suppressions.some((suppression) => covers(suppression, finding)))
+      .map(({ id, resource }) => `${id} on ${resource}: mend it, or explain it in the Metadata of template.yaml`),
+    ...suppressions
+      .filter((suppression) => suppression.comment.length < 20)
+      .map(({ id, resource }) => `${id} on ${resource}: the suppression says no reason`),
+    ...suppressions
+      .filter((suppression) => !found.some((finding) => covers(suppression, finding)))
+      .map(({ id, resource }) => `${id} on ${resource}: the suppression silences nothing, remove it`),
+  ];
+}
+
+/** checkov sees a copy without the suppressions: so each one is known to be needed. */
+function checkov(bin: string): Outcome {
+  const folder = mkdtempSync('.cache/checkov-');
+  try {
+    const copy = join(folder, 'template.yaml');
+    writeFileSync(copy, readFileSync('template.yaml', 'utf8').replaceAll(/^( +)checkov:$/gm, '$1explained:'));
+    const args = [
+      '--file',
+      copy,
+      '--framework',
+      'cloudformation',
+      '--output',
+      'json',
+      '--skip-download',
+      '--soft-fail',
+    ];
+    const answer = run(join(bin, 'checkov'), args);
+    if (answer.status !== 0) return complaint(answer);
+    const { results, summary } = JSON.parse(answer.stdout) as {
+      results: { failed_checks: readonly { check_id: string; resource: string }[] };
+      summary: { passed: number; parsing_errors: number };
+    };
+    if (summary.parsing_errors > 0 || summary.passed < 50)
+      return `checkov could not read it: ${JSON.stringify(summary)}`;
+    const found = results.failed_checks.map(({ check_id, resource }) => ({
+      id: check_id,
+      resource: resource.replace(/^.*\./, ''),
+    }));
+    const problems = unexplained(found, readTemplate());
+    return problems.length === 0 ? null : problems.join('\n');
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+const CHECKS: Readonly<Record<string, (bin: string) => Outcome>> = {
+  'cfn-lint': (bin) => judged(run(join(bin, 'cfn-lint'), ['template.yaml'])),
+  'sam validate --lint': (bin) => judged(run(join(bin, 'sam'), ['validate', '--lint', '--template', 'template.yaml'])),
+  'sam build on our bundles': samBuild,
+  checkov,
+};
+
+function main(tool: readonly string[]): void {
+  const python = findPython();
+  if (python === null) {
+    console.log('no Python 3.9 or later that can make virtual environments: the tools of AWS are not run');
+    console.log(`0 passed, 0 failed, ${Object.keys(CHECKS).length} skipped`);
+    return;
+  }
+  const bin = installTools(python);
+  const [command, ...args] = tool;
+  if (command !== undefined) {
+    process.exitCode = spawnSync(join(bin, command), args, { stdio: 'inherit', env: ENVIRONMENT }).status ?? 1;
+    return;
+  }
+  let failed = 0;
+  for (const [name, check] of Object.entries(CHECKS)) {
+    const started = Date.now();
+    const problem = check(bin);
+    const seconds = ((Date.now() - started) / 1000).toFixed(1);
+    if (problem === null) console.log(`ok      ${name} (${seconds} s)`);
+    else console.log(`FAILED  ${name} (${seconds} s)\n${problem}`);
+    failed += problem === null ? 0 : 1;
+  }
+  console.log(`${Object.keys(CHECKS).length - failed} passed, ${failed} failed`);
+  process.exitCode = failed > 0 ? 1 : 0;
+}
+
+if (import.meta.main) main(process.argv.slice(2));

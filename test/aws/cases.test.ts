@@ -1,0 +1,333 @@
+import {
+  DynamoDBClient,
+  QueryCommand,
+  TransactionCanceledException,
+  TransactWriteItemsCommand,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb';
+import { mockClient } from 'aws-sdk-client-mock';
+import { describe, expect, it } from 'vitest';
+import {
+  addToTimeline,
+  type CaseTable,
+  createCase,
+  forgetDeny,
+  joinDeny,
+  leaveDeny,
+  ledgerOf,
+  readBefore,
+  readCase,
+  readClaim,
+  recordBefore,
+  reserveDeny,
+  updateCase,
+  writeClaim,
+} from '../../functions/aws/cases.ts';
+import type { BeforeInterface, LedgerDeny } from '../../functions/core/case.ts';
+import { type Bench, defaultWorld, onBench } from '../support/bench.ts';
+import { theCase } from '../support/incident.ts';
+
+const onTable = <T>(body: (table: CaseTable, bench: Bench) => Promise<T>): Promise<T> =>
+  onBench(defaultWorld(), (bench) => body(bench.tools.cases, bench));
+
+const key = { accountId: '111122223333', region: 'eu-central-1', instanceId: 'i-0000000000000ab01' };
+const { caseId } = theCase;
+const deny = { aclId: 'acl-1', egress: true, cidr: '198.51.100.7/32', ruleNumber: 1 };
+const entryOf = (...cases: string[]): LedgerDeny => ({ ...deny, cases });
+
+describe('the claim on an instance', () => {
+  it('is won once, and replaced only by whoever read the generation that stands', async () => {
+    await onTable(async (table) => {
+      expect(await readClaim(table, key)).toBeNull();
+      expect(await writeClaim(table, key, { caseId: 'case-a', generation: 1 }, 0)).toBe(true);
+      expect(await writeClaim(table, key, { caseId: 'case-b', generation: 1 }, 0)).toBe(false);
+      expect(await writeClaim(table, key, { caseId: 'case-c', generation: 3 }, 2)).toBe(false);
+      expect(await readClaim(table, key)).toEqual({ caseId: 'case-a', generation: 1 });
+      expect(await writeClaim(table, key, { caseId: 'case-d', generation: 2 }, 1)).toBe(true);
+      expect(await readClaim(table, key)).toEqual({ caseId: 'case-d', generation: 2 });
+    });
+  });
+
+  it('is won by one of ten that write at the same time', async () => {
+    const won = await onTable((table) =>
+      Promise.all(
+        Array.from({ length: 10 }, (_, n) => writeClaim(table, key, { caseId: `case-${n}`, generation: 1 }, 0)),
+      ),
+    );
+    expect(won.filter(Boolean)).toHaveLength(1);
+  });
+
+  it('is per account and Region', async () => {
+    await onTable(async (table) => {
+      await writeClaim(table, key, { caseId: 'case-a', generation: 1 }, 0);
+      expect(await readClaim(table, { ...key, region: 'eu-west-1' })).toBeNull();
+      expect(await readClaim(table, { ...key, accountId: '444455556666' })).toBeNull();
+    });
+  });
+});
+
+describe('the case document', () => {
+  it('is created once and comes back as it was written, nulls and empty lists included', async () => {
+    await onTable(async (table) => {
+      expect(await readCase(table, caseId)).toBeNull();
+      expect(await createCase(table, theCase)).toBe(true);
+      expect(await createCase(table, { ...theCase, status: 'restored' })).toBe(false);
+      expect(await readCase(table, caseId)).toEqual(theCase);
+    });
+  });
+
+  it('loses no change of writers that run at the same time', async () => {
+    await onTable(async (table) => {
+      await createCase(table, theCase);
+      const acls = Array.from({ length: 8 }, (_, n) => `acl-${n + 10}`);
+      await Promise.all(
+        acls.map((id) => updateCase(table, caseId, (stored) => ({ ...stored, aclIds: [...stored.aclIds, id] }))),
+      );
+      expect([...((await readCase(table, caseId))?.aclIds ?? [])].sort()).toEqual(['acl-1', ...acls].sort());
+    });
+  });
+
+  it('loses no change of fifty findings that arrive at the same time', async () => {
+    await onTable(async (table) => {
+      await createCase(table, theCase);
+      const acls = Array.from({ length: 50 }, (_, n) => `acl-${n + 10}`);
+      await Promise.all(
+        acls.map((id) => updateCase(table, caseId, (stored) => ({ ...stored, aclIds: [...stored.aclIds, id] }))),
+      );
+      expect((await readCase(table, caseId))?.aclIds).toHaveLength(51);
+    });
+  });
+
+  it('writes nothing where nothing changes', async () => {
+    await onTable(async (table, bench) => {
+      await createCase(table, theCase);
+      expect(await updateCase(table, caseId, (stored) => stored)).toEqual(theCase);
+      expect(bench.calls('UpdateItem')).toBe(0);
+    });
+  });
+
+  it('survives that the answer to a write is lost: the change is there, once', async () => {
+    await onTable(async (table, bench) => {
+      await createCase(table, theCase);
+      let lost = false;
+      bench.fail(
+        ({ call }) => call === 'UpdateItem' && !lost,
+        () => {
+          lost = true;
+          return Object.assign(new Error('no answer'), { name: 'TimeoutError' });
+        },
+        'after',
+      );
+      const add = (acls: readonly string[]) => (acls.includes('acl-2') ? acls : [...acls, 'acl-2']);
+      await updateCase(table, caseId, (stored) => ({ ...stored, aclIds: add(stored.aclIds) }));
+      expect((await readCase(table, caseId))?.aclIds).toEqual(['acl-1', 'acl-2']);
+    });
+  });
+
+  it('is never made by an update', async () => {
+    await onTable(async (table) => {
+      await expect(updateCase(table, caseId, (stored) => stored)).rejects.toThrow('is not in the case table');
+    });
+  });
+});
+
+describe('the before-state', () => {
+  const before: BeforeInterface = {
+    networkInterfaceId: 'eni-1',
+    vpcId: 'vpc-1',
+    subnetId: 'subnet-1',
+    groupIds: ['sg-2', 'sg-1'],
+    timeouts: { tcpEstablishedSeconds: null, udpSeconds: 45, udpStreamSeconds: null },
+    instanceType: 'm6i.large',
+    recordedAt: '2026-01-15T10:00:01.000Z',
+  };
+
+  it('is written once: a second run would record our own changes', async () => {
+    await onTable(async (table) => {
+      await recordBefore(table, caseId, before);
+      await recordBefore(table, caseId, { ...before, groupIds: ['sg-isolation'] });
+      await recordBefore(table, caseId, { ...before, networkInterfaceId: 'eni-2' });
+      expect(await readBefore(table, caseId)).toEqual([before, { ...before, networkInterfaceId: 'eni-2' }]);
+      expect(await readBefore(table, 'case-other')).toEqual([]);
+    });
+  });
+});
+
+describe('the timeline', () => {
+  it('keeps the same entry of a step once', async () => {
+    await onTable(async (table, { world }) => {
+      const entry = { at: '2026-01-15T10:00:01.000Z', step: 'verify-cut', what: 'contained' };
+      await addToTimeline(table, caseId, entry);
+      await addToTimeline(table, caseId, entry);
+      await addToTimeline(table, caseId, { ...entry, step: 'report-case' });
+      expect(world.dumpTable().filter(({ sk }) => String(sk).startsWith('TIME#'))).toHaveLength(2);
+    });
+  });
+});
+
+describe('the ledger', () => {
+  it('records a deny with its number, once however often the case asks', async () => {
+    await onTable(async (table) => {
+      expect(await reserveDeny(table, deny, 'case-a')).toEqual({ kind: 'reserved', ruleNumber: 1 });
+      expect(await reserveDeny(table, { ...deny, ruleNumber: 5 }, 'case-a')).toEqual({
+        kind: 'reserved',
+        ruleNumber: 1,
+      });
+      expect(await ledgerOf(table, 'acl-1')).toEqual([entryOf('case-a')]);
+    });
+  });
+
+  it('lets a second case join, at the number that stands', async () => {
+    await onTable(async (table) => {
+      await reserveDeny(table, deny, 'case-a');
+      expect(await reserveDeny(table, { ...deny, ruleNumber: 7 }, 'case-b')).toEqual({
+        kind: 'reserved',
+        ruleNumber: 1,
+      });
+      expect(await ledgerOf(table, 'acl-1')).toEqual([entryOf('case-a', 'case-b')]);
+    });
+  });
+
+  it('gives a number to one network only, in each direction and ACL apart', async () => {
+    await onTable(async (table) => {
+      await reserveDeny(table, deny, 'case-a');
+      const other = { ...deny, cidr: '203.0.113.9/32' };
+      expect(await reserveDeny(table, other, 'case-a')).toEqual({ kind: 'number-taken' });
+      expect(await reserveDeny(table, { ...other, egress: false }, 'case-a')).toEqual({
+        kind: 'reserved',
+        ruleNumber: 1,
+      });
+      expect(await reserveDeny(table, { ...other, aclId: 'acl-2' }, 'case-a')).toEqual({
+        kind: 'reserved',
+        ruleNumber: 1,
+      });
+      expect(await ledgerOf(table, 'acl-1')).toHaveLength(2);
+    });
+  });
+
+  it('gives one number to one of ten cases that want it for ten networks', async () => {
+    const outcomes = await onTable((table) =>
+      Promise.all(
+        Array.from({ length: 10 }, (_, n) => reserveDeny(table, { ...deny, cidr: `203.0.113.${n}/32` }, `case-${n}`)),
+      ),
+    );
+    expect(outcomes.filter(({ kind }) => kind === 'reserved')).toHaveLength(1);
+  });
+
+  it('joins ten cases that want the same deny at the same time', async () => {
+    const cases = Array.from({ length: 10 }, (_, n) => `case-${n}`);
+    const ledger = await onTable(async (table) => {
+      await Promise.all(cases.map((id, n) => reserveDeny(table, { ...deny, ruleNumber: n + 1 }, id)));
+      return ledgerOf(table, 'acl-1');
+    });
+    expect(ledger).toHaveLength(1);
+    expect(ledger[0]?.cases).toEqual(cases);
+  });
+
+  it('knows its own reservation again when the answer was lost', async () => {
+    await onTable(async (table, bench) => {
+      let lost = false;
+      bench.fail(
+        ({ call }) => call === 'TransactWriteItems' && !lost,
+        () => {
+          lost = true;
+          return Object.assign(new Error('no answer'), { name: 'TimeoutError' });
+        },
+        'after',
+      );
+      expect(await reserveDeny(table, deny, 'case-a')).toEqual({ kind: 'reserved', ruleNumber: 1 });
+      expect(await ledgerOf(table, 'acl-1')).toEqual([entryOf('case-a')]);
+    });
+  });
+
+  it('does not join what it does not know', async () => {
+    await onTable(async (table) => {
+      expect(await joinDeny(table, deny, 'case-a')).toBeNull();
+      expect(await ledgerOf(table, 'acl-1')).toEqual([]);
+    });
+  });
+
+  it('says who still needs a deny that a case leaves', async () => {
+    await onTable(async (table) => {
+      for (const id of ['case-a', 'case-b']) await reserveDeny(table, deny, id);
+      const [entry = entryOf()] = await ledgerOf(table, 'acl-1');
+      expect(await leaveDeny(table, entry, 'case-a')).toEqual(['case-b']);
+      expect(await leaveDeny(table, entry, 'case-a')).toEqual(['case-b']);
+      expect(await leaveDeny(table, entry, 'case-b')).toEqual([]);
+    });
+  });
+
+  it('can be read when nobody needs a deny any more and it is not forgotten yet', async () => {
+    await onTable(async (table) => {
+      await reserveDeny(table, deny, 'case-a');
+      await leaveDeny(table, entryOf('case-a'), 'case-a');
+      expect(await ledgerOf(table, 'acl-1')).toEqual([entryOf()]);
+      expect(await reserveDeny(table, deny, 'case-b')).toEqual({ kind: 'reserved', ruleNumber: 1 });
+    });
+  });
+
+  it('forgets a deny and its number together, and not while a case needs it', async () => {
+    await onTable(async (table) => {
+      await reserveDeny(table, deny, 'case-a');
+      expect(await forgetDeny(table, entryOf('case-a'))).toBe(false);
+      await leaveDeny(table, entryOf('case-a'), 'case-a');
+      expect(await forgetDeny(table, entryOf())).toBe(true);
+      expect(await ledgerOf(table, 'acl-1')).toEqual([]);
+      expect(await reserveDeny(table, { ...deny, cidr: '203.0.113.9/32' }, 'case-b')).toEqual({
+        kind: 'reserved',
+        ruleNumber: 1,
+      });
+    });
+  });
+
+  it('does not forget a deny that a case has joined in the meantime', async () => {
+    await onTable(async (table) => {
+      await reserveDeny(table, deny, 'case-a');
+      await leaveDeny(table, entryOf('case-a'), 'case-a');
+      await reserveDeny(table, deny, 'case-b');
+      expect(await forgetDeny(table, entryOf())).toBe(false);
+      expect(await ledgerOf(table, 'acl-1')).toEqual([entryOf('case-b')]);
+    });
+  });
+});
+
+describe('with DynamoDB as it is in a storm', () => {
+  const cancelled = (...codes: string[]) =>
+    new TransactionCanceledException({
+      message: 'Transaction cancelled',
+      $metadata: {},
+      CancellationReasons: codes.map((Code) => ({ Code })),
+    });
+
+  it('reserves a deny all the same when another transaction is in the way for a moment', async () => {
+    const mock = mockClient(DynamoDBClient);
+    mock
+      .on(UpdateItemCommand)
+      .rejects(Object.assign(new Error('no'), { name: 'ConditionalCheckFailedException' }))
+      .on(TransactWriteItemsCommand)
+      .rejectsOnce(cancelled('None', 'TransactionConflict'))
+      .resolves({});
+    const table = { client: new DynamoDBClient({}), name: 'cases' };
+    const outcome = await reserveDeny(table, deny, 'case-a').finally(() => mock.restore());
+    expect(outcome).toEqual({ kind: 'reserved', ruleNumber: 1 });
+  });
+
+  it('reads the whole ledger, page by page, and consistently', async () => {
+    const mock = mockClient(DynamoDBClient);
+    const item = (cidr: string) => ({
+      aclId: { S: 'acl-1' },
+      egress: { BOOL: true },
+      cidr: { S: cidr },
+      ruleNumber: { N: '1' },
+      cases: { SS: ['case-a'] },
+    });
+    mock
+      .on(QueryCommand)
+      .resolvesOnce({ Items: [item('198.51.100.7/32')], LastEvaluatedKey: { pk: { S: 'x' } } })
+      .resolvesOnce({ Items: [item('203.0.113.9/32')] });
+    const table = { client: new DynamoDBClient({}), name: 'cases' };
+    const ledger = await ledgerOf(table, 'acl-1').finally(() => mock.restore());
+    expect(ledger.map(({ cidr }) => cidr)).toEqual(['198.51.100.7/32', '203.0.113.9/32']);
+    expect(mock.commandCalls(QueryCommand).map((call) => call.args[0].input.ConsistentRead)).toEqual([true, true]);
+  });
+});

@@ -1,0 +1,111 @@
+import { CancelCommandCommand, GetCommandInvocationCommand, SendCommandCommand, SSMClient } from '@aws-sdk/client-ssm';
+import { mockClient } from 'aws-sdk-client-mock';
+import 'aws-sdk-client-mock-vitest/extend';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { cancelHostCommand, readHostCommand, sendHostCommand } from '../../functions/aws/commands.ts';
+
+const ssm = mockClient(SSMClient);
+const client = new SSMClient({});
+const failure = (name: string) => Object.assign(new Error(name), { name });
+
+beforeEach(() => ssm.reset());
+
+describe('sendHostCommand', () => {
+  const command = {
+    instanceId: 'i-1',
+    documentName: 'flowcut-host-linux',
+    verb: 'cut',
+    caseId: 'case-0123456789abcdef0123',
+    addresses: ['198.51.100.7', '2001:db8::7'],
+    pids: [4242],
+  } as const;
+
+  it('sends the document with parameters that are all text, and gives the command id', async () => {
+    ssm.on(SendCommandCommand).resolves({ Command: { CommandId: 'c-1' } });
+    expect(await sendHostCommand(client, command)).toBe('c-1');
+    expect(ssm.commandCalls(SendCommandCommand).map((call) => call.args[0].input)).toEqual([
+      {
+        DocumentName: 'flowcut-host-linux',
+        InstanceIds: ['i-1'],
+        TimeoutSeconds: 30,
+        Comment: 'flowcut cut case-0123456789abcdef0123',
+        Parameters: {
+          Verb: ['cut'],
+          CaseId: ['case-0123456789abcdef0123'],
+          RemoteAddresses: ['198.51.100.7,2001:db8::7'],
+          Pids: ['4242'],
+        },
+      },
+    ]);
+  });
+
+  it('says "none" where there is nothing to list: an empty parameter would be refused', async () => {
+    ssm.on(SendCommandCommand).resolves({ Command: { CommandId: 'c-1' } });
+    await sendHostCommand(client, { ...command, addresses: [], pids: [] });
+    expect(ssm).toHaveReceivedCommandWith(SendCommandCommand, {
+      Parameters: expect.objectContaining({ RemoteAddresses: ['none'], Pids: ['none'] }),
+    });
+  });
+
+  it('keeps the comment within what SSM takes', async () => {
+    ssm.on(SendCommandCommand).resolves({ Command: { CommandId: 'c-1' } });
+    await sendHostCommand(client, command);
+    const [call] = ssm.commandCalls(SendCommandCommand);
+    expect(call?.args[0].input.Comment?.length).toBeLessThanOrEqual(100);
+  });
+
+  it('passes on that there is no agent, and never claims to have sent without a command id', async () => {
+    ssm.on(SendCommandCommand).rejectsOnce(failure('InvalidInstanceId')).resolves({});
+    await expect(sendHostCommand(client, command)).rejects.toThrow('InvalidInstanceId');
+    await expect(sendHostCommand(client, command)).rejects.toThrow('without a command id');
+  });
+});
+
+describe('readHostCommand', () => {
+  const read = () => readHostCommand(client, 'i-1', 'c-1');
+
+  it.each(['Pending', 'InProgress', 'Delayed', 'Cancelling'] as const)(
+    'is pending while SSM says %s',
+    async (Status) => {
+      ssm.on(GetCommandInvocationCommand).resolves({ Status });
+      expect(await read()).toEqual({ kind: 'pending' });
+      expect(ssm).toHaveReceivedCommandExactlyOnceWith(GetCommandInvocationCommand, {
+        CommandId: 'c-1',
+        InstanceId: 'i-1',
+      });
+    },
+  );
+
+  it('is pending right after sending, when SSM does not know the invocation yet', async () => {
+    ssm.on(GetCommandInvocationCommand).rejects(failure('InvocationDoesNotExist'));
+    expect(await read()).toEqual({ kind: 'pending' });
+  });
+
+  it.each(['Success', 'Failed'] as const)(
+    'hands out what was printed, for %s proves nothing either way',
+    async (Status) => {
+      ssm.on(GetCommandInvocationCommand).resolves({ Status, StandardOutputContent: '{"v":1}' });
+      expect(await read()).toEqual({ kind: 'answered', output: '{"v":1}' });
+      ssm.on(GetCommandInvocationCommand).resolves({ Status });
+      expect(await read()).toEqual({ kind: 'answered', output: '' });
+    },
+  );
+
+  it.each(['TimedOut', 'Cancelled'] as const)('has ended without an answer when SSM says %s', async (Status) => {
+    ssm.on(GetCommandInvocationCommand).resolves({ Status, StandardOutputContent: '{"v":1}' });
+    expect(await read()).toEqual({ kind: 'ended', status: Status });
+  });
+
+  it('passes on every other error', async () => {
+    ssm.on(GetCommandInvocationCommand).rejects(failure('AccessDeniedException'));
+    await expect(read()).rejects.toThrow('AccessDeniedException');
+  });
+});
+
+describe('cancelHostCommand', () => {
+  it('cancels on the one instance', async () => {
+    ssm.on(CancelCommandCommand).resolves({});
+    await cancelHostCommand(client, 'i-1', 'c-1');
+    expect(ssm).toHaveReceivedCommandExactlyOnceWith(CancelCommandCommand, { CommandId: 'c-1', InstanceIds: ['i-1'] });
+  });
+});

@@ -1,0 +1,117 @@
+import {
+  DescribeFlowLogsCommand,
+  DescribeInstancesCommand,
+  DescribeNetworkAclsCommand,
+  DescribeNetworkInterfacesCommand,
+  DescribeRouteTablesCommand,
+  DescribeSecurityGroupRulesCommand,
+  DescribeSubnetsCommand,
+  EC2Client,
+} from '@aws-sdk/client-ec2';
+import { mockClient } from 'aws-sdk-client-mock';
+import 'aws-sdk-client-mock-vitest/extend';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { readFacts } from '../../functions/aws/facts.ts';
+import type { Hints } from '../../functions/core/intake-types.ts';
+import { theShell } from '../support/incident.ts';
+
+const ec2 = mockClient(EC2Client);
+const client = new EC2Client({});
+
+const none: Hints = { vpcIds: [], subnetIds: [], networkInterfaceIds: [], groupIds: [] };
+const right: Hints = { vpcIds: ['vpc-1'], subnetIds: ['subnet-1'], networkInterfaceIds: ['eni-1'], groupIds: ['sg-1'] };
+const wrong: Hints = { vpcIds: ['vpc-9'], subnetIds: ['subnet-9'], networkInterfaceIds: ['eni-9'], groupIds: ['sg-9'] };
+
+const read = (hints: Hints) => readFacts(client, 'i-1', { hints, flows: [theShell] });
+
+/** Answers as EC2 does: by the filter, so that wrong hints bring wrong things. */
+beforeEach(() => {
+  ec2.reset();
+  const asked = (input: { Filters?: { Values?: string[] }[]; Filter?: { Values?: string[] }[] }): readonly string[] =>
+    [...(input.Filters ?? []), ...(input.Filter ?? [])].flatMap(({ Values }) => Values ?? []);
+  ec2
+    .on(DescribeInstancesCommand)
+    .resolves({ Reservations: [{ Instances: [{ InstanceId: 'i-1', State: { Name: 'running' } }] }] });
+  ec2.on(DescribeNetworkInterfacesCommand).resolves({
+    NetworkInterfaces: [
+      { NetworkInterfaceId: 'eni-1', VpcId: 'vpc-1', SubnetId: 'subnet-1', Groups: [{ GroupId: 'sg-1' }] },
+    ],
+  });
+  ec2.on(DescribeSubnetsCommand).callsFake((input) => ({
+    Subnets: asked(input).map((SubnetId) => ({ SubnetId, VpcId: 'vpc-1', CidrBlock: '10.0.1.0/24' })),
+  }));
+  ec2.on(DescribeNetworkAclsCommand).callsFake((input) => ({
+    NetworkAcls: asked(input).map((SubnetId) => ({ NetworkAclId: `acl-of-${SubnetId}`, Associations: [{ SubnetId }] })),
+  }));
+  ec2.on(DescribeRouteTablesCommand).callsFake((input) => ({
+    RouteTables: asked(input).map((VpcId) => ({ RouteTableId: `rtb-of-${VpcId}`, VpcId })),
+  }));
+  ec2.on(DescribeSecurityGroupRulesCommand).callsFake((input) => ({
+    SecurityGroupRules: asked(input).map((GroupId) => ({ SecurityGroupRuleId: `sgr-of-${GroupId}`, GroupId })),
+  }));
+  ec2.on(DescribeFlowLogsCommand).callsFake((input) => ({
+    FlowLogs: asked(input).map((ResourceId) => ({
+      FlowLogId: `fl-on-${ResourceId}`,
+      ResourceId,
+      LogGroupName: 'log',
+      FlowLogStatus: 'ACTIVE',
+    })),
+  }));
+});
+
+const whole = {
+  instance: { id: 'i-1' },
+  interfaces: [{ id: 'eni-1' }],
+  subnets: [{ id: 'subnet-1' }],
+  acls: [{ id: 'acl-of-subnet-1' }],
+  routeTables: [{ id: 'rtb-of-vpc-1' }],
+  unread: [],
+};
+
+describe('readFacts', () => {
+  it('needs one round of reads where the hints are right', async () => {
+    expect(await read(right)).toMatchObject(whole);
+    for (const command of [
+      DescribeSubnetsCommand,
+      DescribeNetworkAclsCommand,
+      DescribeRouteTablesCommand,
+      DescribeSecurityGroupRulesCommand,
+      DescribeFlowLogsCommand,
+    ])
+      expect(ec2).toHaveReceivedCommandTimes(command, 1);
+  });
+
+  it('comes to the same without hints, and with wrong ones', async () => {
+    const facts = await read(right);
+    expect(await read(none)).toEqual(facts);
+    const misled = await read(wrong);
+    expect(misled).toMatchObject(whole);
+    expect(misled?.flowLogs.map(({ resourceId }) => resourceId).sort()).toEqual(['eni-1', 'subnet-1', 'vpc-1']);
+  });
+
+  it('says null where there is no such instance', async () => {
+    ec2.on(DescribeInstancesCommand).resolves({});
+    expect(await read(right)).toBeNull();
+  });
+
+  it.each([
+    ['subnets', DescribeSubnetsCommand, { subnets: [] }],
+    ['network ACLs', DescribeNetworkAclsCommand, { acls: [] }],
+    ['route tables', DescribeRouteTablesCommand, { routeTables: null }],
+    ['security group rules', DescribeSecurityGroupRulesCommand, { rules: null }],
+    ['flow logs', DescribeFlowLogsCommand, { flowLogs: [] }],
+  ] as const)('goes on without the %s, says so and assumes nothing', async (what, command, left) => {
+    ec2.on(command).rejects(Object.assign(new Error('no'), { Code: 'UnauthorizedOperation' }));
+    const facts = await read(none);
+    expect(facts).toMatchObject({ interfaces: whole.interfaces, ...left });
+    expect(facts?.unread).toEqual([`${what}: UnauthorizedOperation: no`]);
+  });
+
+  it.each([
+    ['the instance', DescribeInstancesCommand],
+    ['its interfaces', DescribeNetworkInterfacesCommand],
+  ] as const)('fails where %s cannot be read: there is nothing to act on', async (_, command) => {
+    ec2.on(command).rejects(new Error('no'));
+    await expect(read(right)).rejects.toThrow('no');
+  });
+});

@@ -1,0 +1,305 @@
+import { describe, expect, it } from 'vitest';
+import { simulate } from '../../local/simulate.ts';
+import type { WorldFile } from '../../local/world/parse-world.ts';
+import { defaultWorld, ids, readEvent } from '../support/bench.ts';
+import type { Restored } from '../support/episode.ts';
+import { type Episode, inEpisode } from '../support/episode.ts';
+import { laterFinding, neighbourApart, neighbourFinding } from './worlds.ts';
+
+const finding = readEvent('guardduty-ec2-c2activity');
+const deleting = { deleteReplacedGroups: true };
+type Group = WorldFile['SecurityGroups'][number];
+
+const groupNames = (file: WorldFile) => file.SecurityGroups.map(({ GroupName }) => GroupName).sort();
+const byName = (file: WorldFile, name: string): Group => {
+  const group = file.SecurityGroups.find(({ GroupName }) => GroupName === name);
+  if (group === undefined) throw new Error(`there is no group ${name}`);
+  return group;
+};
+const web = (world: WorldFile): Group => byName(world, 'shop-web');
+const groupIdsOf = (file: WorldFile, eniId: string) =>
+  file.NetworkInterfaces.find(({ NetworkInterfaceId }) => NetworkInterfaceId === eniId)?.Groups.map(
+    ({ GroupId }) => GroupId,
+  );
+const what = ({ world }: Episode) =>
+  world
+    .dumpTable()
+    .filter(({ sk }) => String(sk).endsWith('#delete-security-groups'))
+    .map((item) => String(item['what']));
+
+/** Rules as a person compares them: without ids of rules, in an order of their own, the group's own id as `self`. */
+function rulesOf({ GroupId, IpPermissions = [], IpPermissionsEgress = [] }: Group): readonly string[] {
+  const lines = (direction: string, permissions: NonNullable<Group['IpPermissions']>) =>
+    permissions.flatMap(({ IpProtocol, FromPort, ToPort, IpRanges, Ipv6Ranges, PrefixListIds, UserIdGroupPairs }) => {
+      const peers = [
+        ...(IpRanges ?? []).map((one) => [one.CidrIp, one.Description]),
+        ...(Ipv6Ranges ?? []).map((one) => [one.CidrIpv6, one.Description]),
+        ...(PrefixListIds ?? []).map((one) => [one.PrefixListId, one.Description]),
+        ...(UserIdGroupPairs ?? []).map((one) => [one.GroupId === GroupId ? 'self' : one.GroupId, one.Description]),
+      ];
+      return peers.map(([peer, text]) => `${direction} ${IpProtocol} ${FromPort}-${ToPort} ${peer} ${text ?? ''}`);
+    });
+  return [...lines('in', IpPermissions), ...lines('out', IpPermissionsEgress)].sort();
+}
+
+const pair = (GroupId: string, Description: string) => ({
+  IpProtocol: 'tcp',
+  FromPort: 8080,
+  ToPort: 8080,
+  IpRanges: [],
+  Ipv6Ranges: [],
+  PrefixListIds: [],
+  UserIdGroupPairs: [{ GroupId, UserId: '111122223333', Description }],
+});
+
+/** The group of the web servers is the instance's alone, and is as rich as a group can be. */
+const alone = (change: (world: WorldFile) => void = () => undefined) =>
+  defaultWorld((world) => {
+    neighbourApart(world);
+    const group = web(world);
+    group.Tags = [
+      { Key: 'Name', Value: 'shop' },
+      { Key: 'team', Value: 'web' },
+    ];
+    group.IpPermissions?.push(pair(ids.web, 'the web servers among themselves'));
+    change(world);
+  });
+
+const outcomes = ({ restore }: Restored) => {
+  if (restore.kind === 'refused') throw new Error(restore.reason);
+  return restore.items.map(({ item, outcome }) => `${item}: ${outcome}`);
+};
+
+describe('a group that was replaced', () => {
+  it('is kept by default', async () => {
+    const file = alone();
+    const run = await simulate(file, finding);
+    expect(run.report.verdict).toBe('contained');
+    expect(run.calls.byApi['DeleteSecurityGroup']).toBeUndefined();
+    expect(groupNames(file)).toEqual(['default', 'flowcut-isolation', 'shop-web']);
+  });
+
+  it('is deleted where that is opted in and nobody but itself uses it', async () => {
+    const file = alone();
+    const run = await simulate(file, finding, { config: deleting });
+    expect(run.report.verdict).toBe('contained');
+    expect(groupNames(file)).toEqual(['default', 'flowcut-isolation']);
+  });
+
+  it.each<[string, (world: WorldFile) => void, RegExp]>([
+    [
+      'it is the default one',
+      (world) => {
+        const [eni] = world.NetworkInterfaces;
+        const [first, second] = [web(world), byName(world, 'default')];
+        Object.assign(second, { IpPermissions: first.IpPermissions, IpPermissionsEgress: first.IpPermissionsEgress });
+        first.IpPermissions = first.IpPermissions?.filter(({ UserIdGroupPairs }) => !UserIdGroupPairs?.length) ?? [];
+        second.IpPermissions = first.IpPermissions;
+        if (eni) eni.Groups = [{ GroupId: second.GroupId, GroupName: 'default' }];
+        const neighbour = world.NetworkInterfaces[1];
+        if (neighbour) neighbour.Groups = [{ GroupId: first.GroupId, GroupName: 'shop-web' }];
+      },
+      /default group of a VPC/,
+    ],
+    [
+      'another interface uses it',
+      (world) => {
+        const neighbour = world.NetworkInterfaces[1];
+        if (neighbour) neighbour.Groups = [{ GroupId: ids.web, GroupName: 'shop-web' }];
+      },
+      /used by eni-00000000000000e02/,
+    ],
+    [
+      'another group references it inbound',
+      (world) => {
+        byName(world, 'default').IpPermissions?.push(pair(ids.web, 'from the web servers'));
+      },
+      /used by sg-00000000000000c00/,
+    ],
+    [
+      'another group references it outbound',
+      (world) => {
+        byName(world, 'default').IpPermissionsEgress?.push(pair(ids.web, 'to the web servers'));
+      },
+      /used by sg-00000000000000c00/,
+    ],
+  ])('is kept when %s, and the timeline says why', async (_, change, why) => {
+    await inEpisode(
+      alone(change),
+      async (episode) => {
+        const before = groupNames(episode.file);
+        const [report] = await episode.send(finding);
+        expect(report?.verdict).toBe('contained');
+        expect(groupNames(episode.file)).toEqual([...before, 'flowcut-isolation'].sort());
+        expect(what(episode)).toEqual([expect.stringMatching(why)]);
+        expect(episode.world.calls().byApi['DeleteSecurityGroup']).toBeUndefined();
+      },
+      deleting,
+    );
+  });
+
+  it('is kept as long as the restore of another open case needs it', async () => {
+    await inEpisode(
+      defaultWorld(),
+      async (episode) => {
+        const { send, restore, file } = episode;
+        const [first] = await send(finding);
+        const [second] = await send(neighbourFinding());
+        expect([first?.verdict, second?.verdict]).toEqual(['contained', 'contained']);
+        expect(what(episode).join()).toContain(`kept: the restore of ${first?.caseId} needs it`);
+        expect(groupNames(file)).toContain('shop-web');
+        await restore(second?.caseId ?? '', true);
+        await restore(first?.caseId ?? '', true);
+        for (const eni of ['eni-00000000000000e01', 'eni-00000000000000e02'])
+          expect(groupIdsOf(file, eni)).toEqual([ids.web]);
+      },
+      deleting,
+    );
+  });
+
+  it('is kept when the instance is not contained', async () => {
+    await inEpisode(
+      alone((world) => {
+        world.InstanceInformationList = [];
+      }),
+      async ({ send, file }) => {
+        const [report] = await send(finding);
+        expect(report?.verdict).not.toBe('contained');
+        expect(groupNames(file)).toContain('shop-web');
+      },
+      deleting,
+    );
+  });
+
+  it('is kept, and nothing fails, when EC2 refuses to delete it', async () => {
+    const file = alone((world) => {
+      world.Faults = [{ Api: 'DeleteSecurityGroup', Call: '1+', Error: 'DependencyViolation' }];
+    });
+    await inEpisode(
+      file,
+      async (episode) => {
+        const [report] = await episode.send(finding);
+        expect(report?.verdict).toBe('contained');
+        expect(what(episode)).toEqual([expect.stringContaining('kept: DependencyViolation')]);
+        const { restore } = await episode.restore(report?.caseId ?? '');
+        expect(restore.kind).toBe('restored');
+        expect(groupIdsOf(file, ids.eni)).toEqual([ids.web]);
+        expect(groupNames(file)).toEqual(['default', 'flowcut-isolation', 'shop-web']);
+      },
+      deleting,
+    );
+  });
+});
+
+describe('a group that was deleted', () => {
+  it('is made again on restore: rules, descriptions, tags, and the rule that names itself', async () => {
+    const file = alone();
+    const before = structuredClone(web(file));
+    await inEpisode(
+      file,
+      async ({ send, restore }) => {
+        const [report] = await send(finding);
+        const restored = await restore(report?.caseId ?? '');
+        const again = web(file);
+        expect(again.GroupId).not.toBe(before.GroupId);
+        expect(rulesOf(again)).toEqual(rulesOf(before));
+        expect(rulesOf(again).join()).toContain('self the web servers among themselves');
+        expect(again).toMatchObject({ Description: before['Description'], VpcId: before.VpcId, Tags: before.Tags });
+        expect(groupIdsOf(file, ids.eni)).toEqual([again.GroupId]);
+        expect(outcomes(restored)).toContain(`security group ${ids.web} (shop-web): restored`);
+      },
+      deleting,
+    );
+  });
+
+  it('is made once, though restored twice', async () => {
+    await inEpisode(
+      alone(),
+      async ({ send, restore, state, file }) => {
+        const [report] = await send(finding);
+        const caseId = report?.caseId ?? '';
+        await restore(caseId);
+        const before = state();
+        expect(outcomes(await restore(caseId))).toContain(`security group ${ids.web} (shop-web): already`);
+        expect(state()).toBe(before);
+        expect(groupNames(file)).toEqual(['default', 'flowcut-isolation', 'shop-web']);
+      },
+      deleting,
+    );
+  });
+
+  it.each(['CreateSecurityGroup', 'AuthorizeSecurityGroupIngress', 'AuthorizeSecurityGroupEgress'])(
+    'is made whole by the second restore, though %s failed in the first',
+    async (Api) => {
+      const file = alone();
+      const before = structuredClone(web(file));
+      await inEpisode(
+        file,
+        async ({ send, restore, world }) => {
+          const [report] = await send(finding);
+          let refused = false;
+          world.interceptors.push({
+            before: ({ call }) => {
+              if (call !== Api || refused) return;
+              refused = true;
+              throw Object.assign(new Error('by the test'), { name: 'UnauthorizedOperation' });
+            },
+          });
+          const caseId = report?.caseId ?? '';
+          expect((await restore(caseId)).restore.kind).toBe('partly-restored');
+          expect((await restore(caseId, true)).restore.kind).toBe('restored');
+          expect(rulesOf(web(file))).toEqual(rulesOf(before));
+          expect(groupIdsOf(file, ids.eni)).toEqual([web(file).GroupId]);
+        },
+        deleting,
+      );
+    },
+  );
+
+  it('and that another deleted group references is made again with it', async () => {
+    const file = alone((world) => {
+      const [eni] = world.NetworkInterfaces;
+      const group = web(world);
+      world.SecurityGroups.push({
+        ...structuredClone(group),
+        GroupId: ids.second,
+        GroupName: 'shop-lb',
+        IpPermissions: [],
+      });
+      group.IpPermissions?.push(pair(ids.second, 'from the balancer'));
+      eni?.Groups.push({ GroupId: ids.second, GroupName: 'shop-lb' });
+    });
+    await inEpisode(
+      file,
+      async ({ send, restore }) => {
+        const [report] = await send(finding);
+        // A later occurrence cleans up what the first one could not, for the reference is gone by then.
+        await send(laterFinding(ids.peer));
+        const { restore: result } = await restore(report?.caseId ?? '');
+        expect(result.kind).toBe('restored');
+        const [again, balancer] = [web(file), byName(file, 'shop-lb')];
+        expect(groupIdsOf(file, ids.eni)).toEqual([again.GroupId, balancer.GroupId]);
+        expect(rulesOf(again)).toContain(`in tcp 8080-8080 ${balancer.GroupId} from the balancer`);
+      },
+      deleting,
+    );
+  });
+
+  it('is the one that the next case replaces and restores', async () => {
+    const file = alone();
+    const before = rulesOf(web(file));
+    await inEpisode(
+      file,
+      async ({ send, ask, restore }) => {
+        const [first] = await send(finding);
+        await restore(first?.caseId ?? '');
+        const again = await ask({ instanceId: ids.instance, mode: 'contain' });
+        expect(again.caseId).not.toBe(first?.caseId);
+        await restore(again.caseId, true);
+        expect(rulesOf(web(file))).toEqual(before);
+        expect(groupIdsOf(file, ids.eni)).toEqual([web(file).GroupId]);
+      },
+      deleting,
+    );
+  });
+});

@@ -1,0 +1,147 @@
+import { describe, expect, it } from 'vitest';
+import { ids, readEvent } from '../support/bench.ts';
+import { inputFolder, runDemo } from '../support/demo.ts';
+
+const file = inputFolder();
+
+const KEYS = [
+  'verdict',
+  'reason',
+  'basis',
+  'flows',
+  'skipped',
+  'held',
+  'leftOpen',
+  'lastResort',
+  'plan',
+  'timeline',
+  'calls',
+  'world',
+];
+const FLOW_KEYS = [
+  'name',
+  'protocol',
+  'remoteAddress',
+  'remotePort',
+  'localPort',
+  'tracking',
+  'because',
+  'evidence',
+  'truth',
+];
+
+describe('the demo, as a process', () => {
+  it('tells the default incident on one screen', async () => {
+    const { status, stdout, stderr } = await runDemo();
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    for (const part of [
+      'Backdoor:EC2/C&CActivity.B on i-0000000000000ab01',
+      'The textbook answer alone',
+      'ALIVE',
+      'denied at the subnet, both ways: 198.51.100.7',
+      'cut on the host',
+      'VERDICT: CONTAINED',
+      'held: acl-00000000000000d01 rule 1',
+      'still open: VPC DNS resolver',
+      'to undo:',
+    ])
+      expect(stdout).toContain(part);
+    expect(stdout.split('\n').length).toBeLessThanOrEqual(40);
+  });
+
+  it('prints one object with the documented keys, the same in two runs', async () => {
+    const [once, twice] = await Promise.all([runDemo('--json'), runDemo('--json')]);
+    expect(once).toMatchObject({ status: 0, stderr: '' });
+    expect(twice.stdout).toBe(once.stdout);
+    const result = JSON.parse(once.stdout);
+    expect(
+      Object.keys(result)
+        .filter((key) => key !== 'preserved')
+        .sort(),
+    ).toEqual([...KEYS].sort());
+    for (const flow of result.flows) expect(Object.keys(flow)).toEqual(expect.arrayContaining(FLOW_KEYS));
+    expect(result.flows.flatMap(Object.keys).filter((key: string) => !FLOW_KEYS.includes(key))).toEqual([]);
+    expect(result.flows[0].truth).toEqual({
+      lastPacketAt: expect.any(Number),
+      stoppedBy: expect.any(String),
+      revivedAt: null,
+    });
+    expect(result.timeline.every((entry: object) => Object.keys(entry).join() === 'at,state,call,outcome')).toBe(true);
+    expect(Object.keys(result.calls)).toEqual(['total', 'byApi', 'beforeFirstCut']);
+    expect(Object.keys(result.calls.beforeFirstCut)).toEqual(['sequential', 'seconds', 'functions']);
+  });
+
+  it('takes a world, an event, a mode and a restore', async () => {
+    const event = file('manual.json', { instanceId: ids.instance, remoteAddresses: [ids.peer], mode: 'observe' });
+    const { status, stdout } = await runDemo('--event', event, '--mode', 'contain', '--restore', '--force', '--json');
+    const { verdict, restore, held, world } = JSON.parse(stdout);
+    expect({ status, verdict }).toEqual({ status: 0, verdict: expect.stringMatching(/^(contained|held|not-proven)$/) });
+    expect(held).toHaveLength(2);
+    expect(restore).toEqual(expect.arrayContaining([{ item: `${ids.eni} groups`, outcome: 'restored' }]));
+    expect(world.NetworkInterfaces[0].Groups).toMatchObject([{ GroupId: ids.web }]);
+  });
+
+  it('tells any other run to a person too', async () => {
+    const event = file('finding.json', readEvent('guardduty-ec2-c2activity'));
+    const { status, stdout } = await runDemo('--event', event, '--mode', 'observe');
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^i-0000000000000ab01: PLANNED\n/);
+    expect(stdout).toContain('What would be done, in this order');
+  });
+
+  it('replays calls alone', async () => {
+    const calls = file('calls.json', [
+      {
+        at: 10,
+        service: 'ec2',
+        api: 'ModifyNetworkInterfaceAttribute',
+        input: { NetworkInterfaceId: ids.eni, Groups: ['sg-00000000000000c00'] },
+      },
+      { at: 20, service: 'host', api: 'closeSockets', input: { InstanceId: ids.instance, RemoteAddress: ids.peer } },
+      { at: 30, service: 'ec2', api: 'StopInstances', input: { InstanceIds: ['i-0000000000000ffff'] } },
+    ]);
+    const { status, stdout, stderr } = await runDemo('--calls', calls, '--json');
+    const result = JSON.parse(stdout);
+    expect({ status, stderr, verdict: result.verdict }).toEqual({ status: 0, stderr: '', verdict: null });
+    expect(result.flows[0].truth).toMatchObject({ stoppedBy: 'host', revivedAt: null });
+    expect(result.timeline.at(-1).outcome).toContain('InvalidInstanceID.NotFound');
+    expect(Object.keys(result).filter((key) => !KEYS.includes(key))).toEqual([]);
+  });
+
+  it('explains itself', async () => {
+    const { status, stdout } = await runDemo('--help');
+    expect(status).toBe(0);
+    for (const option of ['--world', '--event', '--mode', '--restore', '--force', '--calls', '--json'])
+      expect(stdout).toContain(option);
+  });
+});
+
+describe('the demo, given what it cannot use', () => {
+  const nowhere = '/nowhere/at/all.json';
+
+  it.each<[string, () => readonly string[], RegExp]>([
+    [
+      'a file that is not there',
+      () => ['--event', nowhere],
+      /^--event: "\/nowhere\/at\/all.json" cannot be read \(ENOENT\)$/,
+    ],
+    [
+      'text that is not JSON',
+      () => ['--world', file('broken.json', '{"a":')],
+      /^--world: ".*broken.json" is not JSON$/,
+    ],
+    ['an option that is none', () => ['--frobnicate'], /^arguments: .*--frobnicate/],
+    [
+      'an event with a range for a peer',
+      () => ['--event', file('range.json', { instanceId: ids.instance, remoteAddresses: ['0.0.0.0/0'] }), '--json'],
+      /^remoteAddresses\[0\]: /,
+    ],
+    ['a world that is a list', () => ['--world', file('list.json', []), '--json'], /^world: /],
+  ])('ends with 2 and one sentence for %s', async (_, args, sentence) => {
+    const { status, stdout, stderr } = await runDemo(...args());
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    expect(stderr.endsWith('\n')).toBe(true);
+    expect(stderr.trimEnd()).toMatch(sentence);
+    expect(stderr.trimEnd().split('\n')).toHaveLength(1);
+  });
+});

@@ -1,0 +1,251 @@
+import { describe, expect, it } from 'vitest';
+import { createDeny } from '../../functions/aws/network-acls.ts';
+import type { Opened } from '../../functions/core/record.ts';
+import { denyAtNacl } from '../../functions/deny-at-nacl/step.ts';
+import type { WorldFile } from '../../local/world/parse-world.ts';
+import { type Bench, defaultWorld, ids, onBench, refusedBy } from '../support/bench.ts';
+
+type Entry = WorldFile['NetworkAcls'][number]['Entries'][number];
+
+const entriesOf = (world: WorldFile): Entry[] => world.NetworkAcls[0]?.Entries ?? [];
+const entry = (RuleNumber: number, Egress: boolean, change: Partial<Entry> = {}): Entry => ({
+  RuleNumber,
+  Egress,
+  Protocol: '-1',
+  RuleAction: 'deny',
+  CidrBlock: '203.0.113.200/32',
+  ...change,
+});
+const bothWays = (number: number, change: Partial<Entry> = {}): Entry[] =>
+  [true, false].map((egress) => entry(number, egress, change));
+
+const ALLOWS = ['in 100 allow -1 0.0.0.0/0', 'out 100 allow -1 0.0.0.0/0'];
+const denies = (number: number, peer: string = ids.peer): string[] => [
+  `in ${number} deny -1 ${peer}/32`,
+  `out ${number} deny -1 ${peer}/32`,
+];
+const sorted = (...lines: readonly string[]): string[] => [...lines].sort();
+
+const inAcl = <T>(entries: readonly Entry[], body: (bench: Bench) => Promise<T>): Promise<T> =>
+  onBench(
+    defaultWorld((world) => {
+      entriesOf(world).push(...entries);
+    }),
+    body,
+  );
+
+const refusalsOf = async (bench: Bench, opened: Opened) => (await bench.document(opened.case.caseId)).denyRefusals;
+
+describe('deny at the subnet', () => {
+  it('denies the peer both ways, below the allow, and nothing else', async () => {
+    await inAcl([], async (bench) => {
+      const opened = await bench.open();
+      expect(await denyAtNacl(bench.tools, opened)).toEqual({ kind: 'done', made: 2, refused: 0 });
+      expect(bench.entries()).toEqual(sorted(...ALLOWS, ...denies(1)));
+    });
+  });
+
+  it('denies an IPv6 peer in its own family', async () => {
+    const file = defaultWorld((world) => {
+      const [eni] = world.NetworkInterfaces;
+      const [vpc] = world.Vpcs;
+      if (eni) eni.Ipv6Addresses = [{ Ipv6Address: '2001:db8:10:1::10' }];
+      if (vpc) Object.assign(vpc, { Ipv6CidrBlockAssociationSet: [{ Ipv6CidrBlock: '2001:db8:10::/56' }] });
+      for (const { CidrBlock: _ipv4, ...one } of bothWays(101, { RuleAction: 'allow' })) {
+        entriesOf(world).push({ ...one, Ipv6CidrBlock: '::/0' });
+      }
+    });
+    await onBench(file, async (bench) => {
+      const opened = await bench.open({ instanceId: ids.instance, remoteAddresses: ['2001:db8:ffff::7'] });
+      expect(await denyAtNacl(bench.tools, opened)).toMatchObject({ made: 2 });
+      expect(bench.entries()).toEqual(
+        expect.arrayContaining(['in 1 deny -1 2001:db8:ffff::7/128', 'out 1 deny -1 2001:db8:ffff::7/128']),
+      );
+    });
+  });
+
+  it('run twice leaves the same two entries and one owner', async () => {
+    await inAcl([], async (bench) => {
+      const opened = await bench.open();
+      await denyAtNacl(bench.tools, opened);
+      const before = bench.state();
+      expect(await denyAtNacl(bench.tools, opened)).toEqual({ kind: 'done', made: 2, refused: 0 });
+      expect(bench.state()).toBe(before);
+      const ledger = bench.world.dumpTable().filter(({ sk }) => String(sk).startsWith('DENY#'));
+      expect(ledger.map(({ cases }) => cases)).toEqual([new Set([opened.case.caseId]), new Set([opened.case.caseId])]);
+    });
+  });
+
+  it.each<[string, readonly Entry[], readonly string[]]>([
+    ['above its own number, leaving it where it is', bothWays(1), [...denies(1, '203.0.113.200'), ...denies(2)]],
+    [
+      'below a low allow that matches',
+      [...bothWays(5, { RuleAction: 'allow', CidrBlock: '198.51.100.0/24' })],
+      ['in 5 allow -1 198.51.100.0/24', 'out 5 allow -1 198.51.100.0/24', ...denies(1)],
+    ],
+    [
+      'in the gap between others',
+      [...bothWays(1), ...bothWays(3, { CidrBlock: '203.0.113.201/32' })],
+      [...denies(1, '203.0.113.200'), ...denies(2), ...denies(3, '203.0.113.201')],
+    ],
+  ])('takes a number %s', async (_, entries, expected) => {
+    await inAcl(entries, async (bench) => {
+      await denyAtNacl(bench.tools, await bench.open());
+      expect(bench.entries()).toEqual(sorted(...ALLOWS, ...expected));
+    });
+  });
+
+  it('is never at or above an allow that matches, however many peers there are', async () => {
+    await inAcl(bothWays(4, { RuleAction: 'allow', CidrBlock: '198.51.100.0/24' }), async (bench) => {
+      const remoteAddresses = ['198.51.100.1', '198.51.100.2', '198.51.100.3', '198.51.100.4'];
+      const opened = await bench.open({ instanceId: ids.instance, remoteAddresses });
+      expect(await denyAtNacl(bench.tools, opened)).toMatchObject({ made: 6 });
+      const ours = bench.entries().filter((line) => line.includes('deny'));
+      expect(ours.map((line) => Number(line.split(' ')[1])).every((number) => number < 4)).toBe(true);
+      expect(await refusalsOf(bench, opened)).toMatchObject([{ address: '198.51.100.4' }]);
+    });
+  });
+
+  it('refuses a peer where number 1 is an allow, and overwrites nothing', async () => {
+    await inAcl(bothWays(1, { RuleAction: 'allow', CidrBlock: '0.0.0.0/0' }), async (bench) => {
+      const before = bench.state();
+      const opened = await bench.open();
+      expect(await denyAtNacl(bench.tools, opened)).toMatchObject({ made: 0 });
+      expect(bench.state()).toBe(before);
+      expect(JSON.stringify(await refusalsOf(bench, opened))).toContain('no number below it is free');
+    });
+  });
+
+  it('refuses the peer for which a full ACL has no room, and the others go on', async () => {
+    // 16 strangers and the allow: room for two more in each direction.
+    const strangers = Array.from({ length: 16 }, (_, i) => bothWays(i + 1, { CidrBlock: `203.0.113.${i}/32` })).flat();
+    await inAcl(strangers, async (bench) => {
+      const before = bench.entries();
+      const opened = await bench.open({
+        instanceId: ids.instance,
+        remoteAddresses: ['198.51.100.1', '198.51.100.2', '198.51.100.3'],
+      });
+      await denyAtNacl(bench.tools, opened);
+      const after = bench.entries();
+      expect(after).toEqual(expect.arrayContaining([...before]));
+      expect(after).toEqual(expect.arrayContaining([...denies(17, '198.51.100.1'), ...denies(18, '198.51.100.2')]));
+      expect(after).toHaveLength(before.length + 4);
+      const refusals = await refusalsOf(bench, opened);
+      expect(refusals.map(({ address }) => address)).toEqual(expect.arrayContaining(['198.51.100.3']));
+      expect(refusals.some(({ address }) => address === '198.51.100.1')).toBe(false);
+    });
+  });
+
+  it('finds out that the ACL has become full, and says so', async () => {
+    await inAcl([], async (bench) => {
+      const opened = await bench.open();
+      bench.fail(({ call }) => call === 'CreateNetworkAclEntry', refusedBy('NetworkAclEntryLimitExceeded'));
+      expect(await denyAtNacl(bench.tools, opened)).toEqual({ kind: 'done', made: 0, refused: 2 });
+      expect(JSON.stringify(await refusalsOf(bench, opened))).toContain('NetworkAclEntryLimitExceeded');
+      expect(bench.world.dumpTable().filter(({ pk }) => String(pk).startsWith('ACL#'))).toEqual([]);
+    });
+  });
+
+  it('skips a number that somebody else has taken in the meantime, and leaves that entry alone', async () => {
+    await inAcl([], async (bench) => {
+      const opened = await bench.open();
+      await createDeny(bench.tools.ec2, { aclId: ids.acl, egress: true, ruleNumber: 1 }, '203.0.113.200/32');
+      expect(await denyAtNacl(bench.tools, opened)).toEqual({ kind: 'done', made: 2, refused: 0 });
+      expect(bench.entries()).toEqual(
+        sorted(
+          ...ALLOWS,
+          'in 1 deny -1 198.51.100.7/32',
+          'out 1 deny -1 203.0.113.200/32',
+          'out 2 deny -1 198.51.100.7/32',
+        ),
+      );
+    });
+  });
+
+  it('adopts its own entry when the answer was lost', async () => {
+    await inAcl([], async (bench) => {
+      const opened = await bench.open();
+      let lost = 0;
+      bench.fail(
+        ({ call }) => call === 'CreateNetworkAclEntry' && lost < 2,
+        () => {
+          lost += 1;
+          return Object.assign(new Error('no answer'), { name: 'TimeoutError' });
+        },
+        'after',
+      );
+      expect(await denyAtNacl(bench.tools, opened)).toEqual({ kind: 'done', made: 2, refused: 0 });
+      expect(lost).toBe(2);
+      expect(bench.entries()).toEqual(sorted(...ALLOWS, ...denies(1)));
+    });
+  });
+
+  it('takes an entry that denies the same network already as enough, and does not own it', async () => {
+    await inAcl(bothWays(50, { CidrBlock: '198.51.100.0/24' }), async (bench) => {
+      const opened = await bench.open();
+      const before = bench.state();
+      expect(await denyAtNacl(bench.tools, opened)).toEqual({ kind: 'done', made: 2, refused: 0 });
+      expect(bench.state()).toBe(before);
+      expect(bench.world.dumpTable().filter(({ sk }) => String(sk).startsWith('DENY#'))).toEqual([]);
+    });
+  });
+
+  it('does what it can where it may not write: says so for each direction', async () => {
+    await inAcl([], async (bench) => {
+      const opened = await bench.open();
+      bench.fail(
+        ({ call, input }) => call === 'CreateNetworkAclEntry' && (input as { Egress: boolean }).Egress,
+        refusedBy('UnauthorizedOperation'),
+      );
+      expect(await denyAtNacl(bench.tools, opened)).toEqual({ kind: 'done', made: 1, refused: 1 });
+      expect(bench.entries()).toEqual(sorted(...ALLOWS, 'in 1 deny -1 198.51.100.7/32'));
+    });
+  });
+
+  it('makes one pair of entries for two instances with the same peer, and both cases own it', async () => {
+    await inAcl([], async (bench) => {
+      const [one, two] = await Promise.all(
+        [ids.instance, ids.neighbour].map((instanceId) => bench.open({ instanceId, remoteAddresses: [ids.peer] })),
+      );
+      if (!one || !two) throw new Error('unreachable');
+      await Promise.all([denyAtNacl(bench.tools, one), denyAtNacl(bench.tools, two)]);
+      expect(bench.entries()).toEqual(sorted(...ALLOWS, ...denies(1)));
+      const owners = bench.world
+        .dumpTable()
+        .flatMap(({ sk, cases }) => (String(sk).startsWith('DENY#') ? [cases] : []));
+      const both = new Set([one.case.caseId, two.case.caseId]);
+      expect(owners).toEqual([both, both]);
+    });
+  });
+
+  it('gives ten peers of ten cases numbers of their own, all at once', async () => {
+    await inAcl([], async (bench) => {
+      const opened = await bench.open();
+      const wanted = Array.from({ length: 8 }, (_, i) => ({
+        aclId: ids.acl,
+        egress: true,
+        cidr: `198.51.100.${i + 1}/32`,
+        ruleNumber: 1,
+      }));
+      if (opened.assessment.kind !== 'contain') throw new Error(opened.assessment.reason);
+      const { assessment } = opened;
+      await Promise.all(
+        wanted.map((deny) => denyAtNacl(bench.tools, { ...opened, assessment: { ...assessment, denies: [deny] } })),
+      );
+      const numbers = bench
+        .entries()
+        .filter((line) => line.startsWith('out') && line.includes('deny'))
+        .map((line) => Number(line.split(' ')[1]));
+      expect([...numbers].sort((a, b) => a - b)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    });
+  });
+
+  it('has nothing to deny where no peer is known', async () => {
+    await inAcl([], async (bench) => {
+      const before = bench.state();
+      const opened = await bench.open({ instanceId: ids.instance });
+      expect(await denyAtNacl(bench.tools, opened)).toEqual({ kind: 'done', made: 0, refused: 0 });
+      expect(bench.state()).toBe(before);
+    });
+  });
+});

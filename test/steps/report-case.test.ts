@@ -1,0 +1,144 @@
+import { describe, expect, it } from 'vitest';
+import { reportCase } from '../../functions/report-case/step.ts';
+import { type Bench, defaultWorld, ids, onBench, readEvent, refusedBy } from '../support/bench.ts';
+
+const finding = readEvent('guardduty-ec2-c2activity');
+const quiet = () =>
+  defaultWorld((world) => {
+    world.Flows = world.Flows.filter(({ Malicious }) => Malicious);
+  });
+
+const subjects = ({ world }: Bench) => world.messages.map(({ subject }) => subject);
+
+describe('report', () => {
+  it('says what stands, publishes it, and says the same the second time', async () => {
+    await onBench(quiet(), async (bench) => {
+      const record = await bench.contain(finding);
+      const report = await reportCase(bench.tools, record);
+      expect(report).toMatchObject({
+        caseId: record.case.caseId,
+        instanceId: ids.instance,
+        verdict: 'contained',
+        basis: ['host'],
+        flows: [{ remoteAddress: ids.peer, tracking: 'tracked', evidence: 'observed' }],
+        held: [
+          { NetworkAclId: ids.acl, RuleNumber: 1, Egress: false, Cidr: `${ids.peer}/32` },
+          { NetworkAclId: ids.acl, RuleNumber: 1, Egress: true, Cidr: `${ids.peer}/32` },
+        ],
+        skipped: [],
+        undo: expect.stringContaining(record.case.caseId),
+      });
+      expect(report.leftOpen).toContain('VPC DNS resolver');
+      const before = bench.state();
+      expect(await reportCase(bench.tools, record)).toEqual(report);
+      expect(bench.state()).toBe(before);
+      expect(subjects(bench)).toEqual(Array.from({ length: 2 }, () => `flowcut: ${ids.instance} contained`));
+    });
+  });
+
+  it('says before the wait what is cut so far', async () => {
+    await onBench(quiet(), async (bench) => {
+      const { verdict: _verdict, ...record } = await bench.contain(finding);
+      await reportCase(bench.tools, record);
+      expect(subjects(bench)[0]).toMatch(/so far/);
+    });
+  });
+
+  it('is made although nobody can be told', async () => {
+    await onBench(quiet(), async (bench) => {
+      const record = await bench.contain(finding);
+      bench.fail(({ call }) => call === 'Publish', refusedBy('AuthorizationError'));
+      expect(await reportCase(bench.tools, record)).toMatchObject({ verdict: 'contained' });
+    });
+  });
+
+  it('publishes nothing where there is no topic', async () => {
+    await onBench(
+      quiet(),
+      async (bench) => {
+        await reportCase(bench.tools, await bench.contain(finding));
+        expect(bench.calls('Publish')).toBe(0);
+      },
+      { topicArn: null },
+    );
+  });
+
+  it('says after a failure half way what stands, and that it stopped', async () => {
+    await onBench(quiet(), async (bench) => {
+      const opened = await bench.open(finding);
+      await bench.cutHost(opened);
+      const Cause = JSON.stringify({ errorType: 'Error', errorMessage: 'the swap has failed' });
+      const report = await reportCase(bench.tools, { ...opened, failure: { Error: 'Error', Cause } });
+      expect(report.verdict).toBe('not-proven');
+      expect(report.skipped).toMatchObject([{ id: ids.eni }]);
+      expect(report.leftOpen).toContain('the response stopped early: the swap has failed');
+      expect(report.undo).not.toBeNull();
+    });
+  });
+
+  it('claims nothing where nothing can be read back, and says what a person can do', async () => {
+    await onBench(quiet(), async (bench) => {
+      const record = await bench.contain(finding);
+      bench.fail(({ call }) => call === 'GetItem', refusedBy('AccessDeniedException'));
+      const report = await reportCase(bench.tools, record);
+      expect(report).toMatchObject({ verdict: 'not-proven', basis: [], flows: [], held: [] });
+      expect(report.reason).toContain('could not be read back');
+      expect(report.lastResort).not.toEqual([]);
+    });
+  });
+
+  it('says of a plan what would be done, and of a refusal why', async () => {
+    await onBench(quiet(), async (bench) => {
+      const planned = await bench.open({
+        instanceId: ids.instance,
+        remoteAddresses: [ids.peer, '10.9.9.9'],
+        mode: 'observe',
+      });
+      const report = await reportCase(bench.tools, planned);
+      expect(report).toMatchObject({ verdict: 'planned', held: [], undo: null });
+      expect(report.plan.length).toBeGreaterThan(2);
+      expect(report.flows).toMatchObject([{ evidence: 'unproven' }, { evidence: 'unproven' }]);
+      const refused = await bench.open({ instanceId: 'i-0000000000000ffff' });
+      expect(await reportCase(bench.tools, refused)).toMatchObject({
+        verdict: 'refused',
+        reason: expect.stringContaining('there is no instance'),
+      });
+    });
+  });
+
+  it('gives advice with what it ignores', async () => {
+    await onBench(quiet(), async (bench) => {
+      const report = await reportCase(bench.tools, await bench.open(readEvent('guardduty-sample')));
+      expect(report).toMatchObject({ verdict: 'ignored', plan: [], flows: [] });
+      expect(report.reason.length).toBeGreaterThan(30);
+    });
+  });
+
+  it('verifies a case that is contained already, and does not start over', async () => {
+    await onBench(quiet(), async (bench) => {
+      const record = await bench.contain(finding);
+      const before = bench.state();
+      const again = await bench.open({ caseId: record.case.caseId });
+      expect(again.assessment.kind).toBe('already-contained');
+      expect(await reportCase(bench.tools, again)).toMatchObject({ verdict: 'contained' });
+      expect(bench.state()).toBe(before);
+    });
+  });
+
+  it("knows a person's case again as contained when the same person asks again", async () => {
+    await onBench(quiet(), async (bench) => {
+      const ask = { instanceId: ids.instance, remoteAddresses: [ids.peer] };
+      await bench.contain(ask);
+      expect((await bench.open(ask)).assessment.kind).toBe('already-contained');
+    });
+  });
+
+  it('keeps the verdict when the same person asks again and the agent is cut off by then', async () => {
+    await onBench(quiet(), async (bench) => {
+      const ask = { instanceId: ids.instance, remoteAddresses: [ids.peer] };
+      const first = await bench.contain(ask);
+      const second = await bench.contain(ask);
+      expect(second.verdict?.kind).toBe(first.verdict?.kind);
+    });
+  });
+});

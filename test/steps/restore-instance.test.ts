@@ -1,0 +1,406 @@
+import { describe, expect, it } from 'vitest';
+import { readBefore } from '../../functions/aws/cases.ts';
+import { createDeny, deleteEntry } from '../../functions/aws/network-acls.ts';
+import { setGroups, setTimeouts } from '../../functions/aws/network-interfaces.ts';
+import type { RestoreItem, RestoreResult } from '../../functions/core/record.ts';
+import { parseRestoreRequest, restoreInstance } from '../../functions/restore-instance/step.ts';
+import { type Bench, defaultWorld, ids, onBench, readEvent, refusedBy, twoInterfaces } from '../support/bench.ts';
+
+const finding = readEvent('guardduty-ec2-c2activity');
+/** The named peer only, so that every flow of the case can be proven dead. */
+const quiet = (change: Parameters<typeof defaultWorld>[0] = () => undefined) =>
+  defaultWorld((world) => {
+    world.Flows = world.Flows.filter(({ Malicious }) => Malicious);
+    change(world);
+  });
+
+async function contained(bench: Bench): Promise<string> {
+  const { case: ref, verdict } = await bench.contain(finding);
+  expect(verdict?.kind).toBe('contained');
+  return ref.caseId;
+}
+
+const restore = ({ tools }: Bench, caseId: string, force = false): Promise<RestoreResult> =>
+  restoreInstance(tools, { caseId, force });
+
+function itemsOf(result: RestoreResult): readonly RestoreItem[] {
+  if (result.kind === 'refused') throw new Error(result.reason);
+  return result.items;
+}
+
+const outcomes = (result: RestoreResult) => itemsOf(result).map(({ item, outcome }) => `${item}: ${outcome}`);
+const denies = (bench: Bench) => bench.entries().filter((line) => line.includes('deny'));
+
+describe('restore', () => {
+  it('puts back groups in their order on every interface, then the denies', async () => {
+    await onBench(quiet(twoInterfaces), async (bench) => {
+      const before = bench.entries();
+      const caseId = await contained(bench);
+      expect(denies(bench)).toHaveLength(2);
+      const result = await restore(bench, caseId);
+      expect(result.kind).toBe('restored');
+      expect(bench.groupsOf(ids.eni)).toEqual([ids.web]);
+      expect(bench.groupsOf(ids.secondEni)).toEqual([ids.second, ids.web]);
+      expect(bench.entries()).toEqual(before);
+      expect(outcomes(result)).toEqual([
+        `${ids.eni} groups: restored`,
+        `${ids.eni} tracking timeouts: restored`,
+        `${ids.secondEni} groups: restored`,
+        `${ids.secondEni} tracking timeouts: restored`,
+        `${ids.acl} rule 1 inbound deny 198.51.100.7/32: restored`,
+        `${ids.acl} rule 1 outbound deny 198.51.100.7/32: restored`,
+      ]);
+      expect(bench.world.dumpTable().filter(({ pk }) => String(pk).startsWith('ACL#'))).toEqual([]);
+      const swapped = bench.world
+        .timeline()
+        .findLast(({ call, input }) => call === 'ModifyNetworkInterfaceAttribute' && input.includes('Groups'));
+      const lifted = bench.world.timeline().find(({ call }) => call === 'DeleteNetworkAclEntry');
+      expect(lifted?.at).toBeGreaterThan(swapped?.at ?? 0);
+    });
+  });
+
+  it("puts back timeouts that were set, and the family's default where none was, and says so", async () => {
+    const file = quiet((world) => {
+      twoInterfaces(world);
+      const [first] = world.NetworkInterfaces;
+      if (first)
+        first.ConnectionTrackingConfiguration = { TcpEstablishedTimeout: 600, UdpTimeout: 45, UdpStreamTimeout: 120 };
+    });
+    await onBench(file, async (bench) => {
+      const items = itemsOf(await restore(bench, await contained(bench)));
+      expect(bench.interfaceOf(ids.eni).ConnectionTrackingConfiguration).toEqual({
+        TcpEstablishedTimeout: 600,
+        UdpTimeout: 45,
+        UdpStreamTimeout: 120,
+      });
+      expect(bench.interfaceOf(ids.secondEni).ConnectionTrackingConfiguration).toEqual({
+        TcpEstablishedTimeout: 432_000,
+        UdpTimeout: 30,
+        UdpStreamTimeout: 180,
+      });
+      expect(items.filter(({ item }) => item.endsWith('timeouts')).map(({ detail }) => detail)).toEqual([
+        undefined,
+        expect.stringContaining('not set before'),
+      ]);
+    });
+  });
+
+  it('run twice changes nothing the second time', async () => {
+    await onBench(quiet(twoInterfaces), async (bench) => {
+      const caseId = await contained(bench);
+      await restore(bench, caseId);
+      const before = bench.state();
+      const again = await restore(bench, caseId);
+      expect(bench.state()).toBe(before);
+      expect(new Set(itemsOf(again).map(({ outcome }) => outcome))).toEqual(new Set(['already']));
+    });
+  });
+
+  it('works by instance, on its current case', async () => {
+    await onBench(quiet(), async (bench) => {
+      const caseId = await contained(bench);
+      expect(await restoreInstance(bench.tools, { instanceId: ids.instance })).toMatchObject({
+        kind: 'restored',
+        caseId,
+      });
+    });
+  });
+
+  it('leaves groups that somebody changed since, and says what it found', async () => {
+    await onBench(quiet(twoInterfaces), async (bench) => {
+      const caseId = await contained(bench);
+      await setGroups(bench.tools.ec2, ids.eni, [ids.second]);
+      const result = await restore(bench, caseId, true);
+      expect(bench.groupsOf(ids.eni)).toEqual([ids.second]);
+      expect(bench.groupsOf(ids.secondEni)).toEqual([ids.second, ids.web]);
+      expect(itemsOf(result)[0]).toMatchObject({
+        outcome: 'drifted',
+        detail: `found ${ids.second}, expected the isolation group`,
+      });
+    });
+  });
+
+  it('leaves timeouts that somebody changed since', async () => {
+    await onBench(quiet(), async (bench) => {
+      const caseId = await contained(bench);
+      await setTimeouts(bench.tools.ec2, ids.eni, {
+        tcpEstablishedSeconds: 999,
+        udpSeconds: null,
+        udpStreamSeconds: null,
+      });
+      expect(outcomes(await restore(bench, caseId, true))).toContain(`${ids.eni} tracking timeouts: drifted`);
+      expect(bench.interfaceOf(ids.eni).ConnectionTrackingConfiguration).toMatchObject({ TcpEstablishedTimeout: 999 });
+    });
+  });
+
+  it('leaves an entry that somebody has changed since, reports it, and lifts the other', async () => {
+    await onBench(quiet(), async (bench) => {
+      const caseId = await contained(bench);
+      const place = { aclId: ids.acl, egress: true, ruleNumber: 1 };
+      await deleteEntry(bench.tools.ec2, place);
+      await createDeny(bench.tools.ec2, place, '203.0.113.200/32');
+      const result = await restore(bench, caseId, true);
+      expect(denies(bench)).toEqual(['out 1 deny -1 203.0.113.200/32']);
+      expect(itemsOf(result).slice(-2)).toMatchObject([
+        { outcome: 'restored' },
+        { outcome: 'drifted', detail: 'found deny 203.0.113.200/32, protocol -1' },
+      ]);
+    });
+  });
+
+  it('says of an entry and of an interface that are gone that they are gone', async () => {
+    await onBench(quiet(twoInterfaces), async (bench) => {
+      const caseId = await contained(bench);
+      await deleteEntry(bench.tools.ec2, { aclId: ids.acl, egress: true, ruleNumber: 1 });
+      bench.file.NetworkInterfaces = bench.file.NetworkInterfaces.filter(
+        ({ NetworkInterfaceId }) => NetworkInterfaceId !== ids.secondEni,
+      );
+      const result = await restore(bench, caseId, true);
+      expect(result.kind).toBe('restored');
+      expect(outcomes(result)).toEqual(
+        expect.arrayContaining([
+          `${ids.secondEni} groups: gone`,
+          `${ids.acl} rule 1 outbound deny 198.51.100.7/32: gone`,
+        ]),
+      );
+    });
+  });
+
+  it('keeps a deny that another case needs, until that one lets go too', async () => {
+    await onBench(quiet(), async (bench) => {
+      const caseId = await contained(bench);
+      const other = await bench.contain({ instanceId: ids.neighbour, remoteAddresses: [ids.peer] });
+      const result = await restore(bench, caseId, true);
+      expect(itemsOf(result).at(-1)).toMatchObject({ outcome: 'restored', detail: 'stands on: another case needs it' });
+      expect(denies(bench)).toHaveLength(2);
+      await restore(bench, other.case.caseId, true);
+      expect(denies(bench)).toEqual([]);
+    });
+  });
+
+  it('leaves an interface alone that was never isolated', async () => {
+    const file = quiet((world) => {
+      twoInterfaces(world);
+      const second = world.NetworkInterfaces.at(-1);
+      if (second) second.RequesterManaged = true;
+    });
+    await onBench(file, async (bench) => {
+      const { case: ref } = await bench.contain(finding);
+      expect(outcomes(await restore(bench, ref.caseId, true))).toEqual(
+        expect.arrayContaining([`${ids.secondEni} groups: already`, `${ids.secondEni} tracking timeouts: already`]),
+      );
+    });
+  });
+
+  it('has nothing to put back of a case in which nothing was changed', async () => {
+    await onBench(quiet(), async (bench) => {
+      const { case: ref } = await bench.open({ instanceId: ids.instance, mode: 'observe' });
+      const before = bench.state();
+      expect(await restore(bench, ref.caseId)).toMatchObject({ kind: 'restored', items: [], host: null });
+      expect(bench.state()).toBe(before);
+    });
+  });
+});
+
+describe('restore while a flow may revive', () => {
+  const silentAgent = () =>
+    quiet((world) => {
+      world.InstanceInformationList = [];
+    });
+
+  it('is refused, names the peer, and changes nothing', async () => {
+    await onBench(silentAgent(), async (bench) => {
+      const { case: ref, verdict } = await bench.contain(finding);
+      expect(verdict?.kind).toBe('held');
+      const before = bench.state();
+      const result = await restore(bench, ref.caseId);
+      expect(result).toMatchObject({
+        kind: 'refused',
+        reason: expect.stringContaining(`the flow to ${ids.peer} is not proven dead`),
+      });
+      expect(bench.state()).toBe(before);
+    });
+  });
+
+  it('is done when a person forces it', async () => {
+    await onBench(silentAgent(), async (bench) => {
+      const { case: ref } = await bench.contain(finding);
+      expect(await restore(bench, ref.caseId, true)).toMatchObject({ kind: 'restored', host: null });
+      expect(bench.groupsOf(ids.eni)).toEqual([ids.web]);
+      expect(denies(bench)).toEqual([]);
+    });
+  });
+
+  it('is refused where what is in force cannot be read back', async () => {
+    await onBench(quiet(), async (bench) => {
+      const caseId = await contained(bench);
+      let denied = true;
+      bench.fail(({ call }) => call === 'DescribeNetworkAcls' && denied, refusedBy('UnauthorizedOperation'));
+      expect(await restore(bench, caseId)).toMatchObject({ kind: 'refused' });
+      denied = false;
+      expect(await restore(bench, caseId)).toMatchObject({ kind: 'restored' });
+    });
+  });
+});
+
+describe('a restore that fails half way', () => {
+  /** Fails the first time that the call is made, then never again. */
+  const failOnce = (bench: Bench, which: Parameters<Bench['fail']>[0]) => {
+    let failed = false;
+    bench.fail(
+      (call) => !failed && which(call),
+      () => {
+        failed = true;
+        return refusedBy('UnauthorizedOperation')();
+      },
+    );
+  };
+
+  it('says what failed, and puts back all else', async () => {
+    await onBench(quiet(twoInterfaces), async (bench) => {
+      const caseId = await contained(bench);
+      failOnce(
+        bench,
+        ({ call, input }) => call === 'ModifyNetworkInterfaceAttribute' && JSON.stringify(input).includes(ids.eni),
+      );
+      const result = await restore(bench, caseId);
+      expect(result.kind).toBe('partly-restored');
+      expect(itemsOf(result)[0]).toMatchObject({
+        outcome: 'failed',
+        detail: expect.stringContaining('UnauthorizedOperation'),
+      });
+      expect(bench.groupsOf(ids.secondEni)).toEqual([ids.second, ids.web]);
+      expect(denies(bench)).toEqual([]);
+    });
+  });
+
+  it.each<[string, Parameters<Bench['fail']>[0]]>([
+    [
+      'the groups of an interface',
+      ({ call, input }) => call === 'ModifyNetworkInterfaceAttribute' && JSON.stringify(input).includes(ids.eni),
+    ],
+    [
+      'a timeout',
+      ({ call, input }) => call === 'ModifyNetworkInterfaceAttribute' && JSON.stringify(input).includes('Tracking'),
+    ],
+    ['the deletion of a deny', ({ call }) => call === 'DeleteNetworkAclEntry'],
+    ['the ledger', ({ call, input }) => call === 'UpdateItem' && JSON.stringify(input).includes('DELETE #cases')],
+    ['forgetting a deny', ({ call }) => call === 'TransactWriteItems'],
+  ])('at %s is finished by the next one with force', async (_, which) => {
+    await onBench(quiet(twoInterfaces), async (bench) => {
+      const caseId = await contained(bench);
+      failOnce(bench, which);
+      expect(await restore(bench, caseId)).toMatchObject({ kind: 'partly-restored' });
+      expect(await restore(bench, caseId, true)).toMatchObject({ kind: 'restored' });
+      expect(bench.groupsOf(ids.eni)).toEqual([ids.web]);
+      expect(bench.groupsOf(ids.secondEni)).toEqual([ids.second, ids.web]);
+      expect(denies(bench)).toEqual([]);
+      expect(bench.world.dumpTable().filter(({ pk }) => String(pk).startsWith('ACL#'))).toEqual([]);
+    });
+  });
+
+  it.each<[string, Parameters<Bench['fail']>[0]]>([
+    [
+      'the groups of an interface',
+      ({ call, input }) => call === 'ModifyNetworkInterfaceAttribute' && JSON.stringify(input).includes(ids.eni),
+    ],
+    ['the deletion of a deny', ({ call }) => call === 'DeleteNetworkAclEntry'],
+  ])('at %s is finished by the next one without force: the flows were proven dead', async (_, which) => {
+    await onBench(quiet(twoInterfaces), async (bench) => {
+      const caseId = await contained(bench);
+      failOnce(bench, which);
+      expect(await restore(bench, caseId)).toMatchObject({ kind: 'partly-restored' });
+      expect(await restore(bench, caseId)).toMatchObject({ kind: 'restored' });
+    });
+  });
+
+  it('by an error, after the groups, is finished by the retry of the state machine', async () => {
+    await onBench(quiet(), async (bench) => {
+      const caseId = await contained(bench);
+      failOnce(
+        bench,
+        ({ call, input }) => call === 'DescribeNetworkAcls' && JSON.stringify(input).includes('network-acl-id'),
+      );
+      await expect(restore(bench, caseId)).rejects.toThrow('UnauthorizedOperation');
+      expect(bench.groupsOf(ids.eni)).toEqual([ids.web]);
+      expect(await restore(bench, caseId)).toMatchObject({ kind: 'restored' });
+      expect(denies(bench)).toEqual([]);
+    });
+  });
+});
+
+describe('a restored case that is started again', () => {
+  const silentAgent = () =>
+    quiet((world) => {
+      world.InstanceInformationList = [];
+    });
+
+  async function startedAgain(bench: Bench): Promise<string> {
+    const { case: ref } = await bench.contain(finding);
+    await restore(bench, ref.caseId, true);
+    // By an execution that was named before the restore ended, or by a person from the console.
+    const again = await bench.contain({ caseId: ref.caseId });
+    expect(again.verdict?.kind).toBe('held');
+    return again.case.caseId;
+  }
+
+  // Fails while the case stays restored although it is contained again.
+  it.fails('is not restored without force while a flow may revive', async () => {
+    await onBench(silentAgent(), async (bench) => {
+      expect(await restore(bench, await startedAgain(bench))).toMatchObject({ kind: 'refused' });
+    });
+  });
+
+  // Fails for the same reason.
+  it.fails('never records the isolation group as what was found', async () => {
+    await onBench(silentAgent(), async (bench) => {
+      await startedAgain(bench);
+      const next = await bench.contain(finding);
+      const before = await readBefore(bench.tools.cases, next.case.caseId);
+      expect(before.map(({ groupIds }) => groupIds)).toEqual([[ids.web]]);
+    });
+  });
+});
+
+describe('the request for a restore', () => {
+  const caseId = 'case-0123456789abcdef0123';
+
+  it('names a case or an instance', () => {
+    expect(parseRestoreRequest({ caseId })).toEqual({ caseId, instanceId: null, force: false });
+    expect(parseRestoreRequest({ instanceId: ids.instance, force: true })).toEqual({
+      caseId: null,
+      instanceId: ids.instance,
+      force: true,
+    });
+  });
+
+  it.each<[unknown, string]>([
+    [null, 'input'],
+    ['case-1', 'input'],
+    [[], 'input'],
+    [{}, 'caseId'],
+    [{ caseId, instanceId: ids.instance }, 'caseId'],
+    [{ caseId: 'case-1; reboot' }, 'caseId'],
+    [{ caseId: `${caseId}\n` }, 'caseId'],
+    [{ caseId: { S: caseId } }, 'caseId'],
+    [{ instanceId: 'i-1' }, 'instanceId'],
+    [{ instanceId: `${ids.instance}\n` }, 'instanceId'],
+    [{ caseId, force: 'true' }, 'force'],
+    [{ caseId, Force: true }, '"Force"'],
+  ])('%j is refused, and %s named', (input, field) => {
+    expect(() => parseRestoreRequest(input)).toThrow(expect.objectContaining({ name: 'InputError', field }));
+  });
+
+  it('of a case or an instance that is not known is refused', async () => {
+    await onBench(defaultWorld(), async (bench) => {
+      await expect(restoreInstance(bench.tools, { caseId })).rejects.toMatchObject({
+        name: 'InputError',
+        field: 'caseId',
+      });
+      await expect(restoreInstance(bench.tools, { instanceId: ids.instance })).rejects.toMatchObject({
+        name: 'InputError',
+        field: 'instanceId',
+      });
+    });
+  });
+});

@@ -1,0 +1,187 @@
+import { describe, expect, it } from 'vitest';
+import { deleteEntry } from '../../functions/aws/network-acls.ts';
+import { denyAtNacl } from '../../functions/deny-at-nacl/step.ts';
+import { releaseNacl } from '../../functions/release-nacl/step.ts';
+import { verifyCut } from '../../functions/verify-cut/step.ts';
+import type { WorldFile } from '../../local/world/parse-world.ts';
+import { type Bench, defaultWorld, ids, onBench, readEvent, refusedBy } from '../support/bench.ts';
+
+const finding = readEvent('guardduty-ec2-c2activity');
+
+/** The reverse shell alone, so that a verdict can be contained; watched by a flow log where asked. */
+const quiet = (change: (world: WorldFile) => void = () => undefined) =>
+  defaultWorld((world) => {
+    world.Flows = world.Flows.filter(({ Malicious }) => Malicious);
+    change(world);
+  });
+
+const watched = (change: (world: WorldFile) => void = () => undefined) =>
+  quiet((world) => {
+    world.FlowLogs = [{ ResourceId: ids.vpc, DeliverySeconds: 300 }];
+    change(world);
+  });
+
+/** A second shell that a lying host does not list. */
+const hidden = () =>
+  watched((world) => {
+    const [shell] = world.Flows;
+    if (shell) world.Flows.push({ ...shell, Name: 'second', LocalPort: 51_999, RemoteAddress: '203.0.113.66' });
+    world.Hosts = [{ InstanceId: ids.instance, AgentLies: 'hides' } as WorldFile['Hosts'][number]];
+  });
+
+const denies = (bench: Bench) => bench.entries().filter((line) => line.includes('deny'));
+
+describe('verify', () => {
+  it('reads back what is in force and gives the verdict, which the case keeps', async () => {
+    await onBench(quiet(), async (bench) => {
+      const { case: ref, verdict } = await bench.contain(finding);
+      expect(verdict).toMatchObject({ kind: 'contained', attempt: 1, next: 'report', denies: [] });
+      expect(await bench.document(ref.caseId)).toMatchObject({
+        status: 'reported',
+        verdict: 'contained',
+        cutAgainAt: null,
+      });
+    });
+  });
+
+  it('run twice comes to the same and changes nothing', async () => {
+    await onBench(quiet(), async (bench) => {
+      const record = await bench.contain(finding);
+      const before = bench.state();
+      const { verdict: _verdict, ...again } = record;
+      expect(await verifyCut(bench.tools, again)).toEqual(record.verdict);
+      expect(bench.state()).toBe(before);
+    });
+  });
+
+  it('believes what stands, not what was done: a deny that somebody removed is missed', async () => {
+    await onBench(quiet(), async (bench) => {
+      const record = await bench.contain(finding);
+      await deleteEntry(bench.tools.ec2, { aclId: ids.acl, egress: true, ruleNumber: 1 });
+      expect((await verifyCut(bench.tools, record)).kind).toBe('not-proven');
+    });
+  });
+
+  it('believes what stands: a rule that somebody added to the isolation group is seen', async () => {
+    await onBench(quiet(), async (bench) => {
+      const record = await bench.contain(finding);
+      const group = bench.file.SecurityGroups.find(({ GroupName }) => GroupName === 'flowcut-isolation');
+      group?.IpPermissionsEgress.push({ IpProtocol: '-1', IpRanges: [{ CidrIp: '0.0.0.0/0' }] });
+      const verdict = await verifyCut(bench.tools, record);
+      expect(verdict.kind).toBe('not-proven');
+      expect(verdict.reason).toContain(ids.eni);
+    });
+  });
+
+  it.each(['DescribeNetworkAcls', 'DescribeSecurityGroups', 'DescribeNetworkInterfaces'])(
+    'is never contained where %s fails',
+    async (api) => {
+      await onBench(quiet(), async (bench) => {
+        const record = await bench.contain(finding);
+        bench.fail(({ call }) => call === api, refusedBy('UnauthorizedOperation'));
+        const verdict = await verifyCut(bench.tools, record).catch(() => ({ kind: 'thrown' }));
+        expect(['not-proven', 'leaking', 'thrown']).toContain(verdict.kind);
+      });
+    },
+  );
+
+  it('is contained on the word of host and flow log when the log was silent for the whole timer', async () => {
+    await onBench(watched(), async (bench) => {
+      const { verdict } = await bench.contain(finding);
+      expect(verdict?.kind).toBe('contained');
+      expect(bench.world.clock.now()).toBeGreaterThan(432_000);
+    });
+  });
+
+  it('is not contained while a flow log is there that cannot be read', async () => {
+    await onBench(watched(), async (bench) => {
+      bench.fail(({ call }) => call === 'FilterLogEvents', refusedBy('AccessDeniedException'));
+      expect((await bench.contain(finding)).verdict?.kind).toBe('held');
+    });
+  });
+
+  it('finds by the flow log a shell that the host hides, cuts it once more, and then asks a person', async () => {
+    await onBench(hidden(), async (bench) => {
+      const record = await bench.contain(finding);
+      expect(record.verdict).toMatchObject({ kind: 'leaking', next: 'cut-again', attempt: 1 });
+      expect(record.verdict?.denies.map(({ cidr }) => cidr)).toEqual(['203.0.113.66/32', '203.0.113.66/32']);
+      expect((await bench.document(record.case.caseId)).flows).toMatchObject([
+        { remoteAddress: ids.peer, named: true },
+        { remoteAddress: '203.0.113.66', named: false, source: 'flow-log' },
+      ]);
+
+      await denyAtNacl(bench.tools, record);
+      expect(denies(bench)).toHaveLength(4);
+      await bench.tools.sleep(record.verdict?.waitSeconds ?? 0);
+      const second = await verifyCut(bench.tools, record);
+      expect(second).toMatchObject({ next: 'report', attempt: 2, denies: [] });
+      expect(['held', 'contained']).toContain(second.kind);
+    });
+  });
+
+  it('asks a person, not for a third cut, when it still leaks', async () => {
+    await onBench(hidden(), async (bench) => {
+      const record = await bench.contain(finding);
+      bench.fail(({ call }) => call === 'CreateNetworkAclEntry', refusedBy('UnauthorizedOperation'));
+      await denyAtNacl(bench.tools, record);
+      await bench.tools.sleep(record.verdict?.waitSeconds ?? 0);
+      expect(await verifyCut(bench.tools, record)).toMatchObject({ kind: 'leaking', next: 'report', attempt: 2 });
+    });
+  });
+});
+
+describe('release', () => {
+  const afterProof = { releaseDenies: 'after-proof' } as const;
+
+  it('keeps the denies until a restore, unless that was opted out of', async () => {
+    await onBench(watched(), async (bench) => {
+      const record = await bench.contain(finding);
+      expect(await releaseNacl(bench.tools, record)).toMatchObject({ kind: 'kept' });
+      expect(denies(bench)).toHaveLength(2);
+    });
+  });
+
+  it('lifts them on the word of the host and the flow log both, and once', async () => {
+    await onBench(
+      watched(),
+      async (bench) => {
+        const record = await bench.contain(finding);
+        const result = await releaseNacl(bench.tools, record);
+        expect(result).toMatchObject({ kind: 'released', items: [{ outcome: 'restored' }, { outcome: 'restored' }] });
+        expect(denies(bench)).toEqual([]);
+        expect(bench.world.truth()).toMatchObject([{ revivedAt: null }]);
+        await releaseNacl(bench.tools, record);
+        expect(bench.groupsOf(ids.eni)).not.toEqual([ids.web]);
+      },
+      afterProof,
+    );
+  });
+
+  it.each<[string, () => WorldFile]>([
+    ['only the host', () => quiet()],
+    [
+      'only the flow log',
+      () =>
+        watched((world) => {
+          world.InstanceInformationList = [];
+        }),
+    ],
+    [
+      'nobody',
+      () =>
+        quiet((world) => {
+          world.InstanceInformationList = [];
+        }),
+    ],
+  ])('keeps them where %s says so', async (_, file) => {
+    await onBench(
+      file(),
+      async (bench) => {
+        const record = await bench.contain(finding);
+        expect(await releaseNacl(bench.tools, record)).toMatchObject({ kind: 'kept' });
+        expect(denies(bench)).toHaveLength(2);
+      },
+      afterProof,
+    );
+  });
+});
