@@ -37,7 +37,11 @@ async function findCase(tools: AssessTools, input: unknown): Promise<Start> {
   if (caseId !== null) {
     const document = await readCase(tools.cases, caseId);
     if (document === null) throw new InputError('caseId', `${quote(caseId)} is not in the case table`);
-    return { request: document.request, open: async () => document };
+    const { decision, class: routed, classReason, request } = document;
+    // A restored case is over: started again it is the next generation, with a before-state of its own.
+    const isOver = document.status === 'restored';
+    const again = { decision, class: routed, classReason, request };
+    return { request, open: () => (isOver ? openCase(tools, again) : Promise.resolve(document)) };
   }
   const taken = intake(input);
   if (taken.kind === 'ignored') return ignored(taken.reason, taken.advice, taken.instanceId, taken.finding);

@@ -128,8 +128,9 @@ export function noteIdOf(finding: FindingSummary | null, fallback: string): stri
 }
 
 /**
- * Execution name for a case and what an event brings to it: the same event always gives the same name, a new peer gives a
- * new one. Once the case is reported, a later occurrence of the finding gives a new name too: it is verified again.
+ * Execution name for a case and what an event brings to it: while the case runs, the same event always gives the same
+ * name, and a new peer a new one. Once the case is reported the occurrence counts too: a later one, or the same event
+ * delivered that late, is verified again.
  */
 export function executionNameOf(document: Pick<CaseDocument, 'caseId' | 'status'>, request: CaseRequest): string {
   const occurrence = document.status === 'reported' ? (request.finding?.updatedAt ?? '') : '';

@@ -51,9 +51,13 @@ export function isolationRules({ agentEgress, analystIngress }: IsolationOpening
 }
 
 const key = (rule: IsolationRule): string =>
-  [rule.direction, rule.protocol, rule.fromPort, rule.toPort, JSON.stringify(Object.entries(rule.peer).sort())].join(
-    ' ',
-  );
+  [
+    rule.direction,
+    rule.protocol,
+    rule.fromPort,
+    rule.toPort,
+    JSON.stringify(Object.entries(rule.peer).sort(([a], [b]) => a.localeCompare(b))),
+  ].join(' ');
 
 /** What a group has beyond what it should have, and what it lacks. */
 export function compareRules(

@@ -49,15 +49,22 @@ async function makeReport(tools: ReportTools, record: Reporting): Promise<Report
   if (ref === undefined || assessment === undefined) {
     return unassessedReport(tools, record);
   }
+  const { caseId, instanceId } = ref;
   switch (assessment.kind) {
     case 'ignored':
-      return quietReport({ ...ref, verdict: 'ignored', reason: `${assessment.reason}. ${assessment.advice}` });
-    case 'refused':
-      return quietReport({ ...ref, verdict: 'refused', reason: assessment.reason });
-    case 'planned': {
-      const document = await readCase(tools.cases, ref.caseId);
       return quietReport({
-        ...ref,
+        caseId,
+        instanceId,
+        verdict: 'ignored',
+        reason: `${assessment.reason}. ${assessment.advice}`,
+      });
+    case 'refused':
+      return quietReport({ caseId, instanceId, verdict: 'refused', reason: assessment.reason });
+    case 'planned': {
+      const document = await readCase(tools.cases, caseId);
+      return quietReport({
+        caseId,
+        instanceId,
         verdict: 'planned',
         reason: assessment.reason,
         plan: assessment.plan,
@@ -67,7 +74,7 @@ async function makeReport(tools: ReportTools, record: Reporting): Promise<Report
     }
     case 'contain':
     case 'already-contained':
-      return reportStanding(tools, record, ref.caseId);
+      return reportStanding(tools, record, caseId);
     default:
       return assessment satisfies never;
   }

@@ -113,7 +113,7 @@ describe('the switch in the case table', () => {
     const run = await simulate(file, input, {
       prepare: (world, tools) => {
         // The write is under way before the response has opened its case.
-        void world.inState('operator', () => setSwitch(tools, 'observe'));
+        world.inState('operator', () => setSwitch(tools, 'observe')).catch(expect.unreachable);
       },
     });
     expect(run.report).toMatchObject({ verdict: 'planned', reason: expect.stringContaining('the switch'), undo: null });

@@ -10,7 +10,7 @@ const finding = readEvent('guardduty-ec2-c2activity');
 const deleting = { deleteReplacedGroups: true };
 type Group = WorldFile['SecurityGroups'][number];
 
-const groupNames = (file: WorldFile) => file.SecurityGroups.map(({ GroupName }) => GroupName).sort();
+const groupNames = (file: WorldFile) => file.SecurityGroups.map(({ GroupName }) => GroupName ?? '').sort();
 const byName = (file: WorldFile, name: string): Group => {
   const group = file.SecurityGroups.find(({ GroupName }) => GroupName === name);
   if (group === undefined) throw new Error(`there is no group ${name}`);
@@ -28,8 +28,8 @@ const what = ({ world }: Episode) =>
     .map((item) => String(item['what']));
 
 /** Rules as a person compares them: without ids of rules, in an order of their own, the group's own id as `self`. */
-function rulesOf({ GroupId, IpPermissions = [], IpPermissionsEgress = [] }: Group): readonly string[] {
-  const lines = (direction: string, permissions: NonNullable<Group['IpPermissions']>) =>
+function rulesOf({ GroupId, IpPermissions, IpPermissionsEgress }: Group): readonly string[] {
+  const lines = (direction: string, permissions: Group['IpPermissions']) =>
     permissions.flatMap(({ IpProtocol, FromPort, ToPort, IpRanges, Ipv6Ranges, PrefixListIds, UserIdGroupPairs }) => {
       const peers = [
         ...(IpRanges ?? []).map((one) => [one.CidrIp, one.Description]),
@@ -130,7 +130,7 @@ describe('a group that was replaced', () => {
         const before = groupNames(episode.file);
         const [report] = await episode.send(finding);
         expect(report?.verdict).toBe('contained');
-        expect(groupNames(episode.file)).toEqual([...before, 'flowcut-isolation'].sort());
+        expect(groupNames(episode.file)).toEqual(expect.arrayContaining([...before, 'flowcut-isolation']));
         expect(what(episode)).toEqual([expect.stringMatching(why)]);
         expect(episode.world.calls().byApi['DeleteSecurityGroup']).toBeUndefined();
       },

@@ -344,15 +344,13 @@ describe('a restored case that is started again', () => {
     return again.case.caseId;
   }
 
-  // Fails while the case stays restored although it is contained again.
-  it.fails('is not restored without force while a flow may revive', async () => {
+  it('is not restored without force while a flow may revive', async () => {
     await onBench(silentAgent(), async (bench) => {
       expect(await restore(bench, await startedAgain(bench))).toMatchObject({ kind: 'refused' });
     });
   });
 
-  // Fails for the same reason.
-  it.fails('never records the isolation group as what was found', async () => {
+  it('never records the isolation group as what was found', async () => {
     await onBench(silentAgent(), async (bench) => {
       await startedAgain(bench);
       const next = await bench.contain(finding);
