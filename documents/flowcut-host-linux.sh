@@ -638,7 +638,7 @@ describe() {
     }'
 }
 
-# The executables are opened now, so what is hashed is there although its process ends meanwhile, and read when the sockets are closed.
+# The executables are opened as the close begins, so what is hashed is there although its process ends meanwhile, and read after it.
 # Prints `hash PID SHA-256`, parted by tabs.
 hash_executables() {
   # shellcheck disable=SC2016,SC2086

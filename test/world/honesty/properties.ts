@@ -123,7 +123,7 @@ export const RESPONSE_PROPERTIES: Readonly<Record<string, Property>> = {
   heldStands,
 };
 
-/** After a restore the groups and the ACLs are as they were found; the tracking timeouts as the restore says. */
+/** After a restore every ENI has its groups in their order again, and every ACL its entries. */
 export const restoredAsFound: Property = (run) => {
   if (run.simulation.restore === null) return [];
   const groups = [...run.groupsBefore].filter(([id, line]) => run.groupsAfter.get(id) !== line);

@@ -14,7 +14,7 @@ import { IS_LONG } from './settings.ts';
  * - `HONESTY_RUNS`: runs over all parts, 2,000 if not set; `CI_LONG=1` makes ten times as many;
  * - `HONESTY_SEED`: where to begin. Without it a run in CI is always the same, so that what fails is about the change at
  *   hand; a long run begins somewhere else each time;
- * - `HONESTY_PATH`: with the seed, the one incident that a failure told of;
+ * - `HONESTY_PATH`: with the seed, and with the test file that failed alone, the one incident that the failure told of;
  * - `HONESTY_DUMP`: a folder that gets the smallest failing world and its event, to be run with `npm run demo`.
  */
 const USUAL_SEED = 20_260_115;
@@ -23,6 +23,9 @@ const RUNS = Number(process.env['HONESTY_RUNS'] ?? 2000) * (IS_LONG ? 10 : 1);
 const SEED = Number(process.env['HONESTY_SEED'] ?? (IS_LONG ? Date.now() % 2 ** 31 : USUAL_SEED));
 const PATH = process.env['HONESTY_PATH'];
 const DUMP = process.env['HONESTY_DUMP'];
+
+/** One incident again: its shares of verdicts say nothing. */
+export const IS_REPLAY = PATH !== undefined;
 
 /** The parts run beside each other, in files of their own. */
 export const PARTS = 4;
