@@ -6,6 +6,8 @@ export default defineConfig({
     // These need more than Node: a Linux kernel with namespaces, a Python emulator. They have commands of their own.
     exclude: ['test/kernel/**', 'test/moto/**'],
     pool: 'forks',
+    // One worker is what two cores get otherwise.
+    maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
     reporters: ['default', './test/support/counting-reporter.ts'],

@@ -27,14 +27,14 @@ export function listedFlows(report: Extract<HostReport, { kind: 'evidence' }>): 
   return report.flows.map(toFlow).filter((flow) => flow !== null);
 }
 
+/** A ping or raw socket without a peer: it may reach anyone, and it is no flow that could be denied or found again. */
+const hasAnyPeer = (flow: KnownFlow): boolean => flow.remoteAddress === '0.0.0.0' || flow.remoteAddress === '::';
+
 /**
  * Services of the VPC itself (metadata, time, DNS resolver by link-local address): no group or ACL reaches them and no
- * attacker sits there. A raw socket's "any" peer stays, for it may reach anyone.
+ * attacker sits there.
  */
-function isVpcService(flow: KnownFlow): boolean {
-  const anyPeer = flow.remoteAddress === '0.0.0.0' || flow.remoteAddress === '::';
-  return !anyPeer && addressClass(flow.remoteAddress).kind === 'reserved';
-}
+const isVpcService = (flow: KnownFlow): boolean => addressClass(flow.remoteAddress).kind === 'reserved';
 
 /**
  * A ping or raw socket is no connection: that it is closed does not end what went through it, for any other process may
@@ -50,6 +50,19 @@ function worst(lines: readonly HostFlowLine[]): HostFlowLine['after'] {
   const states = lines.map(stateOf);
   if (states.includes('open')) return 'open';
   return states.includes('unknown') ? 'unknown' : 'gone';
+}
+
+const SEVERITY = { open: 3, unknown: 2, gone: 1 } as const;
+
+/** Sockets that look alike are one flow of the case, and the worst of them counts. */
+function merged(flows: readonly CaseFlow[]): readonly CaseFlow[] {
+  const byId = new Map<string, CaseFlow>();
+  const rank = ({ host }: CaseFlow): number => (host === null ? 0 : SEVERITY[host]);
+  for (const flow of flows) {
+    const known = byId.get(flow.id);
+    if (known === undefined || rank(flow) > rank(known)) byId.set(flow.id, flow);
+  }
+  return [...byId.values()];
 }
 
 export type JoinedFlows =
@@ -69,10 +82,15 @@ export function joinHostFlows(
   const { verdict } = report;
   const twoSources = new Set(verdict.sources).size >= 2 || verdict.sources.includes('powershell');
   const listed: { line: HostFlowLine; flow: KnownFlow }[] = [];
+  let boundless = 0;
   for (const line of report.flows) {
     const flow = toFlow(line);
     if (flow === null) return { kind: 'no-evidence', reason: 'the host listed a peer that is not an address' };
-    if (!isVpcService(flow)) listed.push({ line, flow });
+    const boundlessHere = hasAnyPeer(flow);
+    if (boundlessHere) boundless += 1;
+    // One that survived is alive and may speak to anyone; one that is closed leaves only a doubt.
+    const isSuspect = boundlessHere ? line.after === 'open' : !isVpcService(flow);
+    if (isSuspect) listed.push({ line, flow });
   }
   const pids = new Set(request.processes.map((process) => process.pid));
   const believed = (state: CaseFlow['host']): CaseFlow['host'] => (state === 'gone' && !twoSources ? 'unknown' : state);
@@ -107,6 +125,8 @@ export function joinHostFlows(
     const named = line.pid !== null && pids.has(line.pid);
     flows.push(caseFlow(flow, classify, { named, process: line.process, host: believed(stateOf(line)) }));
   }
-  const complete = twoSources && verdict.survived === 0 && listed.every(({ line }) => stateOf(line) === 'gone');
-  return { kind: 'joined', flows: [...new Map(flows.map((flow) => [flow.id, flow])).values()], complete };
+  // What goes through a socket without a peer is in no list.
+  const complete =
+    twoSources && boundless === 0 && verdict.survived === 0 && listed.every(({ line }) => stateOf(line) === 'gone');
+  return { kind: 'joined', flows: merged(flows), complete };
 }

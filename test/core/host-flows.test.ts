@@ -178,6 +178,20 @@ describe('joinHostFlows', () => {
     expect(complete).toBe(false);
   });
 
+  it('doubts its list where a raw socket was closed, whose peers nobody lists', () => {
+    const raw = line({ protocol: 'raw', remoteAddress: '0.0.0.0', remotePort: null, localPort: null, after: 'gone' });
+    const { flows, complete } = joined([shell], [theLine, raw]);
+    expect(flows).toHaveLength(1);
+    expect(complete).toBe(false);
+  });
+
+  it('takes the worst of sockets that look alike', () => {
+    const open = line({ protocol: 'icmp', remotePort: null, localPort: null, after: 'open' });
+    const { flows } = joined([], [open, { ...open, after: 'gone' }], { survived: 1 });
+    expect(flows).toHaveLength(1);
+    expect(flows[0]?.host).toBe('open');
+  });
+
   it('names what a process of the finding holds', () => {
     const processes = [{ pid: 811, name: 'sshd', executablePath: null }];
     expect(joined([], [theLine, ssh], {}, { ...theRequest, processes }).flows).toMatchObject([

@@ -17,14 +17,14 @@ function filterLogEvents(context: ApiContext, input: FilterLogEventsCommandInput
     throw invalid('logStreamNames and logStreamNamePrefix exclude each other');
   }
   const matches = matchesPattern(input.filterPattern ?? '');
-  const events = flowLogEvents(context, input).filter(({ message }) => matches(message));
+  const events = flowLogEvents(context, input, matches);
   const { items, nextToken } = page(events, limit ?? 10_000, input.nextToken, () =>
     invalid('The specified nextToken is invalid.'),
   );
   return { events: items, searchedLogStreams: [], nextToken };
 }
 
-function flowLogEvents(context: ApiContext, input: FilterLogEventsCommandInput) {
+function flowLogEvents(context: ApiContext, input: FilterLogEventsCommandInput, matches: (message: string) => boolean) {
   const { state, physics, now } = context;
   const group = input.logGroupName ?? input.logGroupIdentifier?.split(':log-group:').at(-1)?.replace(/:\*$/, '');
   if (group === undefined) throw invalid('logGroupName is missing');
@@ -39,13 +39,18 @@ function flowLogEvents(context: ApiContext, input: FilterLogEventsCommandInput) 
     .map((eni) => ({ id: eni.NetworkInterfaceId, stream: `${eni.NetworkInterfaceId}-all` }))
     .filter(({ stream }) => inStreams(stream))
     .flatMap(({ id, stream }) =>
-      physics.flowLogRecords(id, (from - zero) / 1000, (to - zero) / 1000, now).map((message, index) => ({
-        eventId: madeId('event', id, message, index),
-        ingestionTime: zero + Math.round(now * 1000),
-        logStreamName: stream,
-        message,
-        timestamp: Number(message.split(' ')[START_FIELD]) * 1000,
-      })),
+      physics
+        .flowLogRecords(id, (from - zero) / 1000, (to - zero) / 1000, now)
+        .map((message, index) => ({ message, index }))
+        // Before the ids are made: days of lines are many.
+        .filter(({ message }) => matches(message))
+        .map(({ message, index }) => ({
+          eventId: madeId('event', id, message, index),
+          ingestionTime: zero + Math.round(now * 1000),
+          logStreamName: stream,
+          message,
+          timestamp: Number(message.split(' ')[START_FIELD]) * 1000,
+        })),
     )
     .filter(({ timestamp }) => timestamp >= from && timestamp <= to)
     .sort((a, b) => a.timestamp - b.timestamp);

@@ -39,6 +39,11 @@ describe('CreateSecurityGroup', () => {
       expect(rules[0]?.SecurityGroupRuleId).toMatch(/^sgr-[0-9a-f]{17}$/);
     }));
 
+  it('takes a VPC that the file does not list, but in which something lies, as it is', () =>
+    inWorld({ Vpcs: [] }, async (scene) => {
+      expect(await rulesOf(scene, await newGroup(scene))).not.toEqual([]);
+    }));
+
   it('lets out nothing on IPv6 in a VPC without it', () =>
     inWorld({ Vpcs: [{ VpcId: ids.vpc, OwnerId: ids.account, CidrBlock: '10.0.0.0/16' }] }, async (scene) => {
       expect(await rulesOf(scene, await newGroup(scene))).toHaveLength(1);

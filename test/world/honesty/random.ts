@@ -62,7 +62,11 @@ export async function sweep({ name, part, runs, restore = false, properties }: S
     const broken = breaches(result, properties);
     if (broken.length > 0) throw new Error(broken.join('\n'));
   });
-  const checked = await fc.check(property, { seed, numRuns: runs, ...(PATH !== undefined && { path: PATH }) });
+  const checked = await fc.check(property, {
+    seed,
+    numRuns: runs,
+    ...(PATH !== undefined && { path: PATH, numRuns: 1 }),
+  });
   const told = `${name}: ${runs} runs from seed ${seed}: ${[...tally].map(([verdict, count]) => `${verdict} ${count}`).join(', ')}`;
   process.stdout.write(`${told}\n`);
   if (!checked.failed) return { tally, failure: null };

@@ -74,7 +74,7 @@ function createSecurityGroup(context: ApiContext, input: CreateSecurityGroupComm
     OwnerId: state.AccountId,
     IpPermissions: [],
     IpPermissionsEgress: [
-      { ...all, IpRanges: [{ CidrIp: '0.0.0.0/0' }], Ipv6Ranges: hasIpv6(vpc) ? [{ CidrIpv6: '::/0' }] : [] },
+      { ...all, IpRanges: [{ CidrIp: '0.0.0.0/0' }], Ipv6Ranges: hasIpv6(vpc, state) ? [{ CidrIpv6: '::/0' }] : [] },
     ],
     Tags: tagsFor('security-group', input.TagSpecifications),
   };
@@ -85,13 +85,28 @@ function createSecurityGroup(context: ApiContext, input: CreateSecurityGroupComm
 }
 
 function vpcFor(state: ApiState, id: string | undefined): Vpc {
-  if (id !== undefined) return found('vpc', id, state.Vpcs, (vpc) => vpc.VpcId);
+  if (id !== undefined) return found('vpc', id, [...state.Vpcs, ...impliedVpcs(state)], (vpc) => vpc.VpcId);
   const fallback = state.Vpcs.find((vpc) => vpc.IsDefault === true);
   if (fallback === undefined) throw new AwsError('VPCIdNotSpecified', 'No default VPC for this user');
   return fallback;
 }
 
-function hasIpv6(vpc: Vpc): boolean {
+/** A world file need not list its VPCs: one that a subnet, an interface or a group lies in is there all the same. */
+function impliedVpcs(state: ApiState): Vpc[] {
+  const ids = [...state.Subnets, ...state.NetworkInterfaces, ...state.SecurityGroups].flatMap(
+    ({ VpcId }) => VpcId ?? [],
+  );
+  return [...new Set(ids)].map((VpcId) => ({ VpcId }));
+}
+
+/** A subnet or an interface has IPv6 only where its VPC has. */
+function hasIpv6(vpc: Vpc, state: ApiState): boolean {
+  const here = ({ VpcId }: { VpcId?: string }) => VpcId === vpc.VpcId;
+  const below = [
+    ...state.Subnets.filter(here).flatMap((subnet) => subnet.Ipv6CidrBlockAssociationSet ?? []),
+    ...state.NetworkInterfaces.filter(here).flatMap((eni) => eni.Ipv6Addresses ?? []),
+  ];
+  if (below.length > 0) return true;
   return (vpc.Ipv6CidrBlockAssociationSet ?? []).some(
     ({ Ipv6CidrBlock, Ipv6CidrBlockState }) =>
       Ipv6CidrBlock !== undefined && (Ipv6CidrBlockState?.State ?? 'associated') === 'associated',
