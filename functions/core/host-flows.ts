@@ -69,6 +69,23 @@ export type JoinedFlows =
   | { readonly kind: 'joined'; readonly flows: readonly CaseFlow[]; readonly complete: boolean }
   | { readonly kind: 'no-evidence'; readonly reason: string };
 
+interface Listed {
+  readonly line: HostFlowLine;
+  readonly flow: KnownFlow;
+}
+
+/** The lines that name flows, and whether some socket may have had peers that no line names; null = not readable. */
+function readLines(
+  lines: readonly HostFlowLine[],
+): { readonly listed: readonly Listed[]; readonly boundless: boolean } | null {
+  const all = lines.map((line) => ({ line, flow: toFlow(line) }));
+  const readable = all.filter((entry): entry is Listed => entry.flow !== null);
+  if (readable.length < all.length) return null;
+  // A socket without a peer that survived is alive and may speak to anyone; one that is closed leaves only a doubt.
+  const listed = readable.filter(({ line, flow }) => (hasAnyPeer(flow) ? line.after === 'open' : !isVpcService(flow)));
+  return { listed, boundless: readable.some(({ flow }) => hasAnyPeer(flow)) };
+}
+
 /**
  * Joins what the host listed with what the case knows. A known flow of which only the address was known is replaced by
  * the sockets that match it; one that the host does not list at all is gone, if the list is whole and from two sources.
@@ -80,53 +97,39 @@ export function joinHostFlows(
   classify: ReturnType<typeof flowClassifier>,
 ): JoinedFlows {
   const { verdict } = report;
+  const lines = readLines(report.flows);
+  if (lines === null) return { kind: 'no-evidence', reason: 'the host listed a peer that is not an address' };
+  const { listed, boundless } = lines;
   const twoSources = new Set(verdict.sources).size >= 2 || verdict.sources.includes('powershell');
-  const listed: { line: HostFlowLine; flow: KnownFlow }[] = [];
-  let boundless = 0;
-  for (const line of report.flows) {
-    const flow = toFlow(line);
-    if (flow === null) return { kind: 'no-evidence', reason: 'the host listed a peer that is not an address' };
-    const boundlessHere = hasAnyPeer(flow);
-    if (boundlessHere) boundless += 1;
-    // One that survived is alive and may speak to anyone; one that is closed leaves only a doubt.
-    const isSuspect = boundlessHere ? line.after === 'open' : !isVpcService(flow);
-    if (isSuspect) listed.push({ line, flow });
-  }
-  const pids = new Set(request.processes.map((process) => process.pid));
   const believed = (state: CaseFlow['host']): CaseFlow['host'] => (state === 'gone' && !twoSources ? 'unknown' : state);
+  const seen = ({ line, flow }: Listed, named: boolean): CaseFlow =>
+    caseFlow(flow, classify, { named, process: line.process, host: believed(stateOf(line)) });
 
-  const flows: CaseFlow[] = [];
-  const matched = new Set<HostFlowLine>();
-  for (const flow of known) {
+  const joinKnown = (flow: CaseFlow): readonly CaseFlow[] => {
     const matches = listed.filter((entry) => mayBeSameFlow(entry.flow, flow));
-    for (const { line } of matches) matched.add(line);
     const vague = flow.localPort === null && flow.remotePort === null;
-    if (matches.length > 0 && vague) {
-      // Whoever named the address named these sockets; `source` stays theirs, for a person's wish to deny is tied to it.
-      flows.push(
-        ...matches.map(({ line, flow: seen }) =>
-          caseFlow({ ...seen, source: flow.source }, classify, {
-            named: flow.named,
-            process: line.process,
-            host: believed(stateOf(line)),
-          }),
-        ),
-      );
-      continue;
+    if (matches.length === 0) {
+      // Only sockets are listed: that a ping or a tunnel is not among them says nothing.
+      const listable = ['tcp', 'udp', 'unknown'].includes(flow.protocol);
+      const isGone = listable && verdict.omitted === 0 && verdict.survived === 0;
+      return [{ ...flow, host: isGone ? believed('gone') : flow.host }];
     }
-    // Only sockets are listed: that a ping or a tunnel is not among them says nothing.
-    const listable = ['tcp', 'udp', 'unknown'].includes(flow.protocol);
-    const unlisted = listable && verdict.omitted === 0 && verdict.survived === 0 ? believed('gone') : null;
-    const host = matches.length > 0 ? believed(worst(matches.map(({ line }) => line))) : (unlisted ?? flow.host);
-    flows.push({ ...flow, host, process: matches[0]?.line.process ?? flow.process });
-  }
-  for (const { line, flow } of listed) {
-    if (matched.has(line)) continue;
-    const named = line.pid !== null && pids.has(line.pid);
-    flows.push(caseFlow(flow, classify, { named, process: line.process, host: believed(stateOf(line)) }));
-  }
+    // Whoever named the address named these sockets, so they carry the source of that word.
+    if (vague)
+      return matches.map(({ line, flow: one }) => seen({ line, flow: { ...one, source: flow.source } }, flow.named));
+    const host = believed(worst(matches.map(({ line }) => line)));
+    return [{ ...flow, host, process: matches[0]?.line.process ?? flow.process }];
+  };
+  const pids = new Set(request.processes.map((process) => process.pid));
+  const strangers = listed
+    .filter((entry) => !known.some((flow) => mayBeSameFlow(entry.flow, flow)))
+    .map((entry) => seen(entry, entry.line.pid !== null && pids.has(entry.line.pid)));
+
   // What goes through a socket without a peer is in no list.
-  const complete =
-    twoSources && boundless === 0 && verdict.survived === 0 && listed.every(({ line }) => stateOf(line) === 'gone');
-  return { kind: 'joined', flows: merged(flows), complete };
+  const isWhole = twoSources && !boundless && verdict.survived === 0;
+  return {
+    kind: 'joined',
+    flows: merged([...known.flatMap(joinKnown), ...strangers]),
+    complete: isWhole && listed.every(({ line }) => stateOf(line) === 'gone'),
+  };
 }

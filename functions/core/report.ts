@@ -1,6 +1,7 @@
 import type { CaseDocument, LedgerDeny } from './case.ts';
+import type { KnownFlow } from './model.ts';
 import type { PlannedChange } from './record.ts';
-import type { Basis, EvidenceLevel, FlowVerdict, InterfaceStanding, Verdict, VerdictKind } from './verdict.ts';
+import type { Basis, EvidenceLevel, InterfaceStanding, Verdict, VerdictKind } from './verdict.ts';
 
 export type ReportVerdict = VerdictKind | 'planned' | 'refused' | 'ignored';
 
@@ -68,17 +69,15 @@ export function lastResorts(
   ];
 }
 
-export function reportedFlow({ flow, evidence }: FlowVerdict): ReportedFlow {
-  return {
-    protocol: flow.protocol,
-    remoteAddress: flow.remoteAddress,
-    remotePort: flow.remotePort,
-    localPort: flow.localPort,
-    localAddress: flow.localAddress,
-    tracking: flow.tracking.kind,
-    because: flow.tracking.because,
-    evidence,
-  };
+/** A flow as reports show it, with what is known of its tracking. */
+export function describeFlow(
+  flow: KnownFlow,
+  tracking: { readonly kind: string; readonly because: string },
+  evidence: EvidenceLevel,
+): ReportedFlow {
+  const { protocol, remoteAddress, remotePort, localPort, localAddress } = flow;
+  const { kind, because } = tracking;
+  return { protocol, remoteAddress, remotePort, localPort, localAddress, tracking: kind, because, evidence };
 }
 
 export const heldDeny = (deny: LedgerDeny): HeldDeny => ({
@@ -125,7 +124,7 @@ export function caseReport(input: {
     verdict: verdict.kind,
     reason: verdict.reason,
     basis: verdict.basis,
-    flows: verdict.flows.map(reportedFlow),
+    flows: verdict.flows.map(({ flow, evidence }) => describeFlow(flow, flow.tracking, evidence)),
     skipped: skippedOf(document, input.interfaces),
     held: input.held.map(heldDeny),
     leftOpen: [...LEFT_OPEN, ...document.request.notes, ...input.notes],

@@ -1,18 +1,17 @@
 import { readCase } from '../aws/cases.ts';
 import { errorText } from '../aws/errors.ts';
 import { publish } from '../aws/notifications.ts';
-import type { CaseDocument } from '../core/case.ts';
 import type { EvidenceItem } from '../core/evidence.ts';
 import { openingsText } from '../core/isolation-rules.ts';
 import { notification } from '../core/notification.ts';
 import type { Reporting } from '../core/record.ts';
 import {
   caseReport,
+  describeFlow,
   LEFT_OPEN,
   lastResorts,
   quietReport,
   type Report,
-  type ReportedFlow,
   undoText,
 } from '../core/report.ts';
 import { judgeStanding, listen, readStanding, unheardFlowLog } from '../shared/standing.ts';
@@ -68,7 +67,7 @@ async function makeReport(tools: ReportTools, record: Reporting): Promise<Report
         verdict: 'planned',
         reason: assessment.reason,
         plan: assessment.plan,
-        flows: document?.flows.map(plannedFlow) ?? [],
+        flows: document?.flows.map((flow) => describeFlow(flow, flow.tracking, 'unproven')) ?? [],
         skipped: document?.denyRefusals.map((refusal) => ({ id: refusal.address, reason: refusal.reason })) ?? [],
       });
     }
@@ -79,6 +78,8 @@ async function makeReport(tools: ReportTools, record: Reporting): Promise<Report
       return assessment satisfies never;
   }
 }
+
+const NOT_READ = { kind: 'unknown', because: 'the groups and routes could not be read' } as const;
 
 /**
  * Open and assess itself failed: nothing has been changed, so nothing in force reaches the flows that were named.
@@ -91,31 +92,11 @@ async function unassessedReport(tools: ReportTools, record: Reporting): Promise<
   return {
     ...quietReport({ caseId: caseId ?? 'none', instanceId: document?.instanceId ?? null, verdict: 'refused', reason }),
     verdict: flows.length > 0 ? 'leaking' : 'not-proven',
-    flows: flows.map((flow) => ({
-      protocol: flow.protocol,
-      remoteAddress: flow.remoteAddress,
-      remotePort: flow.remotePort,
-      localPort: flow.localPort,
-      localAddress: flow.localAddress,
-      tracking: 'unknown',
-      because: 'the groups and routes could not be read',
-      evidence: 'unproven',
-    })),
+    flows: flows.map((flow) => describeFlow(flow, NOT_READ, 'unproven')),
     leftOpen: LEFT_OPEN,
     lastResort: document === null ? [] : lastResorts('leaking', document.instanceId, []),
   };
 }
-
-const plannedFlow = (flow: CaseDocument['flows'][number]): ReportedFlow => ({
-  protocol: flow.protocol,
-  remoteAddress: flow.remoteAddress,
-  remotePort: flow.remotePort,
-  localPort: flow.localPort,
-  localAddress: flow.localAddress,
-  tracking: flow.tracking.kind,
-  because: flow.tracking.because,
-  evidence: 'unproven',
-});
 
 function failureText(record: Reporting): string {
   return sentenceOf(record) ?? 'the case could not be opened';
