@@ -81,6 +81,9 @@ export function resultFlows({ file, report, truth }: Pick<Simulation, 'file' | '
   return [...malicious, ...others];
 }
 
+/** Of a flow that the responder names and the world does not have: no packet of it ever passed. */
+const NO_TRUTH: Truth = { lastPacketAt: null, stoppedBy: null, revivedAt: null };
+
 /** The one object that `--json` prints. */
 export function resultJson(simulation: Simulation): object {
   const { report, restore, evidence, calls, timeline } = simulation;
@@ -88,7 +91,7 @@ export function resultJson(simulation: Simulation): object {
     verdict: report.verdict,
     reason: report.reason,
     basis: report.basis,
-    flows: resultFlows(simulation),
+    flows: resultFlows(simulation).map((flow) => ({ ...flow, truth: flow.truth ?? NO_TRUTH })),
     skipped: report.skipped,
     held: report.held,
     leftOpen: report.leftOpen,
