@@ -119,5 +119,5 @@ async function returnToGroup(
   if (member === null) return { outcome: 'gone', detail: 'it is in no Auto Scaling group any more' };
   if (member.lifecycleState !== 'Standby') return { outcome: 'already' };
   await exitStandby(tools.scaling, entry.groupName, instanceId);
-  return { outcome: 'restored' };
+  return { outcome: 'restored', detail: "the group's desired capacity is one higher now" };
 }

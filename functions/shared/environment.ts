@@ -23,6 +23,11 @@ function oneOf<const T extends string>(environment: Environment, name: string, a
   return found;
 }
 
+function ruleNumbers(environment: Environment): Config['aclRuleNumbers'] {
+  const first = wholeNumber(environment, 'FLOWCUT_ACL_FIRST_RULE', 1, 1, 32_766);
+  return { first, last: wholeNumber(environment, 'FLOWCUT_ACL_LAST_RULE', 32_766, first, 32_766) };
+}
+
 function list(environment: Environment, name: string): readonly string[] {
   return (environment[name] ?? '')
     .split(',')
@@ -43,10 +48,7 @@ export function readConfig(environment: Environment): Config {
     region: text(environment, 'AWS_REGION'),
     defaultMode: oneOf(environment, 'FLOWCUT_MODE', ['observe', 'contain'], 'observe'),
     exemptTag: text(environment, 'FLOWCUT_EXEMPT_TAG', 'flowcut:exempt'),
-    aclRuleNumbers: {
-      first: wholeNumber(environment, 'FLOWCUT_ACL_FIRST_RULE', 1, 1, 32_766),
-      last: wholeNumber(environment, 'FLOWCUT_ACL_LAST_RULE', 32_766, 1, 32_766),
-    },
+    aclRuleNumbers: ruleNumbers(environment),
     aclEntriesPerDirection: wholeNumber(environment, 'FLOWCUT_ACL_ENTRY_QUOTA', 20, 1, 40),
     hostCutBudgetSeconds: wholeNumber(environment, 'FLOWCUT_HOST_CUT_BUDGET_SECONDS', 45, 5, 600),
     hostDocuments: {
