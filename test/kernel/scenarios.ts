@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ATTACKER, ATTACKER_V6, Lab, now, run, SCRIPT } from './lab.ts';
 import { aliveInWorld, SHARED_FLOWS, type Step } from './world-agreement.ts';
@@ -403,9 +404,13 @@ scenario('20,000 sockets: all closed, the output bounded and its count right', a
 
 scenario('a full disk and a read-only root do not matter', async (lab) => {
   await liveShell(lab);
+  // The checkout may lie in one of the folders that are filled: it is kept aside and put back under its path.
+  const documents = dirname(SCRIPT);
+  lab.victim(`mount --bind ${documents} /mnt`);
   lab.victim(
     'for d in /tmp /var/tmp /dev/shm; do mount -t tmpfs -o size=4k tmpfs $d; head -c 100000 /dev/zero > $d/full; done 2>/dev/null; true',
   );
+  lab.victim(`[ -e ${SCRIPT} ] || { mkdir -p ${documents} && mount --bind /mnt ${documents}; }`);
   lab.victim(
     'mount -o remount,bind,ro / && mount -o remount,ro /usr && ! touch /usr/x 2>/dev/null && ! touch /x 2>/dev/null',
   );
