@@ -4,7 +4,16 @@ import { readFacts } from '../aws/facts.ts';
 import { isolationGroups } from '../aws/security-groups.ts';
 import { readSurroundings } from '../aws/surroundings.ts';
 import { type Assessment, assess, placeRefusal, refusal } from '../core/assess.ts';
-import { type CaseDocument, type CaseFlow, isKnownFlow, modeOf, noteIdOf, withAcls } from '../core/case.ts';
+import {
+  beforeOf,
+  type CaseDocument,
+  type CaseFlow,
+  isKnownFlow,
+  modeOf,
+  noteIdOf,
+  withAcls,
+  withRefusals,
+} from '../core/case.ts';
 import { InputError, quote } from '../core/errors.ts';
 import type { Facts } from '../core/facts.ts';
 import { intake } from '../core/intake.ts';
@@ -190,15 +199,7 @@ async function isStanding(
 /** The before-state of every ENI and the flows of the case, recorded before anything changes. */
 async function record(tools: AssessTools, document: CaseDocument, facts: Facts, assessment: Assessment): Promise<void> {
   const recordedAt = tools.now().toISOString();
-  const interfaces = facts.interfaces.map((eni) => ({
-    networkInterfaceId: eni.id,
-    vpcId: eni.vpcId,
-    subnetId: eni.subnetId,
-    groupIds: eni.groupIds,
-    timeouts: eni.timeouts,
-    instanceType: facts.instance.instanceType,
-    recordedAt,
-  }));
+  const interfaces = facts.interfaces.map((eni) => beforeOf(eni, facts.instance.instanceType, recordedAt));
   const groupIds = [...new Set(facts.interfaces.flatMap((eni) => eni.groupIds))];
   await Promise.all([
     ...interfaces.map((before) => recordBefore(tools.cases, document.caseId, before)),
@@ -213,13 +214,8 @@ async function record(tools: AssessTools, document: CaseDocument, facts: Facts, 
  */
 function withAssessment(stored: CaseDocument, assessment: Assessment): CaseDocument {
   const fresh: readonly CaseFlow[] = assessment.flows.filter((flow) => !isKnownFlow(flow, stored.flows));
-  const refusals = new Map(
-    [...stored.denyRefusals, ...assessment.refusals].map(
-      (entry) => [`${entry.aclId} ${entry.address}`, entry] as const,
-    ),
-  );
   // A finding during a restore takes the case up again: its before-state is still the one of the first response.
   const status = stored.status === 'restoring' ? 'open' : stored.status;
-  const document = { ...stored, status, flows: [...stored.flows, ...fresh], denyRefusals: [...refusals.values()] };
-  return withAcls(document, assessment.denies);
+  const document = { ...stored, status, flows: [...stored.flows, ...fresh] };
+  return withAcls(withRefusals(document, assessment.refusals), assessment.denies);
 }

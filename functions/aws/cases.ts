@@ -143,6 +143,13 @@ export async function readCase(table: CaseTable, caseId: string): Promise<CaseDo
   return (await readVersioned(table, caseId))?.document ?? null;
 }
 
+/** The document of a case that must be there. */
+export async function needCase(table: CaseTable, caseId: string): Promise<CaseDocument> {
+  const document = await readCase(table, caseId);
+  if (document === null) throw new Error(`case ${caseId} is not in the case table`);
+  return document;
+}
+
 /** Attempts at a write that others contend for: with fifty writers of one item, each has its turn. */
 const WRITE_ATTEMPTS = 60;
 

@@ -1,9 +1,9 @@
-import { addToTimeline, readCase, updateCase } from '../aws/cases.ts';
+import { addToTimeline, needCase, updateCase } from '../aws/cases.ts';
 import { cancelHostCommand, readHostCommand } from '../aws/commands.ts';
 import { errorText } from '../aws/errors.ts';
 import { readFacts } from '../aws/facts.ts';
 import { flowClassifier, planDenies } from '../core/assess.ts';
-import { askedAddresses, type CaseDocument, type HostOutcome, withAcls } from '../core/case.ts';
+import { askedAddresses, type CaseDocument, type HostOutcome, withAcls, withRefusals } from '../core/case.ts';
 import { joinHostFlows, listedFlows } from '../core/host-flows.ts';
 import { type HostReport, parseHostOutput } from '../core/host-protocol.ts';
 import type { CheckingHost, HostResult } from '../core/record.ts';
@@ -82,8 +82,7 @@ async function joinAnswer(
   report: Extract<HostReport, { kind: 'evidence' }>,
 ): Promise<HostResult> {
   const { caseId, instanceId } = asked;
-  const document = await readCase(tools.cases, caseId);
-  if (document === null) throw new Error(`case ${caseId} is not in the case table`);
+  const document = await needCase(tools.cases, caseId);
   const found = await readFacts(tools.ec2, instanceId, { ...document.request, flows: listedFlows(report) });
   const facts = found && (await withBalancer(tools, found, listedFlows(report)));
   if (facts === null) return settle(tools, caseId, 'no-evidence', 'the instance is not there any more');
@@ -107,8 +106,7 @@ async function joinAnswer(
   const merge = (stored: CaseDocument): CaseDocument => {
     const again = joinHostFlows(stored.flows, report, stored.request, classify);
     if (again.kind !== 'joined') return stored;
-    const denyRefusals = mergeRefusals(stored, plan.refusals);
-    return withAcls({ ...stored, host, flows: again.flows, denyRefusals }, plan.denies);
+    return withAcls(withRefusals({ ...stored, host, flows: again.flows }, plan.refusals), plan.denies);
   };
   await Promise.all([
     updateCase(tools.cases, caseId, merge),
@@ -121,9 +119,4 @@ async function joinAnswer(
   // Peers that the first deny has taken care of stand in the ACL already and cost nothing to ask for again.
   const fresh = plan.denies.filter((deny) => deny.ruleNumber !== null);
   return { kind: 'answered', denies: fresh, summary: `${verdict.closed} of ${verdict.listed} flows closed` };
-}
-
-function mergeRefusals(stored: CaseDocument, refusals: CaseDocument['denyRefusals']): CaseDocument['denyRefusals'] {
-  const all = [...stored.denyRefusals, ...refusals].map((entry) => [`${entry.aclId} ${entry.address}`, entry] as const);
-  return [...new Map(all).values()];
 }

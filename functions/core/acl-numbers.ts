@@ -127,3 +127,14 @@ export function sameEntry(a: AclEntry, b: AclEntry): boolean {
     (canonicalCidr(a.cidr)?.cidr ?? a.cidr) === (canonicalCidr(b.cidr)?.cidr ?? b.cidr)
   );
 }
+
+/** The deny that we write for one network, as it reads in the ACL: everything, both families alike. */
+export function denyEntry(deny: {
+  readonly ruleNumber: number;
+  readonly egress: boolean;
+  readonly cidr: string;
+}): AclEntry {
+  const { ruleNumber, egress, cidr } = deny;
+  const family = cidr.includes(':') ? 'ipv6' : 'ipv4';
+  return { ruleNumber, egress, action: 'deny', protocol: '-1', cidr, family, fromPort: null, toPort: null };
+}

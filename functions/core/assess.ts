@@ -1,4 +1,4 @@
-import { planDeny } from './acl-numbers.ts';
+import { denyEntry, planDeny } from './acl-numbers.ts';
 import { hostCidr } from './addresses.ts';
 import { askedAddresses, type CaseFlow, type DenyRefusal, flowId, type WantedDeny } from './case.ts';
 import type { Config } from './config.ts';
@@ -223,17 +223,9 @@ function denyOn(
   if (acl.ownerId !== null && acl.ownerId !== config.accountId) {
     return refuse(`network ACL ${acl.id} belongs to account ${acl.ownerId}, which alone can edit it`);
   }
-  const mine = earlier.filter((deny) => deny.aclId === acl.id && deny.ruleNumber !== null);
-  const entries = mine.map((deny) => ({
-    ruleNumber: deny.ruleNumber ?? 0,
-    egress: deny.egress,
-    action: 'deny' as const,
-    protocol: '-1',
-    cidr: deny.cidr,
-    family: deny.cidr.includes(':') ? ('ipv6' as const) : ('ipv4' as const),
-    fromPort: null,
-    toPort: null,
-  }));
+  const entries = earlier.flatMap(({ aclId, egress, cidr, ruleNumber }) =>
+    aclId === acl.id && ruleNumber !== null ? [denyEntry({ ruleNumber, egress, cidr })] : [],
+  );
   const plan = planDeny({
     acl: { ...acl, entries: [...acl.entries, ...entries] },
     address: flow.remoteAddress,

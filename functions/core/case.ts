@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { EvidenceItem } from './evidence.ts';
 import type { CaseRequest, FindingClass, FindingSummary } from './intake-types.ts';
-import type { KnownFlow, Mode, TrackingTimeouts } from './model.ts';
+import type { KnownFlow, Mode, NetworkInterfaceFacts, TrackingTimeouts } from './model.ts';
 import type { TrackingVerdict } from './tracking.ts';
 
 /** What the responder knows of one flow, from the first read to the verdict. */
@@ -198,6 +198,20 @@ export function mergeRequests(known: CaseRequest, next: CaseRequest): CaseReques
       groupIds: union(known.hints.groupIds, next.hints.groupIds),
     },
   };
+}
+
+/** The before-state of an ENI, from what was read of it. */
+export function beforeOf(eni: NetworkInterfaceFacts, instanceType: string, recordedAt: string): BeforeInterface {
+  const { id: networkInterfaceId, vpcId, subnetId, groupIds, timeouts } = eni;
+  return { networkInterfaceId, vpcId, subnetId, groupIds, timeouts, instanceType, recordedAt };
+}
+
+/** Adds why peers were not denied; for a peer and an ACL the newest reason counts. */
+export function withRefusals(document: CaseDocument, refusals: readonly DenyRefusal[]): CaseDocument {
+  const all = [...document.denyRefusals, ...refusals].map(
+    (entry) => [`${entry.aclId} ${entry.address}`, entry] as const,
+  );
+  return { ...document, denyRefusals: [...new Map(all).values()] };
 }
 
 /** Adds the ACLs of denies that are about to be made: recorded first, so that a restore finds every one of them. */

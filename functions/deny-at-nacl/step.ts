@@ -1,9 +1,8 @@
 import { forgetDeny, leaveDeny, ledgerOf, reserveDeny, updateCase } from '../aws/cases.ts';
 import { errorCode, errorText } from '../aws/errors.ts';
 import { aclsById, createDeny } from '../aws/network-acls.ts';
-import { planDeny, sameEntry } from '../core/acl-numbers.ts';
+import { denyEntry, planDeny, sameEntry } from '../core/acl-numbers.ts';
 import type { DenyRefusal, WantedDeny } from '../core/case.ts';
-import type { AclEntry } from '../core/model.ts';
 import type { Denying, DenyResult } from '../core/record.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
@@ -133,16 +132,7 @@ async function createOrAdopt(
     failure = error;
   }
   if (failure === null) return 'in-place';
-  const ours: AclEntry = {
-    ruleNumber,
-    egress: deny.egress,
-    action: 'deny',
-    protocol: '-1',
-    cidr: deny.cidr,
-    family: deny.cidr.includes(':') ? 'ipv6' : 'ipv4',
-    fromPort: null,
-    toPort: null,
-  };
+  const ours = denyEntry({ ...deny, ruleNumber });
   const [acl] = await aclsById(tools.ec2, [deny.aclId]);
   const standing = acl?.entries.find((entry) => entry.ruleNumber === ruleNumber && entry.egress === deny.egress);
   if (standing !== undefined && sameEntry(standing, ours)) return 'in-place';

@@ -1,4 +1,4 @@
-import { addToTimeline, readCase } from '../aws/cases.ts';
+import { addToTimeline, needCase } from '../aws/cases.ts';
 import type { RestoreItem, Verifying } from '../core/record.ts';
 import { liftDenies } from '../shared/lift-denies.ts';
 import { judgeStanding, listen, readStanding } from '../shared/standing.ts';
@@ -15,8 +15,7 @@ export type ReleaseResult =
 export async function releaseNacl(tools: Tools<'ec2' | 'logs' | 'cases'>, record: Verifying): Promise<ReleaseResult> {
   if (tools.config.releaseDenies !== 'after-proof') return { kind: 'kept', reason: 'denies stay until a restore' };
   const { caseId } = record.case;
-  const document = await readCase(tools.cases, caseId);
-  if (document === null) throw new Error(`case ${caseId} is not in the case table`);
+  const document = await needCase(tools.cases, caseId);
   const standing = await readStanding(tools, document);
   const verdict = judgeStanding(tools.config, document, standing, await listen(tools, document, standing));
   const twice = verdict.flows.every((flow) => flow.dead.includes('host') && flow.dead.includes('flow-log'));

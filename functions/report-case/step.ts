@@ -1,4 +1,4 @@
-import { readCase } from '../aws/cases.ts';
+import { needCase, readCase } from '../aws/cases.ts';
 import { errorText } from '../aws/errors.ts';
 import { publish } from '../aws/notifications.ts';
 import type { EvidenceItem } from '../core/evidence.ts';
@@ -159,8 +159,7 @@ const EVIDENCE_FAILED: EvidenceItem = {
 };
 
 async function readAndReport(tools: ReportTools, record: Reporting, caseId: string): Promise<Report> {
-  const document = await readCase(tools.cases, caseId);
-  if (document === null) throw new Error(`case ${caseId} is not in the case table`);
+  const document = await needCase(tools.cases, caseId);
   const standing = await readStanding(tools, document, failuresOf(record));
   const flowLog = isInterim(record) ? unheardFlowLog(standing) : await listen(tools, document, standing);
   const verdict = judgeStanding(tools.config, document, standing, flowLog);

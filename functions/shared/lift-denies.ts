@@ -1,7 +1,7 @@
 import { forgetDeny, leaveDeny, ledgerOf } from '../aws/cases.ts';
 import { errorCode, errorText } from '../aws/errors.ts';
 import { aclsById, createDeny, deleteEntry } from '../aws/network-acls.ts';
-import { sameEntry } from '../core/acl-numbers.ts';
+import { denyEntry, sameEntry } from '../core/acl-numbers.ts';
 import type { LedgerDeny } from '../core/case.ts';
 import type { AclFacts } from '../core/model.ts';
 import type { RestoreItem } from '../core/record.ts';
@@ -41,9 +41,7 @@ async function liftDeny(
       await forgetDeny(tools.cases, deny);
       return { item, outcome: 'gone' };
     }
-    const family = deny.cidr.includes(':') ? ('ipv6' as const) : ('ipv4' as const);
-    const written = { ...deny, action: 'deny' as const, protocol: '-1', family, fromPort: null, toPort: null };
-    if (!sameEntry(standing, written)) {
+    if (!sameEntry(standing, denyEntry(deny))) {
       await forgetDeny(tools.cases, deny);
       return {
         item,

@@ -1,9 +1,9 @@
-import { addToTimeline, readBefore, readCase, recordBefore, updateCase } from '../aws/cases.ts';
+import { addToTimeline, needCase, readBefore, recordBefore, updateCase } from '../aws/cases.ts';
 import { errorText } from '../aws/errors.ts';
 import { getInstance } from '../aws/instances.ts';
 import { interfacesOf, setGroups, setTimeouts } from '../aws/network-interfaces.ts';
 import { unmodifiable } from '../core/assess.ts';
-import type { CaseDocument, HostOutcome } from '../core/case.ts';
+import { beforeOf, type CaseDocument, type HostOutcome } from '../core/case.ts';
 import type { Config } from '../core/config.ts';
 import { computeWait, FLOW_LOG_DELAY_SECONDS, SETTLE_SECONDS, SHORTEST_TIMEOUTS } from '../core/expiry.ts';
 import type { NetworkInterfaceFacts } from '../core/model.ts';
@@ -19,8 +19,7 @@ import type { Tools } from '../shared/toolbox.ts';
  */
 export async function swapSecurityGroups(tools: Tools<'ec2' | 'cases'>, record: Isolating): Promise<IsolationResult> {
   const { caseId } = record.case;
-  const document = await readCase(tools.cases, caseId);
-  if (document === null) throw new Error(`case ${caseId} is not in the case table`);
+  const document = await needCase(tools.cases, caseId);
   const [interfaces, before] = await Promise.all([
     interfacesOf(tools.ec2, document.instanceId),
     readBefore(tools.cases, caseId),
@@ -51,15 +50,7 @@ async function recordNewcomers(
   const recordedAt = tools.now().toISOString();
   await Promise.all(
     newcomers.map((eni) =>
-      recordBefore(tools.cases, document.caseId, {
-        networkInterfaceId: eni.id,
-        vpcId: eni.vpcId,
-        subnetId: eni.subnetId,
-        groupIds: eni.groupIds,
-        timeouts: eni.timeouts,
-        instanceType: instance?.instanceType ?? 'unknown',
-        recordedAt,
-      }),
+      recordBefore(tools.cases, document.caseId, beforeOf(eni, instance?.instanceType ?? 'unknown', recordedAt)),
     ),
   );
 }

@@ -1,4 +1,4 @@
-import { addToTimeline, readCase, updateCase } from '../aws/cases.ts';
+import { addToTimeline, needCase, updateCase } from '../aws/cases.ts';
 import { readFacts } from '../aws/facts.ts';
 import { caseFlow, flowClassifier, planDenies } from '../core/assess.ts';
 import {
@@ -25,8 +25,7 @@ const CUT_ATTEMPTS = 2;
  */
 export async function verifyCut(tools: Tools<'ec2' | 'logs' | 'cases'>, record: Verifying): Promise<VerifyResult> {
   const { caseId } = record.case;
-  const stored = await readCase(tools.cases, caseId);
-  if (stored === null) throw new Error(`case ${caseId} is not in the case table`);
+  const stored = await needCase(tools.cases, caseId);
   const standing = await readStanding(tools, stored);
   const flowLog = await listen(tools, stored, standing);
   const document = await joinSeenFlows(tools, stored, flowLog);
