@@ -1,7 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { InputError } from '../functions/core/errors.ts';
-import type { Mode } from '../functions/core/model.ts';
+import { modeOption, readJson, readOptions, runCommand } from './input.ts';
 import { replayCallsFile } from './replay.ts';
 import { resultJson } from './result.ts';
 import { simulate } from './simulate.ts';
@@ -21,54 +19,21 @@ Without --world and --event: the default incident. --json prints one object and 
 const DEFAULT_WORLD = new URL('./worlds/default.json', import.meta.url);
 const DEFAULT_EVENT = new URL('../events/guardduty-ec2-c2activity.json', import.meta.url);
 
-function readJson(option: string, file: string | URL): unknown {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
-    throw new InputError(option, `${JSON.stringify(String(file))} cannot be read (${code})`, { cause: error });
-  }
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new InputError(option, `${JSON.stringify(String(file))} is not JSON`, { cause: error });
-  }
-}
-
-function options(args: string[]) {
-  try {
-    return parseArgs({
-      args,
-      allowPositionals: false,
-      options: {
-        world: { type: 'string' },
-        event: { type: 'string' },
-        mode: { type: 'string' },
-        restore: { type: 'boolean' },
-        force: { type: 'boolean' },
-        calls: { type: 'string' },
-        json: { type: 'boolean' },
-        help: { type: 'boolean' },
-      },
-    }).values;
-  } catch (error) {
-    // Node's own sentence names the option; one line of it is enough.
-    throw new InputError('arguments', error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error), {
-      cause: error,
-    });
-  }
-}
-
-function modeOf(text: string | undefined): Mode | undefined {
-  if (text === undefined || text === 'observe' || text === 'contain') return text;
-  throw new InputError('--mode', `${JSON.stringify(text)} is neither observe nor contain`);
-}
+const OPTIONS = {
+  world: { type: 'string' },
+  event: { type: 'string' },
+  mode: { type: 'string' },
+  restore: { type: 'boolean' },
+  force: { type: 'boolean' },
+  calls: { type: 'string' },
+  json: { type: 'boolean' },
+  help: { type: 'boolean' },
+} as const;
 
 async function main(args: string[]): Promise<string> {
-  const given = options(args);
+  const given = readOptions(args, OPTIONS);
   if (given.help === true) return USAGE;
-  const mode = modeOf(given.mode);
+  const mode = modeOption(given.mode);
   if (given.force === true && given.restore !== true) throw new InputError('--force', 'goes with --restore');
   const world = parseWorld(readJson('--world', given.world ?? DEFAULT_WORLD));
   if (given.calls !== undefined) {
@@ -88,14 +53,4 @@ async function main(args: string[]): Promise<string> {
   return given.json === true ? JSON.stringify(resultJson(simulation), null, 2) : tellSimulation(simulation);
 }
 
-try {
-  process.stdout.write(`${await main(process.argv.slice(2))}\n`);
-} catch (error) {
-  if (error instanceof InputError) {
-    process.stderr.write(`${error.message}\n`);
-    process.exitCode = 2;
-  } else {
-    process.stderr.write(`flowcut failed: ${error instanceof Error ? error.stack : String(error)}\n`);
-    process.exitCode = 1;
-  }
-}
+await runCommand(main);

@@ -86,7 +86,7 @@ const NO_TRUTH: Truth = { lastPacketAt: null, stoppedBy: null, revivedAt: null }
 
 /** The one object that `--json` prints. */
 export function resultJson(simulation: Simulation): object {
-  const { report, restore, evidence, calls, timeline } = simulation;
+  const { report, restore, calls, timeline } = simulation;
   return {
     verdict: report.verdict,
     reason: report.reason,
@@ -96,12 +96,13 @@ export function resultJson(simulation: Simulation): object {
     held: report.held,
     leftOpen: report.leftOpen,
     lastResort: report.lastResort,
+    onHost: report.onHost,
     preserved: report.preserved,
     plan: report.plan,
     timeline: timeline.map(({ at, state, call, outcome }) => ({ at, state, call, outcome })),
     calls,
     ...(restore !== null && {
-      restore: restore.kind === 'refused' ? [] : [...restore.items, ...(evidence?.items ?? [])],
+      restore: simulation.restored,
       ...(restore.kind === 'refused' && { restoreRefused: restore.reason }),
     }),
     world: simulation.finalState,

@@ -10,9 +10,10 @@ import { SSMClient } from '@aws-sdk/client-ssm';
 import { CLIENT_SETTINGS } from '../functions/aws/client-settings.ts';
 import type { Config } from '../functions/core/config.ts';
 import { InputError } from '../functions/core/errors.ts';
+import { DEFAULT_HOST_OPTIONS } from '../functions/core/host-options.ts';
 import { intake } from '../functions/core/intake.ts';
 import type { Mode } from '../functions/core/model.ts';
-import type { EvidenceRestored, RestoreResult, Restoring } from '../functions/core/record.ts';
+import type { RestoreItem, RestoreResult, Restoring } from '../functions/core/record.ts';
 import { quietReport, type Report } from '../functions/core/report.ts';
 import type { Toolbox } from '../functions/shared/toolbox.ts';
 import { type StartResult, startResponse } from '../functions/start-response/step.ts';
@@ -33,8 +34,8 @@ export interface Simulation {
   /** The visits of the response, then those of the restore, in order. */
   readonly visits: readonly Visit[];
   readonly restore: RestoreResult | null;
-  /** What the restore gave back to groups and balancers. */
-  readonly evidence: EvidenceRestored | null;
+  /** Everything that the restore put back, or why not. */
+  readonly restored: readonly RestoreItem[];
   readonly calls: ReturnType<World['calls']>;
   readonly timeline: ReturnType<World['timeline']>;
   readonly messages: World['messages'];
@@ -70,6 +71,7 @@ export function localConfig(file: WorldFile): Config {
     aclRuleNumbers: { first: 1, last: 32_766 },
     aclEntriesPerDirection: file.NaclEntryQuota,
     hostCutBudgetSeconds: 45,
+    hostOptions: DEFAULT_HOST_OPTIONS,
     hostDocuments: { linux: 'flowcut-host-linux', windows: 'flowcut-host-windows' },
     respondStateMachineArn: STATE_MACHINE,
     topicArn: `arn:aws:sns:${file.Region}:${file.AccountId}:flowcut`,
@@ -147,7 +149,7 @@ export function simulate(file: WorldFile, input: unknown, options: SimulationOpt
         ? restoreOf(await run('restore', { caseId: report.caseId, force: options.restore.force }))
         : null;
     const restore = restored?.restore ?? null;
-    const evidence = restored?.evidence ?? null;
+    const items = restored === null ? [] : restoredItems(restored);
     const endedAt = clock.now();
     const calls = world.calls();
     const timeline = world.timeline();
@@ -158,7 +160,7 @@ export function simulate(file: WorldFile, input: unknown, options: SimulationOpt
       report,
       visits,
       restore,
-      evidence,
+      restored: items,
       calls,
       timeline,
       messages: world.messages,
@@ -242,6 +244,15 @@ function reportOf(result: ExecutionResult): Report {
   const output = result.output as unknown as { report?: Report } | null;
   if (output?.report === undefined) throw failure(result);
   return output.report;
+}
+
+function restoredItems({ restore, evidence, host }: Restoring): readonly RestoreItem[] {
+  if (restore.kind === 'refused') return [];
+  const items = [...restore.items, ...(evidence?.items ?? [])];
+  if (host === undefined) return items;
+  const item = 'host firewall';
+  if (host.kind === 'answered') return [...items, { item, outcome: 'restored' }];
+  return [...items, { item, outcome: 'failed', ...('reason' in host && { detail: host.reason }) }];
 }
 
 function restoreOf(result: ExecutionResult): Restoring {

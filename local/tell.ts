@@ -63,12 +63,10 @@ export function denyText(deny: Simulation['report']['held'][number]): string {
   return `${deny.NetworkAclId} rule ${deny.RuleNumber} ${deny.Egress ? 'outbound' : 'inbound '} deny ${deny.Cidr}`;
 }
 
-function restoreLines({ restore, evidence }: Simulation): string[] {
+function restoreLines({ restore, restored }: Simulation): string[] {
   if (restore === null) return [];
   if (restore.kind === 'refused') return [bullet(`refused: ${restore.reason}`)];
-  return [...restore.items, ...(evidence?.items ?? [])].map(({ item, outcome, detail }) =>
-    bullet(`${outcome}: ${item}${detail ? ` (${detail})` : ''}`),
-  );
+  return restored.map(({ item, outcome, detail }) => bullet(`${outcome}: ${item}${detail ? ` (${detail})` : ''}`));
 }
 
 /** Any run, for a person. */
@@ -99,6 +97,7 @@ export function tellSimulation(simulation: Simulation): string {
       'Denies that stand',
       report.held.map((deny) => bullet(denyText(deny))),
     ),
+    ...section('On the host, by its own word', report.onHost.map(bullet)),
     ...section('Preserved', report.preserved.map(bullet)),
     ...section(
       'Could not be done',

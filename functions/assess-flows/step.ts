@@ -19,7 +19,7 @@ import type { Facts } from '../core/facts.ts';
 import { intake } from '../core/intake.ts';
 import type { CaseRequest } from '../core/intake-types.ts';
 import { describePlan } from '../core/plan.ts';
-import { type Assessed, HOST_ADDRESS_LIMIT, type Opened } from '../core/record.ts';
+import { type Assessed, HOST_ADDRESS_LIMIT, HOST_LIST_LIMIT, type Opened } from '../core/record.ts';
 import { withBalancer } from '../shared/behind-balancer.ts';
 import { type CaseOpening, openCase } from '../shared/open-case.ts';
 import type { Tools } from '../shared/toolbox.ts';
@@ -142,7 +142,9 @@ async function decide(tools: AssessTools, document: CaseDocument, facts: Facts |
     platform: facts.instance.platform,
     vpcIds: [...new Set(facts.interfaces.map((eni) => eni.vpcId))],
     addresses: [...new Set(assessment.flows.map((flow) => flow.remoteAddress))].slice(0, HOST_ADDRESS_LIMIT),
-    pids: request.processes.map((process) => process.pid),
+    pids: request.processes.map((process) => process.pid).slice(0, HOST_LIST_LIMIT),
+    ports: (request.host?.ports ?? []).slice(0, HOST_LIST_LIMIT),
+    hostOptions: { ...tools.config.hostOptions, ...request.host?.options },
   };
 }
 

@@ -9,17 +9,14 @@ import { unless } from './errors.ts';
 export interface HostCommand {
   readonly instanceId: string;
   readonly documentName: string;
-  readonly verb: 'list' | 'cut' | 'verify' | 'undo';
-  readonly caseId: string;
-  /** Canonical single addresses. */
-  readonly addresses: readonly string[];
-  readonly pids: readonly number[];
+  /** What people see in the list of commands. */
+  readonly comment: string;
+  /** Of the document, by name. */
+  readonly parameters: Readonly<Record<string, string>>;
 }
 
 /** Time that the agent has to fetch a command, in seconds: the least that SSM takes. Running time is the document's. */
 const DELIVERY_SECONDS = 30;
-
-const listOrNone = (items: readonly (string | number)[]): string => (items.length === 0 ? 'none' : items.join(','));
 
 /**
  * Sends one of our documents and returns the command id. There is no client token: sent twice, it runs twice, so the
@@ -31,13 +28,8 @@ export async function sendHostCommand(ssm: SSMClient, command: HostCommand): Pro
       DocumentName: command.documentName,
       InstanceIds: [command.instanceId],
       TimeoutSeconds: DELIVERY_SECONDS,
-      Comment: `flowcut ${command.verb} ${command.caseId}`,
-      Parameters: {
-        Verb: [command.verb],
-        CaseId: [command.caseId],
-        RemoteAddresses: [listOrNone(command.addresses)],
-        Pids: [listOrNone(command.pids)],
-      },
+      Comment: command.comment,
+      Parameters: Object.fromEntries(Object.entries(command.parameters).map(([name, value]) => [name, [value]])),
     }),
   );
   const commandId = answer.Command?.CommandId;

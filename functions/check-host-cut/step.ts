@@ -1,9 +1,10 @@
-import { addToTimeline, needCase, updateCase } from '../aws/cases.ts';
+import { addToTimeline, needCase, recordHostAnswer, updateCase } from '../aws/cases.ts';
 import { cancelHostCommand, readHostCommand } from '../aws/commands.ts';
 import { errorText } from '../aws/errors.ts';
 import { readFacts } from '../aws/facts.ts';
 import { flowClassifier, planDenies } from '../core/assess.ts';
 import { askedAddresses, type CaseDocument, type HostOutcome, withAcls, withRefusals } from '../core/case.ts';
+import { clean, hostAccount } from '../core/host-account.ts';
 import { joinHostFlows, listedFlows } from '../core/host-flows.ts';
 import { type HostReport, parseHostOutput } from '../core/host-protocol.ts';
 import type { CheckingHost, HostResult } from '../core/record.ts';
@@ -53,13 +54,18 @@ async function look(tools: HostTools, record: CheckingHost): Promise<HostResult>
   if (answer.kind === 'ended')
     return settle(tools, ref.caseId, 'unavailable', `the command ended as ${answer.status} without an answer`);
   const report = parseHostOutput(answer.output, { verb: host.verb, caseId: ref.caseId });
-  if (host.verb === 'undo') return undone(report);
+  if (host.verb === 'undo') return undone(tools, ref.caseId, report);
   if (report.kind === 'no-evidence') return settle(tools, ref.caseId, 'no-evidence', report.reason);
+  // Whole, with command lines and open files: what the host was like before anything was closed is told only once.
+  await recordHostAnswer(tools.cases, ref.caseId, { commandId: host.commandId, output: answer.output });
   return joinAnswer(tools, { caseId: ref.caseId, instanceId: ref.instanceId, notBefore: host.lastPendingAt }, report);
 }
 
-function undone(report: HostReport): HostResult {
+async function undone(tools: HostTools, caseId: string, report: HostReport): Promise<HostResult> {
   if (report.kind === 'no-evidence') return { kind: 'no-evidence', reason: report.reason };
+  const left = report.verdict.errors[0];
+  if (left !== undefined) return { kind: 'no-evidence', reason: `the host could not undo everything: ${clean(left)}` };
+  await updateCase(tools.cases, caseId, (stored) => (stored.hostUndone ? stored : { ...stored, hostUndone: true }));
   return { kind: 'answered', denies: [], summary: 'the host firewall of this case is removed' };
 }
 
@@ -91,7 +97,7 @@ async function joinAnswer(
   if (joined.kind === 'no-evidence') return settle(tools, caseId, 'no-evidence', joined.reason);
 
   const { verdict } = report;
-  const host: HostOutcome = {
+  const host: Extract<HostOutcome, { kind: 'answered' }> = {
     kind: 'answered',
     complete: joined.complete,
     listed: verdict.listed,
@@ -106,7 +112,12 @@ async function joinAnswer(
   const merge = (stored: CaseDocument): CaseDocument => {
     const again = joinHostFlows(stored.flows, report, stored.request, classify);
     if (again.kind !== 'joined') return stored;
-    return withAcls(withRefusals({ ...stored, host, flows: again.flows }, plan.refusals), plan.denies);
+    const earlier = stored.host?.kind === 'answered' ? stored.host.account : undefined;
+    const answered = { ...host, account: hostAccount(report, earlier) };
+    return withAcls(
+      withRefusals({ ...stored, host: answered, hostUndone: false, flows: again.flows }, plan.refusals),
+      plan.denies,
+    );
   };
   await Promise.all([
     updateCase(tools.cases, caseId, merge),

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { EvidenceItem } from './evidence.ts';
-import type { CaseRequest, FindingClass, FindingSummary } from './intake-types.ts';
+import type { HostAccount } from './host-account.ts';
+import type { CaseRequest, FindingClass, FindingSummary, HostRequest } from './intake-types.ts';
 import type { KnownFlow, Mode, NetworkInterfaceFacts, TrackingTimeouts } from './model.ts';
 import type { TrackingVerdict } from './tracking.ts';
 
@@ -50,6 +51,8 @@ export type HostOutcome =
       /** The last moment at which the host had not answered yet, ISO: flows may have been opened since. */
       readonly notBefore: string;
       readonly answeredAt: string;
+      /** What else it said: its own word, for people. Absent in cases of before this was kept. */
+      readonly account?: HostAccount;
     }
   | { readonly kind: 'no-evidence'; readonly reason: string }
   | { readonly kind: 'unavailable'; readonly reason: string };
@@ -72,6 +75,8 @@ export interface LedgerDeny {
   readonly cidr: string;
   readonly ruleNumber: number;
   readonly cases: readonly string[];
+  /** The case that has begun to remove the entry, if one has. */
+  readonly liftedBy?: string;
 }
 
 export interface TimelineEntry {
@@ -105,6 +110,8 @@ export interface CaseDocument {
   readonly aclIds: readonly string[];
   readonly denyRefusals: readonly DenyRefusal[];
   readonly host: HostOutcome | null;
+  /** A restore has undone what the case did on the host; absent = it has not. */
+  readonly hostUndone?: boolean;
   readonly evidence: readonly EvidenceItem[];
   /** When every ENI that can be isolated was read back as isolated, ISO. */
   readonly isolatedAt: string | null;
@@ -173,6 +180,13 @@ export function askedAddresses(request: CaseRequest): ReadonlySet<string> {
   return new Set(request.flows.filter((flow) => flow.source === 'request').map((flow) => flow.remoteAddress));
 }
 
+/** Every port is kept; of an option that both choose, the newer choice counts. */
+function mergedHost(known: HostRequest | undefined, next: HostRequest | undefined): { readonly host?: HostRequest } {
+  if (next === undefined) return known === undefined ? {} : { host: known };
+  const ports = [...new Set([...(known?.ports ?? []), ...next.ports])];
+  return { host: { ports, options: { ...known?.options, ...next.options } } };
+}
+
 /** The union of what two inputs say of the same instance: every peer is kept, the newer finding gives the summary. */
 export function mergeRequests(known: CaseRequest, next: CaseRequest): CaseRequest {
   const fresh = next.flows.filter((flow) => !known.flows.some((other) => flowId(other) === flowId(flow)));
@@ -189,6 +203,7 @@ export function mergeRequests(known: CaseRequest, next: CaseRequest): CaseReques
       ...known.processes,
       ...next.processes.filter((process) => !known.processes.some((other) => other.pid === process.pid)),
     ],
+    ...mergedHost(known.host, next.host),
     domains: union(known.domains, next.domains),
     notes: union(known.notes, next.notes),
     hints: {

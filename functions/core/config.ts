@@ -1,3 +1,4 @@
+import type { HostOptions } from './host-options.ts';
 import type { IsolationOpenings } from './isolation-rules.ts';
 import type { Mode } from './model.ts';
 
@@ -16,6 +17,8 @@ export interface Config {
   readonly aclEntriesPerDirection: number;
   /** How long the host may take to answer before isolation goes ahead without it, in seconds. */
   readonly hostCutBudgetSeconds: number;
+  /** How far the host cut goes where a request does not say. */
+  readonly hostOptions: HostOptions;
   /** Names of our SSM documents. */
   readonly hostDocuments: { readonly linux: string; readonly windows: string };
   /** The state machine that start-response starts. */

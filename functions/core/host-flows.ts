@@ -121,9 +121,12 @@ export function joinHostFlows(
     return [{ ...flow, host, process: matches[0]?.line.process ?? flow.process }];
   };
   const pids = new Set(request.processes.map((process) => process.pid));
+  // `asked` also tells descendants of the process, and ports that a person named.
+  const isPointedAt = ({ pid, asked }: HostFlowLine): boolean =>
+    (pid !== null && pids.has(pid)) || asked === 'pid' || asked === 'port';
   const strangers = listed
     .filter((entry) => !known.some((flow) => mayBeSameFlow(entry.flow, flow)))
-    .map((entry) => seen(entry, entry.line.pid !== null && pids.has(entry.line.pid)));
+    .map((entry) => seen(entry, isPointedAt(entry.line)));
 
   // What goes through a socket without a peer is in no list.
   const isWhole = twoSources && !boundless && verdict.survived === 0;

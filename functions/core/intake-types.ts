@@ -1,3 +1,4 @@
+import type { HostOptions } from './host-options.ts';
 import type { KnownFlow, Mode } from './model.ts';
 
 /** What a finding type asks of a responder; the routing table gives each type one (docs/findings.md). */
@@ -17,6 +18,14 @@ export interface NamedProcess {
   readonly pid: number;
   readonly name: string | null;
   readonly executablePath: string | null;
+}
+
+/** A person's own word on the host cut. */
+export interface HostRequest {
+  /** Local or remote ports: flows with one of them count as named. */
+  readonly ports: readonly number[];
+  /** How far to go; what is absent is the deployment's choice. */
+  readonly options: Partial<HostOptions>;
 }
 
 /** Ids that the finding already names: they choose what to read first and are checked against what EC2 answers. */
@@ -42,6 +51,8 @@ export interface CaseRequest {
   /** Flows and peers named by the input, every family, every peer; duplicates merged. */
   readonly flows: readonly KnownFlow[];
   readonly processes: readonly NamedProcess[];
+  /** What a person asked of the host cut beside the peers and processes; absent where they said nothing. */
+  readonly host?: HostRequest;
   readonly domains: readonly string[];
   readonly hints: Hints;
   /** What the report must say beside the verdict, e.g. that a deny cannot stop DNS through the VPC resolver. */

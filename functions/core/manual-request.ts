@@ -3,6 +3,7 @@ import { addressClass } from './addresses.ts';
 import { InputError, quote } from './errors.ts';
 import { bareFlow, mergeFlows } from './finding-flows.ts';
 import { isSample, mentionedInstance, type ReadFinding, readFinding, readHead } from './finding-intake.ts';
+import { HOST_OPTIONS } from './host-options.ts';
 import {
   type Address,
   accountId,
@@ -10,19 +11,45 @@ import {
   expected,
   fields,
   instanceId,
+  integer,
   list,
   type Place,
   plainText,
+  port,
   readFields,
   record,
   region,
   valueAt,
 } from './input-fields.ts';
-import type { CaseRequest, Intake } from './intake-types.ts';
+import type { CaseRequest, HostRequest, Intake, NamedProcess } from './intake-types.ts';
 import { normaliseGetFindings } from './normalise-getfindings.ts';
 
 /** More peers than an ACL can ever hold are a mistake. */
 const MOST_PEERS = 100;
+/** What one parameter of the host's document holds. */
+const MOST_NUMBERS = 64;
+
+const numbers = <Item extends z.ZodMiniType>(item: Item, name: string) =>
+  z.optional(list(item).check(z.maxLength(MOST_NUMBERS, { error: `has more than ${MOST_NUMBERS} ${name}` })));
+
+const choice = <const Values extends readonly [string, ...string[]]>(values: Values) =>
+  z.optional(z.enum(values, expected(values.map((value) => `"${value}"`).join(' or '))));
+
+/** How far the host cut goes; a misspelt key would go less far than the person thinks. */
+const hostOptions = z.strictObject(
+  {
+    mode: choice(HOST_OPTIONS.mode),
+    survivors: choice(HOST_OPTIONS.survivors),
+    sessions: choice(HOST_OPTIONS.sessions),
+    agentSessions: choice(HOST_OPTIONS.agentSessions),
+  },
+  {
+    error: (issue) =>
+      issue.code === 'unrecognized_keys'
+        ? `has the unknown key ${quote(issue.keys[0])}; expected ${Object.keys(HOST_OPTIONS).join(', ')}`
+        : expected('an object').error(issue),
+  },
+);
 
 const REQUEST = {
   instanceId,
@@ -30,6 +57,9 @@ const REQUEST = {
     list(anyAddress).check(z.maxLength(MOST_PEERS, { error: `has more than ${MOST_PEERS} addresses` })),
   ),
   mode: z.optional(z.enum(['observe', 'contain'], expected('"observe" or "contain"'))),
+  ports: numbers(port, 'ports'),
+  pids: numbers(integer(1, 0x7f_ff_ff_ff), 'process ids'),
+  host: z.optional(hostOptions),
   reason: z.optional(plainText(1000)),
   finding: z.optional(record),
   accountId: z.optional(accountId),
@@ -127,12 +157,24 @@ export function intakeManual(input: Readonly<Record<string, unknown>>): Intake {
       reason: request.reason ?? null,
       finding: known?.finding ?? null,
       flows: mergeFlows([...(known?.flows ?? []), ...peers.map((peer) => bareFlow(peer, 'request'))]),
-      processes: known?.processes ?? [],
+      processes: withPids(known?.processes ?? [], request.pids ?? []),
+      ...hostPart(request),
       domains: known?.domains ?? [],
       hints: known?.hints ?? { vpcIds: [], subnetIds: [], networkInterfaceIds: [], groupIds: [] },
       notes: [...(known?.notes ?? []), ...(attached?.notes ?? [])],
     },
   };
+}
+
+function withPids(known: readonly NamedProcess[], pids: readonly number[]): readonly NamedProcess[] {
+  const fresh = [...new Set(pids)].filter((pid) => !known.some((process) => process.pid === pid));
+  return [...known, ...fresh.map((pid) => ({ pid, name: null, executablePath: null }))];
+}
+
+function hostPart({ ports, host }: z.infer<typeof manualRequest>): { readonly host?: HostRequest } {
+  if (ports === undefined && host === undefined) return {};
+  const chosen = Object.entries(host ?? {}).filter(([, value]) => value !== undefined);
+  return { host: { ports: [...new Set(ports)], options: Object.fromEntries(chosen) } };
 }
 
 /** Its keys stand at the top of the input, so their paths have no root. */

@@ -1,4 +1,5 @@
 import type { WantedDeny } from './case.ts';
+import type { HostOptions } from './host-options.ts';
 import type { Mode } from './model.ts';
 import type { InterfaceStanding, VerdictKind } from './verdict.ts';
 
@@ -28,15 +29,19 @@ export type Assessed =
       readonly vpcIds: readonly string[];
       /** What the host is told to deny as well; at most {@link HOST_ADDRESS_LIMIT}. */
       readonly addresses: readonly string[];
+      /** Processes and ports whose flows the host marks; at most {@link HOST_LIST_LIMIT} each. */
       readonly pids: readonly number[];
+      readonly ports: readonly number[];
+      readonly hostOptions: HostOptions;
     }
   | { readonly kind: 'already-contained'; readonly reason: string }
   | { readonly kind: 'planned'; readonly reason: string; readonly plan: readonly PlannedChange[] }
   | { readonly kind: 'refused'; readonly reason: string }
   | { readonly kind: 'ignored'; readonly reason: string; readonly advice: string };
 
-/** Addresses that fit into one command parameter. */
+/** Addresses, and numbers, that fit into one command parameter. */
 export const HOST_ADDRESS_LIMIT = 50;
+export const HOST_LIST_LIMIT = 64;
 
 /** One change that would be made: what, why, what else it hits, how it is undone. For a person. */
 export interface PlannedChange {
@@ -111,8 +116,8 @@ export type RestoreResult =
       readonly caseId: string;
       readonly instanceId: string;
       readonly items: readonly RestoreItem[];
-      /** Where the host firewall is to be undone; null = the host was never told to deny anything. */
-      readonly host: { readonly platform: 'linux' | 'windows' } | null;
+      /** Where the host firewall is to be undone, and which processes were stopped; null = the host was never asked for anything. */
+      readonly host: { readonly platform: 'linux' | 'windows'; readonly stopped: readonly number[] } | null;
     };
 
 export interface EvidenceRestored {

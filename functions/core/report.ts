@@ -1,4 +1,5 @@
 import type { CaseDocument, LedgerDeny } from './case.ts';
+import { accountLines } from './host-account.ts';
 import type { KnownFlow } from './model.ts';
 import type { PlannedChange } from './record.ts';
 import type { Basis, EvidenceLevel, InterfaceStanding, Verdict, VerdictKind } from './verdict.ts';
@@ -17,6 +18,8 @@ export interface Report {
   readonly held: readonly HeldDeny[];
   readonly leftOpen: readonly string[];
   readonly lastResort: readonly string[];
+  /** What the host said of itself, in sentences: its own word, which counts for no verdict. */
+  readonly onHost: readonly string[];
   /** What was done to keep the evidence. */
   readonly preserved: readonly string[];
   readonly plan: readonly PlannedChange[];
@@ -106,6 +109,34 @@ function skippedOf(document: CaseDocument, interfaces: readonly InterfaceStandin
   return [...enis, ...denies, ...host, ...evidence];
 }
 
+const FIREWALLS: Readonly<Record<string, string>> = {
+  nftables: 'an nftables table',
+  iptables: 'iptables rules',
+  windows: 'Windows firewall rules',
+};
+
+/** What the host said, beginning with what it did. */
+function onHostOf({ host }: CaseDocument): readonly string[] {
+  if (host?.kind !== 'answered') return [];
+  const { listed, closed, survived, omitted, firewall, account } = host;
+  const tool = FIREWALLS[firewall];
+  return [
+    `${closed} of ${listed} flows closed, ${survived} left${omitted === 0 ? '' : `, ${omitted} not listed`}`,
+    tool === undefined
+      ? 'its firewall holds nothing'
+      : `its firewall holds the peers (${tool} of this case, which does not survive a reboot)`,
+    ...(account === undefined ? [] : accountLines(account)),
+  ];
+}
+
+/** Sockets that outlived the cut: their owners may be killed, where a person wants that. */
+function killOwners({ host, instanceId, request }: CaseDocument): readonly string[] {
+  if (host?.kind !== 'answered' || host.survived === 0 || request.host?.options.survivors === 'kill') return [];
+  return [
+    `kill the owners of the ${host.survived} sockets that could not be closed: start the state machine again with {"instanceId": "${instanceId}", "host": {"survivors": "kill"}}, while the agent can be reached`,
+  ];
+}
+
 export const undoText = (caseId: string): string => `start the restore state machine with {"caseId": "${caseId}"}`;
 
 /** The report of a case that acted. */
@@ -128,7 +159,8 @@ export function caseReport(input: {
     skipped: skippedOf(document, input.interfaces),
     held: input.held.map(heldDeny),
     leftOpen: [...LEFT_OPEN, ...document.request.notes, ...input.notes],
-    lastResort: lastResorts(verdict.kind, document.instanceId, input.devices),
+    lastResort: [...killOwners(document), ...lastResorts(verdict.kind, document.instanceId, input.devices)],
+    onHost: onHostOf(document),
     preserved: document.evidence.filter((entry) => entry.outcome === 'done').map((entry) => entry.item),
     plan: [],
     undo: undoText(document.caseId),
@@ -154,6 +186,7 @@ export function quietReport(input: {
     held: [],
     leftOpen: [],
     lastResort: [],
+    onHost: [],
     preserved: [],
     undo: null,
   };

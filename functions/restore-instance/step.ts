@@ -98,13 +98,16 @@ export async function restoreInstance(tools: RestoreTools, input: unknown): Prom
     step: 'restore-instance',
     what: items.map((item) => `${item.item}: ${item.outcome}`).join('; ') || 'nothing to restore',
   });
-  const instance = document.host?.kind === 'answered' ? await getInstance(tools.ec2, instanceId) : null;
+  // Also where no answer came: the cut may have run all the same, and the answer been lost with the agent's path.
+  const { host } = document;
+  const instance = host === null || document.hostUndone === true ? null : await getInstance(tools.ec2, instanceId);
+  const stopped = (host?.kind === 'answered' && host.account?.stopped) || [];
   return {
     kind: failed ? 'partly-restored' : 'restored',
     caseId,
     instanceId,
     items,
-    host: instance === null ? null : { platform: instance.platform },
+    host: instance === null ? null : { platform: instance.platform, stopped },
   };
 }
 

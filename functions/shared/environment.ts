@@ -1,5 +1,6 @@
 import type { Config } from '../core/config.ts';
 import { InputError, quote } from '../core/errors.ts';
+import { HOST_OPTIONS } from '../core/host-options.ts';
 import { type IsolationOpenings, isolationRules } from '../core/isolation-rules.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -51,6 +52,17 @@ export function readConfig(environment: Environment): Config {
     aclRuleNumbers: ruleNumbers(environment),
     aclEntriesPerDirection: wholeNumber(environment, 'FLOWCUT_ACL_ENTRY_QUOTA', 20, 1, 40),
     hostCutBudgetSeconds: wholeNumber(environment, 'FLOWCUT_HOST_CUT_BUDGET_SECONDS', 45, 5, 600),
+    hostOptions: {
+      mode: oneOf(environment, 'FLOWCUT_HOST_MODE', HOST_OPTIONS.mode, HOST_OPTIONS.mode[0]),
+      survivors: oneOf(environment, 'FLOWCUT_HOST_SURVIVORS', HOST_OPTIONS.survivors, HOST_OPTIONS.survivors[0]),
+      sessions: oneOf(environment, 'FLOWCUT_HOST_SESSIONS', HOST_OPTIONS.sessions, HOST_OPTIONS.sessions[0]),
+      agentSessions: oneOf(
+        environment,
+        'FLOWCUT_HOST_AGENT_SESSIONS',
+        HOST_OPTIONS.agentSessions,
+        HOST_OPTIONS.agentSessions[0],
+      ),
+    },
     hostDocuments: {
       linux: text(environment, 'FLOWCUT_LINUX_DOCUMENT', 'flowcut-host-linux'),
       windows: text(environment, 'FLOWCUT_WINDOWS_DOCUMENT', 'flowcut-host-windows'),

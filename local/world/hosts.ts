@@ -1,4 +1,4 @@
-import type { HostFlowLine, HostVerdictLine } from '../../functions/core/host-protocol.ts';
+import type { HostEvidenceLine, HostFlowLine, HostVerdictLine } from '../../functions/core/host-protocol.ts';
 import { HOST_OUTPUT_LIMIT, HOST_PROTOCOL_VERSION } from '../../functions/core/host-protocol.ts';
 import { HOST_DEFAULTS } from './parse/incident.ts';
 import type { WorldFile, WorldFlow, WorldHost } from './parse-world.ts';
@@ -20,6 +20,8 @@ export interface HostSurroundings {
   flowsOf(instanceId: string): readonly HostedFlow[];
   /** Kills the local socket, now. */
   closeSocket(hosted: HostedFlow): void;
+  /** Stops the process that holds the local socket (SIGSTOP), or lets it go on, now. */
+  pauseOwner(hosted: HostedFlow, isStopped: boolean): void;
   /** Opens the flow anew from another local port, now. */
   reopen(hosted: HostedFlow): void;
   /** The host firewall of the instance has changed. */
@@ -57,6 +59,18 @@ const REOPENS_AFTER = 30;
 const VERBS = ['list', 'cut', 'verify', 'undo'] as const;
 type Verb = (typeof VERBS)[number];
 
+/** What the document is told to do. */
+interface Orders {
+  readonly verb: Verb;
+  readonly caseId: string;
+  readonly addresses: ReadonlySet<string>;
+  readonly pids: ReadonlySet<number>;
+  readonly ports: ReadonlySet<number>;
+  /** The owner of a socket that cannot be closed. */
+  readonly survivors: 'leave' | 'stop' | 'kill';
+  readonly isQuarantine: boolean;
+}
+
 export function hostSettings(world: WorldFile, instanceId: string): WorldHost {
   return world.Hosts.find((one) => one.InstanceId === instanceId) ?? { InstanceId: instanceId, ...HOST_DEFAULTS };
 }
@@ -67,7 +81,8 @@ export function createHost(world: WorldFile, instanceId: string, around: HostSur
     (one) => one.InstanceId === instanceId && one.Platform?.toLowerCase() === 'windows',
   );
   /** What each cut has denied, and for which case. */
-  let firewall: { readonly caseId: string; readonly addresses: ReadonlySet<string> }[] = [];
+  let firewall: { readonly caseId: string; readonly denies: (address: string) => boolean }[] = [];
+  const paused = new Set<HostedFlow>();
   let poweredOff = false;
 
   const openFlows = (): HostedFlow[] => around.flowsOf(instanceId).filter((one) => one.talk.sockets.local.open);
@@ -78,8 +93,7 @@ export function createHost(world: WorldFile, instanceId: string, around: HostSur
     );
 
   function close(hosted: HostedFlow): void {
-    // Without the kernel's help the owner is killed; a socket that nobody owns stays.
-    if (!settings.SocketKill && hosted.flow.Process === null) return;
+    paused.delete(hosted);
     around.closeSocket(hosted);
     if (!settings.RootAttacker || !hosted.flow.Malicious) return;
     around.later(around.now() + REOPENS_AFTER, () => {
@@ -87,9 +101,27 @@ export function createHost(world: WorldFile, instanceId: string, around: HostSur
     });
   }
 
-  function deny(caseId: string, addresses: ReadonlySet<string>): void {
-    if (addresses.size === 0) return;
-    const rule = { caseId, addresses };
+  /** The owner of a socket that the kernel does not close; one that nobody owns stays as it is. */
+  function dealWithSurvivor(hosted: HostedFlow, survivors: Orders['survivors']): void {
+    if (hosted.flow.Process === null || survivors === 'leave') return;
+    if (survivors === 'kill') {
+      close(hosted);
+      return;
+    }
+    paused.add(hosted);
+    around.pauseOwner(hosted, true);
+    if (settings.RootAttacker && hosted.flow.Malicious) {
+      around.later(around.now() + REOPENS_AFTER, () => letGoOn(hosted));
+    }
+  }
+
+  function letGoOn(hosted: HostedFlow): void {
+    if (paused.delete(hosted)) around.pauseOwner(hosted, false);
+  }
+
+  function deny({ caseId, addresses, isQuarantine }: Orders): void {
+    if (addresses.size === 0 && !isQuarantine) return;
+    const rule = { caseId, denies: (address: string) => isQuarantine || addresses.has(address) };
     firewall.push(rule);
     around.firewallChanged(instanceId);
     if (settings.RootAttacker) around.later(around.now() + RULE_LIVES, () => allowAgain((one) => one === rule));
@@ -100,49 +132,75 @@ export function createHost(world: WorldFile, instanceId: string, around: HostSur
     around.firewallChanged(instanceId);
   }
 
-  function perform(verb: Verb, caseId: string, addresses: ReadonlySet<string>, isWindows: boolean): string {
+  /** What the script does to the flows; what it cannot list, it does not know of. */
+  function cut(orders: Orders, before: readonly HostedFlow[], kernelCloses: boolean): void {
+    for (const hosted of openFlows()) {
+      // A kill also takes the connection attempts that no list shows.
+      const isUnlisted = hosted.talk.phase === 'connecting' && settings.AgentLies !== 'hides';
+      if (!before.includes(hosted) && !isUnlisted) continue;
+      if (kernelCloses) close(hosted);
+      else dealWithSurvivor(hosted, orders.survivors);
+    }
+    deny(orders);
+  }
+
+  function undo({ caseId, pids }: Orders): void {
+    allowAgain((one) => one.caseId === caseId);
+    for (const hosted of [...paused]) if (pids.has(hosted.flow.Process?.Pid ?? -1)) letGoOn(hosted);
+  }
+
+  function perform(orders: Orders, isWindows: boolean): string {
+    const { verb, caseId, addresses } = orders;
     const claims = settings.AgentLies === 'claims-success';
     const before = listed();
-    if (verb === 'cut' && !claims) {
-      // A kill also takes the connection attempts that no list shows.
-      for (const hosted of openFlows()) {
-        const isUnlisted = hosted.talk.phase === 'connecting' && settings.AgentLies !== 'hides';
-        if (before.includes(hosted) || isUnlisted) close(hosted);
-      }
-      deny(caseId, addresses);
-    }
-    if (verb === 'undo') allowAgain((one) => one.caseId === caseId);
+    // No document of ours closes the socket of another process on Windows: only its owner's end does.
+    if (verb === 'cut' && !claims) cut(orders, before, settings.SocketKill && !isWindows);
+    if (verb === 'undo') undo(orders);
     const after = new Set(listed());
     const lines = before.map((hosted) => {
       const isSaidGone = verb !== 'list' && claims;
       const isGone = verb === 'cut' && !after.has(hosted);
-      return flowLine(hosted, isSaidGone || isGone ? 'gone' : 'open', verb === 'undo');
+      return flowLine(hosted, isSaidGone || isGone ? 'gone' : 'open', orders);
     });
     const isHeld = firewall.some((one) => one.caseId === caseId) || (claims && verb !== 'undo' && addresses.size > 0);
-    return printed(lines, {
+    const stopped = before.filter((hosted) => paused.has(hosted)).map(({ flow }) => flow.Process?.Pid ?? null);
+    return printed(verb === 'undo' ? [] : lines, verb === 'cut' && !isWindows ? processLines(before, orders) : [], {
       verb,
       caseId,
       sources: isWindows ? ['powershell', 'netstat'] : ['ss', 'proc'],
       firewall: firewallName(isHeld, isWindows),
+      ...(verb === 'cut' && !isWindows && { stopped: unique(stopped) }),
+      ...(verb === 'cut' && isHeld && !isWindows && { probes: probesOf(addresses) }),
     });
+  }
+
+  /** The script dials after the deny: a peer that it denies, and the agent's endpoint. */
+  function probesOf(addresses: ReadonlySet<string>): NonNullable<HostVerdictLine['probes']> {
+    return {
+      peer: addresses.size > 0 ? 'unreachable' : 'skipped',
+      agent: around.agentReachesService(instanceId) ? 'reachable' : 'skipped',
+    };
   }
 
   return {
     settings,
-    drops: (address) => firewall.some((one) => one.addresses.has(address)),
+    drops: (address) => firewall.some((one) => one.denies(address)),
     run(command, answered) {
       if (!settings.AgentAnswers || poweredOff || !around.agentReachesService(instanceId)) return;
       around.later(around.now() + settings.AgentDelaySeconds, () => {
         if (poweredOff || command.isCancelled()) return;
-        const answer = runDocument(command, settings, (verb, caseId, addresses) =>
-          perform(verb, caseId, addresses, isWindowsInstance || /windows/i.test(command.documentName)),
-        );
+        const isWindows = isWindowsInstance || /windows/i.test(command.documentName);
+        const answer = runDocument(command, settings, isWindows, (orders) => perform(orders, isWindows));
         if (around.agentReachesService(instanceId)) answered(answer);
       });
     },
     closePeer(remoteAddress) {
       const address = canonicalAddress(remoteAddress);
-      for (const hosted of openFlows()) if (hosted.talk.tuple.remoteAddress === address) close(hosted);
+      for (const hosted of openFlows()) {
+        // Without the kernel's help a hand on the host kills the owner; a socket that nobody owns stays.
+        const canClose = settings.SocketKill || hosted.flow.Process !== null;
+        if (hosted.talk.tuple.remoteAddress === address && canClose) close(hosted);
+      }
     },
     powerOff() {
       poweredOff = true;
@@ -153,20 +211,42 @@ export function createHost(world: WorldFile, instanceId: string, around: HostSur
 function runDocument(
   { parameters }: HostCommand,
   settings: WorldHost,
-  perform: (verb: Verb, caseId: string, addresses: ReadonlySet<string>) => string,
+  isWindows: boolean,
+  perform: (orders: Orders) => string,
 ): CommandAnswer {
-  const verb = VERBS.find((one) => one === parameters['Verb']?.[0]);
-  const caseId = parameters['CaseId']?.[0] ?? '';
-  const texts = (parameters['RemoteAddresses'] ?? []).join(',').split(',');
-  const addresses = texts.filter((one) => one !== '' && one !== 'none').map(canonicalAddress);
-  if (verb === undefined || !/^[a-z0-9-]{1,64}$/.test(caseId) || addresses.includes(null)) {
-    return { status: 'Failed', responseCode: 2, stdout: '', stderr: '' };
-  }
-  const stdout = perform(verb, caseId, new Set(addresses.filter((one) => one !== null)));
+  const orders = readOrders(parameters, isWindows);
+  if (orders === null) return { status: 'Failed', responseCode: 2, stdout: '', stderr: '' };
+  const stdout = perform(orders);
   // The command runs; it is what it says that nobody can read.
   if (settings.AgentLies === 'garbage') return answerOf('\u0000\u0007 Segmentation fau{"v":1,"kind":"flo');
   return answerOf(stdout);
 }
+
+/** Reads the parameters as the documents do, with the defaults of the documents; null = one of them is wrong. */
+function readOrders(parameters: HostCommand['parameters'], isWindows: boolean): Orders | null {
+  const text = (name: string): string => (parameters[name] ?? []).join(',');
+  const items = (name: string): string[] =>
+    text(name)
+      .split(',')
+      .filter((one) => one !== '' && one !== 'none');
+  const verb = VERBS.find((one) => one === text('Verb'));
+  const caseId = text('CaseId');
+  const addresses = items('RemoteAddresses').map(canonicalAddress);
+  const survivors = text('Survivors') || (isWindows ? 'leave' : 'stop');
+  if (verb === undefined || !/^[a-z0-9-]{1,64}$/.test(caseId) || addresses.includes(null)) return null;
+  if (survivors !== 'leave' && survivors !== 'stop' && survivors !== 'kill') return null;
+  return {
+    verb,
+    caseId,
+    addresses: new Set(addresses.filter((one) => one !== null)),
+    pids: new Set(items('Pids').map(Number)),
+    ports: new Set(items('Ports').map(Number)),
+    survivors,
+    isQuarantine: text('Mode') === 'quarantine',
+  };
+}
+
+const unique = (pids: readonly (number | null)[]): number[] => [...new Set(pids.filter((pid) => pid !== null))];
 
 const answerOf = (stdout: string): CommandAnswer => ({ status: 'Success', responseCode: 0, stdout, stderr: '' });
 
@@ -175,8 +255,7 @@ function firewallName(isHeld: boolean, isWindows: boolean): HostVerdictLine['fir
   return isWindows ? 'windows' : 'nftables';
 }
 
-function flowLine({ flow, talk }: HostedFlow, after: 'gone' | 'open', isUndo: boolean): HostFlowLine | null {
-  if (isUndo) return null;
+function flowLine({ flow, talk }: HostedFlow, after: 'gone' | 'open', orders: Orders): HostFlowLine {
   const { tuple } = talk;
   return {
     v: HOST_PROTOCOL_VERSION,
@@ -188,9 +267,43 @@ function flowLine({ flow, talk }: HostedFlow, after: 'gone' | 'open', isUndo: bo
     remotePort: tuple.remotePort,
     openedBy: tuple.openedBy === 'local' ? 'instance' : 'remote',
     pid: flow.Process?.Pid ?? null,
-    process: flow.Process?.Name?.slice(0, 256) ?? null,
+    process: nameOf(flow),
     namespace: null,
     after,
+    asked: askedBy({ flow, talk }, orders),
+  };
+}
+
+const nameOf = (flow: WorldFlow): string | null => flow.Process?.Name?.slice(0, 256) ?? null;
+
+function askedBy({ flow, talk }: HostedFlow, { addresses, pids, ports }: Orders): 'peer' | 'pid' | 'port' | null {
+  const { remoteAddress, remotePort, localPort } = talk.tuple;
+  if (addresses.has(remoteAddress)) return 'peer';
+  if (pids.has(flow.Process?.Pid ?? -1)) return 'pid';
+  return ports.has(remotePort ?? -1) || ports.has(localPort ?? -1) ? 'port' : null;
+}
+
+/** The owners of the flows, as far as a world file knows processes. */
+function processLines(flows: readonly HostedFlow[], { pids }: Orders): HostEvidenceLine[] {
+  const byPid = new Map(flows.map(({ flow }) => [flow.Process?.Pid ?? null, nameOf(flow)] as const));
+  return [...byPid].flatMap(([pid, process]) => (pid === null ? [] : [processLine(pid, process, pids.has(pid))]));
+}
+
+function processLine(pid: number, process: string | null, isNamed: boolean): HostEvidenceLine {
+  return {
+    v: HOST_PROTOCOL_VERSION,
+    kind: 'evidence',
+    pid,
+    parentPid: null,
+    userId: null,
+    role: isNamed ? 'named' : 'owner',
+    process,
+    executable: null,
+    sha256: null,
+    commandLine: null,
+    directory: null,
+    descriptors: null,
+    openFiles: [],
   };
 }
 
@@ -199,20 +312,28 @@ function socketKind(protocol: string): HostFlowLine['protocol'] {
   return protocol.startsWith('icmp') ? 'icmp' : 'raw';
 }
 
-/** One line per flow, those still open first, as many as the output may hold; the verdict last. */
+/** What is kept free for processes where the flows alone are too many, in characters, as in the script. */
+const PROCESS_ROOM = 3000;
+
+/** One line per flow, those still open first, then the processes, as many as the output may hold; the verdict last. */
 function printed(
-  lines: readonly (HostFlowLine | null)[],
-  head: Pick<HostVerdictLine, 'verb' | 'caseId' | 'sources' | 'firewall'>,
+  flows: readonly HostFlowLine[],
+  processes: readonly HostEvidenceLine[],
+  head: Pick<HostVerdictLine, 'verb' | 'caseId' | 'sources' | 'firewall' | 'stopped' | 'probes'>,
 ): string {
-  const all = lines.filter((one) => one !== null).sort((a, b) => rank(a) - rank(b));
-  const texts: string[] = [];
-  let room = HOST_OUTPUT_LIMIT - 1000;
-  for (const line of all) {
-    const text = JSON.stringify(line);
-    room -= text.length + 1;
-    if (room < 0) break;
-    texts.push(text);
-  }
+  const all = [...flows].sort((a, b) => rank(a) - rank(b));
+  const room = HOST_OUTPUT_LIMIT - 1000;
+  const wanted = processes.map((line) => JSON.stringify(line));
+  const spare = Math.min(
+    PROCESS_ROOM,
+    wanted.reduce((sum, text) => sum + text.length + 1, 0),
+  );
+  const texts = fitting(
+    all.map((line) => JSON.stringify(line)),
+    room - spare,
+  );
+  const used = texts.reduce((sum, text) => sum + text.length + 1, 0);
+  const described = fitting(wanted, room - used);
   const count = (after: HostFlowLine['after']): number =>
     head.verb === 'list' ? 0 : all.filter((one) => one.after === after).length;
   const verdict: HostVerdictLine = {
@@ -224,8 +345,19 @@ function printed(
     closed: count('gone'),
     survived: count('open'),
     errors: [],
+    processes: described.length,
+    processesOmitted: wanted.length - described.length,
   };
-  return `${[...texts, JSON.stringify(verdict)].join('\n')}\n`;
+  return `${[...texts, ...described, JSON.stringify(verdict)].join('\n')}\n`;
+}
+
+/** As many lines as the room holds, in characters. */
+function fitting(lines: readonly string[], room: number): string[] {
+  let left = room;
+  return lines.filter((line) => {
+    left -= line.length + 1;
+    return left >= 0;
+  });
 }
 
 const rank = (line: HostFlowLine): number => (line.after === 'open' ? 0 : 1);

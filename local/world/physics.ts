@@ -8,7 +8,7 @@ import {
   reopenedConversation,
   type Surroundings,
 } from './physics/conversation.ts';
-import { closeLocalSocket, closeRemoteSocket, judge } from './physics/exchange.ts';
+import { closeLocalSocket, closeRemoteSocket, judge, skipMissedTicks } from './physics/exchange.ts';
 import { createFlowLog } from './physics/flow-log.ts';
 import { type Snapshot, takeSnapshot } from './physics/snapshot.ts';
 import { createTruthTracker } from './physics/truth-tracker.ts';
@@ -123,6 +123,11 @@ export function createPhysics(world: WorldFile): WorldPhysics {
         flowsOf: (id) => flows.filter((one) => one.talk.instanceId === id),
         closeSocket: ({ talk }) => {
           closeLocalSocket(talk, now, true);
+          afterSomething(talk);
+        },
+        pauseOwner: ({ talk }, isStopped) => {
+          talk.isPaused = isStopped;
+          skipMissedTicks(talk, now);
           afterSomething(talk);
         },
         reopen,

@@ -66,7 +66,44 @@ describe('a manual request', () => {
     expect(request({ ...REQUEST, remoteAddresses: ['10.0.1.77', 'fd00::7'] }).flows).toHaveLength(2);
   });
 
+  it('points at ports and processes, and chooses how far the host cut goes', () => {
+    const host = { mode: 'quarantine', survivors: 'kill', sessions: 'stop', agentSessions: 'close' };
+
+    expect(request({ ...REQUEST, ports: [4444, 4444, '8443'], pids: [4242, 4242], host })).toMatchObject({
+      processes: [{ pid: 4242, name: null, executablePath: null }],
+      host: { ports: [4444, 8443], options: host },
+    });
+    expect(request({ ...REQUEST, host: { survivors: 'leave' } }).host).toEqual({
+      ports: [],
+      options: { survivors: 'leave' },
+    });
+  });
+
+  it('adds its process ids to the process of the finding', () => {
+    const finding = readEvent('guardduty-runtime-reverse-shell')['detail'];
+    const named = request({ ...REQUEST, finding }).processes.map(({ pid }) => pid);
+
+    expect(named).toHaveLength(1);
+    expect(request({ ...REQUEST, finding, pids: [...named, 77] }).processes.map(({ pid }) => pid)).toEqual([
+      ...named,
+      77,
+    ]);
+  });
+
   it.each<[string, Json, string]>([
+    ['ports', 4444, 'ports'],
+    ['ports', [-1], 'ports[0]'],
+    ['ports', ['80; reboot'], 'ports[0]'],
+    ['ports', Array.from({ length: 65 }, (_, port) => port), 'ports'],
+    ['pids', [0], 'pids[0]'],
+    ['pids', ['1'], 'pids[0]'],
+    ['pids', [2 ** 31], 'pids[0]'],
+    ['host', 'kill', 'host'],
+    ['host', null, 'host'],
+    ['host', { survivor: 'kill' }, 'host'],
+    ['host', { survivors: 'KILL' }, 'host.survivors'],
+    ['host', { sessions: true }, 'host.sessions'],
+    ['host', { mode: 'all' }, 'host.mode'],
     ['remoteAddress', ['198.51.100.7'], 'remoteAddress'],
     ['instanceID', INSTANCE, 'instanceID'],
     ['InstanceId', INSTANCE, 'InstanceId'],

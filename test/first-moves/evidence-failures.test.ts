@@ -113,7 +113,7 @@ describe('a measure that fails', () => {
       { Api: 'DeregisterTargets', Call: '1+', Error: 'AccessDenied' },
     );
     const run = await simulate(file, finding, { restore: { force: false } });
-    expect(run.evidence?.items.filter(({ outcome }) => outcome === 'failed')).toEqual([]);
+    expect(run.restored.filter(({ outcome }) => outcome === 'failed')).toEqual([]);
     expect(run.calls.byApi['ExitStandby']).toBeUndefined();
     expect(run.calls.byApi['RegisterTargets']).toBeUndefined();
   });
@@ -140,10 +140,12 @@ describe('a measure that fails', () => {
       const run = await simulate(withFaults({ Api, Call: '1+', Error: 'AccessDenied' }), finding, {
         restore: { force: false },
       });
-      const failed = run.evidence?.items.filter(({ outcome }) => outcome === 'failed') ?? [];
+      const failed = run.restored.filter(({ outcome }) => outcome === 'failed');
       expect(failed).toHaveLength(1);
       expect(failed[0]?.detail).toContain('AccessDenied');
-      expect(run.evidence?.items.filter(({ outcome }) => outcome === 'restored')).toHaveLength(8);
+      const instance = run.restore?.kind === 'restored' ? run.restore.items.map(({ item }) => item) : [];
+      const evidence = run.restored.filter(({ item }) => !instance.includes(item) && item !== 'host firewall');
+      expect(evidence.filter(({ outcome }) => outcome === 'restored')).toHaveLength(8);
     }
   });
 });

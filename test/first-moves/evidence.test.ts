@@ -58,7 +58,7 @@ describe('a member of an Auto Scaling group', () => {
   it('comes back into service on restore', async () => {
     const run = await restored(member(), { between: (world) => world.clock.sleep(600) });
     expect(lifecycleIn(worldAfter(run))).toMatch(/Pending|InService/);
-    expect(outcomeOf(run.evidence?.items, 'Auto Scaling group shop-web')).toBe('restored');
+    expect(outcomeOf(run.restored, 'Auto Scaling group shop-web')).toBe('restored');
   });
 
   it('stays in Standby where the group is full, which is reported; all else is restored', async () => {
@@ -69,7 +69,7 @@ describe('a member of an Auto Scaling group', () => {
     const run = await restored(full);
     const after = worldAfter(run);
     expect(lifecycleIn(after)).toBe('Standby');
-    const failed = run.evidence?.items.filter(({ outcome }) => outcome === 'failed');
+    const failed = run.restored.filter(({ outcome }) => outcome === 'failed');
     expect(failed).toEqual([
       { item: 'Auto Scaling group shop-web', outcome: 'failed', detail: expect.stringContaining('max-size=2') },
     ]);
@@ -90,7 +90,7 @@ describe('a member of an Auto Scaling group', () => {
     const back = await restored(member(), { config });
     const [group] = worldAfter(back).AutoScalingGroups;
     expect(group?.Instances?.map(({ InstanceId }) => InstanceId).sort()).toEqual([ids.instance, ids.neighbour]);
-    expect(outcomeOf(back.evidence?.items, 'Auto Scaling group shop-web')).toBe('restored');
+    expect(outcomeOf(back.restored, 'Auto Scaling group shop-web')).toBe('restored');
   });
 
   it.each([
@@ -198,7 +198,7 @@ describe('the instance and its volumes', () => {
       'vol-0000000000000f003',
     ]);
     for (const { Tags } of snapshots) expect(Tags).toContainEqual({ Key: 'flowcut:case', Value: run.report.caseId });
-    expect(outcomeOf(run.evidence?.items, 'snapshots')).toBe('already');
+    expect(outcomeOf(run.restored, 'snapshots')).toBe('already');
   });
 
   it('of a Spot instance cannot be protected, which is said and stops nothing', async () => {
@@ -208,7 +208,7 @@ describe('the instance and its volumes', () => {
       expect(run.report.skipped).toContainEqual({ id, reason: expect.stringContaining('Spot instance') });
     }
     expect(run.report.preserved).toEqual(['delete on termination of /dev/xvda', 'tags', 'snapshots']);
-    expect(run.evidence?.items.filter(({ outcome }) => outcome === 'failed')).toEqual([]);
+    expect(run.restored.filter(({ outcome }) => outcome === 'failed')).toEqual([]);
     expect(run.timeline.filter(({ input }) => input.includes('DisableApi'))).toEqual([]);
   });
 });

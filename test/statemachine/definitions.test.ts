@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import aslValidator from 'asl-validator';
 import { describe, expect, it } from 'vitest';
-import type { MachineDefinition, StateDefinition } from '../../local/definitions.ts';
+import { type MachineDefinition, readDefinition, type StateDefinition, statesOf } from '../../local/definitions.ts';
 
 /** Fields that a state may have, per type: asl-validator passes what it does not know, `MaxAttemps` included. */
 const COMMON = ['Type', 'Comment', 'Next', 'End', 'OutputPath', 'InputPath'];
@@ -25,7 +25,7 @@ const RETRY_FIELDS = [
   'JitterStrategy',
 ];
 const CATCH_FIELDS = ['ErrorEquals', 'ResultPath', 'Next'];
-const RULE_FIELDS = ['Variable', 'StringEquals', 'IsPresent', 'IsNull', 'And', 'Next'];
+const RULE_FIELDS = ['Variable', 'StringEquals', 'IsPresent', 'IsNull', 'And', 'Not', 'Next'];
 
 interface Retrier {
   readonly ErrorEquals: readonly string[];
@@ -44,6 +44,11 @@ interface Rule {
 
 /** The last state: where it cannot report, the execution fails, and an alarm says so. */
 const MAY_FAIL = ['Report'];
+
+/** The only input that is reshaped: who reports has to name the execution. The record itself stays as it is. */
+const REPORTING = '{"record.$":"$","execution.$":"$$.Execution.Id"}';
+const isReporting = ({ Resource, Parameters }: StateDefinition): boolean =>
+  Resource?.includes('ReportCaseFunctionArn') === true && JSON.stringify(Parameters) === REPORTING;
 
 const listOf = <T>(value: unknown): readonly T[] => (Array.isArray(value) ? (value as T[]) : []);
 
@@ -104,7 +109,8 @@ function problemsOf(definition: MachineDefinition, isBranch = false, isCaught = 
   if (!isBranch && typeof definition['TimeoutSeconds'] !== 'number') problems.push('the machine has no TimeoutSeconds');
   const reached = reachable(definition);
   for (const [name, state] of Object.entries(definition.States)) {
-    problems.push(...unknownFields(name, state, FIELDS[state.Type] ?? []));
+    const { Parameters: _, ...plain } = state;
+    problems.push(...unknownFields(name, isReporting(state) ? plain : state, FIELDS[state.Type] ?? []));
     if ((state.Comment ?? '') === '') problems.push(`${name}: says nothing in a Comment`);
     if (!reached.has(name)) problems.push(`${name}: no state leads here`);
     for (const catcher of listOf<Catcher>(state['Catch'])) {
@@ -139,6 +145,24 @@ describe.each(['respond', 'restore'])('the definition of %s', (machine) => {
 
   it('has in every task a timeout, retries, a catch and a true comment, and no state that is not reached', () => {
     expect(problemsOf(read(machine))).toEqual([]);
+  });
+});
+
+/** Every comparison in a Choice state, those inside And, Or and Not included. */
+function* comparisonsOf(rule: unknown): Generator<Readonly<Record<string, unknown>>> {
+  if (Array.isArray(rule)) for (const part of rule) yield* comparisonsOf(part);
+  else if (typeof rule === 'object' && rule !== null) {
+    if ('Variable' in rule) yield rule as Readonly<Record<string, unknown>>;
+    else for (const part of Object.values(rule)) yield* comparisonsOf(part);
+  }
+}
+
+describe.each(['respond', 'restore'] as const)('the choices of %s', (machine) => {
+  it('ask for no absence by a comparison with false, which not every interpreter honours: Not does', () => {
+    const choices = [...statesOf(readDefinition(machine))].flatMap(([, state]) => [...comparisonsOf(state['Choices'])]);
+
+    expect(choices.length).toBeGreaterThan(0);
+    expect(choices.filter((comparison) => Object.values(comparison).includes(false))).toEqual([]);
   });
 });
 
@@ -179,6 +203,12 @@ describe('a broken definition is caught', () => {
       '"TimeoutSeconds": 60,',
       '"TimeoutSeconds": 60, "Parameters": {},',
       'Open and assess: "Parameters" is no field of it',
+    ],
+    [
+      'a report that does not learn its execution',
+      '"$$.Execution.Id"',
+      '"$$.Execution.Name"',
+      'Tell people what is cut so far: "Parameters" is no field of it',
     ],
     [
       'a result that is reshaped',

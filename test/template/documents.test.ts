@@ -1,7 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs';
-import type { SSMClient } from '@aws-sdk/client-ssm';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type HostCommand, sendHostCommand } from '../../functions/aws/commands.ts';
+import {
+  DEFAULT_HOST_OPTIONS,
+  HOST_OPTIONS,
+  type HostOrder,
+  hostParameters,
+} from '../../functions/core/host-options.ts';
 import { isMap, type Node, resourcesOf, text } from '../../scripts/template.ts';
 import { environmentOf, PROJECT } from './agreements.ts';
 
@@ -20,27 +25,20 @@ const documents = resourcesOf(PROJECT.template, 'AWS::SSM::Document').map(
   ([id, { Properties }]) => [id, locationOf(Properties['Content'])] as const,
 );
 
-const command: HostCommand = {
-  instanceId: 'i-0000000000000ab01',
-  documentName: 'flowcut-host-linux',
-  verb: 'cut',
-  caseId: 'case-0123456789abcdef0123',
-  addresses: ['198.51.100.7', '2001:db8::7'],
-  pids: [4242],
-};
-
-/** The parameters that our code sends. */
-async function sent(change: Partial<HostCommand>): Promise<Readonly<Record<string, readonly string[]>>> {
-  let parameters: Readonly<Record<string, readonly string[]>> = {};
-  const client = {
-    send: ({ input }: { input: { Parameters: typeof parameters } }) => {
-      parameters = input.Parameters;
-      return Promise.resolve({ Command: { CommandId: 'one' } });
-    },
-  };
-  await sendHostCommand(client as unknown as SSMClient, { ...command, ...change });
-  return parameters;
-}
+const orders = fc.record<HostOrder>({
+  platform: fc.constantFrom('linux', 'windows'),
+  verb: fc.constantFrom('cut', 'undo'),
+  caseId: fc.constant('case-0123456789abcdef0123'),
+  addresses: fc.array(fc.oneof(fc.ipV4(), fc.constant('2001:db8:ffff:ffff:ffff:ffff:ffff:ffff')), { maxLength: 50 }),
+  pids: fc.array(fc.integer({ min: 1, max: 0xff_ff_ff_ff }), { maxLength: 64 }),
+  ports: fc.array(fc.integer({ min: 0, max: 65_535 }), { maxLength: 64 }),
+  options: fc.record({
+    mode: fc.constantFrom(...HOST_OPTIONS.mode),
+    survivors: fc.constantFrom(...HOST_OPTIONS.survivors),
+    sessions: fc.constantFrom(...HOST_OPTIONS.sessions),
+    agentSessions: fc.constantFrom(...HOST_OPTIONS.agentSessions),
+  }),
+});
 
 describe('the command documents', () => {
   it('are the two that the functions are told of', () => {
@@ -53,28 +51,32 @@ describe('the command documents', () => {
     ]);
   });
 
-  it.each(documents)(
-    '%s takes every parameter that is sent, and has a default for every other',
-    async (_, location) => {
-      expect(existsSync(location)).toBe(true);
-      const document = JSON.parse(readFileSync(location, 'utf8')) as Document;
+  it.each(documents)('%s takes every parameter that is sent, and has a default for every other', (_, location) => {
+    expect(existsSync(location)).toBe(true);
+    const document = JSON.parse(readFileSync(location, 'utf8')) as Document;
+    const platform = location.includes('windows') ? 'windows' : 'linux';
 
-      const requests = await Promise.all([
-        sent({}),
-        sent({ verb: 'undo', addresses: [], pids: [] }),
-        sent({ verb: 'list' }),
-      ]);
-
-      expect(document.schemaVersion).toBe('2.2');
-      for (const request of requests) {
-        for (const [name, [value = '']] of Object.entries(request)) {
+    expect(document.schemaVersion).toBe('2.2');
+    fc.assert(
+      fc.property(orders, (order) => {
+        const request = hostParameters({ ...order, platform });
+        for (const [name, value] of Object.entries(request)) {
           expect(value).toMatch(new RegExp(document.parameters[name]?.allowedPattern ?? '(?!)'));
         }
         const missing = Object.entries(document.parameters).filter(
           ([name, parameter]) => request[name] === undefined && parameter.default === undefined,
         );
         expect(missing).toEqual([]);
-      }
-    },
-  );
+      }),
+    );
+  });
+
+  it('does on Linux, where nobody chooses, what the deployment does', () => {
+    const { parameters } = JSON.parse(readFileSync('documents/flowcut-host-linux.json', 'utf8')) as Document;
+    const { mode, survivors, sessions, agentSessions } = DEFAULT_HOST_OPTIONS;
+
+    expect([parameters['Mode'], parameters['Survivors'], parameters['Sessions'], parameters['AgentSessions']]).toEqual(
+      [mode, survivors, sessions, agentSessions].map((value) => expect.objectContaining({ default: value })),
+    );
+  });
 });

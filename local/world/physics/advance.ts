@@ -37,7 +37,8 @@ function steps(talk: Conversation): Step[] {
   if (network !== undefined) offered.push({ kind: 'network', at: Math.max(talk.now, network.effectiveAt) });
   const { local, remote } = talk.sockets;
   if (!local.open && !remote.open) return offered;
-  if (talk.wakesAt !== null && local.open) offered.push({ kind: 'wake', at: talk.wakesAt });
+  if (talk.wakesAt !== null && local.open && !talk.isPaused)
+    offered.push({ kind: 'wake', at: Math.max(talk.wakesAt, talk.now) });
   if (tickers(talk).length > 0) {
     offered.push({ kind: 'tick', at: talk.gridStart + talk.tick * talk.period });
   }
@@ -63,9 +64,8 @@ function tickers(talk: Conversation): Side[] {
   const { phase, sockets, wakesAt } = talk;
   const repeatsFirst = phase === 'waking' && wakesAt === null && talk.tuple.protocol !== 'tcp';
   if (phase !== 'ticking' && !repeatsFirst) return [];
-  return SIDES.filter(
-    (side) => sockets[side].open && sockets[side].retransmission === null && (phase === 'ticking' || side === 'local'),
-  );
+  const mayStart = (side: Side): boolean => (side === 'local' ? !talk.isPaused : phase === 'ticking');
+  return SIDES.filter((side) => sockets[side].open && sockets[side].retransmission === null && mayStart(side));
 }
 
 function take(talk: Conversation, step: Step, to: number): void {
@@ -169,7 +169,7 @@ function takeTick(talk: Conversation, at: number, to: number): void {
 function signatureOf(talk: Conversation, at: number): string {
   const { local, remote } = talk.sockets;
   const socket = [local, remote].map((one) => `${one.open} ${one.retransmission === null}`).join(' ');
-  return `${talk.phase} ${socket} ${entrySignature(talk.tables.local, at)} ${entrySignature(talk.tables.peer, at)}`;
+  return `${talk.phase} ${talk.isPaused} ${socket} ${entrySignature(talk.tables.local, at)} ${entrySignature(talk.tables.peer, at)}`;
 }
 
 /** How many ticks from `at` on can be skipped, with one left to simulate before `to` or the next change. */

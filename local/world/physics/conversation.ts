@@ -63,6 +63,8 @@ export interface Conversation {
   current: boolean;
   now: number;
   phase: Phase;
+  /** The process that has the local socket is stopped: the kernel acknowledges for it, and it sends nothing. */
+  isPaused: boolean;
   sockets: Record<Side, Socket>;
   /** Ticks are at `gridStart + n * period`; `tick` is the number of the next one. */
   period: number;
@@ -107,6 +109,7 @@ export function establishedConversation(options: {
     current: true,
     now: 0,
     phase: packetEverySeconds === null ? 'dormant' : 'ticking',
+    isPaused: false,
     sockets: { local: openSocket(), remote: openSocket() },
     period: packetEverySeconds ?? WOKEN_PERIOD,
     gridStart: 0,
@@ -140,6 +143,7 @@ export function reopenedConversation(
     current: true,
     now: at,
     phase: 'connecting',
+    isPaused: false,
     sockets: { local: openSocket(), remote: openSocket() },
     gridStart: at,
     tick: 0,

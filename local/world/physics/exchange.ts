@@ -75,7 +75,7 @@ function startTicking(talk: Conversation, at: number): void {
 }
 
 /** What was to be sent while a packet went unanswered is not sent later; ticks go on where they would be now. */
-function skipMissedTicks(talk: Conversation, at: number): void {
+export function skipMissedTicks(talk: Conversation, at: number): void {
   talk.tick = Math.max(talk.tick, Math.floor((at - talk.gridStart) / talk.period + 1e-9) + 1);
 }
 

@@ -136,7 +136,12 @@ export interface Bench {
   deny(at: number, directions?: 'both' | 'egress' | 'ingress', address?: string, aclId?: string): void;
   lift(at: number): void;
   change(at: number, change: (world: WorldFile) => void): void;
-  command(at: number, verb: string, addresses?: string): ReturnType<WorldPhysics['sendCommand']>;
+  command(
+    at: number,
+    verb: string,
+    addresses?: string,
+    more?: Readonly<Record<string, string>>,
+  ): ReturnType<WorldPhysics['sendCommand']>;
 }
 
 export function bench(json: object, flowLogs = false): Bench {
@@ -171,9 +176,10 @@ export function bench(json: object, flowLogs = false): Bench {
       change(at, ({ NetworkAcls }) => {
         for (const acl of NetworkAcls) acl.Entries = acl.Entries.filter((one) => one.RuleAction === 'allow');
       }),
-    command(at, verb, addresses = 'none') {
+    command(at, verb, addresses = 'none', more = {}) {
       physics.advanceTo(at);
-      const parameters = { Verb: [verb], CaseId: ['case-1'], RemoteAddresses: [addresses], Pids: ['none'] };
+      const given = { Verb: verb, CaseId: 'case-1', RemoteAddresses: addresses, Pids: 'none', ...more };
+      const parameters = Object.fromEntries(Object.entries(given).map(([name, value]) => [name, [value]]));
       return physics.sendCommand({ instanceId: ids.instance, documentName: 'flowcut-host-linux', parameters });
     },
   };

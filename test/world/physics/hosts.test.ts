@@ -61,13 +61,93 @@ describe('an honest host', () => {
   });
 
   it.each([
-    { socketKill: true, process: null, after: 'gone' },
-    { socketKill: false, process: theShell.Process, after: 'gone' },
-    { socketKill: false, process: null, after: 'open' },
-  ])('SocketKill $socketKill, process $process: $after', ({ socketKill, process, after }) => {
-    const on = bench(onHost({ SocketKill: socketKill }, [{ ...theShell, Process: process }]));
+    { socketKill: true, process: null, survivors: 'stop', after: 'gone' },
+    { socketKill: false, process: theShell.Process, survivors: 'kill', after: 'gone' },
+    { socketKill: false, process: theShell.Process, survivors: 'stop', after: 'open' },
+    { socketKill: false, process: theShell.Process, survivors: 'leave', after: 'open' },
+    { socketKill: false, process: null, survivors: 'kill', after: 'open' },
+  ])('SocketKill $socketKill, process $process, Survivors $survivors: $after', (given) => {
+    const on = bench(onHost({ SocketKill: given.socketKill }, [{ ...theShell, Process: given.process }]));
 
-    expect(afters(on.command(10, 'cut').answer(13), 'cut')).toEqual([`198.51.100.7 ${after}`]);
+    const answer = on.command(10, 'cut', 'none', { Survivors: given.survivors }).answer(13);
+
+    expect(afters(answer, 'cut')).toEqual([`198.51.100.7 ${given.after}`]);
+  });
+
+  it('stops who holds a socket that the kernel cannot close: it says nothing more, and can be let go on', () => {
+    const on = bench(onHost({ SocketKill: false }, [theShell, { ...benign, OpenedBy: 'instance' }]));
+
+    const cut = report(on.command(10, 'cut').answer(13), 'cut');
+
+    expect(cut).toMatchObject({ verdict: { closed: 0, survived: 2, stopped: [4242, 77] } });
+    // The peer still sends, and the kernel acknowledges: the flow is not dead.
+    on.physics.advanceTo(100);
+    expect(on.physics.truthNow()[0]).toMatchObject({ lastPacketAt: 100, stoppedBy: null });
+    on.command(100, 'undo', 'none', { Pids: '4242' }).answer(103);
+    const again = report(on.command(110, 'cut', 'none', { Survivors: 'leave' }).answer(113), 'cut');
+    expect(again).toMatchObject({ verdict: { stopped: [77] } });
+  });
+
+  it('keeps a stopped process silent where its peer waits for it, until it is let go on', () => {
+    const dormant = { ...theShell, PacketEverySeconds: null, WakesAtSeconds: 60 };
+    const on = bench(onHost({ SocketKill: false }, [dormant]));
+    on.command(10, 'cut').answer(13);
+
+    on.physics.advanceTo(100);
+    expect(on.physics.truthNow()[0]).toMatchObject({ lastPacketAt: null });
+    on.command(100, 'undo', 'none', { Pids: '4242' }).answer(103);
+
+    on.physics.advanceTo(120);
+    expect(on.physics.truthNow()[0]?.lastPacketAt).toBeGreaterThanOrEqual(103);
+  });
+
+  it('closes nothing on Windows but by the end of the owner', () => {
+    const windows = (survivors: object) => {
+      const world = onHost({});
+      const Reservations = [{ Instances: [{ ...theWorld.Reservations[0]?.Instances[0], Platform: 'windows' }] }];
+      return afters(
+        bench({ ...world, Reservations })
+          .command(10, 'cut', 'none', { ...survivors })
+          .answer(13),
+        'cut',
+      );
+    };
+
+    expect(windows({})).toEqual(['198.51.100.7 open', '203.0.113.80 open']);
+    expect(windows({ Survivors: 'kill' })).toEqual(['198.51.100.7 gone', '203.0.113.80 gone']);
+  });
+
+  it('drops everything in quarantine, until it is undone', () => {
+    const on = bench(
+      onHost({ SocketKill: false }, [
+        { ...theShell, Process: null },
+        { ...benign, Process: null },
+      ]),
+    );
+
+    on.command(10, 'cut', 'none', { Mode: 'quarantine' }).answer(13);
+
+    expect(on.physics.truthNow().map(({ stoppedBy }) => stoppedBy)).toEqual(['host', 'host']);
+    on.command(20, 'undo').answer(23);
+    expect(on.physics.truthNow().map(({ stoppedBy }) => stoppedBy)).toEqual([null, null]);
+  });
+
+  it('describes the processes behind the flows, and says why a flow was asked for', () => {
+    const on = bench(onHost({}, [theShell, benign]));
+
+    const cut = report(on.command(10, 'cut', 'none', { Pids: '4242', Ports: '443' }).answer(13), 'cut');
+
+    expect(cut).toMatchObject({
+      flows: [
+        { remoteAddress: '198.51.100.7', asked: 'pid' },
+        { remoteAddress: '203.0.113.80', asked: 'port' },
+      ],
+      processes: [
+        { pid: 4242, role: 'named', process: 'bash' },
+        { pid: 77, role: 'owner', process: 'dnf' },
+      ],
+      verdict: { processes: 2, processesOmitted: 0 },
+    });
   });
 
   it('keeps its output within what the protocol believes', () => {
