@@ -37,6 +37,7 @@ describe('intake of the samples', () => {
     ['manual-getfindings', 'case', 'MANUAL', [INSTANCE], 1],
     ['manual-observe', 'case', 'MANUAL', [INSTANCE], 0],
     ['manual-peer', 'case', 'MANUAL', [INSTANCE], 2],
+    ['manual-host', 'case', 'MANUAL', [INSTANCE], 0],
   ])('%s is %s, class %s', (name, kind, expectedClass, instances, flows) => {
     const result = intake(readEvent(name));
 

@@ -172,6 +172,7 @@ const host: Arbitrary<HostPlan> = mostly<HostPlan>(
     answers: mostly(true, 4, fc.constant(false)),
     delaySeconds: one(0, 0.5, 3, 12, 30, 44, 60),
     socketKill: fc.boolean(),
+    survivors: one('stop', 'leave', 'kill'),
     rootAttacker: mostly(false, 2, fc.constant(true)),
     lies: mostly<HostPlan['lies']>('none', 1, one('garbage', 'claims-success', 'hides')),
   }),

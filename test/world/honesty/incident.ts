@@ -1,3 +1,4 @@
+import type { HostOptions } from '../../../functions/core/host-options.ts';
 /**
  * An incident in few words: what varies from world to world, and nothing else. `build-world.ts` makes a whole world file of
  * it and `build-request.ts` what sets the response off. Plain JSON, so that a failing one can be read and kept.
@@ -102,6 +103,8 @@ export interface HostPlan {
   readonly answers: boolean;
   readonly delaySeconds: number;
   readonly socketKill: boolean;
+  /** What the deployment does to the owner of a socket that cannot be closed. */
+  readonly survivors: HostOptions['survivors'];
   readonly rootAttacker: boolean;
   readonly lies: 'none' | 'garbage' | 'claims-success' | 'hides';
 }
@@ -127,6 +130,7 @@ export const PLAIN_HOST: HostPlan = {
   answers: true,
   delaySeconds: 3,
   socketKill: true,
+  survivors: 'stop',
   rootAttacker: false,
   lies: 'none',
 };

@@ -193,10 +193,29 @@ export const NAMED_WORLDS: readonly NamedWorld[] = [
   ),
   world(
     'a socket that cannot be killed',
-    { host: { ...PLAIN_HOST, socketKill: false }, flows: [shell({ process: false })] },
+    { host: { ...PLAIN_HOST, socketKill: false, survivors: 'kill' }, flows: [shell({ process: false })] },
     says('held'),
     UNPROVEN,
   ),
+  world(
+    'a socket that cannot be closed, its owner stopped',
+    { host: { ...PLAIN_HOST, socketKill: false } },
+    says('held'),
+    UNPROVEN,
+  ),
+  world(
+    'a socket that cannot be closed, its owner killed',
+    { host: { ...PLAIN_HOST, socketKill: false, survivors: 'kill' } },
+    says('contained', 'host'),
+    CONTAINED,
+  ),
+  world(
+    'a peer in the same subnet that keeps its flow to a stopped process',
+    { flows: [neighbour(true)], host: { ...PLAIN_HOST, socketKill: false } },
+    says('leaking'),
+    'nothing outside the host reaches the flow, and the host says that its socket is open',
+  ),
+  world('Windows, whose sockets end with their owners', { platform: 'windows' }, says('held'), UNPROVEN),
   world('a flow log and no agent', { ...noAgent, flowLogs: 'vpc' }, says('contained', 'flow-log'), ON_THE_LOG),
   world(
     'a flow log and a host that hides a shell that wakes on day 2',

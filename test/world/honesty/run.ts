@@ -1,3 +1,4 @@
+import { DEFAULT_HOST_OPTIONS } from '../../../functions/core/host-options.ts';
 import { type Simulation, type SimulationOptions, simulate } from '../../../local/simulate.ts';
 import { parseWorld, type WorldFile } from '../../../local/world/parse-world.ts';
 import { type Snapshot, takeSnapshot } from '../../../local/world/physics/snapshot.ts';
@@ -29,6 +30,7 @@ export async function run(incident: Incident, { restore = false } = {}): Promise
   let breaches: readonly string[] = [];
   const options: SimulationOptions = {
     ...(restore && { restore: { force: true } }),
+    config: { hostOptions: { ...DEFAULT_HOST_OPTIONS, survivors: incident.host.survivors } },
     prepare: (world) => {
       const watching = watch(file, () => world.dumpTable());
       breaches = watching.breaches;
