@@ -47,7 +47,7 @@ describe('intake of the samples', () => {
   });
 
   it('knows every sample of the folder', () => {
-    expect(eventNames()).toHaveLength(20);
+    expect(eventNames()).toHaveLength(21);
   });
 });
 
