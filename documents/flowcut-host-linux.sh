@@ -206,7 +206,7 @@ container_of() {
 # /proc and ss, which asks the kernel through netlink. `ls -q` and /proc/PID/status keep newlines in names from looking like ours.
 snapshot() {
   printf '@owners\n'
-  printf '%s\n' /proc/[0-9]*/status | xargs grep -sE '^(Name|PPid|Uid|NSpid):' /dev/null
+  printf '%s\n' /proc/[0-9]*/status | xargs grep -sE '^(Name|PPid|Uid|NSpid|CapEff):' /dev/null
   printf '%s\n' /proc/[0-9]*/exe | xargs ls -lnq
   printf '%s\n' /proc/[0-9]*/fd | xargs ls -lnqR
   each_namespace tables_of
@@ -232,12 +232,14 @@ tables_of() {
 }
 
 # The flows of a snapshot, one a line, fields parted by tabs:
-#  1 kind: `flow`, `agent` (exempt), `own` (from an address to itself), `system` (a daemon's raw socket), `error`, `note`, `source`
+#  1 kind: `flow`, `loose` (a UDP socket without a peer that nobody asked for), `agent` (exempt), `own` (from an address to itself),
+#    `system` (a daemon's raw socket, or UDP socket without a peer), `error`, `note`, `source`
 #  2 protocol  3 4 local address, port  5 6 remote address, port  7 opened by  8 pid  9 all owners  10 process  11 executable
 #  12 namespace's name  13 its inode  14 sources  15 timer  16 socket's inode  17 bytes sent  18 received  19 seconds since the last
 #  20 why it was asked for: `peer`, `pid`, `port`
 # A raw or ping socket reaches any peer, whatever it is connected to, and it may need no peer at all: they all count. Field 4 is then the IP
 # protocol (`packet` for AF_PACKET) or the ping's identifier, and field 16 tells one from another.
+# A UDP socket without a peer (field 6 is 0) sends to whom it likes with each call, so it counts too; what it does is in no list.
 #
 # And of the processes behind the flows, each once, as many as `room` allows and none that is in `known`:
 #  1 `process`  2 pid  3 parent  4 user  5 `named`, `owner`, `ancestor` or `descendant`  6 name  7 executable
@@ -285,12 +287,14 @@ flows() {
     function port_of(text) { sub(/^.*:/, "", text); return text }
     function host_of(text) { sub(/:[^:]*$/, "", text); return canonical(text) }
     function clean(text, limit) { gsub(/[^ -~]/, "?", text); return substr(text, 1, limit) }
+    function is_bare(protocol, rp) { return protocol == "raw" || protocol == "icmp" || (protocol == "udp" && rp == 0) }
     function add(protocol, la, lp, ra, rp, inode, source,   key, bare) {
-      bare = protocol == "raw" || protocol == "icmp"
+      bare = is_bare(protocol, rp)
       if (!bare && (ra == "0.0.0.0" || ra == "::" || rp == 0 || ra ~ /^127\./ || ra == "::1")) return ""
+      if (bare && protocol == "udp" && (la ~ /^127\./ || la == "::1")) return ""
       if (bare && (space, inode) in bare_key) key = bare_key[space, inode]
       else key = space SUBSEP protocol SUBSEP la SUBSEP lp SUBSEP ra SUBSEP rp SUBSEP (bare ? inode : "")
-      if (bare) bare_key[space, inode] = key
+      if (bare && inode > 0) bare_key[space, inode] = key
       if (!(key in from)) { order[++total] = key; from[key] = source }
       else if (index(from[key], source) == 0) from[key] = from[key] "," source
       if (inode > 0) socket[key] = inode
@@ -303,13 +307,18 @@ flows() {
       n = split(known, list, " "); for (i = 1; i <= n; i++) taken[list[i]] = 1
       n = split(endpoints, list, " "); for (i = 1; i <= n; i++) is_endpoint[list[i]] = 1
       # Daemons whose work needs raw or packet sockets, and the IP protocols they need: DHCP (packet), router and neighbour discovery (58),
-      # echo before a lease is given (1), VRRP (112). Nobody needs ping sockets, and who is not here is listed.
-      sbin = "^(/usr)?/sbin/"; wicked = "^/usr/lib(exec)?/wicked/(bin/)?wickedd-"
-      daemon["^(/usr)?/lib/systemd/systemd-networkd$"] = " packet 58 "
-      daemon[sbin "NetworkManager$"] = " packet 58 "
-      daemon[sbin "dhclient$"] = daemon[wicked "dhcp4$"] = " packet "
-      daemon[sbin "dhcpcd$"] = daemon[wicked "dhcp6$"] = " packet 58 17 "
-      daemon[sbin "dnsmasq$"] = " packet 1 58 "
+      # echo before a lease is given (1), VRRP (112). Nobody needs ping sockets, and who is not here is listed. So with UDP sockets that have
+      # no peer, by local port: DHCP (68, 546; 67 serves), NTP (123), DNS (53), rpcbind (111), LLMNR and mDNS (5355, 5353).
+      sbin = "^(/usr)?/sbin/"; wicked = "^/usr/lib(exec)?/wicked/(bin/)?wickedd-"; systemd = "^(/usr)?/lib/systemd/systemd-"
+      daemon[systemd "networkd$"] = daemon[sbin "NetworkManager$"] = " packet 58 udp:68 udp:546 "
+      daemon[systemd "resolved$"] = " udp:5353 udp:5355 "
+      daemon[sbin "dhclient$"] = " packet udp:* "
+      daemon[wicked "dhcp4$"] = " packet udp:68 "
+      daemon[wicked "dhcp6$"] = " packet 58 17 udp:546 "
+      daemon[sbin "dhcpcd$"] = " packet 58 17 udp:68 udp:546 "
+      daemon[sbin "dnsmasq$"] = " packet 1 58 udp:53 udp:67 "
+      daemon[sbin "(chronyd|ntpd)$"] = " udp:123 "
+      daemon[sbin "rpcbind$"] = " udp:111 "
       daemon[sbin "keepalived$"] = " packet 112 58 "
       daemon[sbin "radvd$"] = " 58 "
       # 01 established, 04 05 08 09 0B half closed. Not 02 and 03, which have no peer yet, nor 06, which can send no more.
@@ -331,6 +340,7 @@ flows() {
       if (what == "Name") name[pid] = clean(rest, 64)
       if (what == "PPid") parent[pid] = rest + 0
       if (what == "Uid") uid[pid] = rest + 0
+      if (what == "CapEff") capable[pid] = rest !~ /^0+$/
       # One number for each process namespace, from ours inwards: more than one is a container.
       if (what == "NSpid") inside[pid] = rest ~ /[0-9][ \t]+[0-9]/
       next
@@ -357,7 +367,11 @@ flows() {
     mode == "proc" && $1 ~ /^[0-9]+:$/ {
       split($2, here, ":"); split($3, there, ":")
       lp = hex(here[2])
-      if (protocol == "tcp" ? $4 == "0A" : hex(there[2]) == 0) { listening[space, protocol, lp] = 1; listener[$10] = 1; next }
+      if (protocol == "tcp" ? $4 == "0A" : hex(there[2]) == 0) {
+        listening[space, protocol, lp] = 1; listener[$10] = 1
+        if (protocol == "udp") { key = add("udp", address(here[1]), lp, address(there[1]), 0, $10, "proc"); ephemeral[key] = (lp >= low && lp <= high) }
+        next
+      }
       if (protocol == "udp" ? $4 != "01" : index(open_state, "|" $4 "|") == 0) next
       # What is left of a flow that was closed in good order: nobody holds it and nothing can be sent on it.
       if ($4 == "05" && $10 == 0) next
@@ -377,6 +391,7 @@ flows() {
         else if (inode > 0) add("raw", host_of($5), port_of($5), host_of($6), 0, inode, "ss")
         next
       }
+      if ($1 == "udp" && $2 == "UNCONN") { add("udp", host_of($5), port_of($5), host_of($6), 0, inode, "ss"); next }
       if (($1 != "tcp" && $1 != "udp") || index(open_word, "|" $2 "|") == 0) next
       if ($2 == "FIN-WAIT-2" && inode == 0) next
       key = add($1, host_of($5), port_of($5), host_of($6), port_of($6), inode, "ss")
@@ -397,10 +412,13 @@ flows() {
       if (sessions == "close" && exe[pid] ~ /\/ssm-session-worker/) return 0
       return exe[pid] ~ /^(\/usr\/s?bin|\/snap\/amazon-ssm-agent\/[0-9x]+)\/(amazon-ssm-agent|ssm-agent-worker|ssm-session-worker|ssm-document-worker)( \(deleted\))?$/
     }
+    # Below 1024 the port itself is a word of root; above, anybody could run such a daemon with a library of his own.
     function is_daemon(pid, use,   path, file) {
       if (uid[pid] >= 1000 || inside[pid]) return 0
+      if (use ~ /^udp:/ && substr(use, 5) + 0 >= 1024 && !capable[pid]) return 0
       file = exe[pid]; sub(/ \(deleted\)$/, "", file)
-      for (path in daemon) if (file ~ path && index(daemon[path], " " use " ")) return 1
+      for (path in daemon)
+        if (file ~ path && (index(daemon[path], " " use " ") || (use ~ /^udp:/ && index(daemon[path], " udp:* ")))) return 1
       return 0
     }
     function is_login(pid) {
@@ -423,24 +441,25 @@ flows() {
       for (source in broken) print "error\t" source " could not be read in " broken[source] " places"
       for (i = 1; i <= total; i++) {
         key = order[i]; split(key, f, SUBSEP)
-        bare = f[2] == "raw" || f[2] == "icmp"
+        bare = is_bare(f[2], f[6]); loose = bare && f[2] == "udp"
         kind = !bare && f[3] == f[5] ? "own" : "flow"; why = ""; first = ""; daemons = 0; login = ""
         n = split(owners[socket[key]], list, ",")
         for (j = 1; j <= n; j++) {
           if (is_agent(list[j])) kind = "agent"
-          if (f[2] == "raw" && is_daemon(list[j], f[4])) daemons++
+          if ((f[2] == "raw" || loose) && is_daemon(list[j], (loose ? "udp:" : "") f[4])) daemons++
           if (first == "" || list[j] + 0 < first + 0) first = list[j]
           if (descends(list[j])) why = "pid"
         }
         if (f[5] in is_peer) why = "peer"
-        if (!bare && why == "" && ((f[4] in is_port) || (f[6] in is_port))) why = "port"
+        if ((!bare || loose) && why == "" && ((f[4] in is_port) || (f[6] in is_port))) why = "port"
+        if (loose && kind == "flow" && why == "") kind = "loose"
         # What is left of a probe of ours.
         if (n == 0 && ((f[5] "|" f[6]) in is_endpoint)) kind = "agent"
         if (n > 0 && daemons == n && why == "") {
           kind = "system"
-          print "note\t" exe[first] " (process " first ") has a raw or packet socket, as it needs: not closed"
+          print "note\t" exe[first] " (process " first ") has a " (loose ? "UDP socket without a peer" : "raw or packet socket") ", as it needs: not closed"
         }
-        opened = ((f[1], f[2], f[4]) in listening) ? "remote" : ephemeral[key] ? "instance" : "unknown"
+        opened = !loose && ((f[1], f[2], f[4]) in listening) ? "remote" : ephemeral[key] ? "instance" : "unknown"
         printf "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", kind, f[2], f[3], f[4], f[5], f[6], \
           opened, first, owners[socket[key]], name[first], exe[first], label[f[1]], f[1], from[key], timer[key], socket[key], \
           sent[key], received[key], (last[key] == "" ? "" : sprintf("%d", last[key] / 1000)), why
@@ -502,11 +521,27 @@ close_in() {
   in_ns "$1" "$SS" -K -tn state established state syn-sent state syn-recv state fin-wait-1 state fin-wait-2 \
     state close-wait state last-ack state closing "$filter" >/dev/null
   in_ns "$1" "$SS" -K -un state established "$filter" >/dev/null
+  close_loose "$1" "$2" "$4"
   case $4 in *"flow	raw	"*) ;; *) return ;; esac
   # No filter of ss tells one raw socket from another but by its IP protocol: a protocol that a daemon needs is left to stop_owners.
   bare_filter=$(printf '%s\n' "$4" | awk -F'\t' -v inode="$2" '$1 == "system" && $13 == inode && $4 ~ /^[0-9]+$/ {
     printf "%snot sport = :%s", n++ ? " and " : "", $4 }')
   in_ns "$1" "$SS" -K -wan ${bare_filter:+"$bare_filter"} >/dev/null
+}
+
+# A UDP socket without a peer lives on when it is closed this way, but it loses a port that the kernel chose for it: what it sends next is
+# a new flow, which a group judges anew. One that serves on a port of its own would only see an error.
+close_loose() {
+  case $3 in *"	udp	"*) ;; *) return ;; esac
+  loose_filter=$(printf '%s\n' "$3" | awk -F'\t' -v inode="$2" -v range="$(in_ns "$1" cat /proc/sys/net/ipv4/ip_local_port_range)" '
+    $13 != inode || $2 != "udp" || $6 != 0 { next }
+    $1 == "flow" || $1 == "loose" { found = 1 }
+    $1 == "agent" || $1 == "system" { kept = kept sprintf(" and not sport = :%s", $4) }
+    END {
+      if (!found || split(range, port, " ") != 2) exit
+      printf "not src 127.0.0.0/8 and not src [::1] and sport >= :%s and sport <= :%s%s", port[1], port[2], kept
+    }')
+  [ -z "$loose_filter" ] || in_ns "$1" "$SS" -K -un state unconnected "$loose_filter" >/dev/null
 }
 
 link_of() { ls -lnq "$1" | awk '{ sub(/^.* -> /, ""); print; exit }'; }
@@ -847,17 +882,21 @@ report() {
     $1 == "now" { look = 1; next }
     $1 == "source" { if (look && index(sources, $2) == 0) sources = sources " " $2; next }
     $1 == "error" || $1 == "note" { if (!(($1, $2) in said)) { said[$1, $2]; more[$1] = more[$1] $2 "|" } next }
-    $1 != "flow" { next }
+    $1 != "flow" && $1 != "loose" { next }
     {
-      key = $13 SUBSEP $2 SUBSEP $3 SUBSEP $4 SUBSEP $5 SUBSEP $6 SUBSEP ($2 ~ /^(raw|icmp)$/ ? $16 : "")
+      is_loose = $2 == "udp" && $6 == 0
+      # Its port may be another one at every look.
+      key = $13 SUBSEP $2 SUBSEP $3 SUBSEP (is_loose ? "" : $4) SUBSEP $5 SUBSEP $6 SUBSEP ($2 ~ /^(raw|icmp)$/ || is_loose ? $16 : "")
       if (!(key in row)) { row[key] = $0; order[++total] = key }
+      if (is_loose && !(key in loose)) { loose[key] = 1; peerless++ }
       if (look) { open[key] = 1; row[key] = $0 }
     }
     END {
-      for (i = 1; i <= total; i++) if (order[i] in open) survived++
+      for (i = 1; i <= total; i++) if (order[i] in open) { if (order[i] in loose) doubtful++; else survived++ }
       cutting = verb == "cut"
+      if (peerless) more["note"] = (peerless == 1 ? "1 UDP socket has no peer: no list tells whom it speaks" : peerless " UDP sockets have no peer: no list tells whom they speak") " to|" more["note"]
       tail = sprintf("\"closed\":%d,\"survived\":%d,\"sources\":%s,\"firewall\":\"%s\",\"errors\":%s,\"notes\":%s,\"stopped\":%s,\"killed\":%s,\"denied\":%s", \
-        cutting ? total - survived : 0, cutting || verb == "verify" ? survived : 0, list(sources, " ", 4), set["firewall"], \
+        cutting ? total - survived - doubtful : 0, cutting || verb == "verify" ? survived : 0, list(sources, " ", 4), set["firewall"], \
         list(set["errors"] more["error"], "[|]", 10), list(set["notes"] more["note"], "[|]", 10), numbers(set["stopped"]), numbers(set["killed"]), list(set["denied"], " ", 64))
       if (cutting) tail = tail sprintf(",\"sessionsEnded\":%d,\"probes\":{\"peer\":\"%s\",\"agent\":\"%s\"}", set["sessions"], set["peer"], set["agent"])
       left = limit - length(tail) - length(id) - 180
@@ -865,11 +904,13 @@ report() {
       for (rank = 1; rank <= 4; rank++) for (i = 1; i <= total; i++) {
         key = order[i]; split(row[key], f, "\t")
         is_open = key in open
-        if (rank != (cutting && is_open ? 1 : f[20] != "" ? 2 : f[7] != "remote" ? 3 : 4)) continue
+        # One of those without a peer is told in any case, so that the doubt is not among what is left out.
+        if (key in loose && first == "") first = key
+        if (rank != (cutting && is_open && !(key in loose) ? 1 : f[20] != "" || key == first ? 2 : f[7] != "remote" && !(key in loose) ? 3 : 4)) continue
         bare = f[2] == "raw" || f[2] == "icmp"
         line = sprintf("{\"v\":1,\"kind\":\"flow\",\"protocol\":\"%s\",\"localAddress\":%s,\"localPort\":%s,\"remoteAddress\":%s,\"remotePort\":%s,\"openedBy\":\"%s\",\"pid\":%s,\"process\":%s,\"namespace\":%s,\"after\":\"%s\"", \
-          f[2], quote(f[3]), bare ? "null" : number_or_null(f[4]), quote(f[5]), bare ? "null" : number_or_null(f[6]), f[7], number_or_null(f[8]), text_or_null(f[10], 64), \
-          f[12] == "-" ? "null" : text_or_null(f[12], 64), is_open ? "open" : "gone")
+          f[2], quote(f[3]), bare ? "null" : number_or_null(f[4]), quote(f[5]), bare || key in loose ? "null" : number_or_null(f[6]), f[7], number_or_null(f[8]), text_or_null(f[10], 64), \
+          f[12] == "-" ? "null" : text_or_null(f[12], 64), !is_open ? "gone" : key in loose ? "unknown" : "open")
         line = line sprintf(",\"executable\":%s,\"timer\":%s,\"bytesSent\":%s,\"bytesReceived\":%s,\"lastActivitySeconds\":%s,\"asked\":%s,\"seenBy\":%s%s}", \
           text_or_null(f[11], 128), text_or_null(f[15], 16), number_or_null(f[17]), number_or_null(f[18]), number_or_null(f[19]), text_or_null(f[20], 8), list(f[14], ",", 2), \
           f[2] == "raw" ? ",\"ipProtocol\":" number_or_null(f[4]) : "")
@@ -898,7 +939,11 @@ look() { snapshot | flows; }
 main_list() {
   rows=$(look)
   tamper_notes
-  { printf 'now\n'; printf '%s\n' "$rows"; settings "$(firewall_in "$HOST_PATH")"; } | report
+  state=$(firewall_in "$HOST_PATH")
+  if [ "$VERB" = verify ] && [ -n "$ADDRESSES" ] && [ "$state" = none ]; then
+    note 'the host firewall does not hold the addresses: its rules do not survive a restart'
+  fi
+  { printf 'now\n'; printf '%s\n' "$rows"; settings "$state"; } | report
 }
 
 tamper_notes() {
@@ -934,8 +979,9 @@ stubborn() {
   { printf '%s\n' "$1"; printf 'now\n'; printf '%s\n' "$2"; } | awk -F'\t' '
     $1 == "now" { look = 1; next }
     $1 != "flow" { next }
-    !look { known[$13, $2, $3, $4, $5, $6, $16]; next }
-    ($13, $2, $3, $4, $5, $6, $16) in known'
+    { key = $2 == "udp" && $6 == 0 ? $13 SUBSEP $16 : $13 SUBSEP $2 SUBSEP $3 SUBSEP $4 SUBSEP $5 SUBSEP $6 SUBSEP $16 }
+    !look { known[key]; next }
+    key in known'
 }
 
 # Can a TCP connection be made? 0 yes, 1 no, 2 nothing here can tell.

@@ -57,6 +57,28 @@ function Get-Flow {
   }
 }
 
+# UDP sockets, of which Windows knows no peer: whom they speak to is in no list, so each is a doubt and none is ever called gone.
+# Windows itself has many (DNS, time, IKE); those of its own services, by name and folder, are left out.
+function Get-LooseSocket {
+  foreach ($socket in Get-NetUDPEndpoint) {
+    $local = [System.Net.IPAddress]::Parse(([string]$socket.LocalAddress).Split('%')[0])
+    if ([System.Net.IPAddress]::IsLoopback($local) -or [int]$socket.OwningProcess -eq 4) { continue }
+    $owner = $processes[[int]$socket.OwningProcess]
+    $name = $null
+    if ($null -ne $owner) { $name = $owner.ProcessName -replace '[^ -~]', '?' }
+    if ($agentNames -contains $name -and $owner.Path -like "$env:ProgramFiles\Amazon\SSM\*") { continue }
+    if ($protectedNames -contains $name -and $owner.Path -like "$env:SystemRoot\System32\*") { continue }
+    $any = '0.0.0.0'
+    if ([string]$local.AddressFamily -eq 'InterNetworkV6') { $any = '::' }
+    [ordered]@{
+      v = 1; kind = 'flow'; protocol = 'udp'
+      localAddress = $local.ToString().Split('%')[0]; localPort = [int]$socket.LocalPort
+      remoteAddress = $any; remotePort = $null
+      openedBy = 'unknown'; pid = [int]$socket.OwningProcess; process = $name; namespace = $null; after = 'unknown'
+    }
+  }
+}
+
 function Get-FlowKey($flow) {
   '{0}:{1} {2}:{3}' -f $flow.localAddress, $flow.localPort, $flow.remoteAddress, $flow.remotePort
 }
@@ -129,6 +151,9 @@ if ($verb -eq 'cut') {
   $survived = @($flows | Where-Object { $_.after -eq 'open' }).Count
 }
 
+$loose = @()
+if ($verb -ne 'undo') { $loose = @(Get-LooseSocket) }
+
 $firewall = 'none'
 if (@(Get-NetFirewallRule -Group $group -ErrorAction SilentlyContinue).Count -gt 0 -and (Test-Firewall)) { $firewall = 'windows' }
 if ($verb -eq 'cut' -and $addresses.Count -gt 0 -and $firewall -eq 'none') {
@@ -138,12 +163,12 @@ if ($verb -eq 'cut' -and $addresses.Count -gt 0 -and $firewall -eq 'none') {
 $closed = 0
 if ($verb -eq 'cut') { $closed = $flows.Count - $survived }
 $verdict = [ordered]@{
-  v = 1; kind = 'verdict'; verb = $verb; caseId = $caseId; listed = $flows.Count; omitted = 0; closed = $closed; survived = $survived
+  v = 1; kind = 'verdict'; verb = $verb; caseId = $caseId; listed = $flows.Count + $loose.Count; omitted = 0; closed = $closed; survived = $survived
   sources = $sources; firewall = $firewall; errors = @($errors)
 }
-# Survivors first, so that they are what a long list keeps.
+# Survivors and doubts first, so that they are what a long list keeps.
 $left = $outputLimit - (ConvertTo-Json $verdict -Compress).Length - 10
-foreach ($flow in @($flows | Sort-Object { $_.after -ne 'open' })) {
+foreach ($flow in @($flows + $loose | Sort-Object { [array]::IndexOf(@('open', 'unknown', 'gone'), $_.after) })) {
   $line = ConvertTo-Json $flow -Compress
   if ($left -lt $line.Length + 2) { $left = 0; $verdict.omitted += 1; continue }
   $left -= $line.Length + 2

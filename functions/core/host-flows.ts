@@ -111,7 +111,9 @@ export function joinHostFlows(
     if (matches.length === 0) {
       // Only sockets are listed: that a ping or a tunnel is not among them says nothing.
       const listable = ['tcp', 'udp', 'unknown'].includes(flow.protocol);
-      const isGone = listable && verdict.omitted === 0 && verdict.survived === 0;
+      // Nor does it of a datagram that may have gone through a socket without a peer.
+      const isHidden = boundless && flow.protocol !== 'tcp';
+      const isGone = listable && !isHidden && verdict.omitted === 0 && verdict.survived === 0;
       return [{ ...flow, host: isGone ? believed('gone') : flow.host }];
     }
     // Whoever named the address named these sockets, so they carry the source of that word.

@@ -26,7 +26,7 @@ const shortText = z.string().check(z.maxLength(256));
 export const hostFlowLine = z.object({
   v: z.literal(HOST_PROTOCOL_VERSION),
   kind: z.literal('flow'),
-  /** `icmp` and `raw`: ping and raw sockets, whose ports are null; a raw socket's peer may be `0.0.0.0` or `::` (any). */
+  /** `icmp` and `raw`: ping and raw sockets, whose ports are null. A raw or UDP socket's peer may be `0.0.0.0` or `::` (any). */
   protocol: z.enum(['tcp', 'udp', 'icmp', 'raw']),
   localAddress: shortText,
   localPort: port,
@@ -39,7 +39,7 @@ export const hostFlowLine = z.object({
   namespace: z.nullable(shortText),
   /**
    * `list`: always `open`. `cut` and `verify`: `gone` = in no source's list any more, `open` = still in one,
-   * `unknown` = could not be listed again.
+   * `unknown` = could not be listed again, or a UDP socket without a peer, whose datagrams are in no list (in every verb).
    */
   after: z.enum(['gone', 'open', 'unknown']),
   /** What a host may add; all of it optional. */

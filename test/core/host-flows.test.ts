@@ -132,6 +132,21 @@ describe('joinHostFlows', () => {
     expect(joined([shell], [], verdict).flows).toEqual([{ ...shell, host }]);
   });
 
+  const peerless = line({ protocol: 'udp', remoteAddress: '0.0.0.0', remotePort: null, after: 'unknown' });
+
+  it.each([
+    ['udp', null],
+    ['unknown', null],
+    ['tcp', 'gone'],
+  ] as const)(
+    'holds a %s flow beside a UDP socket without a peer for %s: its datagrams are in no list',
+    (protocol, host) => {
+      const { flows, complete } = joined([caseFlowOf({ protocol })], [peerless]);
+      expect(flows).toMatchObject([{ host }]);
+      expect(complete).toBe(false);
+    },
+  );
+
   it('does not take an earlier word back where this answer says nothing', () => {
     expect(joined([{ ...shell, host: 'open' }], [], { omitted: 1, listed: 1 }).flows).toMatchObject([{ host: 'open' }]);
   });

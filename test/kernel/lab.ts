@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type HostEvidenceLine,
@@ -25,7 +26,7 @@ export const VICTIM = '10.0.1.10';
 
 const root = new URL('../../', import.meta.url).pathname;
 export const SCRIPT = `${root}documents/flowcut-host-linux.sh`;
-const PEERS = `${root}test/kernel/peers.py`;
+export const PEERS = `${root}test/kernel/peers.py`;
 const PYTHON = '/usr/bin/python3';
 
 export interface PeerEvent {
@@ -38,6 +39,11 @@ export interface PeerEvent {
 export interface Packet {
   readonly t: number;
   readonly text: string;
+}
+
+export interface TrackedEntry {
+  readonly state: string;
+  readonly seconds: number;
 }
 
 export interface CutResult {
@@ -102,6 +108,7 @@ export class Lab {
   #children: ChildProcess[] = [];
   #attacker: ChildProcess | undefined;
   #victimInit = 0;
+  #hasPod = false;
 
   constructor() {
     labs += 1;
@@ -237,13 +244,20 @@ export class Lab {
   }
 
   /** Starts one of the processes of peers.py on the victim. */
-  start(what: string, ...args: readonly (string | number)[]): void {
-    this.#startWith(PYTHON, what, ...args);
+  start(what: string, ...args: readonly (string | number)[]): ChildProcess {
+    return this.#startWith(PYTHON, what, ...args);
   }
 
-  #startWith(python: string, what: string, ...args: readonly (string | number)[]): void {
-    this.#spawn(this.#inVictim([python, '-u', PEERS, what, ...args.map(String)]), (line) =>
+  #startWith(python: string, what: string, ...args: readonly (string | number)[]): ChildProcess {
+    return this.#spawn(this.#inVictim([python, '-u', PEERS, what, ...args.map(String)]), (line) =>
       this.events.push(JSON.parse(line) as PeerEvent),
+    );
+  }
+
+  /** Ends every process of the victim but its first and the agent, stopped ones too. */
+  endProcesses(): void {
+    this.victim(
+      'for p in $(ls /proc | grep -x "[0-9]*"); do [ "$p" -gt 1 ] && [ "$p" != $$ ] && case $(readlink /proc/$p/exe) in */amazon-ssm-agent) ;; *) kill -KILL "$p" ;; esac; done 2>/dev/null; true',
     );
   }
 
@@ -261,13 +275,42 @@ export class Lab {
     return path;
   }
 
+  /** Takes back what a cut denied on the victim, for the next run of a measurement; `undo` is tested elsewhere. */
+  dropRules(): void {
+    this.victim(
+      'nft delete table inet flowcut_case-1 2>/dev/null; for t in iptables ip6tables; do "$t" -F 2>/dev/null; done; true',
+    );
+  }
+
+  /** Full disks and read-only roots. The checkout may lie in one of the folders: it is kept aside and put back under its path. */
+  fillDisk(): void {
+    const documents = dirname(SCRIPT);
+    this.victim(`mount --bind ${documents} /mnt`);
+    this.victim(
+      'for d in /tmp /var/tmp /dev/shm; do mount -t tmpfs -o size=4k tmpfs $d; head -c 100000 /dev/zero > $d/full; done 2>/dev/null; true',
+    );
+    this.victim(`[ -e ${SCRIPT} ] || { mkdir -p ${documents} && mount --bind /mnt ${documents}; }`);
+    this.victim(
+      'mount -o remount,bind,ro / && mount -o remount,ro /usr && ! touch /usr/x 2>/dev/null && ! touch /x 2>/dev/null',
+    );
+  }
+
   /** Is a process of this name (its first argument) running on the victim? */
   running(name: string): boolean {
     return this.victim(`grep -lsa '^${name}' /proc/[0-9]*/cmdline || true`).trim() !== '';
   }
 
-  /** A container on the victim: a namespace of its own behind the victim's address. */
-  startPod(): void {
+  /** A shell in a container on the victim: a namespace of its own behind the victim's address, made at the first one. */
+  startPodShell(): void {
+    if (!this.#hasPod) this.#makePod();
+    this.#spawn(
+      this.#inVictim(['ip', 'netns', 'exec', 'pod', PYTHON, '-u', PEERS, 'reverse_shell', ATTACKER, '4447']),
+      () => undefined,
+    );
+  }
+
+  #makePod(): void {
+    this.#hasPod = true;
     this.victim(
       [
         'ip netns add pod',
@@ -280,16 +323,13 @@ export class Lab {
         'nft add rule ip nat post ip saddr 172.18.0.0/24 masquerade',
       ].join(' && '),
     );
-    this.#spawn(
-      this.#inVictim(['ip', 'netns', 'exec', 'pod', PYTHON, '-u', PEERS, 'reverse_shell', ATTACKER, '4447']),
-      () => undefined,
-    );
   }
 
   /** The attacker logs in on the victim's port 22, at a server whose executable is this one. */
   async dialIn(server = PYTHON): Promise<void> {
+    const before = this.mark();
     this.#startWith(server, 'login_server', VICTIM, 22);
-    await this.until('the login server listens', () => this.events.filter(({ kind }) => kind === 'ready').length > 1);
+    await this.until('the login server listens', () => this.events.slice(before).some(({ kind }) => kind === 'ready'));
     this.redial();
   }
 
@@ -322,26 +362,47 @@ export class Lab {
   }
 
   /** What the security group tracks of the flow to this port: state and seconds left, or null. */
-  tracked(port: number): { readonly state: string; readonly seconds: number } | null {
-    const lines = [
-      ...this.router(['conntrack', '-L', '-f', 'ipv4', '-p', 'tcp']).split('\n'),
-      ...this.router(['conntrack', '-L', '-f', 'ipv6', '-p', 'tcp']).split('\n'),
-    ];
-    const line = lines.find((text) => text.includes(`dport=${port} `));
+  tracked(port: number, entries = this.trackedEntries()): TrackedEntry | null {
+    const line = entries.find((text) => text.includes(`dport=${port} `));
     const match = line === undefined ? null : /^tcp\s+6\s+(\d+)\s+(\S+)/.exec(line);
     return match === null ? null : { state: match[2] ?? '', seconds: Number(match[1]) };
   }
 
+  /** The TCP entries of the security group, as conntrack prints them. */
+  trackedEntries(): readonly string[] {
+    return ['ipv4', 'ipv6'].flatMap((family) =>
+      this.router(['conntrack', '-L', '-f', family, '-p', 'tcp']).split('\n'),
+    );
+  }
+
   /** Every TCP entry that has not ended. */
   trackedEstablished(): string[] {
-    return ['ipv4', 'ipv6']
-      .flatMap((family) => this.router(['conntrack', '-L', '-f', family, '-p', 'tcp']).split('\n'))
-      .filter((line) => line.includes('ESTABLISHED') && !line.includes(AGENT_ENDPOINT));
+    return this.trackedEntries().filter((line) => line.includes('ESTABLISHED') && !line.includes(AGENT_ENDPOINT));
   }
 
   /** Data that reached the attacker (or, for the login, the attacker's end) since a moment. */
   dataSince(port: number, seconds: number): number {
-    return this.events.filter(({ kind, port: at, t }) => kind === 'data' && at === port && t >= seconds).length;
+    let count = 0;
+    // From the end: a lab that stands for long has very many.
+    for (let at = this.events.length - 1; at >= 0; at -= 1) {
+      const event = this.events[at];
+      // Threads print beside each other: an event may stand a little before an older one.
+      if (event === undefined || event.t < seconds - 1) break;
+      if (event.kind === 'data' && event.port === port && event.t >= seconds) count += 1;
+    }
+    return count;
+  }
+
+  /** How many events there were: what comes after it is new. */
+  mark(): number {
+    return this.events.length;
+  }
+
+  /** Waits until the attacker has accepted a connection, after a mark. */
+  async accepted(port: number, after = 0): Promise<void> {
+    await this.until(`a connection to ${port}`, () =>
+      this.events.slice(after).some(({ kind, port: at }) => kind === 'accepted' && at === port),
+    );
   }
 
   sawReset(port: number): boolean {
@@ -357,6 +418,11 @@ export class Lab {
   /** Echo requests that reached the attacker since a moment. */
   echoesSince(seconds: number): number {
     return this.packets.filter(({ t, text }) => t >= seconds && text.includes('ICMP echo request')).length;
+  }
+
+  /** The last echo request that reached the attacker. */
+  lastEcho(): number {
+    return this.packets.findLast(({ text }) => text.includes('ICMP echo request'))?.t ?? 0;
   }
 
   async alive(...ports: readonly number[]): Promise<void> {
@@ -417,11 +483,12 @@ export class Lab {
     return { status, stdout };
   }
 
-  async scriptsAtOnce(verb: 'cut', times: number): Promise<CutResult[]> {
+  /** The script, twice or more at once, each in a process of its own. */
+  async scriptsAtOnce(verb: 'cut', times: number, options: ScriptOptions = {}): Promise<CutResult[]> {
     const startedAt = now();
     const one = () =>
       new Promise<string>((resolve) => {
-        const [file = '', ...args] = this.#scriptCommand(verb, {});
+        const [file = '', ...args] = this.#scriptCommand(verb, options);
         const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'ignore'] });
         let output = '';
         child.stdout.on('data', (chunk: Buffer) => {

@@ -56,14 +56,25 @@ def serve_udp(address, port):
 
 
 def serve_many(address, port):
-    """Holds thousands of connections in one thread."""
+    """Holds thousands of connections in one thread, and lets go of those that end."""
     listener = socket.socket(family(address))
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((address, port))
     listener.listen(4096)
-    held = []
+    listener.setblocking(False)
+    held, poll = {}, select.epoll()
+    poll.register(listener.fileno(), select.EPOLLIN)
     while True:
-        held.append(listener.accept()[0])
+        for descriptor, _ in poll.poll():
+            if descriptor != listener.fileno():
+                held.pop(descriptor).close()
+                continue
+            try:
+                peer = listener.accept()[0]
+            except OSError:
+                continue  # Reset before it was taken.
+            held[peer.fileno()] = peer
+            poll.register(peer.fileno(), select.EPOLLIN)
 
 
 def dial_in(address, port):
@@ -86,7 +97,7 @@ def attacker():
     v4, v6, agent = "198.51.100.7", "2001:db8:a::7", "203.0.113.5"
     jobs = [
         (serve, v4, 4444, TICKS), (serve, v4, 4445, None), (serve, v6, 4446, TICKS), (serve, v4, 4447, TICKS),
-        (serve, v4, 4448, None), (serve, agent, 443, None), (serve_udp, v4, 5353),
+        (serve, v4, 4448, None), (serve, v4, 4449, None), (serve, agent, 443, None), (serve_udp, v4, 5353),
     ]
     # A process of its own for each 10,000: no limit on open files has to be raised.
     for port in (5000, 5001):
@@ -140,6 +151,8 @@ def dormant_shell(address, port):
     peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 1)
     peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1)
+    # Linux's default gives up after nine; ours shall hold out while a deny stands.
+    peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 100)
     try:
         peer.recv(1)
     finally:
@@ -151,6 +164,28 @@ def beacon(address, port):
     peer.connect((address, int(port)))
     while True:
         peer.send(b"beacon")
+        time.sleep(0.1)
+
+
+def loose_beacon(address, port, source="0"):
+    """Never connects: the kernel knows no peer of its socket. With a source port it binds to that first."""
+    peer = socket.socket(family(address), socket.SOCK_DGRAM)
+    if source != "0":
+        peer.bind(("", int(source)))
+    while True:
+        try:
+            peer.sendto(b"beacon", (address, int(port)))
+        except OSError:
+            pass  # The firewall; the socket is still there.
+        time.sleep(0.1)
+
+
+def sleeper(address, port):
+    """Says nothing until it is told to wake, then a word every 100 ms."""
+    peer = socket.create_connection((address, int(port)))
+    sys.stdin.readline()
+    while True:
+        peer.sendall(b"tick\n")
         time.sleep(0.1)
 
 
