@@ -1,7 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { build } from 'esbuild';
-import { environmentCredentials } from './environment-credentials.mjs';
-import { pruneAwsSchemas } from './prune-aws-schemas.mjs';
+import { bundleOptions } from './bundle-options.mjs';
 
 /** The folders under functions/ that are deployed. */
 export const deployedFolders = (): readonly string[] =>
@@ -18,20 +17,14 @@ const COMMAND = /@aws-sdk\/client-([\w-]+)\/dist-es\/commands\/(\w+)Command\.js$
 export async function bundledCommands(): Promise<ReadonlyMap<string, readonly string[]>> {
   const folders = deployedFolders();
   const { metafile } = await build({
+    ...bundleOptions(),
     entryPoints: folders.map((name) => ({ in: `functions/${name}/handler.ts`, out: name })),
     outdir: 'unwritten',
     write: false,
-    bundle: true,
-    platform: 'node',
-    target: 'node24',
-    format: 'esm',
-    mainFields: ['module', 'main'],
-    metafile: true,
-    plugins: [pruneAwsSchemas(), environmentCredentials()],
     logLevel: 'error',
   });
-  const found = Object.entries(metafile.outputs).map(([output, { inputs }]) => {
-    const name = output.replace(/^unwritten\/|\.js$/g, '');
+  const found = Object.entries(metafile?.outputs ?? {}).map(([output, { inputs }]) => {
+    const name = output.replace(/^unwritten\/|\.mjs$/g, '');
     const commands = Object.entries(inputs)
       .filter(([, { bytesInOutput }]) => bytesInOutput > 0)
       .flatMap(([path]) => {

@@ -1,3 +1,4 @@
+import { globSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 
 /**
@@ -30,14 +31,55 @@ export function rewriteComputedKeys(source) {
 }
 
 /**
- * esbuild plugin that does so for every AWS client of the bundle. It fails the build rather than let a bundle triple in
- * silence: when a client in `required` is bundled and nothing was rewritten in it (its files have moved, the build has
- * picked its CommonJS, or the SDK has been mended and the plugin can go), or when a key is not one of the constants.
+ * Takes the classes of errors out of the registry of a generated AWS SDK schema file, where each stands with a statement
+ * of its own that keeps class and schema in every bundle. An error without a class arrives as the client's base exception
+ * with the same name, message and members, which is all that is asked of it here; those in `kept` are compared by class.
  *
- * @param {{ required?: readonly string[] }} [options]
+ * @param {string} source
+ * @param {readonly string[]} kept
+ * @returns {{ code: string, dropped: number }}
+ */
+export function dropErrorClasses(source, kept) {
+  let dropped = 0;
+  /** @type {(whole: string, name: string) => string} */
+  const drop = (whole, name) => {
+    if (name.endsWith('ServiceException') || kept.includes(name)) return whole;
+    dropped += 1;
+    return '';
+  };
+  // The base exception, in the registry `_s_registry`, is never dropped.
+  const code = source.replaceAll(/^n\d+_registry\.registerError\(\w+\$, (\w+)\);\n/gm, drop);
+  return { code, dropped };
+}
+
+/**
+ * Classes of errors that the functions import from an AWS client: these they tell by class, all others by code.
+ *
+ * @param {string} folder
+ * @returns {string[]}
+ */
+function errorClassesIn(folder) {
+  return globSync(`${folder}/**/*.ts`).flatMap((path) => {
+    const source = readFileSync(path, 'utf8');
+    const imports = [...source.matchAll(/import\s*\{([^}]*)\}\s*from\s*'@aws-sdk\/client-[\w-]+'/g)];
+    const names = imports.flatMap(([, list = '']) => list.split(',').map((name) => name.trim()));
+    return names.filter((name) => /^\w+(Exception|Error|Fault|Exceeded)$/.test(name));
+  });
+}
+
+/** Clients whose schema files hold no error: EC2 names its errors nowhere. */
+const WITHOUT_ERRORS = ['client-ec2'];
+
+/**
+ * esbuild plugin that does both for every AWS client of the bundle. It fails the build rather than let a bundle triple in
+ * silence: when a client in `required` is bundled and nothing was rewritten in it (its files have moved, the build has
+ * picked its CommonJS, or the SDK has been mended and the plugin can go), when a client has lost no error class, or when a
+ * key is not one of the constants.
+ *
+ * @param {{ required?: readonly string[], errors?: 'those-imported' | 'all' }} [options] `errors`: which stay in
  * @returns {import('esbuild').Plugin}
  */
-export function pruneAwsSchemas({ required = ['client-ec2'] } = {}) {
+export function pruneAwsSchemas({ required = ['client-ec2'], errors: stay = 'those-imported' } = {}) {
   return {
     name: 'prune-aws-schemas',
     setup(build) {
@@ -45,6 +87,7 @@ export function pruneAwsSchemas({ required = ['client-ec2'] } = {}) {
       const bundled = new Set();
       /** @type {Map<string, number>} */
       const rewrites = new Map();
+      const kept = stay === 'all' ? null : errorClassesIn('functions');
 
       build.onResolve({ filter: /^@aws-sdk\/client-[\w-]+$/ }, ({ path }) => {
         bundled.add(path.slice('@aws-sdk/'.length));
@@ -53,11 +96,17 @@ export function pruneAwsSchemas({ required = ['client-ec2'] } = {}) {
       build.onLoad(
         { filter: /[\\/]@aws-sdk[\\/]client-[\w-]+[\\/]dist-es[\\/]schemas[\\/].+\.js$/ },
         async ({ path }) => {
-          const { code, rewritten, unresolved } = rewriteComputedKeys(await readFile(path, 'utf8'));
+          const plain = rewriteComputedKeys(await readFile(path, 'utf8'));
+          const { rewritten, unresolved } = plain;
+          const { code, dropped } = kept === null ? { ...plain, dropped: null } : dropErrorClasses(plain.code, kept);
           const client = /[\\/](client-[\w-]+)[\\/]dist-es[\\/]/.exec(path)?.[1] ?? path;
           rewrites.set(client, (rewrites.get(client) ?? 0) + rewritten);
-          const errors =
-            unresolved.length > 0 ? [{ text: `computed key [${unresolved[0]}] is no constant of ${path}` }] : [];
+          const errors = unresolved
+            .slice(0, 1)
+            .map((key) => ({ text: `computed key [${key}] is no constant of ${path}` }));
+          if (dropped === 0 && !WITHOUT_ERRORS.includes(client)) {
+            errors.push({ text: `no error class was dropped in ${path}: its registry is written in another way` });
+          }
           return { contents: code, loader: 'js', errors };
         },
       );

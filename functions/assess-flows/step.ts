@@ -16,7 +16,6 @@ import {
 } from '../core/case.ts';
 import { InputError, quote } from '../core/errors.ts';
 import type { Facts } from '../core/facts.ts';
-import { intake } from '../core/intake.ts';
 import type { CaseRequest } from '../core/intake-types.ts';
 import { describePlan } from '../core/plan.ts';
 import { type Assessed, HOST_ADDRESS_LIMIT, HOST_LIST_LIMIT, type Opened } from '../core/record.ts';
@@ -34,12 +33,20 @@ export async function assessFlows(tools: AssessTools, input: unknown): Promise<O
   const start = await findCase(tools, input);
   if ('assessment' in start) return start;
   const { request } = start;
-  const [document, found] = await Promise.all([start.open(), readFacts(tools.ec2, request.instanceId, request)]);
+  const question = { ...request, scope: start.scope };
+  const [document, found] = await Promise.all([start.open(), readFacts(tools.ec2, request.instanceId, question)]);
   const facts = found && (await withBalancer(tools, found, request.flows));
   return { case: refOf(tools, document), assessment: await decide(tools, document, facts) };
 }
 
-type Start = Opened | { readonly request: CaseRequest; readonly open: () => Promise<CaseDocument> };
+type Start =
+  | Opened
+  | {
+      readonly request: CaseRequest;
+      readonly open: () => Promise<CaseDocument>;
+      /** `carriers` where the case is known to have no flow but those of the request. */
+      readonly scope: 'every-interface' | 'carriers';
+    };
 
 async function findCase(tools: AssessTools, input: unknown): Promise<Start> {
   const caseId = caseIdIn(input);
@@ -50,8 +57,11 @@ async function findCase(tools: AssessTools, input: unknown): Promise<Start> {
     // A restored case is over: started again it is the next generation, with a before-state of its own.
     const isOver = document.status === 'restored';
     const again = { decision, class: routed, classReason, request };
-    return { request, open: () => (isOver ? openCase(tools, again) : Promise.resolve(document)) };
+    if (isOver) return { request, open: () => openCase(tools, again), scope: 'every-interface' };
+    return { request, open: () => Promise.resolve(document), scope: 'carriers' };
   }
+  // Most starts bring a case id: what reads findings and what people type is loaded for the others alone.
+  const { intake } = await import('../core/intake.ts');
   const taken = intake(input);
   if (taken.kind === 'ignored') return ignored(taken.reason, taken.advice, taken.instanceId, taken.finding);
   const request = taken.kind === 'ask' ? taken.requests[0] : taken.request;
@@ -65,7 +75,7 @@ async function findCase(tools: AssessTools, input: unknown): Promise<Start> {
     classReason: taken.reason,
     request,
   };
-  return { request, open: () => openCase(tools, opening) };
+  return { request, open: () => openCase(tools, opening), scope: 'every-interface' };
 }
 
 function caseIdIn(input: unknown): string | null {

@@ -1,5 +1,6 @@
 import type { EC2Client } from '@aws-sdk/client-ec2';
 import { addressClass } from '../core/addresses.ts';
+import { carriers } from '../core/assess.ts';
 import type { Facts } from '../core/facts.ts';
 import type { Hints } from '../core/intake-types.ts';
 import type { KnownFlow } from '../core/model.ts';
@@ -15,6 +16,16 @@ const union = (a: readonly string[], b: readonly string[]): readonly string[] =>
 const missing = (wanted: readonly string[], known: readonly string[]): readonly string[] =>
   wanted.filter((id) => !known.includes(id));
 
+interface FactsQuestion {
+  readonly hints: Hints;
+  readonly flows: readonly KnownFlow[];
+  /**
+   * `carriers`: subnets, ACLs and rules of the ENIs that may carry one of these flows. Enough where no other flow is
+   * decided on, and then no cut waits for what surrounds the other ENIs.
+   */
+  readonly scope?: 'every-interface' | 'carriers';
+}
+
 /**
  * Reads all that a decision needs, in one parallel round where the finding's hints are right and in two where they are
  * wrong or there are none (one more where routes name prefix lists): the second round asks only for what the first could not know to ask.
@@ -25,7 +36,7 @@ const missing = (wanted: readonly string[], known: readonly string[]): readonly 
 export async function readFacts(
   ec2: EC2Client,
   instanceId: string,
-  { hints, flows }: { readonly hints: Hints; readonly flows: readonly KnownFlow[] },
+  { hints, flows, scope = 'every-interface' }: FactsQuestion,
 ): Promise<Facts | null> {
   const unread: string[] = [];
   const attempt = async <T>(what: string, read: Promise<readonly T[]>): Promise<readonly T[] | null> => {
@@ -57,12 +68,14 @@ export async function readFacts(
   ]);
   if (instance === null) return null;
 
-  const vpcIds = [...new Set(interfaces.map((eni) => eni.vpcId))];
-  const subnetIds = [...new Set(interfaces.map((eni) => eni.subnetId))];
-  const groupIds = [...new Set(interfaces.flatMap((eni) => eni.groupIds))];
+  const carrying =
+    scope === 'carriers' && flows.length > 0 ? flows.flatMap((flow) => carriers(flow, interfaces)) : interfaces;
+  const vpcIds = [...new Set(carrying.map((eni) => eni.vpcId))];
+  const subnetIds = [...new Set(carrying.map((eni) => eni.subnetId))];
+  const groupIds = [...new Set(carrying.flatMap((eni) => eni.groupIds))];
   const resourceIds = union(
     union(vpcIds, subnetIds),
-    interfaces.map((eni) => eni.id),
+    carrying.map((eni) => eni.id),
   );
   const second = await reads({
     vpcIds: missing(vpcIds, hints.vpcIds),

@@ -59,23 +59,39 @@ export function hostCidr(address: string): string {
   return `${parsed.address}/${BITS[parsed.family]}`;
 }
 
+/** Texts whose reading is remembered; then all are forgotten, so that no input makes the memory grow. */
+const REMEMBERED = 20_000;
+
+/** The same addresses are compared with the same networks again and again, and reading one costs more than the rest. */
+function remembered(read: (text: string) => Network): (text: string) => Network {
+  const known = new Map<string, Network>();
+  return (text) => {
+    const found = known.get(text);
+    if (found !== undefined) return found;
+    const value = read(text);
+    if (known.size >= REMEMBERED) known.clear();
+    known.set(text, value);
+    return value;
+  };
+}
+
 /** A single address as numbers, for comparing it with many networks. */
-export function hostNetwork(address: string): Network {
+export const hostNetwork = remembered((address) => {
   const ip = PLAIN_ADDRESS.test(address) ? readIp(address) : null;
   if (ip === null) throw unreadable('address', address);
   if (ip instanceof Address6 && ip.isMapped4()) return { family: 'ipv4', base: ip.to4().bigInt(), length: BITS.ipv4 };
   const family = familyOf(ip);
   return { family, base: ip.bigInt(), length: BITS[family] };
-}
+});
 
 /** A network as numbers, for comparing it with many addresses. */
-export function network(cidr: string): Network {
+export const network = remembered((cidr) => {
   const ip = PLAIN_CIDR.test(cidr) ? readIp(cidr) : null;
   if (ip === null) throw unreadable('cidr', cidr);
   const family = familyOf(ip);
   const hostBits = BigInt(BITS[family] - ip.subnetMask);
   return { family, base: (ip.bigInt() >> hostBits) << hostBits, length: ip.subnetMask };
-}
+});
 
 /** Whether every address of `inner` is in `outer`. Families never hold each other. */
 export function covers(outer: Network, inner: Network): boolean {
@@ -193,14 +209,17 @@ const ADDRESS_ROWS = [
   { cidr: 'ff00::/8', kind: 'reserved', because: 'multicast (RFC 4291)', source: `${RFC}rfc4291` },
 ] as const satisfies readonly AddressRow[];
 
-const MOST_SPECIFIC_FIRST = ADDRESS_ROWS.map((row) => ({ row, net: network(row.cidr) })).sort(
-  (a, b) => b.net.length - a.net.length,
-);
+const readRows = () =>
+  ADDRESS_ROWS.map((row) => ({ row, net: network(row.cidr) })).sort((a, b) => b.net.length - a.net.length);
+
+/** Read when it is first needed: a function that classifies no address starts without. */
+let mostSpecificFirst: ReturnType<typeof readRows> | null = null;
 
 /** @example addressClass('169.254.169.254') // { kind: 'reserved', because: 'the instance metadata service' } */
 export function addressClass(address: string): { readonly kind: AddressKind; readonly because: string } {
   const host = hostNetwork(address);
-  const hit = MOST_SPECIFIC_FIRST.find(({ net }) => covers(net, host));
+  mostSpecificFirst ??= readRows();
+  const hit = mostSpecificFirst.find(({ net }) => covers(net, host));
   // Both families end in a /0 row, so there is always a hit; an address that no row knows must not be denied.
   return { kind: hit?.row.kind ?? 'reserved', because: hit?.row.because ?? 'unknown' };
 }

@@ -47,7 +47,10 @@ export function unmodifiable(networkInterface: NetworkInterfaceFacts): string | 
 }
 
 /** The ENIs that may carry a flow: by its id, else by its local address, else every ENI. */
-function carriers(flow: KnownFlow, interfaces: readonly NetworkInterfaceFacts[]): readonly NetworkInterfaceFacts[] {
+export function carriers(
+  flow: KnownFlow,
+  interfaces: readonly NetworkInterfaceFacts[],
+): readonly NetworkInterfaceFacts[] {
   const byId = interfaces.filter((eni) => eni.id === flow.networkInterfaceId);
   if (byId.length > 0) return byId;
   const { localAddress } = flow;

@@ -46,11 +46,14 @@ type Ported = 'tcp' | 'udp';
 type Timer = Pick<TrackingVerdict, 'timeoutSeconds' | 'timeoutFrom'>;
 type Finding = Pick<TrackingVerdict, 'kind' | 'because' | 'ruleIds'>;
 
-/** Verdicts by port: `verdicts[i]` holds for the ports up to and including `lasts[i]`; `any` where the port is not known. */
+/**
+ * Verdicts by port: `verdict(i)` holds for the ports up to and including `lasts[i]`, `any()` where the port is not known.
+ * Each is decided when it is first asked for: of the thousands of stretches that large groups make, flows touch few.
+ */
 interface PortTable {
   readonly lasts: readonly number[];
-  readonly verdicts: readonly TrackingVerdict[];
-  readonly any: TrackingVerdict;
+  readonly verdict: (index: number) => TrackingVerdict;
+  readonly any: () => TrackingVerdict;
 }
 
 const LAST_PORT = 65_535;
@@ -109,6 +112,8 @@ function permitsAll(rule: GroupRule, family: Family): boolean {
   return (
     rule.peer.kind === 'cidr' &&
     rule.peer.family === family &&
+    // Reading a network costs more than all else here, and no other length can be all addresses.
+    rule.peer.cidr.endsWith('/0') &&
     canonicalCidr(rule.peer.cidr)?.cidr === ALL_ADDRESSES[family]
   );
 }
@@ -186,7 +191,7 @@ function finish(finding: Finding, timer: Timer): TrackingVerdict {
   return { ...finding, route: null, ...(finding.kind === 'untracked' ? fixed(0) : timer) };
 }
 
-/** Cuts the ports into the stretches in which the same rules match, and decides each once. */
+/** Cuts the ports into the stretches in which the same rules match, each of which is decided at most once. */
 function portTable(
   rules: readonly GroupRule[],
   direction: Direction,
@@ -205,21 +210,40 @@ function portTable(
   );
   const edges = opening.flatMap(({ first, last }) => [first - 1, last]).filter((edge) => edge >= 0 && edge < LAST_PORT);
   const lasts = [...new Set([...edges, LAST_PORT])].sort((a, b) => a - b);
-  const verdicts = lasts.map((port) => {
+  const decide = (index: number): TrackingVerdict => {
+    const port = lasts[index] ?? LAST_PORT;
     const matching = opening.filter(({ first, last }) => first <= port && port <= last);
     const opens = matching.filter(({ all }) => all).map(({ id }) => id);
     const narrow = matching.filter(({ all }) => !all).map(({ id }) => id);
     return finish(findingFor(opens, narrow, response?.id, direction, family), timer);
-  });
-  return {
-    lasts,
-    verdicts,
-    any: verdicts.length === 1 && verdicts[0] ? verdicts[0] : whichever(verdicts, 'its port is not known', timer),
   };
+  const decided: TrackingVerdict[] = [];
+  const verdict = (index: number): TrackingVerdict => {
+    decided[index] ??= decide(index);
+    return decided[index];
+  };
+  let unsure: TrackingVerdict | null = null;
+  const any = (): TrackingVerdict => {
+    unsure ??=
+      lasts.length === 1
+        ? verdict(0)
+        : whichever(
+            lasts.map((_, index) => verdict(index)),
+            'its port is not known',
+            timer,
+          );
+    return unsure;
+  };
+  return { lasts, verdict, any };
 }
 
-function atPort({ lasts, verdicts, any }: PortTable, port: number | null): TrackingVerdict {
-  if (port === null || port < 0 || port > LAST_PORT) return any;
+/** A table in which every port has one verdict. */
+function sameForAll(verdict: TrackingVerdict): PortTable {
+  return { lasts: [LAST_PORT], verdict: () => verdict, any: () => verdict };
+}
+
+function atPort({ lasts, verdict, any }: PortTable, port: number | null): TrackingVerdict {
+  if (port === null || port < 0 || port > LAST_PORT) return any();
   let low = 0;
   let high = lasts.length - 1;
   while (low < high) {
@@ -227,7 +251,7 @@ function atPort({ lasts, verdicts, any }: PortTable, port: number | null): Track
     if ((lasts[middle] ?? LAST_PORT) < port) low = middle + 1;
     else high = middle;
   }
-  return verdicts[low] ?? any;
+  return verdict(low);
 }
 
 function alwaysTracked(protocol: Protocol): TrackingVerdict {
@@ -274,7 +298,8 @@ function offPath(verdict: TrackingVerdict, path: PathVerdict, timer: Timer): Tra
 }
 
 /**
- * Decides every combination of opener, family, protocol and stretch of ports once, so that a flow costs one look-up.
+ * Decides every combination of opener, family, protocol and stretch of ports at most once, so that a flow costs one
+ * look-up.
  *
  * @example
  * const classify = compileTracking({ rules, timeouts: eni.timeouts, instanceType: 'm7i.large' });
@@ -291,7 +316,7 @@ export function compileTracking(facts: InterfaceTracking): (flow: FlowKey, path:
   const byRules = (family: Family) => {
     const table = (opener: 'instance' | 'remote', protocol: Ported): PortTable =>
       sorted === null
-        ? { lasts: [LAST_PORT], verdicts: [unread(timers[protocol])], any: unread(timers[protocol]) }
+        ? sameForAll(unread(timers[protocol]))
         : portTable(sorted, opener === 'instance' ? 'egress' : 'ingress', protocol, family, timers[protocol]);
     return {
       tcp: { instance: table('instance', 'tcp'), remote: table('remote', 'tcp') },

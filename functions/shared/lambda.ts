@@ -1,11 +1,18 @@
-import { Logger } from '@aws-lambda-powertools/logger';
+import type { Logger } from '@aws-lambda-powertools/logger';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { CaseTable } from '../aws/cases.ts';
 import { CLIENT_SETTINGS } from '../aws/client-settings.ts';
 import { readConfig } from './environment.ts';
 import type { Tools } from './toolbox.ts';
 
-const logger = new Logger({ serviceName: 'flowcut' });
+let logger: Promise<Logger> | null = null;
+const unsaid: Promise<void>[] = [];
+
+/** Most runs say nothing before the first cut: the logger is read when there is something to say. */
+function say(level: 'info' | 'warn' | 'error', message: string, fields: object = {}): void {
+  logger ??= import('@aws-lambda-powertools/logger').then((library) => new library.Logger({ serviceName: 'flowcut' }));
+  unsaid.push(logger.then((given) => given[level](message, { ...fields })));
+}
 
 /** What every step has at hand, from the environment of the function. */
 export function commonTools(): Tools<'cases'> {
@@ -17,11 +24,20 @@ export function commonTools(): Tools<'cases'> {
     config: readConfig(process.env),
     cases,
     log: {
-      info: (message, fields = {}) => logger.info(message, { ...fields }),
-      warn: (message, fields = {}) => logger.warn(message, { ...fields }),
+      info: (message, fields) => say('info', message, fields),
+      warn: (message, fields) => say('warn', message, fields),
     },
     now: () => new Date(),
     sleep: (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000)),
+  };
+}
+
+/** Makes a thing when it is first asked for: a client that few runs use costs the others nothing. */
+export function once<T>(make: () => T): () => T {
+  let made: { readonly thing: T } | null = null;
+  return () => {
+    made ??= { thing: make() };
+    return made.thing;
   };
 }
 
@@ -31,8 +47,11 @@ export function handlerOf<I, O>(step: (input: I) => Promise<O>): (input: I) => P
     try {
       return await step(input);
     } catch (error) {
-      logger.error('the step failed', error instanceof Error ? error : new Error(String(error)));
+      say('error', 'the step failed', { error: error instanceof Error ? error : new Error(String(error)) });
       throw error;
+    } finally {
+      // Lambda freezes the process when the answer is given.
+      await Promise.allSettled(unsaid.splice(0));
     }
   };
 }
