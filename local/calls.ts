@@ -16,6 +16,9 @@ export interface ReplayedCall {
   readonly input: Record<string, unknown>;
 }
 
+/** No response takes longer: Step Functions' longest wait is a year. */
+const LATEST = 366 * 86_400;
+
 /** What only a host can do, no API. */
 type HostPhysics = Physics & Pick<WorldPhysics, 'closeSockets'>;
 
@@ -32,8 +35,8 @@ export function parseCalls(json: unknown): ReplayedCall[] {
 function parseCall(json: unknown, path: string): ReplayedCall {
   if (!isObject(json)) throw new InputError(path, `${quote(json)} is not an object`);
   const { at, service, api, input = {} } = json;
-  if (typeof at !== 'number' || !Number.isFinite(at) || at < 0) {
-    throw new InputError(`${path}.at`, `${quote(at)} is not a number of seconds from 0`);
+  if (typeof at !== 'number' || !(at >= 0 && at <= LATEST)) {
+    throw new InputError(`${path}.at`, `${quote(at)} is not a number of seconds from 0 to ${LATEST}, a year`);
   }
   if (typeof service !== 'string' || !(service === 'host' || Object.hasOwn(SDK, service))) {
     throw new InputError(

@@ -7,7 +7,7 @@ import { denyAtNacl } from '../functions/deny-at-nacl/step.ts';
 import { prepareIsolation } from '../functions/prepare-isolation/step.ts';
 import { preserveEvidence } from '../functions/preserve-evidence/step.ts';
 import { releaseNacl } from '../functions/release-nacl/step.ts';
-import { reportCase } from '../functions/report-case/step.ts';
+import { reportExecution } from '../functions/report-case/step.ts';
 import { restoreEvidence } from '../functions/restore-evidence/step.ts';
 import { restoreInstance } from '../functions/restore-instance/step.ts';
 import type { Toolbox } from '../functions/shared/toolbox.ts';
@@ -31,7 +31,7 @@ export const STEPS = {
   VerifyCutFunctionArn: { name: 'verify-cut', step: verifyCut },
   ReleaseNaclFunctionArn: { name: 'release-nacl', step: releaseNacl },
   DeleteSecurityGroupsFunctionArn: { name: 'delete-security-groups', step: deleteSecurityGroups },
-  ReportCaseFunctionArn: { name: 'report-case', step: reportCase },
+  ReportCaseFunctionArn: { name: 'report-case', step: reportExecution },
   RestoreEvidenceFunctionArn: { name: 'restore-evidence', step: restoreEvidence },
   RestoreInstanceFunctionArn: { name: 'restore-instance', step: restoreInstance },
 } as const satisfies Record<string, { name: string; step: Step }>;

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
+import { errorText } from '../functions/aws/errors.ts';
 import { InputError, quote } from '../functions/core/errors.ts';
 import type { Mode } from '../functions/core/model.ts';
 
@@ -54,6 +55,14 @@ export function modeOption(text: string | undefined): Mode | undefined {
   throw new InputError('--mode', `${quote(text)} is neither observe nor contain`);
 }
 
+/** What AWS or the network answered is one line; where the fault may be ours, the stack belongs to it. */
+function faultText(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const isOutside =
+    '$metadata' in error || '$fault' in error || 'code' in error || error.name === 'CredentialsProviderError';
+  return isOutside ? errorText(error) : (error.stack ?? error.message);
+}
+
 /**
  * Runs a command: what it answers goes to stdout, a refusal to stderr with exit status 2 and nothing on stdout, a fault of
  * the program to stderr with exit status 1.
@@ -66,7 +75,7 @@ export async function runCommand(main: (args: string[]) => Promise<string>): Pro
       process.stderr.write(`${error.message}\n`);
       process.exitCode = 2;
     } else {
-      process.stderr.write(`flowcut failed: ${error instanceof Error ? error.stack : String(error)}\n`);
+      process.stderr.write(`flowcut failed: ${faultText(error)}\n`);
       process.exitCode = 1;
     }
   }

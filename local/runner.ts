@@ -18,10 +18,21 @@ export interface Visit {
   readonly input: Json;
 }
 
+/** Who is told of states of any type, while the machine runs. */
+interface Followers {
+  /** Every state of the definition itself, none of a branch, with its raw input. */
+  readonly onEnter?: (visit: Visit) => void;
+  /** Every state that is entered or tried again, those of branches included. */
+  readonly onTransition?: (state: string) => void;
+}
+
 export interface ExecutionResult {
   readonly output: Json | null;
   readonly error: { readonly name: string; readonly cause: string } | null;
 }
+
+/** What the definitions may read of the context object: the same for every local execution. */
+const EXECUTION_ARN = 'arn:aws:states:eu-central-1:000000000000:execution:flowcut:local';
 
 const copy = (value: unknown): Json => (value === undefined ? null : (JSON.parse(JSON.stringify(value)) as Json));
 
@@ -39,7 +50,11 @@ export async function runMachine(
   definition: MachineDefinition,
   input: unknown,
   tools: Toolbox,
-  { around = (_state, _name, run) => run(), onVisit }: { around?: Around; onVisit?: (visit: Visit) => void } = {},
+  {
+    around = (_state, _name, run) => run(),
+    onVisit,
+    ...followers
+  }: { around?: Around; onVisit?: (visit: Visit) => void } & Followers = {},
 ): Promise<ExecutionResult> {
   const handlers: Record<string, (payload: Json) => Promise<Json>> = {};
   for (const [state, content] of statesOf(definition)) {
@@ -59,10 +74,32 @@ export async function runMachine(
     validationOptions: { noValidate: true },
   });
   try {
-    const execution = machine.run(copy(input), { overrides: { taskResourceLocalHandlers: handlers } });
-    return { output: await execution.result, error: null };
+    const execution = machine.run(copy(input), {
+      context: { Execution: { Id: EXECUTION_ARN } },
+      overrides: { taskResourceLocalHandlers: handlers },
+    });
+    const [output] = await Promise.all([execution.result, follow(execution.eventLogs, definition, followers)]);
+    return { output, error: null };
   } catch (error) {
     const { name, message } = error instanceof Error ? error : new Error(String(error));
     return { output: null, error: { name, cause: message } };
+  }
+}
+
+type Events = ReturnType<StateMachine['run']>['eventLogs'];
+
+/** Tells of each state as it is entered or tried again, until the execution ends. */
+async function follow(
+  events: Events,
+  definition: MachineDefinition,
+  { onEnter, onTransition }: Followers,
+): Promise<void> {
+  for await (const entry of events) {
+    if (entry.type !== 'StateEntered' && entry.type !== 'StateRetried') continue;
+    const { name, input } = entry.state;
+    onTransition?.(name);
+    if (entry.type === 'StateEntered' && Object.hasOwn(definition.States, name)) {
+      onEnter?.({ state: name, input: copy(input) });
+    }
   }
 }

@@ -62,7 +62,7 @@ export interface SimulationOptions {
 const STATE_MACHINE = 'arn:aws:states:local:000000000000:stateMachine:flowcut-respond';
 
 /** The configuration of a local run: what a deployed stack has by default, but it contains. */
-export function localConfig(file: WorldFile): Config {
+export function localConfig(file: Pick<WorldFile, 'AccountId' | 'Region' | 'NaclEntryQuota'>): Config {
   return {
     accountId: file.AccountId,
     region: file.Region,
@@ -174,7 +174,7 @@ export function simulate(file: WorldFile, input: unknown, options: SimulationOpt
 }
 
 /** `--mode` overrides the request's own mode; a finding carries none. */
-function withMode(input: unknown, mode: Mode | undefined): unknown {
+export function withMode(input: unknown, mode: Mode | undefined): unknown {
   if (mode === undefined || isEvent(input) || typeof input !== 'object' || input === null) return input;
   return { ...input, mode };
 }
@@ -232,7 +232,8 @@ async function respondToEvent(
   return reportOf(first);
 }
 
-function failure({ error }: ExecutionResult): Error {
+/** Why an execution ended without what was asked for: an InputError where the input was wrong. */
+export function failure({ error }: ExecutionResult): Error {
   const { name, cause } = error ?? { name: 'Error', cause: 'the execution ended without output' };
   if (name !== 'InputError') return new Error(`${name}: ${cause}`);
   const message = (JSON.parse(cause) as { errorMessage: string }).errorMessage;

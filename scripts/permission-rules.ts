@@ -73,6 +73,7 @@ export const WITHOUT_RESOURCE: Readonly<Record<string, string>> = {
 export const PURPOSES: Readonly<Record<string, string>> = {
   CaseTable: 'cases, before-states, the ledger of denies: conditional writes only',
   StartResponse: 'one execution per case, under a name that the same event always gives',
+  LookAtResponse: 'did an earlier response to the case fail, so that this event takes over?',
   SendWhatFailed: 'what cannot be read or started waits in the dead-letter queue',
   Look: 'reads before deciding, and reads back what is in force',
   Deny: 'two entries per peer, recorded first',

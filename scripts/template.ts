@@ -16,6 +16,7 @@ export interface Parameter {
 export interface Resource {
   readonly Type: string;
   readonly Condition?: string;
+  readonly DeletionPolicy?: string;
   readonly Metadata?: NodeMap;
   readonly Properties: NodeMap;
 }
@@ -82,14 +83,14 @@ const PSEUDO: NodeMap = {
 const NOTHING = Symbol('AWS::NoValue');
 
 /**
- * What CloudFormation makes of a node, given values for parameters (default: theirs). A reference to a resource becomes
+ * What CloudFormation makes of a node, given values for parameters and pseudo parameters (default: theirs). A reference to a resource becomes
  * its logical id in angle brackets, `<CaseTable>`, an attribute `<CaseTable.Arn>`.
  */
 export function resolve(template: Template, node: Node, values: Readonly<Record<string, string>> = {}): Node {
   const reference = (name: string): Node | typeof NOTHING => {
     if (name === 'AWS::NoValue') return NOTHING;
     const pseudo = PSEUDO[name];
-    if (pseudo !== undefined) return pseudo;
+    if (pseudo !== undefined) return values[name] ?? pseudo;
     const parameter = template.Parameters[name];
     if (parameter !== undefined) {
       // Every value is text on its way through CloudFormation, numbers too.
@@ -114,7 +115,13 @@ export function resolve(template: Template, node: Node, values: Readonly<Record<
   const functions: Readonly<Record<string, (argument: Node) => Node | typeof NOTHING>> = {
     Ref: (name) => reference(text(name)),
     'Fn::GetAtt': (name) => reference(Array.isArray(name) ? name.join('.') : text(name)),
-    'Fn::Sub': (pattern) => text(pattern).replaceAll(/\$\{([\w:.]+)\}/g, (_, name: string) => text(reference(name))),
+    'Fn::Sub': (argument) => {
+      const [pattern, own] = isList(argument) ? (argument as readonly [string, NodeMap]) : [text(argument), {}];
+      return pattern.replaceAll(/\$\{([\w:.]+)\}/g, (_, name: string) => {
+        const value = own[name];
+        return text(value === undefined ? reference(name) : walk(value));
+      });
+    },
     'Fn::If': (argument) => {
       const [name, yes, no] = argument as readonly [string, Node, Node];
       return walk(condition(name) ? yes : no);

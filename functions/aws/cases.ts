@@ -1,5 +1,6 @@
 import {
   type AttributeValue,
+  ConditionalCheckFailedException,
   DeleteItemCommand,
   type DynamoDBClient,
   GetItemCommand,
@@ -11,6 +12,7 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
 import type { BeforeInterface, CaseDocument, LedgerDeny, TimelineEntry } from '../core/case.ts';
+import { quote } from '../core/errors.ts';
 import { type Preserved, preservedName } from '../core/evidence.ts';
 import { errorCode } from './errors.ts';
 import type { RecordedGroup } from './replaced-groups.ts';
@@ -25,7 +27,9 @@ import type { RecordedGroup } from './replaced-groups.ts';
  * | `CASE#id` | `BEFORE#eni-...` | an ENI as it was found: written once |
  * | `CASE#id` | `PRESERVED#...` | what was done to keep evidence, and what undoes it |
  * | `CASE#id` | `GROUP#sg-...` | a group that was deleted, whole |
- * | `CASE#id` | `TIME#iso#...` | the timeline |
+ * | `CASE#id` | `HOST#command id` | what the host printed, whole |
+ * | `CASE#id` | `TIME#iso#step` | the timeline |
+ * | `CASE#id` | `SAID#step#last` | what the step put on the timeline last |
  * | `SETTINGS` | `MODE` | the switch: `observe` stops everything |
  * | `CAP#vpc-...#hour` | `PLACE#00001` | one new isolation of the hour |
  * | `CASE#id` | `SUCCESSOR#sg-...` | the id under which it was made again |
@@ -41,6 +45,37 @@ export interface CaseTable {
 type Item = Record<string, AttributeValue>;
 
 const CONDITION_FAILED = 'ConditionalCheckFailedException';
+
+type Plain = Readonly<Record<string, unknown>>;
+
+/** Only we write into the table; what a person's hand has changed in it stops a step with a sentence, not by surprise. */
+function malformed(item: Plain, member: string, wanted: string): Error {
+  return new Error(`the case table's item ${quote(item.pk)} ${quote(item.sk)}: its ${member} is not ${wanted}`);
+}
+
+function textOf(item: Plain, member: string): string {
+  const value = item[member];
+  if (typeof value !== 'string') throw malformed(item, member, 'text');
+  return value;
+}
+
+function numberOf(item: Plain, member: string): number {
+  const value = item[member];
+  if (typeof value !== 'number') throw malformed(item, member, 'a number');
+  return value;
+}
+
+function parsed<T extends object>(item: Plain, member: string): T {
+  let value: unknown = null;
+  try {
+    value = JSON.parse(textOf(item, member));
+  } catch {
+    // Said below.
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw malformed(item, member, 'a JSON object');
+  return value as T;
+}
 
 const keyOf = (pk: string, sk: string): Item => ({ pk: { S: pk }, sk: { S: sk } });
 
@@ -97,7 +132,7 @@ const claimKey = (key: InstanceKey): string => `INSTANCE#${key.accountId}#${key.
 
 export async function readClaim(table: CaseTable, key: InstanceKey): Promise<Claim | null> {
   const item = await get(table, claimKey(key), 'CLAIM');
-  return item === null ? null : { caseId: String(item.caseId), generation: Number(item.generation) };
+  return item === null ? null : { caseId: textOf(item, 'caseId'), generation: numberOf(item, 'generation') };
 }
 
 /**
@@ -136,7 +171,7 @@ async function readVersioned(
 ): Promise<{ document: CaseDocument; version: number } | null> {
   const item = await get(table, caseKey(caseId), 'CASE');
   if (item === null) return null;
-  return { document: JSON.parse(String(item.document)) as CaseDocument, version: Number(item.version) };
+  return { document: parsed<CaseDocument>(item, 'document'), version: numberOf(item, 'version') };
 }
 
 export async function readCase(table: CaseTable, caseId: string): Promise<CaseDocument | null> {
@@ -226,7 +261,7 @@ export async function recordBefore(table: CaseTable, caseId: string, before: Bef
 
 export async function readBefore(table: CaseTable, caseId: string): Promise<readonly BeforeInterface[]> {
   const items = await list(table, caseKey(caseId), 'BEFORE#');
-  return items.map((item) => JSON.parse(String(item.before)) as BeforeInterface);
+  return items.map((item) => parsed<BeforeInterface>(item, 'before'));
 }
 
 /** Records what is about to be done to keep the evidence, with what undoes it. What was recorded first stays. */
@@ -246,7 +281,7 @@ export async function readPreserved(
 ): Promise<readonly { readonly preserved: Preserved; readonly undone: boolean }[]> {
   const items = await list(table, caseKey(caseId), 'PRESERVED#');
   return items.map((item) => ({
-    preserved: JSON.parse(String(item.preserved)) as Preserved,
+    preserved: parsed<Preserved>(item, 'preserved'),
     undone: item.undone === true,
   }));
 }
@@ -272,7 +307,7 @@ export async function noteGroupUse(table: CaseTable, caseId: string, groupIds: r
 /** Cases whose restore needs the group. */
 export async function casesNeedingGroup(table: CaseTable, groupId: string): Promise<readonly string[]> {
   const items = await list(table, `GROUP#${groupId}`, 'CASE#');
-  return items.map((item) => String(item.sk).slice('CASE#'.length));
+  return items.map((item) => textOf(item, 'sk').slice('CASE#'.length));
 }
 
 /** The restore is done: the case needs its groups no more. */
@@ -299,7 +334,7 @@ export async function recordSuccessor(
 /** The id under which a deleted group was made again, rules and all; null = it was not. */
 export async function readSuccessor(table: CaseTable, caseId: string, groupId: string): Promise<string | null> {
   const item = await get(table, caseKey(caseId), `SUCCESSOR#${groupId}`);
-  return item === null ? null : String(item.successor);
+  return item === null ? null : textOf(item, 'successor');
 }
 
 /** Records a group whole before it is deleted. */
@@ -309,12 +344,45 @@ export async function recordDeletedGroup(table: CaseTable, caseId: string, group
 
 export async function readDeletedGroups(table: CaseTable, caseId: string): Promise<readonly RecordedGroup[]> {
   const items = await list(table, caseKey(caseId), 'GROUP#');
-  return items.map((item) => JSON.parse(String(item.group)) as RecordedGroup);
+  return items.map((item) => parsed<RecordedGroup>(item, 'group'));
 }
 
-/** Appends to the timeline; the same entry of the same step is kept once. */
+/** Keeps what the host printed, whole: evidence of processes and flows as they were. The first answer to a command stays. */
+export async function recordHostAnswer(
+  table: CaseTable,
+  caseId: string,
+  answer: { readonly commandId: string; readonly output: string },
+): Promise<void> {
+  await putNew(table, { pk: caseKey(caseId), sk: `HOST#${answer.commandId}`, output: answer.output });
+}
+
+/** A step that is started again says the same within this time; beyond it, it is news that nothing has changed. */
+const SAME_ENTRY_SECONDS = 900;
+
+/**
+ * Appends to the timeline, once however often the step is started again: what the step said last is kept beside it, and
+ * an entry that repeats it gets the time of the first. Died in between, the next run writes the entry under that time.
+ */
 export async function addToTimeline(table: CaseTable, caseId: string, entry: TimelineEntry): Promise<void> {
-  await putNew(table, { pk: caseKey(caseId), sk: `TIME#${entry.at}#${entry.step}`, ...entry });
+  const pk = caseKey(caseId);
+  const since = new Date(Date.parse(entry.at) - SAME_ENTRY_SECONDS * 1000).toISOString();
+  let { at } = entry;
+  try {
+    await table.client.send(
+      new PutItemCommand({
+        TableName: table.name,
+        Item: marshall({ pk, sk: `SAID#${entry.step}#last`, at, what: entry.what }),
+        ConditionExpression: 'attribute_not_exists(pk) OR #what <> :what OR #at < :since',
+        ExpressionAttributeNames: { '#what': 'what', '#at': 'at' },
+        ExpressionAttributeValues: { ':what': { S: entry.what }, ':since': { S: since } },
+        ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+      }),
+    );
+  } catch (error) {
+    if (!(error instanceof ConditionalCheckFailedException)) throw error;
+    at = error.Item?.['at']?.S ?? at;
+  }
+  await putNew(table, { ...entry, pk, sk: `TIME#${at}#${entry.step}`, at });
 }
 
 // --- the brakes ----------------------------------------------------------------------------------------------------
@@ -354,12 +422,13 @@ const numberKey = (place: { egress: boolean; ruleNumber: number }): string =>
 
 function toLedgerDeny(item: Record<string, unknown>): LedgerDeny {
   return {
-    aclId: String(item.aclId),
+    aclId: textOf(item, 'aclId'),
     egress: item.egress === true,
-    cidr: String(item.cidr),
-    ruleNumber: Number(item.ruleNumber),
+    cidr: textOf(item, 'cidr'),
+    ruleNumber: numberOf(item, 'ruleNumber'),
     // A set that has lost its last member is gone from the item.
     cases: item.cases instanceof Set ? [...(item.cases as Set<string>)].sort() : [],
+    ...(typeof item.liftedBy === 'string' && { liftedBy: item.liftedBy }),
   };
 }
 
@@ -450,6 +519,92 @@ export async function joinDeny(
 /** Takes the case off a deny; returns the cases that still need it. */
 export async function leaveDeny(table: CaseTable, deny: LedgerDeny, caseId: string): Promise<readonly string[]> {
   return (await changeCases(table, deny, 'DELETE', caseId))?.cases ?? [];
+}
+
+/**
+ * Says that the case is about to remove the entry of a deny that nobody needs; until {@link forgetDeny} or
+ * {@link endLifting} whoever finds this looks whether the entry still stands. false = a case has joined it in the meantime.
+ */
+export function beginLifting(table: CaseTable, deny: LedgerDeny, caseId: string): Promise<boolean> {
+  return changeLifting(table, deny, 'SET #liftedBy = :case', 'attribute_not_exists(#cases)', caseId);
+}
+
+/** The entry stands again, for a case that joined while it was being removed. */
+export async function endLifting(table: CaseTable, deny: LedgerDeny, caseId: string): Promise<void> {
+  await changeLifting(table, deny, 'REMOVE #liftedBy', '#liftedBy = :case', caseId);
+}
+
+async function changeLifting(
+  table: CaseTable,
+  deny: LedgerDeny,
+  change: string,
+  condition: string,
+  caseId: string,
+): Promise<boolean> {
+  const names = { '#liftedBy': 'liftedBy', '#cases': 'cases' };
+  const asked = `${change} ${condition}`;
+  try {
+    await despiteConflicts(() =>
+      table.client.send(
+        new UpdateItemCommand({
+          TableName: table.name,
+          Key: keyOf(aclKey(deny.aclId), denyKey(deny)),
+          UpdateExpression: change,
+          ConditionExpression: `attribute_exists(pk) AND ${condition}`,
+          ExpressionAttributeNames: Object.fromEntries(Object.entries(names).filter(([name]) => asked.includes(name))),
+          ExpressionAttributeValues: { ':case': { S: caseId } },
+        }),
+      ),
+    );
+    return true;
+  } catch (error) {
+    if (errorCode(error) === CONDITION_FAILED) return false;
+    throw error;
+  }
+}
+
+/**
+ * Gives a deny of the ledger another number, for all cases that need it, where somebody else's entry stands at its own.
+ * false = its number has changed in the meantime, or the new one is taken.
+ */
+export async function renumberDeny(
+  table: CaseTable,
+  deny: { aclId: string; egress: boolean; cidr: string; ruleNumber: number },
+  ruleNumber: number,
+): Promise<boolean> {
+  const { aclId, egress, cidr } = deny;
+  const TableName = table.name;
+  const numberItem = { pk: aclKey(aclId), sk: numberKey({ egress, ruleNumber }), cidr };
+  try {
+    await despiteConflicts(() =>
+      table.client.send(
+        new TransactWriteItemsCommand({
+          TransactItems: [
+            {
+              Update: {
+                TableName,
+                Key: keyOf(aclKey(aclId), denyKey(deny)),
+                UpdateExpression: 'SET #ruleNumber = :new',
+                ConditionExpression: '#ruleNumber = :old',
+                ExpressionAttributeNames: { '#ruleNumber': 'ruleNumber' },
+                ExpressionAttributeValues: {
+                  ':new': { N: String(ruleNumber) },
+                  ':old': { N: String(deny.ruleNumber) },
+                },
+              },
+            },
+            { Put: { TableName, Item: marshall(numberItem), ConditionExpression: 'attribute_not_exists(pk)' } },
+            { Delete: { TableName, Key: keyOf(aclKey(aclId), numberKey(deny)) } },
+          ],
+        }),
+      ),
+    );
+    return true;
+  } catch (error) {
+    const reasons = error instanceof TransactionCanceledException ? (error.CancellationReasons ?? []) : [];
+    if (reasons.some((reason) => reason.Code === 'ConditionalCheckFailed')) return false;
+    throw error;
+  }
 }
 
 /** Forgets a deny that nobody needs and that is gone from the ACL. false = a case has joined it in the meantime. */

@@ -1,4 +1,4 @@
-import { type SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
+import { DescribeExecutionCommand, type SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
 import { errorCode } from './errors.ts';
 
 /**
@@ -22,4 +22,22 @@ export async function startExecution(
     if (errorCode(error) === 'ExecutionAlreadyExists') return 'already-started';
     throw error;
   }
+}
+
+export interface ExecutionState {
+  readonly status: 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'TIMED_OUT' | 'ABORTED' | 'PENDING_REDRIVE';
+  /** Epoch milliseconds; null = it has not ended. */
+  readonly startedAt: number;
+  readonly endedAt: number | null;
+}
+
+/** How an execution stands that was started under this name. */
+export async function readExecution(
+  sfn: SFNClient,
+  { stateMachineArn, name }: { readonly stateMachineArn: string; readonly name: string },
+): Promise<ExecutionState> {
+  const executionArn = `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}`;
+  const { status = 'RUNNING', startDate, stopDate } = await sfn.send(new DescribeExecutionCommand({ executionArn }));
+  const at = (date: Date | undefined): number | null => (date === undefined ? null : new Date(date).getTime());
+  return { status, startedAt: at(startDate) ?? 0, endedAt: at(stopDate) };
 }

@@ -23,8 +23,25 @@ export class InputError extends Error {
   }
 }
 
-/** Shows a value from outside in an error sentence: JSON-quoted (so control characters are escaped) and cut short. */
+/** What a terminal or a log does not show as it is: control and format characters, separators, half characters. */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+
+const escaped = (seen: string): string =>
+  Array.from({ length: seen.length }, (_, unit) => `\\u${seen.charCodeAt(unit).toString(16).padStart(4, '0')}`).join(
+    '',
+  );
+
+/** Shows a value from outside in an error sentence: JSON-quoted, what cannot be seen escaped, and cut short. */
 export function quote(value: unknown, limit = 60): string {
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length > limit ? `${text.slice(0, limit)}...` : text;
+  const text = jsonOf(value).replace(UNSEEN, escaped);
+  return text.length > limit ? `${text.slice(0, limit).replace(/[\ud800-\udbff]$/, '')}...` : text;
+}
+
+/** Values that come from outside may be of any depth; JSON.stringify is not. */
+function jsonOf(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return 'a value too deep to show';
+  }
 }

@@ -1,38 +1,83 @@
-import type { Report } from './report.ts';
+import type { ConsoleLinks } from './console-links.ts';
+import type { Report, ReportedFlow } from './report.ts';
 
 /** SNS takes 99 ASCII characters without line breaks as the subject of an e-mail. */
 const SUBJECT_LIMIT = 99;
+/** What a phone shows without much scrolling; the whole list is in the execution's output. */
+const LINES_PER_SECTION = 10;
+const LINE_LIMIT = 300;
 
-const list = (title: string, lines: readonly string[]): readonly string[] =>
-  lines.length === 0 ? [] : ['', title, ...lines.map((line) => `- ${line}`)];
+/**
+ * One line of plain text. Ours already is; what an API's error says may not be, and chats take <...>, * and ` for markup.
+ */
+const plain = (line: string): string =>
+  line
+    .replaceAll(/[^\P{C}]+/gu, ' ')
+    .replaceAll(/[<>`*|]/g, '')
+    .slice(0, LINE_LIMIT);
 
-/** What people get, short enough for a phone. All of it is our own or validated text. */
-export function notification(report: Report, phase: 'interim' | 'final'): { subject: string; body: string } {
+function section(title: string, lines: readonly string[]): readonly string[] {
+  if (lines.length === 0) return [];
+  const more = lines.length - LINES_PER_SECTION;
+  return [
+    '',
+    title,
+    ...lines.slice(0, LINES_PER_SECTION).map((line) => `- ${plain(line)}`),
+    ...(more > 0 ? [`- and ${more} more: see the execution's output`] : []),
+  ];
+}
+
+/** What the evidence says of a flow, and whether it may go on for all that is known. */
+const EVIDENCE: Readonly<Record<ReportedFlow['evidence'], { readonly cut: boolean; readonly says: string }>> = {
+  observed: { cut: true, says: 'seen dead' },
+  'in-force': { cut: true, says: 'blocked, not seen dead' },
+  requested: { cut: false, says: 'asked for, not seen in force' },
+  unproven: { cut: false, says: 'nothing shows that it ended' },
+};
+
+const flowLine = ({ protocol, remoteAddress, remotePort, tracking, evidence }: ReportedFlow): string =>
+  `${protocol} ${remoteAddress} port ${remotePort ?? 'any'}: ${EVIDENCE[evidence].says} (${tracking})`;
+
+const toAct = ({ verdict, instanceId }: Report): readonly string[] =>
+  verdict === 'planned' && instanceId !== null
+    ? [`start the respond state machine with {"instanceId": "${instanceId}", "mode": "contain"}`]
+    : [];
+
+/** What people get, short enough for a phone: the verdict, what to do, what is cut and what is not, where to look. */
+export function notification(
+  report: Report,
+  phase: 'interim' | 'final',
+  links: ConsoleLinks,
+): { subject: string; body: string } {
   const word = phase === 'interim' ? `so far ${report.verdict}` : report.verdict;
   const subject = `flowcut: ${report.instanceId ?? 'no instance'} ${word}`.slice(0, SUBJECT_LIMIT);
-  const flows = report.flows.map(
-    (flow) => `${flow.protocol} ${flow.remoteAddress}:${flow.remotePort ?? '*'}: ${flow.tracking}, ${flow.evidence}`,
-  );
-  const held = report.held.map(
-    (deny) => `${deny.NetworkAclId} rule ${deny.RuleNumber} ${deny.Egress ? 'out' : 'in'} ${deny.Cidr}`,
-  );
   const body = [
-    `${word.toUpperCase()}: ${report.reason}`,
-    ...list('Flows', flows),
-    ...list('Denies that stand', held),
-    ...list(
+    `${word.toUpperCase()}: ${plain(report.reason)}`,
+    ...(report.basis.length === 0 ? [] : [`on the word of: ${report.basis.join(', ')}`]),
+    ...section('Last resorts', report.lastResort),
+    ...section('Cut', report.flows.filter(({ evidence }) => EVIDENCE[evidence].cut).map(flowLine)),
+    ...section('Not proven', report.flows.filter(({ evidence }) => !EVIDENCE[evidence].cut).map(flowLine)),
+    ...section(
       'Could not be done',
       report.skipped.map((entry) => `${entry.id}: ${entry.reason}`),
     ),
-    ...list('Still open', report.leftOpen),
-    ...list('Last resorts', report.lastResort),
-    ...list(
+    ...section('Still open', report.leftOpen),
+    ...section(
+      'Denies that stand',
+      report.held.map(
+        (deny) => `${deny.NetworkAclId} rule ${deny.RuleNumber} ${deny.Egress ? 'out' : 'in'} ${deny.Cidr}`,
+      ),
+    ),
+    ...section(
       'Plan',
       report.plan.map((step) => step.change),
     ),
-    ...list('To undo', report.undo === null ? [] : [report.undo]),
+    ...section('To act', toAct(report)),
+    ...section('To undo', report.undo === null ? [] : [report.undo]),
     '',
-    `case ${report.caseId}`,
+    ...(links.place === null ? [] : [links.place]),
+    ...(links.execution === null ? [] : [`execution: ${links.execution}`]),
+    `case ${report.caseId}${links.case === null ? '' : `: ${links.case}`}`,
   ].join('\n');
   return { subject, body };
 }

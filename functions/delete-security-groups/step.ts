@@ -1,4 +1,4 @@
-import { addToTimeline, casesNeedingGroup, readBefore, recordDeletedGroup } from '../aws/cases.ts';
+import { addToTimeline, casesNeedingGroup, readBefore, readDeletedGroups, recordDeletedGroup } from '../aws/cases.ts';
 import { errorText } from '../aws/errors.ts';
 import { deleteGroup, readGroup, usersOfGroup } from '../aws/replaced-groups.ts';
 import type { DeletionResult, Verifying } from '../core/record.ts';
@@ -28,7 +28,11 @@ async function deleteOne(
 ): Promise<{ readonly groupId: string; readonly outcome: string }> {
   try {
     const group = await readGroup(tools.ec2, groupId);
-    if (group === null) return { groupId, outcome: 'gone already' };
+    if (group === null) {
+      // Deleted by an earlier run of ours, which died before it said so, or by somebody else.
+      const ours = (await readDeletedGroups(tools.cases, caseId)).some((recorded) => recorded.groupId === groupId);
+      return { groupId, outcome: ours ? 'deleted' : 'gone already' };
+    }
     if (group.name === 'default') return { groupId, outcome: 'kept: the default group of a VPC cannot be deleted' };
     const users = await usersOfGroup(tools.ec2, groupId);
     if (users.length > 0) return { groupId, outcome: `kept: used by ${users.slice(0, 3).join(', ')}` };

@@ -1,4 +1,4 @@
-import { forgetDeny, leaveDeny, ledgerOf, reserveDeny, updateCase } from '../aws/cases.ts';
+import { forgetDeny, joinDeny, leaveDeny, ledgerOf, renumberDeny, reserveDeny, updateCase } from '../aws/cases.ts';
 import { errorCode, errorText } from '../aws/errors.ts';
 import { aclsById, createDeny } from '../aws/network-acls.ts';
 import { denyEntry, planDeny, sameEntry } from '../core/acl-numbers.ts';
@@ -36,8 +36,8 @@ export async function denyAtNacl(tools: Tools<'ec2' | 'cases'>, record: Denying)
   return { kind: 'done', made: denies.length - refusals.length, refused: refusals.length };
 }
 
-/** Numbers tried for one deny: others may take the lowest ones at the same time. */
-const NUMBER_ATTEMPTS = 10;
+/** Numbers tried for one deny: others take the lowest ones at the same time, and each time one of them has its turn. */
+const NUMBER_ATTEMPTS = 40;
 
 async function makeDeny(tools: Tools<'ec2' | 'cases'>, deny: WantedDeny, caseId: string): Promise<DenyRefusal | null> {
   const refuse = (reason: string): DenyRefusal => ({
@@ -52,7 +52,10 @@ async function makeDeny(tools: Tools<'ec2' | 'cases'>, deny: WantedDeny, caseId:
       if (ruleNumber === null) {
         const plan = await planAgain(tools, deny, unavailable);
         if (typeof plan === 'string') return refuse(plan);
-        if (plan.covered) return await joinIfOurs(tools, deny, caseId);
+        if (plan.covered) {
+          if (await joinIfOurs(tools, deny, caseId)) return null;
+          continue;
+        }
         ruleNumber = plan.ruleNumber;
       }
       const reservation = await reserveDeny(tools.cases, { ...deny, ruleNumber }, caseId);
@@ -63,11 +66,13 @@ async function makeDeny(tools: Tools<'ec2' | 'cases'>, deny: WantedDeny, caseId:
       }
       const made = await createOrAdopt(tools, deny, reservation.ruleNumber);
       if (made === 'in-place') return null;
-      // What stands at this number is not ours: give the number back and take another.
-      await release(tools, deny, caseId);
-      if (made !== 'foreign') return refuse(made.reason);
-      unavailable.push({ egress: deny.egress, ruleNumber: reservation.ruleNumber });
-      ruleNumber = null;
+      if (made !== 'foreign') {
+        await release(tools, deny, caseId);
+        return refuse(made.reason);
+      }
+      const moved = await moveAway(tools, deny, caseId, { unavailable, from: reservation.ruleNumber, refuse });
+      if (moved.kind === 'ended') return moved.refusal;
+      ruleNumber = moved.ruleNumber;
     }
     return refuse('the rule numbers were taken by others faster than this run could use them');
   } catch (error) {
@@ -81,7 +86,8 @@ async function planAgain(
   deny: WantedDeny,
   reserved: readonly { egress: boolean; ruleNumber: number }[],
 ): Promise<string | { covered: true } | { covered: false; ruleNumber: number }> {
-  const [acl] = await aclsById(tools.ec2, [deny.aclId]);
+  // Numbers of the ledger are taken, though their entries may not have been made yet.
+  const [[acl], ledger] = await Promise.all([aclsById(tools.ec2, [deny.aclId]), ledgerOf(tools.cases, deny.aclId)]);
   if (acl === undefined) return `network ACL ${deny.aclId} cannot be read`;
   const address = deny.cidr.replace(/\/\d+$/, '');
   const plan = planDeny({
@@ -91,20 +97,54 @@ async function planAgain(
     range: tools.config.aclRuleNumbers,
     entriesPerDirection: tools.config.aclEntriesPerDirection,
     privateAllowed: true,
-    reserved,
+    reserved: [...reserved, ...ledger.filter((entry) => entry.cidr !== deny.cidr)],
   });
   const entry = deny.egress ? plan.egress : plan.ingress;
   if (entry.kind === 'refused') return entry.reason;
   return entry.kind === 'exists' ? { covered: true } : { covered: false, ruleNumber: entry.ruleNumber };
 }
 
-/** The address is denied already. Where that is by an entry of our ledger, the case needs it from now on too. */
-async function joinIfOurs(tools: Tools<'ec2' | 'cases'>, deny: WantedDeny, caseId: string): Promise<null> {
+/**
+ * The address is denied already. Where that is by an entry of our ledger, the case needs it from now on too. false = the
+ * entry was ours and is being removed: plan again.
+ */
+async function joinIfOurs(tools: Tools<'ec2' | 'cases'>, deny: WantedDeny, caseId: string): Promise<boolean> {
   const ours = (await ledgerOf(tools.cases, deny.aclId)).find(
     (entry) => entry.egress === deny.egress && entry.cidr === deny.cidr,
   );
-  if (ours !== undefined) await reserveDeny(tools.cases, ours, caseId);
-  return null;
+  return ours === undefined || (await joinDeny(tools.cases, ours, caseId)) !== null;
+}
+
+/**
+ * What stands at the number of our deny is not ours: the deny moves to another, for every case that needs it. `ended` = there
+ * is no other (a sentence says why), or somebody denies the address already.
+ */
+async function moveAway(
+  tools: Tools<'ec2' | 'cases'>,
+  deny: WantedDeny,
+  caseId: string,
+  {
+    unavailable,
+    from,
+    refuse,
+  }: {
+    readonly unavailable: { egress: boolean; ruleNumber: number }[];
+    readonly from: number;
+    readonly refuse: (reason: string) => DenyRefusal;
+  },
+): Promise<{ kind: 'moved'; ruleNumber: number | null } | { kind: 'ended'; refusal: DenyRefusal | null }> {
+  const { egress } = deny;
+  unavailable.push({ egress, ruleNumber: from });
+  const plan = await planAgain(tools, deny, unavailable);
+  if (typeof plan === 'string' || plan.covered) {
+    await release(tools, deny, caseId);
+    return { kind: 'ended', refusal: typeof plan === 'string' ? refuse(plan) : null };
+  }
+  if (await renumberDeny(tools.cases, { ...deny, ruleNumber: from }, plan.ruleNumber)) {
+    return { kind: 'moved', ruleNumber: plan.ruleNumber };
+  }
+  unavailable.push({ egress, ruleNumber: plan.ruleNumber });
+  return { kind: 'moved', ruleNumber: null };
 }
 
 async function release(tools: Tools<'ec2' | 'cases'>, deny: WantedDeny, caseId: string): Promise<void> {

@@ -1,4 +1,4 @@
-import { readCase, recordPreserved, updateCase } from '../aws/cases.ts';
+import { readCase, readPreserved, recordPreserved, updateCase } from '../aws/cases.ts';
 import { errorText } from '../aws/errors.ts';
 import {
   readProtection,
@@ -58,13 +58,29 @@ export async function preserveEvidence(tools: EvidenceTools, record: Opened): Pr
   // Each measure awaits what it needs; without these a failed read would be an unhandled rejection.
   subject.instance.catch(() => undefined);
   subject.interfaces.catch(() => undefined);
-  const items = (await Promise.all(MEASURES.map(([name, measure]) => attempt(name, measure, subject)))).flat();
+  const found = (await Promise.all(MEASURES.map(([name, measure]) => attempt(name, measure, subject)))).flat();
+  const items = await withEarlierRuns(subject, found);
   const document = await readCase(tools.cases, caseId);
   if (document !== null) {
     await updateCase(tools.cases, caseId, (stored) => ({ ...stored, evidence: mergeEvidence(stored.evidence, items) }));
   }
   const failed = items.filter((item) => item.outcome === 'failed').length;
   return { kind: 'done', done: items.length - failed, failed };
+}
+
+/** What an earlier run of this case has recorded and this one finds done was done by us, whoever died before saying so. */
+async function withEarlierRuns(
+  { tools, caseId }: Subject,
+  found: readonly EvidenceItem[],
+): Promise<readonly EvidenceItem[]> {
+  const ours = (await readPreserved(tools.cases, caseId))
+    .filter(({ undone }) => !undone)
+    .map(({ preserved }) => preservedName(preserved));
+  const told = found.map((entry) =>
+    entry.outcome === 'already' && ours.includes(entry.item) ? { item: entry.item, outcome: 'done' as const } : entry,
+  );
+  const untold = ours.filter((item) => !told.some((entry) => entry.item === item));
+  return [...told, ...untold.map((item) => ({ item, outcome: 'done' as const }))];
 }
 
 const MEASURES: readonly (readonly [string, Measure])[] = [

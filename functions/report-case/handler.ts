@@ -3,7 +3,7 @@ import { EC2Client } from '@aws-sdk/client-ec2';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { CLIENT_SETTINGS } from '../aws/client-settings.ts';
 import { commonTools, handlerOf } from '../shared/lambda.ts';
-import { reportCase } from './step.ts';
+import { type ReportRequest, reportExecution } from './step.ts';
 
 const tools = {
   ...commonTools(),
@@ -12,4 +12,4 @@ const tools = {
   sns: new SNSClient(CLIENT_SETTINGS),
 };
 
-export const handler = handlerOf((input: Parameters<typeof reportCase>[1]) => reportCase(tools, input));
+export const handler = handlerOf((input: ReportRequest) => reportExecution(tools, input));

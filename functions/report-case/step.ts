@@ -1,6 +1,7 @@
 import { needCase, readCase } from '../aws/cases.ts';
 import { errorText } from '../aws/errors.ts';
 import { publish } from '../aws/notifications.ts';
+import { consoleLinks } from '../core/console-links.ts';
 import type { EvidenceItem } from '../core/evidence.ts';
 import { openingsText } from '../core/isolation-rules.ts';
 import { notification } from '../core/notification.ts';
@@ -19,15 +20,29 @@ import type { Tools } from '../shared/toolbox.ts';
 
 type ReportTools = Tools<'ec2' | 'logs' | 'sns' | 'cases'>;
 
+/** What the state machine passes to the one step that has to name its execution: the record as ever, and the ARN. */
+export interface ReportRequest {
+  readonly record: Reporting;
+  readonly execution: string;
+}
+
+export const reportExecution = (tools: ReportTools, { record, execution }: ReportRequest): Promise<Report> =>
+  reportCase(tools, record, execution);
+
 /**
  * Report: the one path that every outcome takes, failures included. What it says is read back now, not remembered: after
  * a failure half way, what is cut stays cut and is reported as it stands.
  */
-export async function reportCase(tools: ReportTools, record: Reporting): Promise<Report> {
+export async function reportCase(
+  tools: ReportTools,
+  record: Reporting,
+  execution: string | null = null,
+): Promise<Report> {
   const report = await makeReport(tools, record);
   const { topicArn } = tools.config;
   if (topicArn !== null) {
-    await publish(tools.sns, topicArn, notification(report, isInterim(record) ? 'interim' : 'final')).catch(
+    const links = consoleLinks(execution, tools.cases.name, report.caseId);
+    await publish(tools.sns, topicArn, notification(report, isInterim(record) ? 'interim' : 'final', links)).catch(
       (error: unknown) => {
         // The report stands in the execution's output as well; failing here would hide it behind an error.
         tools.log.warn('the report could not be published', { error: errorText(error) });

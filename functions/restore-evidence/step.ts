@@ -10,7 +10,7 @@ import {
 } from '../aws/instance-attributes.ts';
 import { getInstance } from '../aws/instances.ts';
 import { classicBalancersOf, joinClassic, register, targetsOf } from '../aws/load-balancers.ts';
-import { attach, exitStandby, membershipOf } from '../aws/scaling.ts';
+import { attach, exitStandby, type Membership, membershipOf } from '../aws/scaling.ts';
 import { CASE_TAG, type Preserved, preservedName } from '../core/evidence.ts';
 import type { InstanceFacts } from '../core/facts.ts';
 import type { EvidenceRestored, RestoreItem, Restoring } from '../core/record.ts';
@@ -105,12 +105,28 @@ async function undo(tools: EvidenceTools, entry: Preserved, instance: InstanceFa
   }
 }
 
+/** Auto Scaling takes its time to move an instance; how long and how often it is looked for, in seconds. */
+const MOVE_SECONDS = 60;
+const LOOK_SECONDS = 5;
+
+/** The membership once it has stopped changing; one that goes on changing is an error, for a later restore. */
+async function settledMembership(tools: EvidenceTools, instanceId: string): Promise<Membership | null> {
+  for (let waited = 0; ; waited += LOOK_SECONDS) {
+    const member = await membershipOf(tools.scaling, instanceId);
+    if (member === null || !LEAVING.includes(member.lifecycleState)) return member;
+    if (waited >= MOVE_SECONDS) throw new Error(`the instance is still ${member.lifecycleState}; restore again later`);
+    await tools.sleep(LOOK_SECONDS);
+  }
+}
+
+const LEAVING = ['EnteringStandby', 'Detaching'];
+
 async function returnToGroup(
   tools: EvidenceTools,
   entry: Extract<Preserved, { kind: 'auto-scaling' }>,
   instanceId: string,
 ): Promise<Outcome> {
-  const member = await membershipOf(tools.scaling, instanceId);
+  const member = await settledMembership(tools, instanceId);
   if (entry.action === 'detach') {
     if (member !== null) return { outcome: 'already' };
     await attach(tools.scaling, entry.groupName, instanceId);

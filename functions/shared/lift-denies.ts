@@ -1,4 +1,4 @@
-import { forgetDeny, leaveDeny, ledgerOf } from '../aws/cases.ts';
+import { beginLifting, endLifting, forgetDeny, leaveDeny, ledgerOf } from '../aws/cases.ts';
 import { errorCode, errorText } from '../aws/errors.ts';
 import { aclsById, createDeny, deleteEntry } from '../aws/network-acls.ts';
 import { denyEntry, sameEntry } from '../core/acl-numbers.ts';
@@ -18,12 +18,18 @@ export async function liftDenies(
 ): Promise<readonly RestoreItem[]> {
   const acls = await aclsById(tools.ec2, aclIds);
   const ledgers = await Promise.all(aclIds.map((aclId) => ledgerOf(tools.cases, aclId)));
-  const ours = ledgers.flat().filter((deny) => deny.cases.includes(caseId) || deny.cases.length === 0);
+  const ours = ledgers.flat().filter((deny) => concerns(deny, caseId));
   return Promise.all(ours.map((deny) => liftDeny(tools, caseId, deny, acls)));
 }
 
+/** Denies of the case, those that nobody needs, and those that an interrupted run of this case was about to remove. */
+const concerns = ({ cases, liftedBy }: LedgerDeny, caseId: string): boolean =>
+  cases.includes(caseId) || cases.length === 0 || liftedBy === caseId;
+
 const nameOf = (deny: LedgerDeny): string =>
   `${deny.aclId} rule ${deny.ruleNumber} ${deny.egress ? 'outbound' : 'inbound'} deny ${deny.cidr}`;
+
+const NEEDED = { outcome: 'restored', detail: 'stands on: another case needs it' } as const;
 
 async function liftDeny(
   tools: Tools<'ec2' | 'cases'>,
@@ -34,12 +40,16 @@ async function liftDeny(
   const item = nameOf(deny);
   try {
     const left = await leaveDeny(tools.cases, deny, caseId);
-    if (left.length > 0) return { item, outcome: 'restored', detail: 'stands on: another case needs it' };
+    if (left.length > 0) {
+      if (deny.liftedBy === caseId) await standAgain(tools, deny, caseId);
+      return { item, ...NEEDED };
+    }
     const acl = acls.find((candidate) => candidate.id === deny.aclId);
     const standing = acl?.entries.find((entry) => entry.ruleNumber === deny.ruleNumber && entry.egress === deny.egress);
     if (standing === undefined) {
       await forgetDeny(tools.cases, deny);
-      return { item, outcome: 'gone' };
+      // Removed by an earlier run of ours, or by somebody else while the case still needed it.
+      return { item, outcome: deny.cases.length === 0 ? 'already' : 'gone' };
     }
     if (!sameEntry(standing, denyEntry(deny))) {
       await forgetDeny(tools.cases, deny);
@@ -49,20 +59,37 @@ async function liftDeny(
         detail: `found ${standing.action} ${standing.cidr}, protocol ${standing.protocol}`,
       };
     }
-    await removeEntry(tools, deny);
-    return { item, outcome: 'restored' };
+    return { item, ...(await removeEntry(tools, deny, caseId)) };
   } catch (error) {
     return { item, outcome: 'failed', detail: errorText(error) };
   }
 }
 
-async function removeEntry(tools: Tools<'ec2' | 'cases'>, deny: LedgerDeny): Promise<void> {
+async function removeEntry(
+  tools: Tools<'ec2' | 'cases'>,
+  deny: LedgerDeny,
+  caseId: string,
+): Promise<Pick<RestoreItem, 'outcome' | 'detail'>> {
+  // A case that joined since keeps it; one that joins from here on is found by the mark, whoever dies on the way.
+  if (!(await beginLifting(tools.cases, deny, caseId))) return NEEDED;
   try {
     await deleteEntry(tools.ec2, deny);
   } catch (error) {
     // Done already, by a run whose answer was lost.
     if (errorCode(error) !== 'InvalidNetworkAclEntry.NotFound') throw error;
   }
-  // A case that joined while the entry was being removed must not lose it.
-  if (!(await forgetDeny(tools.cases, deny))) await createDeny(tools.ec2, deny, deny.cidr);
+  if (await forgetDeny(tools.cases, deny)) return { outcome: 'restored' };
+  await standAgain(tools, deny, caseId);
+  return NEEDED;
+}
+
+/** A case that joined while the entry was being removed must not lose it. */
+async function standAgain(tools: Tools<'ec2' | 'cases'>, deny: LedgerDeny, caseId: string): Promise<void> {
+  try {
+    await createDeny(tools.ec2, deny, deny.cidr);
+  } catch (error) {
+    // It was not removed, or the one that joined has made it: what stands at the number is its to judge.
+    if (errorCode(error) !== 'NetworkAclEntryAlreadyExists') throw error;
+  }
+  await endLifting(tools.cases, deny, caseId);
 }

@@ -14,11 +14,22 @@ export interface CaseOpening {
 /** Attempts to win or join a claim that others write at the same time. */
 const CLAIM_ATTEMPTS = 30;
 
+/** The case of a request. `isTakenUp`: it was being restored, and what the request brings makes it go on. */
+export interface Opening {
+  readonly document: CaseDocument;
+  readonly isTakenUp: boolean;
+}
+
+/** As {@link openOrTakeUp}, for whoever runs the response itself. */
+export async function openCase(tools: Tools<'cases'>, opening: CaseOpening): Promise<CaseDocument> {
+  return (await openOrTakeUp(tools, opening)).document;
+}
+
 /**
  * Opens a case for the instance, or joins the one that is open: the instance has one current case, and every new peer
  * joins it. After a restore the next request opens the next generation, so that its before-state is its own.
  */
-export async function openCase(tools: Tools<'cases'>, opening: CaseOpening): Promise<CaseDocument> {
+export async function openOrTakeUp(tools: Tools<'cases'>, opening: CaseOpening): Promise<Opening> {
   const { accountId, region } = tools.config;
   const key = { accountId, region, instanceId: opening.request.instanceId };
   for (let attempt = 1; attempt <= CLAIM_ATTEMPTS; attempt += 1) {
@@ -28,15 +39,16 @@ export async function openCase(tools: Tools<'cases'>, opening: CaseOpening): Pro
       if (current === null) {
         // The claim was written and the process died before the document was: write it now.
         const document = newDocument(tools, opening, claim.generation);
-        if (await createCase(tools.cases, document)) return document;
+        if (await createCase(tools.cases, document)) return { document, isTakenUp: false };
         continue;
       }
-      if (current.status !== 'restored') return joinCase(tools, current, opening);
+      const joined = await joinCase(tools, current, opening);
+      if (joined !== null) return joined;
     }
     const generation = (claim?.generation ?? 0) + 1;
     const document = newDocument(tools, opening, generation);
     const won = await writeClaim(tools.cases, key, { caseId: document.caseId, generation }, generation - 1);
-    if (won && (await createCase(tools.cases, document))) return document;
+    if (won && (await createCase(tools.cases, document))) return { document, isTakenUp: false };
     await tools.sleep(attempt / 50);
   }
   throw new Error(`the claim on ${key.instanceId} is being written by too many at once`);
@@ -65,13 +77,22 @@ function newDocument(tools: Tools<'cases'>, opening: CaseOpening, generation: nu
   };
 }
 
-function joinCase(tools: Tools<'cases'>, current: CaseDocument, opening: CaseOpening): Promise<CaseDocument> {
-  return updateCase(tools.cases, current.caseId, (stored) => {
+/** null = the case is restored, perhaps only just now: the request opens the next generation. */
+async function joinCase(tools: Tools<'cases'>, current: CaseDocument, opening: CaseOpening): Promise<Opening | null> {
+  if (current.status === 'restored') return null;
+  let isTakenUp = false;
+  const document = await updateCase(tools.cases, current.caseId, (stored) => {
+    isTakenUp = false;
+    if (stored.status === 'restored') return stored;
     const request = mergeRequests(stored.request, opening.request);
     // A person's request, or a finding that allows action, lifts a case that was waiting for a person; never the reverse.
     const acts = stored.decision === 'act' || opening.decision === 'act';
     const decision = acts ? 'act' : 'ask';
     if (JSON.stringify(request) === JSON.stringify(stored.request) && decision === stored.decision) return stored;
-    return { ...stored, request, decision };
+    // News while a restore runs: from now on the restore does not close the case, for it will be cut again, and what undoes
+    // that is the before-state of this case.
+    isTakenUp = stored.status === 'restoring' && opening.decision === 'act';
+    return { ...stored, request, decision, status: isTakenUp ? 'open' : stored.status };
   });
+  return document.status === 'restored' ? null : { document, isTakenUp };
 }

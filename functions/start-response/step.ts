@@ -1,9 +1,10 @@
-import { startExecution } from '../aws/executions.ts';
+import { type ExecutionState, readExecution, startExecution } from '../aws/executions.ts';
 import { placeRefusal } from '../core/assess.ts';
 import { executionNameOf, noteIdOf } from '../core/case.ts';
 import { intake } from '../core/intake.ts';
+import type { CaseRequest } from '../core/intake-types.ts';
 import { quietReport, type Report } from '../core/report.ts';
-import { type CaseOpening, openCase } from '../shared/open-case.ts';
+import { type CaseOpening, type Opening, openOrTakeUp } from '../shared/open-case.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
 export type StartResult =
@@ -41,14 +42,52 @@ export async function startResponse(tools: Tools<'sfn' | 'cases'>, event: unknow
       return { kind: 'nothing-to-do', report };
     }
     const decision: CaseOpening['decision'] = taken.kind === 'ask' ? 'ask' : 'act';
-    const document = await openCase(tools, { decision, class: taken.class, classReason: taken.reason, request });
-    const started = await startExecution(tools.sfn, {
-      stateMachineArn: tools.config.respondStateMachineArn,
-      name: executionNameOf(document, request),
-      input: { caseId: document.caseId },
-    });
-    if (started === 'started') kind = 'started';
-    caseIds.push(document.caseId);
+    const opening = await openOrTakeUp(tools, { decision, class: taken.class, classReason: taken.reason, request });
+    if ((await startOrTakeOver(tools, opening, request)) === 'started') kind = 'started';
+    caseIds.push(opening.document.caseId);
   }
   return { kind, caseIds };
+}
+
+/** Executions that may die one after another before a person has to look. */
+const START_ATTEMPTS = 5;
+
+/**
+ * Starts the response, or finds it started. The execution itself is the lease on the case: Step Functions ends it at its
+ * time limit at the latest and says how it ended. One that failed or timed out has left the case half done, so the next
+ * event takes over under a name of its own; after one that ended well, or that a person stopped, only an occurrence that is
+ * newer does.
+ */
+async function startOrTakeOver(
+  tools: Tools<'sfn'>,
+  { document, isTakenUp }: Opening,
+  request: CaseRequest,
+): Promise<'started' | 'already-started'> {
+  const stateMachineArn = tools.config.respondStateMachineArn;
+  const input = { caseId: document.caseId };
+  const later = executionNameOf({ ...document, status: 'reported' }, request);
+  let base = isTakenUp ? later : executionNameOf(document, request);
+  let name = base;
+  for (let attempt = 1; attempt <= START_ATTEMPTS; attempt += 1) {
+    if ((await startExecution(tools.sfn, { stateMachineArn, name, input })) === 'started') return 'started';
+    const ended = await readExecution(tools.sfn, { stateMachineArn, name });
+    if (hasDied(ended)) {
+      name = `${base}-${attempt + 1}`;
+    } else if (base !== later && isNews(request, ended)) {
+      base = later;
+      name = later;
+    } else {
+      return 'already-started';
+    }
+    tools.log.warn('a response has ended and is taken over', { caseId: document.caseId, status: ended.status, name });
+  }
+  throw new Error(`${START_ATTEMPTS} responses to the case ${document.caseId} have failed one after another`);
+}
+
+const hasDied = ({ status }: ExecutionState): boolean => status === 'FAILED' || status === 'TIMED_OUT';
+
+/** What was seen after the execution began, or after a person stopped it, is news to the case. */
+function isNews({ finding }: CaseRequest, { status, startedAt, endedAt }: ExecutionState): boolean {
+  if (finding === null || status === 'RUNNING' || endedAt === null) return false;
+  return Date.parse(finding.updatedAt) > (status === 'ABORTED' ? endedAt : startedAt);
 }

@@ -38,7 +38,8 @@ export async function verifyCut(tools: Tools<'ec2' | 'logs' | 'cases'>, record: 
   await Promise.all([
     updateCase(tools.cases, caseId, (latest) => ({
       ...withAcls(latest, denies),
-      status: latest.status === 'restored' ? latest.status : 'reported',
+      // A restore that has begun meanwhile closes the case itself.
+      status: latest.status === 'restoring' || latest.status === 'restored' ? latest.status : 'reported',
       verdict: verdict.kind,
       cutAgainAt: again ? at : latest.cutAgainAt,
     })),

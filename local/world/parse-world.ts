@@ -37,7 +37,7 @@ const worldFile = z.looseObject({
   Assumptions: z.prefault(assumptions, {}),
   Faults: z._default(z.array(fault), []),
   NaclEntryQuota: z._default(z.int().check(z.minimum(1)), 20),
-  LatencySeconds: z._default(z.number().check(z.minimum(0)), 0.2),
+  LatencySeconds: z._default(z.number().check(z.minimum(0), z.maximum(3600)), 0.2),
 });
 
 export type ParsedWorld = z.infer<typeof worldFile>;
@@ -71,8 +71,11 @@ function inputError(issue: Issue | undefined, json: unknown): InputError {
   return new InputError(fieldPath(path), issue === undefined ? 'is malformed' : problem(issue, value));
 }
 
+/** A key that is no plain name is shown as the person wrote it, and could hold anything. */
+const keyText = (key: string): string => (/^[\w-]{1,60}$/.test(key) ? `.${key}` : `[${quote(key)}]`);
+
 function fieldPath(path: readonly PropertyKey[]): string {
-  const text = path.map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`)).join('');
+  const text = path.map((key) => (typeof key === 'number' ? `[${key}]` : keyText(String(key)))).join('');
   return text === '' ? 'world' : text.replace(/^\./, '');
 }
 

@@ -9,8 +9,10 @@ import { mockClient } from 'aws-sdk-client-mock';
 import { describe, expect, it } from 'vitest';
 import {
   addToTimeline,
+  beginLifting,
   type CaseTable,
   createCase,
+  endLifting,
   forgetDeny,
   joinDeny,
   leaveDeny,
@@ -19,12 +21,13 @@ import {
   readCase,
   readClaim,
   recordBefore,
+  renumberDeny,
   reserveDeny,
   updateCase,
   writeClaim,
 } from '../../functions/aws/cases.ts';
 import type { BeforeInterface, LedgerDeny } from '../../functions/core/case.ts';
-import { type Bench, defaultWorld, onBench } from '../support/bench.ts';
+import { type Bench, defaultWorld, onBench, refusedBy } from '../support/bench.ts';
 import { theCase } from '../support/incident.ts';
 
 const onTable = <T>(body: (table: CaseTable, bench: Bench) => Promise<T>): Promise<T> =>
@@ -163,6 +166,45 @@ describe('the timeline', () => {
       expect(world.dumpTable().filter(({ sk }) => String(sk).startsWith('TIME#'))).toHaveLength(2);
     });
   });
+
+  const told = (world: Bench['world']) =>
+    world
+      .dumpTable()
+      .flatMap(({ sk, what }) => (String(sk).startsWith('TIME#') ? [`${String(sk)} ${String(what)}`] : []));
+  const said = (at: string, what: string) => ({ at: `2026-01-15T10:${at}.000Z`, step: 'verify-cut', what });
+
+  it('keeps once what a step says again when it is started again, and twice what it says later or otherwise', async () => {
+    await onTable(async (table, { world }) => {
+      await addToTimeline(table, caseId, said('00:01', 'contained'));
+      await addToTimeline(table, caseId, said('05:01', 'contained'));
+      await addToTimeline(table, caseId, said('06:00', 'held'));
+      await addToTimeline(table, caseId, said('50:00', 'held'));
+      expect(told(world)).toEqual([
+        'TIME#2026-01-15T10:00:01.000Z#verify-cut contained',
+        'TIME#2026-01-15T10:06:00.000Z#verify-cut held',
+        'TIME#2026-01-15T10:50:00.000Z#verify-cut held',
+      ]);
+    });
+  });
+
+  it('has the entry of a step that died before writing it, under the time at which it meant to', async () => {
+    await onTable(async (table, bench) => {
+      let isDead = false;
+      const isEntry = ({ call, input }: { call: string; input: unknown }) =>
+        call === 'PutItem' && JSON.stringify(input).includes('TIME#');
+      bench.fail(
+        (call) => isEntry(call) && !isDead,
+        () => {
+          isDead = true;
+          return refusedBy('Killed')();
+        },
+      );
+      await expect(addToTimeline(table, caseId, said('00:01', 'contained'))).rejects.toThrow('Killed');
+      expect(told(bench.world)).toEqual([]);
+      await addToTimeline(table, caseId, said('00:31', 'contained'));
+      expect(told(bench.world)).toEqual(['TIME#2026-01-15T10:00:01.000Z#verify-cut contained']);
+    });
+  });
 });
 
 describe('the ledger', () => {
@@ -286,6 +328,41 @@ describe('the ledger', () => {
       await leaveDeny(table, entryOf('case-a'), 'case-a');
       await reserveDeny(table, deny, 'case-b');
       expect(await forgetDeny(table, entryOf())).toBe(false);
+      expect(await ledgerOf(table, 'acl-1')).toEqual([entryOf('case-b')]);
+    });
+  });
+});
+
+describe('a deny whose number somebody else has taken', () => {
+  it('gets another number for all cases, once, and only from the number that it had', async () => {
+    await onTable(async (table, { world }) => {
+      await reserveDeny(table, deny, 'case-a');
+      await reserveDeny(table, { ...deny, cidr: '203.0.113.9/32', ruleNumber: 2 }, 'case-b');
+      expect(await renumberDeny(table, deny, 2)).toBe(false);
+      expect(await renumberDeny(table, deny, 3)).toBe(true);
+      expect(await renumberDeny(table, deny, 4)).toBe(false);
+      expect((await ledgerOf(table, 'acl-1')).map(({ ruleNumber, cases }) => [ruleNumber, cases])).toEqual([
+        [3, ['case-a']],
+        [2, ['case-b']],
+      ]);
+      const numbers = world.dumpTable().flatMap(({ sk }) => (String(sk).startsWith('NUMBER#') ? [sk] : []));
+      expect(numbers).toEqual(['NUMBER#out#00002', 'NUMBER#out#00003']);
+    });
+  });
+});
+
+describe('the mark of a deny that is being removed', () => {
+  it('is set only while nobody needs it, survives a case that joins, and ends with the one who set it', async () => {
+    await onTable(async (table) => {
+      await reserveDeny(table, deny, 'case-a');
+      expect(await beginLifting(table, entryOf('case-a'), 'case-a')).toBe(false);
+      await leaveDeny(table, entryOf('case-a'), 'case-a');
+      expect(await beginLifting(table, entryOf(), 'case-a')).toBe(true);
+      await joinDeny(table, deny, 'case-b');
+      expect(await ledgerOf(table, 'acl-1')).toEqual([{ ...entryOf('case-b'), liftedBy: 'case-a' }]);
+      await endLifting(table, entryOf('case-b'), 'case-c');
+      expect((await ledgerOf(table, 'acl-1'))[0]?.liftedBy).toBe('case-a');
+      await endLifting(table, entryOf('case-b'), 'case-a');
       expect(await ledgerOf(table, 'acl-1')).toEqual([entryOf('case-b')]);
     });
   });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ledgerOf } from '../../functions/aws/cases.ts';
 import { createDeny } from '../../functions/aws/network-acls.ts';
 import type { Opened } from '../../functions/core/record.ts';
 import { denyAtNacl } from '../../functions/deny-at-nacl/step.ts';
@@ -237,6 +238,31 @@ describe('deny at the subnet', () => {
         .filter((line) => line.startsWith('out') && line.includes('deny'))
         .map((line) => Number(line.split(' ')[1]));
       expect([...numbers].sort((a, b) => a - b)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    });
+  });
+
+  it("moves a deny, for every case that needs it, where somebody else's entry has taken its number", async () => {
+    await inAcl([], async (bench) => {
+      const first = await bench.open();
+      await denyAtNacl(bench.tools, first);
+      // By hand: ours is replaced by something else under the same number.
+      const [acl] = bench.file.NetworkAcls;
+      if (acl === undefined) throw new Error('the default world has lost its ACL');
+      acl.Entries = acl.Entries.map((one) => (one.RuleNumber === 1 && one.Egress ? entry(1, true) : one));
+      const second = await bench.open({ instanceId: ids.neighbour, remoteAddresses: [ids.peer] });
+      expect(await denyAtNacl(bench.tools, second)).toEqual({ kind: 'done', made: 2, refused: 0 });
+      expect(bench.entries()).toEqual(
+        sorted(
+          ...ALLOWS,
+          `in 1 deny -1 ${ids.peer}/32`,
+          `out 2 deny -1 ${ids.peer}/32`,
+          'out 1 deny -1 203.0.113.200/32',
+        ),
+      );
+      const outbound = (await ledgerOf(bench.tools.cases, ids.acl)).find(({ egress }) => egress);
+      expect(outbound).toMatchObject({ ruleNumber: 2, cases: [first.case.caseId, second.case.caseId].sort() });
+      const numbers = bench.world.dumpTable().flatMap(({ sk }) => (String(sk).startsWith('NUMBER#out') ? [sk] : []));
+      expect(numbers).toEqual(['NUMBER#out#00002']);
     });
   });
 

@@ -1,14 +1,18 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { consoleLinks } from '../../functions/core/console-links.ts';
 import { type FindingRoute, ROUTE_GROUPS } from '../../functions/core/finding-routes.ts';
 import type { MachineDefinition } from '../../local/definitions.ts';
 import { bundledCommands } from '../../scripts/bundled-commands.ts';
 import { permissionProblems } from '../../scripts/permissions.ts';
 import { suppressionsOf, unexplained } from '../../scripts/sam-tools.ts';
-import { type NodeMap, parseTemplate } from '../../scripts/template.ts';
+import { type NodeMap, parseTemplate, resolve } from '../../scripts/template.ts';
 import {
+  deadLetterProblems,
   environmentProblems,
   errorNameProblems,
   eventProblems,
+  handlerProblems,
   interfaceProblems,
   metricProblems,
   PROJECT,
@@ -19,6 +23,8 @@ import {
   TEMPLATE_TEXT,
   timeoutProblems,
 } from './agreements.ts';
+
+const README = readFileSync('README.md', 'utf8');
 
 /** The project with one text of the template replaced everywhere, or where it stands first. */
 function withTemplate(from: string, to: string): Project {
@@ -37,7 +43,8 @@ function withMachine(from: string, to: string): Project {
 let commands: ReadonlyMap<string, readonly string[]> = new Map();
 beforeAll(async () => {
   commands = await bundledCommands();
-});
+  // esbuild shares the cores with the other tests.
+}, 300_000);
 
 describe('template, state machines, functions and the local runner', () => {
   it('agree on what stands behind each placeholder', () => {
@@ -266,6 +273,110 @@ describe('alarms and dashboard', () => {
     ],
   ])('notice %s', (_, from, to, problem) => {
     expect(metricProblems(withTemplate(from, to))).toContain(problem);
+  });
+});
+
+describe('dead letters', () => {
+  it('end in the queue that the alarm watches', () => {
+    expect(deadLetterProblems(PROJECT)).toEqual([]);
+  });
+
+  it.each([
+    [
+      'a rule without a queue',
+      '            DeadLetterConfig:\n              Arn: !GetAtt DeadLetterQueue.Arn\n',
+      '',
+      'what the rule cannot deliver goes to nowhere, DeadLettersAlarm watches DeadLetterQueue',
+    ],
+    [
+      'a function without a queue',
+      '          OnFailure:\n',
+      '          OnSuccess:\n',
+      'what start-response fails on goes to nowhere, DeadLettersAlarm watches DeadLetterQueue',
+    ],
+    [
+      'an alarm on something else',
+      'Value: !GetAtt DeadLetterQueue.QueueName',
+      'Value: !GetAtt NotificationTopic.TopicName',
+      'DeadLettersAlarm watches NotificationTopic.TopicName, which is no queue',
+    ],
+  ])('notice %s', (_, from, to, problem) => {
+    expect(deadLetterProblems(withTemplate(from, to))).toContain(problem);
+  });
+});
+
+describe('links into the console', () => {
+  const partitions = [
+    ['aws', 'eu-central-1'],
+    ['aws-cn', 'cn-north-1'],
+    ['aws-us-gov', 'us-gov-west-1'],
+  ] as const;
+
+  it.each(partitions)(
+    'of the outputs lead where those of the messages do, in the partition %s',
+    (partition, region) => {
+      const { execution } = consoleLinks(`arn:${partition}:states:${region}:111122223333:execution:x:y`, 'cases', null);
+      const outputs = resolve(PROJECT.template, PROJECT.template.Outputs, {
+        'AWS::Partition': partition,
+        'AWS::Region': region,
+      }) as Record<string, { Value: string }>;
+
+      const links = Object.entries(outputs).filter(([name]) => name.endsWith('Console'));
+
+      expect(links.length).toBeGreaterThan(3);
+      expect(links.map(([, { Value }]) => new URL(Value).origin)).toEqual(
+        links.map(() => new URL(execution ?? '').origin),
+      );
+      expect(outputs['RespondConsole']?.Value).toContain(`/states/home?region=${region}#`);
+    },
+  );
+});
+
+describe('the handler of each function', () => {
+  it('is exported under the name that template.yaml calls', () => {
+    expect(handlerProblems(PROJECT)).toEqual([]);
+  });
+
+  it('is missed when the template calls another name', () => {
+    const problems = handlerProblems(withTemplate('Handler: index.handler', 'Handler: index.handle'));
+
+    expect(problems).toHaveLength(PROJECT.folders.length);
+    expect(problems).toContain(
+      'VerifyCutFunction calls index.handle, functions/verify-cut/handler.ts exports handler and build.mjs writes index',
+    );
+  });
+
+  it('is missed when a file exports another name', () => {
+    const path = 'functions/verify-cut/handler.ts';
+    const renamed = PROJECT.sources.get(path)?.replace('export const handler', 'export const handle') ?? '';
+
+    expect(handlerProblems({ ...PROJECT, sources: new Map(PROJECT.sources).set(path, renamed) })).toEqual([
+      'VerifyCutFunction calls index.handler, functions/verify-cut/handler.ts exports handle and build.mjs writes index',
+    ]);
+  });
+});
+
+describe('the README', () => {
+  const named = (template: Project['template']) =>
+    Object.entries(template.Resources)
+      .filter(([, { DeletionPolicy }]) => DeletionPolicy === 'Retain')
+      .map(([id]) => id);
+
+  it('says of all that outlives the stack how to delete it', () => {
+    const uninstall = README.slice(README.indexOf('## Uninstall'), README.indexOf('## Development'));
+
+    expect(named(PROJECT.template)).toEqual(['CaseTable', 'FunctionLogGroup', 'ExecutionLogGroup']);
+    for (const id of named(PROJECT.template)) expect(uninstall).toContain(`| \`${id}\` |`);
+  });
+
+  it('names functions and events that there are', () => {
+    const calls = [...README.matchAll(/sam local invoke (\w+) --event ([\w/.-]+)/g)];
+
+    expect(calls.length).toBeGreaterThan(0);
+    for (const [, id = '', event = ''] of calls) {
+      expect(PROJECT.template.Resources[id]?.Type).toBe('AWS::Serverless::Function');
+      expect(existsSync(event)).toBe(true);
+    }
   });
 });
 

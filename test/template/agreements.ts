@@ -30,6 +30,8 @@ export interface Project {
   readonly errorNames: readonly string[];
   /** functions/**, by path. */
   readonly sources: ReadonlyMap<string, string>;
+  /** The name of the file that build.mjs makes of each handler, without its ending. */
+  readonly bundleFile: string;
   /** events/*.json, by file name. */
   readonly events: ReadonlyMap<string, NodeMap>;
 }
@@ -48,6 +50,7 @@ export const PROJECT: Project = {
   steps: Object.fromEntries(Object.entries(STEPS).map(([placeholder, { name }]) => [placeholder, name])),
   errorNames: Object.values(ERROR_NAMES),
   sources: new Map(globSync('functions/**/*.ts').map((path) => [path, read(path)])),
+  bundleFile: /\bout: .*?(\w+)[`']/.exec(read('build.mjs'))?.[1] ?? '',
   events: new Map(
     globSync('events/*.json').map((path) => [path.replace('events/', ''), JSON.parse(read(path)) as NodeMap]),
   ),
@@ -117,6 +120,38 @@ export function placeholderProblems(project: Project): readonly string[] {
     ...folders
       .filter((folder) => !deployed.some(([, other]) => other === folder))
       .map((folder) => `functions/${folder}/handler.ts: template.yaml has no such function`),
+  ];
+}
+
+/** template.yaml <-> what each handler.ts exports, under the file name that build.mjs gives every bundle */
+export function handlerProblems({ template, sources, bundleFile }: Project): readonly string[] {
+  const everywhere = mapOf(template.Globals['Function'])['Handler'];
+  return resourcesOf(template, FUNCTION).flatMap(([id, resource]) => {
+    const called = text(resource.Properties['Handler'] ?? everywhere);
+    const path = `functions/${folderOf(resource)}/handler.ts`;
+    const exported = /export const (\w+) =/.exec(sources.get(path) ?? '')?.[1] ?? 'nothing';
+    if (called === `${bundleFile}.${exported}`) return [];
+    return [`${id} calls ${called}, ${path} exports ${exported} and build.mjs writes ${bundleFile}`];
+  });
+}
+
+/** Where events end that could not be delivered, read or started <-> the queue that the alarm watches */
+export function deadLetterProblems({ template }: Project): readonly string[] {
+  const { Resources } = template;
+  const start = Resources['StartResponseFunction']?.Properties;
+  const rule = mapOf(mapOf(mapOf(start?.['Events'])['Finding'])['Properties']);
+  const onFailure = mapOf(mapOf(mapOf(start?.['EventInvokeConfig'])['DestinationConfig'])['OnFailure']);
+  const [watched] = listOf(Resources['DeadLettersAlarm']?.Properties['Dimensions']);
+  const queue = text(mapOf(mapOf(watched)['Value'])['Fn::GetAtt']).replace(/\.QueueName$/, '');
+  const ends = {
+    'what the rule cannot deliver': text(mapOf(mapOf(rule['DeadLetterConfig'])['Arn'])['Fn::GetAtt']),
+    'what start-response fails on': text(mapOf(onFailure['Destination'])['Fn::GetAtt']),
+  };
+  return [
+    ...(Resources[queue]?.Type === 'AWS::SQS::Queue' ? [] : [`DeadLettersAlarm watches ${queue}, which is no queue`]),
+    ...Object.entries(ends)
+      .filter(([, end]) => end !== `${queue}.Arn`)
+      .map(([what, end]) => `${what} goes to ${end || 'nowhere'}, DeadLettersAlarm watches ${queue}`),
   ];
 }
 

@@ -38,12 +38,15 @@ const functions = resourcesOf(PROJECT.template, 'AWS::Serverless::Function').map
 );
 const idOf = new Map(functions);
 
+/** esbuild shares the cores with the other tests. */
+const BUILD_MS = 300_000;
+
 let folder = '';
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'flowcut-artifacts-'));
   const built = await execute(['build.mjs', '--outdir', folder]);
   if (built.status !== 0) throw new Error(built.stderr);
-});
+}, BUILD_MS);
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 /** Runs a script in which `handler` is the function's own, as its template.yaml environment makes it. */
@@ -139,7 +142,9 @@ describe('what is logged', () => {
       assessment: { kind: 'refused', reason: 'it is exempt' },
     };
 
-    const { answer, lines } = await invoke('report-case', record, { FLOWCUT_TOPIC_ARN: '' });
+    const execution = 'arn:aws:states:eu-central-1:111122223333:execution:flowcut-respond:note-1';
+
+    const { answer, lines } = await invoke('report-case', { record, execution }, { FLOWCUT_TOPIC_ARN: '' });
 
     expect(answer).toMatchObject({ verdict: 'refused' });
     const [line, ...more] = counted('ReportsMetric', lines);

@@ -112,7 +112,7 @@ const securityGroup = z.looseObject({
 
 const aclEntry = z
   .looseObject({
-    RuleNumber: z.int().check(z.minimum(1), z.maximum(32_767)),
+    RuleNumber: z.int().check(z.minimum(1), z.maximum(32_768)),
     RuleAction: z.enum(['allow', 'deny']),
     Egress: z.boolean(),
     Protocol: text,

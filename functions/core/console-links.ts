@@ -1,0 +1,32 @@
+/** The console's domain in each partition that has a public one. https://docs.aws.amazon.com/general/latest/gr/mgmt-console.html */
+const DOMAINS: Readonly<Record<string, string>> = {
+  aws: 'console.aws.amazon.com',
+  'aws-cn': 'console.amazonaws.cn',
+  'aws-us-gov': 'console.amazonaws-us-gov.com',
+};
+
+export interface ConsoleLinks {
+  /** Account and Region, for people who watch over many. */
+  readonly place: string | null;
+  readonly execution: string | null;
+  readonly case: string | null;
+}
+
+/**
+ * Where a person looks at an execution and at its case. `executionArn` says the partition and the Region of both; null
+ * where there is no execution, or no public console in its partition.
+ */
+export function consoleLinks(executionArn: string | null, tableName: string, caseId: string | null): ConsoleLinks {
+  if (executionArn === null) return { place: null, execution: null, case: null };
+  const [, partition = '', , region = '', account = ''] = executionArn.split(':');
+  const place = `account ${account}, ${region}`;
+  const domain = DOMAINS[partition];
+  if (domain === undefined) return { place, execution: null, case: null };
+  const home = (service: string): string => `https://${region}.${domain}/${service}/home?region=${region}`;
+  const item = new URLSearchParams({ itemMode: '2', pk: `CASE#${caseId}`, sk: 'CASE', table: tableName });
+  return {
+    place,
+    execution: `${home('states')}#/v2/executions/details/${executionArn}`,
+    case: caseId?.startsWith('case-') === true ? `${home('dynamodbv2')}#edit-item?${item.toString()}` : null,
+  };
+}

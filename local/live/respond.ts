@@ -1,0 +1,184 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { SFNClient } from '@aws-sdk/client-sfn';
+import { SNSClient } from '@aws-sdk/client-sns';
+import { readCase } from '../../functions/aws/cases.ts';
+import { getInstance } from '../../functions/aws/instances.ts';
+import { InputError, quote } from '../../functions/core/errors.ts';
+import { intake } from '../../functions/core/intake.ts';
+import type { Mode } from '../../functions/core/model.ts';
+import type { Restoring } from '../../functions/core/record.ts';
+import type { Report } from '../../functions/core/report.ts';
+import type { Toolbox } from '../../functions/shared/toolbox.ts';
+import { startResponse } from '../../functions/start-response/step.ts';
+import { readDefinition } from '../definitions.ts';
+import { type ExecutionResult, runMachine } from '../runner.ts';
+import { failure, isEvent, localConfig, withMode } from '../simulate.ts';
+import { openCaseStore, storeFile } from './case-store.ts';
+import { type Clients, regionOf } from './clients.ts';
+import { execute, readCheckpoint, type Say } from './execution.ts';
+
+/** How a response is run from this machine. */
+export interface Setting {
+  readonly clients: Clients;
+  /** Folder of the case stores, one file per account and Region. */
+  readonly folder: string;
+  /** null = the account that owns the instance. */
+  readonly accountId: string | null;
+  readonly say: Say;
+  /** Told of the case as soon as it is known. */
+  readonly onCase: (caseId: string) => void;
+  readonly now: () => Date;
+  readonly sleep: (seconds: number) => Promise<void>;
+}
+
+/**
+ * Responds to an event or a manual request from this machine: the deployed state machine and steps, on real clients. What
+ * is missing without a deployment is replaced: the case table by a file, the topic by what is said. Observes unless told to
+ * contain. One report for each case that the event opens.
+ */
+export async function respond(setting: Setting, input: unknown, mode: Mode | undefined): Promise<readonly Report[]> {
+  const request = withMode(input, mode);
+  const accountId = setting.accountId ?? (await ownerOf(setting, instanceOf(request)));
+  const { tools, store } = await openTools(setting, accountId, mode);
+  const run = { ...setting, tools, store };
+  if (!isEvent(request)) return [reportOf(await execute(run, { input: request }))];
+  const started: unknown[] = [];
+  const sfn = startingHere((execution) => started.push(execution));
+  const result = await startResponse({ ...tools, sfn }, request);
+  if (result.kind === 'nothing-to-do') return [result.report];
+  const reports: Report[] = [];
+  for (const execution of started) reports.push(reportOf(await execute(run, { input: execution })));
+  return reports;
+}
+
+/** Goes on with a case whose process ended, from the state it was in; a case that had come to its end is verified again. */
+export async function resume(setting: Setting, caseId: string, mode: Mode | undefined): Promise<Report> {
+  const { tools, store } = await openCase(setting, caseId, mode);
+  const checkpoint = readCheckpoint(store, caseId);
+  if (checkpoint !== null) setting.say(`goes on at "${checkpoint.state}", entered ${checkpoint.enteredAt}`);
+  const run = { ...setting, tools, store };
+  return reportOf(await execute(run, checkpoint === null ? { input: { caseId } } : { checkpoint }));
+}
+
+/** Puts back what a case changed, as the restore state machine does. */
+export async function restore(setting: Setting, caseId: string, force: boolean): Promise<Restoring> {
+  const { tools } = await openCase(setting, caseId, undefined);
+  const result = await runMachine(readDefinition('restore'), { caseId, force }, tools, {
+    onEnter: ({ state }) => setting.say(state),
+  });
+  const output = result.output as unknown as Partial<Restoring> | null;
+  if (output?.restore === undefined) throw failure(result);
+  return { ...output, restore: output.restore };
+}
+
+function reportOf(result: ExecutionResult): Report {
+  const output = result.output as unknown as { report?: Report } | null;
+  if (output?.report === undefined) throw failure(result);
+  return output.report;
+}
+
+/** The instance that an input is about; null = it names none. Throws InputError for input that cannot be read. */
+function instanceOf(request: unknown): string | null {
+  const taken = intake(request);
+  if (taken.kind === 'case') return taken.request.instanceId;
+  return taken.kind === 'ask' ? (taken.requests[0]?.instanceId ?? null) : taken.instanceId;
+}
+
+/** An account that no input names an instance of: nothing is done in it. */
+const NOWHERE = '000000000000';
+
+async function ownerOf({ clients }: Setting, instanceId: string | null): Promise<string> {
+  if (instanceId === null) return NOWHERE;
+  const region = await regionOf(clients);
+  const owner = (await getInstance(clients.ec2, instanceId))?.accountId ?? null;
+  if (owner === null) {
+    throw new InputError(
+      '--account',
+      `is missing, and there is no instance ${instanceId} in ${region} to take it from`,
+    );
+  }
+  return owner;
+}
+
+async function openTools(
+  { clients, folder, say, now, sleep }: Setting,
+  accountId: string,
+  mode: Mode | undefined,
+): Promise<{ tools: Toolbox; store: string }> {
+  const region = await regionOf(clients);
+  const store = storeFile(folder, accountId, region);
+  // The quota of an ACL is in another service's API: the default is taken.
+  const config = localConfig({ AccountId: accountId, Region: region, NaclEntryQuota: 20 });
+  const tools: Toolbox = {
+    ...clients,
+    now,
+    sleep,
+    cases: openCaseStore(store),
+    config: { ...config, defaultMode: mode ?? 'observe', topicArn: null },
+    sfn: startingHere(() => {
+      throw new Error('nothing is started here');
+    }),
+    // Never called: there is no topic.
+    sns: new SNSClient({ region }),
+    log: {
+      info: (message, fields) => {
+        if (message === 'report') say(`report: ${told(fields)}`);
+      },
+      warn: (message, fields) => say(`${message}: ${JSON.stringify(fields)}`),
+    },
+  };
+  return { tools, store };
+}
+
+function told(fields: object | undefined): string {
+  const { verdict, reason } = (fields ?? {}) as { verdict?: unknown; reason?: unknown };
+  return `${String(verdict)}, ${String(reason)}`;
+}
+
+/** A Step Functions client that hands what it is asked to start to this process. */
+function startingHere(start: (input: unknown) => void): SFNClient {
+  const client = new SFNClient({ region: 'local', credentials: { accessKeyId: 'none', secretAccessKey: 'none' } });
+  client.middlewareStack.add(
+    () =>
+      ({ input }: { input: object }) => {
+        start(JSON.parse((input as { input?: string }).input ?? 'null'));
+        return Promise.resolve({ response: {}, output: { executionArn: 'local', $metadata: {} } as never });
+      },
+    { step: 'initialize', priority: 'high', name: 'startingHere' },
+  );
+  return client;
+}
+
+/** Accounts that have a store for the Region. */
+function accountsIn(folder: string, region: string): string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder).filter((name) => /^\d{12}$/.test(name) && existsSync(storeFile(folder, name, region)));
+}
+
+/** The case in the stores of the Region, with the tools of its account. */
+async function openCase(
+  setting: Setting,
+  caseId: string,
+  mode: Mode | undefined,
+): Promise<{ tools: Toolbox; store: string }> {
+  const { clients, folder, accountId } = setting;
+  if (!/^case-[0-9a-f]{20}$/.test(caseId)) {
+    throw new InputError('--case', `${quote(caseId)} is not a case id such as "case-0123456789abcdef0123"`);
+  }
+  const region = await regionOf(clients);
+  for (const account of accountId === null ? accountsIn(folder, region) : [accountId]) {
+    const file = storeFile(folder, account, region);
+    const document = existsSync(file) ? await readCase(openCaseStore(file), caseId) : null;
+    if (document === null) continue;
+    // In another account nothing of the case would be found, and all of it would pass for gone.
+    const owner = (await getInstance(clients.ec2, document.instanceId))?.accountId;
+    if (owner !== account && accountId === null) {
+      const seen = owner === undefined ? 'see no such instance' : `see one of account ${owner}`;
+      const where = `instance ${document.instanceId} of account ${account}, and these credentials ${seen}`;
+      throw new InputError('--case', `is about ${where}; where it is right all the same, give --account ${account}`);
+    }
+    return openTools(setting, account, mode);
+  }
+  throw new InputError('--case', `${caseId} is in no case store for ${region} below ${join(folder, '.')}`);
+}

@@ -1,0 +1,70 @@
+import type { Mode } from '../../functions/core/model.ts';
+import type { Restoring } from '../../functions/core/record.ts';
+import type { Report, ReportedFlow } from '../../functions/core/report.ts';
+import { section, wrap } from '../tell.ts';
+
+/** What a terminal shows without breaking it. */
+const WIDTH = 100;
+
+const wrapped = (first: string, text: string): string => `${first}${wrap(text, ' '.repeat(first.length), WIDTH)}`;
+const bullet = (text: string): string => wrapped('  - ', text);
+
+function flowText({ protocol, remoteAddress, remotePort, tracking, because, evidence }: ReportedFlow): string {
+  const port = remotePort === null ? '' : `:${remotePort}`;
+  return `${protocol} ${remoteAddress}${port}: ${tracking}, evidence ${evidence}; ${because}`;
+}
+
+/** How to go on with a case, or back, from the machine that holds its store. */
+export function nextSteps(caseId: string, mode: Mode | undefined): readonly string[] {
+  return [
+    `to go on: npm run -s respond -- --case ${caseId}${mode === undefined ? '' : ` --mode ${mode}`}`,
+    `to undo:  npm run -s respond -- --restore --case ${caseId}`,
+  ];
+}
+
+/** A report for a person. */
+export function tellReport(report: Report, mode: Mode | undefined): string {
+  const isCase = report.caseId.startsWith('case-');
+  return [
+    `${report.instanceId ?? 'no instance'}: ${report.verdict.toUpperCase()}`,
+    wrapped('', report.reason),
+    ...(report.basis.length > 0 ? [`on the word of: ${report.basis.join(', ')}`] : []),
+    ...section('Flows', report.flows.map(flowText).map(bullet)),
+    ...section(
+      'What would be done, in this order',
+      report.plan.flatMap((step, index) => [
+        wrapped(`  ${index + 1}. `, step.change),
+        wrapped('     cuts: ', step.cuts),
+        wrapped('     also hits: ', step.alsoHits),
+        wrapped('     undo: ', step.undo),
+      ]),
+    ),
+    ...section(
+      'Denies that stand',
+      report.held.map((deny) =>
+        bullet(
+          `${deny.NetworkAclId} rule ${deny.RuleNumber} ${deny.Egress ? 'outbound' : 'inbound'} deny ${deny.Cidr}`,
+        ),
+      ),
+    ),
+    ...section('On the host, by its own word', report.onHost.map(bullet)),
+    ...section('Preserved', report.preserved.map(bullet)),
+    ...section(
+      'Could not be done',
+      report.skipped.map(({ id, reason }) => bullet(`${id}: ${reason}`)),
+    ),
+    ...section('Still open', report.leftOpen.map(bullet)),
+    ...section('Last resorts, least harmful first', report.lastResort.map(bullet)),
+    ...(isCase ? ['', ...nextSteps(report.caseId, mode)] : []),
+  ].join('\n');
+}
+
+/** What a restore did, for a person. */
+export function tellRestore({ restore, evidence }: Restoring): string {
+  if (restore.kind === 'refused') return wrapped('refused: ', restore.reason);
+  const items = [...restore.items, ...(evidence?.items ?? [])];
+  return [
+    `${restore.instanceId}: ${restore.kind}`,
+    ...items.map(({ item, outcome, detail }) => bullet(`${outcome}: ${item}${detail ? ` (${detail})` : ''}`)),
+  ].join('\n');
+}

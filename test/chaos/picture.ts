@@ -1,0 +1,136 @@
+import type { WorldFile } from '../../local/world/parse-world.ts';
+import { aclLines } from '../world/honesty/watch.ts';
+
+/** A state as sorted lines, without what must differ from run to run: times, versions, and ids that were made on the way. */
+export type Picture = readonly string[];
+
+type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+const TIME = /\d{4}-\d\d-\d\dT\d\d(:\d\d:\d\d(\.\d+)?(Z|\+00:00)?)?/g;
+
+/** Who gave up a command and died finds it cancelled the next time: the host said nothing either way. */
+const SILENCE = /the agent did not answer within \d+ s|the command ended as Cancell(ed|ing) without an answer/;
+
+/** Members that hold an id made by AWS, a moment or a count of writes. */
+const MADE = ['SecurityGroupRuleId', 'SnapshotId', 'StartTime', 'Progress', 'version', 'SecurityGroupArn'];
+
+/** What is not set, and what is set to what it is anyway. */
+const isUnset = (value: Json): boolean => value === false || value === null;
+
+/** Lists that AWS gives in no order of its own. */
+const UNORDERED = ['Entries', 'Snapshots', 'Tags', 'SecurityGroups', 'TargetHealth', 'Instances', 'evidence', 'flows'];
+
+function normal(value: Json, key: string): Json {
+  if (typeof value === 'string') return value.replaceAll(TIME, '<time>').replace(SILENCE, '<no answer>');
+  if (Array.isArray(value)) {
+    const items = value.map((item) => normal(item, key));
+    return UNORDERED.includes(key) ? items.sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)) : items;
+  }
+  if (typeof value !== 'object' || value === null) return value;
+  const members = Object.entries(value).filter(([name, member]) => !MADE.includes(name) && !isUnset(member));
+  return Object.fromEntries(
+    members.sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, member]) => [name, normal(member, name)]),
+  );
+}
+
+/** Ids of groups that were not there at first become their names. */
+function groupNames(file: WorldFile, original: WorldFile): (text: string) => string {
+  const known = new Set(original.SecurityGroups.map(({ GroupId }) => GroupId));
+  const made = file.SecurityGroups.filter(({ GroupId }) => !known.has(GroupId));
+  return (text) => made.reduce((left, { GroupId, GroupName }) => left.replaceAll(GroupId, `<${GroupName}>`), text);
+}
+
+/** The world in the file's shapes, one line per thing. */
+export function pictureOfWorld(snapshot: Record<string, unknown>, file: WorldFile, original: WorldFile): Picture {
+  const renamed = groupNames(file, original);
+  return Object.entries(snapshot)
+    .filter(([kind]) => kind !== 'Faults')
+    .flatMap(([kind, content]) =>
+      (Array.isArray(content) ? content : [content]).map(
+        (one) =>
+          `${kind} ${JSON.stringify(normal(one as Json, kind)).replace('"State":"pending"', '"State":"completed"')}`,
+      ),
+    )
+    .map(renamed)
+    .sort();
+}
+
+/** Members of items that hold JSON text. */
+const TEXTS = ['document', 'before', 'preserved', 'group'];
+
+/** What a host command printed stands under an id that SSM made; what a restore put back depends on where it was begun. */
+function withoutDetails(item: Record<string, unknown>): Record<string, unknown> {
+  const { sk, what, output: _output, ...rest } = item;
+  if (String(sk).startsWith('HOST#')) return { ...rest, sk: 'HOST#' };
+  return { ...rest, sk, ...(what !== undefined && rest['step'] !== 'restore-instance' && { what }) };
+}
+
+/** The case table, one line per item; the timeline without its times. */
+export function pictureOfTable(
+  items: readonly Record<string, unknown>[],
+  file: WorldFile,
+  original: WorldFile,
+): Picture {
+  const renamed = groupNames(file, original);
+  const lines = items
+    .filter(({ sk }) => !String(sk).startsWith('SAID#'))
+    .map((item) => {
+      const { cases, ...rest } = withoutDetails(item);
+      const opened = Object.entries(rest).map(([name, value]) => [
+        name,
+        TEXTS.includes(name) ? (JSON.parse(String(value)) as Json) : (value as Json),
+      ]);
+      const plain = {
+        ...Object.fromEntries(opened),
+        ...(cases instanceof Set && { cases: [...cases].map(String).sort() }),
+      } as Json;
+      return renamed(JSON.stringify(normal(plain, '')));
+    })
+    .sort();
+  // A restore that is started again says what it found the second time, which is something else.
+  return lines.filter((line, index) => !(line === lines[index - 1] && line.includes('#restore-instance"')));
+}
+
+/** What a restore promises to give back, in lines: groups in their order, ACL entries, protection, balancers, scaling. */
+export function essence(file: WorldFile): readonly string[] {
+  const nameOf = (id: string) => file.SecurityGroups.find(({ GroupId }) => GroupId === id)?.GroupName ?? id;
+  return [
+    ...file.NetworkInterfaces.map(
+      (eni) => `${eni.NetworkInterfaceId}: ${eni.Groups.map((g) => nameOf(g.GroupId)).join()}`,
+    ),
+    ...[...aclLines(file)].map(([id, lines]) => `${id}: ${lines.join('; ')}`),
+    ...file.Reservations.flatMap(({ Instances }) => Instances.map(({ InstanceId }) => attributesOf(file, InstanceId))),
+    ...file.TargetHealth.map(
+      ({ TargetGroupArn, Target }) => `${TargetGroupArn} ${Target.Id}:${Target.Port ?? ''}`,
+    ).sort(),
+    ...file.AutoScalingGroups.flatMap(({ AutoScalingGroupName, Instances = [] }) =>
+      Instances.map((one) => `${AutoScalingGroupName} ${one.InstanceId} ${one.LifecycleState}`),
+    ).sort(),
+    ...(file.ClassicLoadBalancers ?? []).map((one) => JSON.stringify(normal(one as unknown as Json, ''))),
+    ...file.Reservations.flatMap(({ Instances }) =>
+      Instances.map(
+        (one) =>
+          `${one.InstanceId} ${JSON.stringify(normal([one.Tags ?? [], one.BlockDeviceMappings ?? []] as Json, ''))}`,
+      ),
+    ),
+  ];
+}
+
+/** What is not set is what EC2 has where nobody chose. */
+function attributesOf(file: WorldFile, instanceId: string): string {
+  const given = file.InstanceAttributes[instanceId] ?? {};
+  const isOn = (name: 'DisableApiTermination' | 'DisableApiStop') => given[name] === true;
+  const shutdown = given['InstanceInitiatedShutdownBehavior'] === 'terminate' ? 'terminate' : 'stop';
+  return `${instanceId} ${isOn('DisableApiTermination')} ${isOn('DisableApiStop')} ${shutdown}`;
+}
+
+/** Lines of one picture that the other lacks, in both directions; how often a line stands counts. */
+export function difference(expected: Picture, found: Picture): readonly string[] {
+  const left = [...found];
+  const missing = expected.filter((line) => {
+    const place = left.indexOf(line);
+    if (place >= 0) left.splice(place, 1);
+    return place < 0;
+  });
+  return [...missing.map((line) => `- ${line}`), ...left.map((line) => `+ ${line}`)];
+}

@@ -1,0 +1,135 @@
+import { describe, expect, it } from 'vitest';
+import { joinDeny, ledgerOf } from '../../functions/aws/cases.ts';
+import { denyAtNacl } from '../../functions/deny-at-nacl/step.ts';
+import { liftDenies } from '../../functions/shared/lift-denies.ts';
+import type { CallInfo } from '../../local/world/api/middleware.ts';
+import { type Bench, defaultWorld, ids, onBench, refusedBy } from '../support/bench.ts';
+
+const ours = (bench: Bench) => bench.entries().filter((line) => line.includes(`deny -1 ${ids.peer}`));
+const BOTH = [`in 1 deny -1 ${ids.peer}/32`, `out 1 deny -1 ${ids.peer}/32`];
+const outcomes = (items: Awaited<ReturnType<typeof liftDenies>>) => items.map(({ outcome }) => outcome);
+
+/** A case with its two denies. */
+async function denied(bench: Bench, instanceId: string = ids.instance): Promise<string> {
+  const opened = await bench.open({ instanceId, remoteAddresses: [ids.peer] });
+  await denyAtNacl(bench.tools, opened);
+  return opened.case.caseId;
+}
+
+const lift = (bench: Bench, caseId: string) => liftDenies(bench.tools, caseId, [ids.acl]);
+
+/** From the first call that matches on, the process is gone: nothing that it asks for has an effect. */
+function dieAt(bench: Bench, which: (call: CallInfo) => boolean, when: 'before' | 'after'): () => void {
+  let state: 'alive' | 'dead' | 'another process' = 'alive';
+  const killed = refusedBy('Killed');
+  bench.world.interceptors.push({
+    before: (call) => {
+      if (state === 'dead') throw killed();
+      if (state === 'alive' && when === 'before' && which(call)) {
+        state = 'dead';
+        throw killed();
+      }
+    },
+    after: (call) => {
+      if (state !== 'alive' || when !== 'after' || !which(call)) return;
+      state = 'dead';
+      throw killed();
+    },
+  });
+  return () => {
+    state = 'another process';
+  };
+}
+
+describe('lifting the denies of a case', () => {
+  it('removes them and forgets them; a second run finds nothing', async () => {
+    await onBench(defaultWorld(), async (bench) => {
+      const caseId = await denied(bench);
+      expect(ours(bench)).toEqual(BOTH);
+      expect(outcomes(await lift(bench, caseId))).toEqual(['restored', 'restored']);
+      expect(ours(bench)).toEqual([]);
+      expect(await ledgerOf(bench.tools.cases, ids.acl)).toEqual([]);
+      expect(await lift(bench, caseId)).toEqual([]);
+    });
+  });
+
+  it('leaves them to a case that still needs them', async () => {
+    await onBench(defaultWorld(), async (bench) => {
+      const caseId = await denied(bench);
+      const other = await denied(bench, ids.neighbour);
+      const items = await lift(bench, caseId);
+      expect(items.map(({ detail }) => detail)).toEqual([
+        'stands on: another case needs it',
+        'stands on: another case needs it',
+      ]);
+      expect(ours(bench)).toEqual(BOTH);
+      expect((await ledgerOf(bench.tools.cases, ids.acl)).map(({ cases }) => cases)).toEqual([[other], [other]]);
+    });
+  });
+
+  it.each(['before', 'after'] as const)(
+    'killed %s the entry is removed while another case joins, makes it stand again when it is started again',
+    async (when) => {
+      await onBench(defaultWorld(), async (bench) => {
+        const caseId = await denied(bench);
+        const rise = dieAt(bench, ({ call }) => call === 'DeleteNetworkAclEntry', when);
+        expect(outcomes(await lift(bench, caseId))).toEqual(['failed', 'failed']);
+        rise();
+        // The other case saw the entry stand before it was removed, and joins the ledger only.
+        for (const egress of [true, false])
+          await joinDeny(bench.tools.cases, { aclId: ids.acl, egress, cidr: `${ids.peer}/32` }, 'case-b');
+        expect(outcomes(await lift(bench, caseId))).toEqual(['restored', 'restored']);
+        expect(ours(bench)).toEqual(BOTH);
+        expect(await ledgerOf(bench.tools.cases, ids.acl)).toEqual(
+          [false, true].map((egress) => ({
+            aclId: ids.acl,
+            egress,
+            cidr: `${ids.peer}/32`,
+            ruleNumber: 1,
+            cases: ['case-b'],
+          })),
+        );
+      });
+    },
+  );
+
+  it('puts back an entry for a case that joins while it is being removed', async () => {
+    await onBench(defaultWorld(), async (bench) => {
+      const caseId = await denied(bench);
+      const joins: Promise<unknown>[] = [];
+      // Begun while the removal is on its way, the joining is there before the forgetting.
+      bench.world.interceptors.push({
+        before: ({ call, input }) => {
+          if (call !== 'DeleteNetworkAclEntry') return;
+          const { Egress: egress } = input as { Egress: boolean };
+          joins.push(joinDeny(bench.tools.cases, { aclId: ids.acl, egress, cidr: `${ids.peer}/32` }, 'case-b'));
+        },
+      });
+      const items = await lift(bench, caseId);
+      await Promise.all(joins);
+      expect(items.map(({ detail }) => detail)).toContain('stands on: another case needs it');
+      expect(ours(bench)).toEqual(BOTH);
+      const ledger = await ledgerOf(bench.tools.cases, ids.acl);
+      expect(ledger.map(({ cases, liftedBy }) => [cases, liftedBy])).toEqual([
+        [['case-b'], undefined],
+        [['case-b'], undefined],
+      ]);
+    });
+  });
+
+  it('says "already" of one that an interrupted run has removed, and "gone" of one that somebody else has', async () => {
+    await onBench(defaultWorld(), async (bench) => {
+      const caseId = await denied(bench);
+      const rise = dieAt(bench, ({ call, input }) => call === 'DeleteNetworkAclEntry' && isOut(input), 'after');
+      await lift(bench, caseId);
+      rise();
+      expect(outcomes(await lift(bench, caseId))).toEqual(expect.arrayContaining(['already']));
+      const again = await denied(bench);
+      const [acl] = bench.file.NetworkAcls;
+      if (acl) acl.Entries = acl.Entries.filter(({ RuleNumber }) => RuleNumber >= 100);
+      expect(outcomes(await lift(bench, again))).toEqual(['gone', 'gone']);
+    });
+  });
+});
+
+const isOut = (input: unknown): boolean => (input as { Egress: boolean }).Egress;

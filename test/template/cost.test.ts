@@ -1,0 +1,31 @@
+import { readFileSync } from 'node:fs';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { type Cost, costOf, costTable, withTable } from '../../scripts/cost.ts';
+import { readTemplate } from '../../scripts/template.ts';
+
+describe('the cost of a response', () => {
+  let [usual, silent]: Cost[] = [];
+  beforeAll(async () => {
+    [usual, silent] = [await costOf(readTemplate(), true), await costOf(readTemplate(), false)];
+  });
+
+  it('stays under one US cent, also where the agent never answers', () => {
+    expect(usual?.dollars).toBeGreaterThan(0.0001);
+    expect(usual?.dollars).toBeLessThan(0.01);
+    expect(silent?.dollars).toBeGreaterThan(usual?.dollars ?? 0);
+    expect(silent?.dollars).toBeLessThan(0.01);
+  });
+
+  it('grows with the memory of the functions', async () => {
+    const template = readTemplate();
+    const larger = { ...template, Globals: { Function: { MemorySize: 10_240 } } };
+
+    expect((await costOf(larger, true)).dollars).toBeGreaterThan(usual?.dollars ?? 0);
+  });
+
+  it('is what the README says: otherwise run npm run -s cost -- --write', async () => {
+    const readme = readFileSync('README.md', 'utf8');
+
+    expect(withTable(readme, await costTable(readTemplate()))).toBe(readme);
+  });
+});
