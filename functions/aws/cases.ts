@@ -264,39 +264,78 @@ export async function readBefore(table: CaseTable, caseId: string): Promise<read
   return items.map((item) => parsed<BeforeInterface>(item, 'before'));
 }
 
-/** Records what is about to be done to keep the evidence, with what undoes it. What was recorded first stays. */
+const preservedKey = (caseId: string, preserved: Preserved): Item =>
+  keyOf(caseKey(caseId), `PRESERVED#${preservedName(preserved)}`);
+
+/**
+ * Records what is about to be done to keep the evidence, with what undoes it. What was recorded first stays, unless a
+ * restore has put it back since: then it is found anew. Each time counts, so that a restore sees what was taken meanwhile.
+ */
 export async function recordPreserved(table: CaseTable, caseId: string, preserved: Preserved): Promise<void> {
-  const item = {
-    pk: caseKey(caseId),
-    sk: `PRESERVED#${preservedName(preserved)}`,
-    preserved: JSON.stringify(preserved),
-  };
-  await putNew(table, item);
+  const text = JSON.stringify(preserved);
+  const key = { pk: caseKey(caseId), sk: `PRESERVED#${preservedName(preserved)}` };
+  if (await putNew(table, { ...key, preserved: text, taken: 1 })) return;
+  const again = { TableName: table.name, Key: preservedKey(caseId, preserved) };
+  const count = { ':one': { N: '1' } };
+  try {
+    await table.client.send(
+      new UpdateItemCommand({
+        ...again,
+        UpdateExpression: 'SET preserved = :preserved ADD taken :one REMOVE undone',
+        ConditionExpression: 'undone = :yes',
+        ExpressionAttributeValues: { ...count, ':preserved': { S: text }, ':yes': { BOOL: true } },
+      }),
+    );
+  } catch (error) {
+    if (errorCode(error) !== CONDITION_FAILED) throw error;
+    await table.client.send(
+      new UpdateItemCommand({ ...again, UpdateExpression: 'ADD taken :one', ExpressionAttributeValues: count }),
+    );
+  }
 }
 
-/** What was done to keep the evidence; `undone` = a restore has put it back. */
-export async function readPreserved(
-  table: CaseTable,
-  caseId: string,
-): Promise<readonly { readonly preserved: Preserved; readonly undone: boolean }[]> {
+export interface PreservedRecord {
+  readonly preserved: Preserved;
+  /** A restore has put it back. */
+  readonly undone: boolean;
+  /** How often it was taken. */
+  readonly taken: number;
+}
+
+/** What was done to keep the evidence. */
+export async function readPreserved(table: CaseTable, caseId: string): Promise<readonly PreservedRecord[]> {
   const items = await list(table, caseKey(caseId), 'PRESERVED#');
   return items.map((item) => ({
-    preserved: parsed<Preserved>(item, 'preserved'),
+    preserved: JSON.parse(String(item.preserved)) as Preserved,
     undone: item.undone === true,
+    taken: Number(item.taken),
   }));
 }
 
-/** Notes that a restore has put it back: what somebody does with it from now on is theirs. */
-export async function notePutBack(table: CaseTable, caseId: string, preserved: Preserved): Promise<void> {
-  await table.client.send(
-    new UpdateItemCommand({
-      TableName: table.name,
-      Key: keyOf(caseKey(caseId), `PRESERVED#${preservedName(preserved)}`),
-      UpdateExpression: 'SET undone = :yes',
-      ConditionExpression: 'attribute_exists(pk)',
-      ExpressionAttributeValues: { ':yes': { BOOL: true } },
-    }),
-  );
+/**
+ * Notes that a restore has put it back: what somebody does with it from now on is theirs. false = a response has taken it
+ * again since the record was read, so it is still to be put back.
+ */
+export async function notePutBack(
+  table: CaseTable,
+  caseId: string,
+  { preserved, taken }: PreservedRecord,
+): Promise<boolean> {
+  try {
+    await table.client.send(
+      new UpdateItemCommand({
+        TableName: table.name,
+        Key: preservedKey(caseId, preserved),
+        UpdateExpression: 'SET undone = :yes',
+        ConditionExpression: 'taken = :taken',
+        ExpressionAttributeValues: { ':yes': { BOOL: true }, ':taken': { N: String(taken) } },
+      }),
+    );
+    return true;
+  } catch (error) {
+    if (errorCode(error) === CONDITION_FAILED) return false;
+    throw error;
+  }
 }
 
 /** Notes that the restore of the case needs these groups: none of them is deleted before. */

@@ -22,17 +22,18 @@ type EvidenceTools = Tools<'ec2' | 'scaling' | 'elb' | 'classicElb' | 'cases'>;
  * Undoes what was done to keep the evidence, each item compared with what we wrote first. Protection goes back before
  * the Auto Scaling group gets the instance again. Snapshots stay: they are the evidence.
  */
-export async function restoreEvidence(tools: EvidenceTools, record: Restoring): Promise<EvidenceRestored> {
-  const { restore } = record;
+export async function restoreEvidence(tools: EvidenceTools, restoring: Restoring): Promise<EvidenceRestored> {
+  const { restore } = restoring;
   if (restore.kind === 'refused') return { items: [] };
   const { caseId, instanceId } = restore;
   const preserved = await readPreserved(tools.cases, caseId);
   const instance = await getInstance(tools.ec2, instanceId);
   const items: RestoreItem[] = [];
   const inOrder = [...preserved].sort((a, b) => ORDER[a.preserved.kind] - ORDER[b.preserved.kind]);
-  for (const { preserved: entry, undone } of inOrder) {
+  for (const record of inOrder) {
+    const { preserved: entry } = record;
     const item = preservedName(entry);
-    if (undone) {
+    if (record.undone) {
       items.push({ item, outcome: 'already' });
       continue;
     }
@@ -42,14 +43,16 @@ export async function restoreEvidence(tools: EvidenceTools, record: Restoring): 
     }
     try {
       const result = await undo(tools, entry, instance, caseId);
-      await notePutBack(tools.cases, caseId, entry);
-      items.push({ item, ...result });
+      const isLast = await notePutBack(tools.cases, caseId, record);
+      items.push(isLast ? { item, ...result } : { item, ...TAKEN_AGAIN });
     } catch (error) {
       items.push({ item, outcome: 'failed', detail: errorText(error) });
     }
   }
   return { items };
 }
+
+const TAKEN_AGAIN = { outcome: 'drifted', detail: 'a response has taken it again meanwhile; restore again' } as const;
 
 const ORDER: Record<Preserved['kind'], number> = {
   tags: 0,

@@ -87,7 +87,9 @@ export async function restoreInstance(tools: RestoreTools, input: unknown): Prom
   items.push(...(await liftDenies(tools, caseId, document.aclIds)));
   const failed = items.some((item) => item.outcome === 'failed');
   if (!failed) {
-    await forgetGroupUse(tools.cases, caseId, [...new Set(before.flatMap((eni) => eni.groupIds))]);
+    // Two responses at once: the later one found the isolation group of the first, and noted that.
+    const noted = [...before.flatMap((eni) => eni.groupIds), ...isolation];
+    await forgetGroupUse(tools.cases, caseId, [...new Set(noted)]);
     await updateCase(tools.cases, caseId, (stored) =>
       // A response that has taken the case up again in the meantime keeps it.
       stored.status === 'restoring' ? { ...stored, status: 'restored' } : stored,

@@ -146,7 +146,7 @@ export function createHost(world: WorldFile, instanceId: string, around: HostSur
 
   function undo({ caseId, pids }: Orders): void {
     allowAgain((one) => one.caseId === caseId);
-    for (const hosted of [...paused]) if (pids.has(hosted.flow.Process?.Pid ?? -1)) letGoOn(hosted);
+    for (const hosted of paused) if (pids.has(hosted.flow.Process?.Pid ?? -1)) letGoOn(hosted);
   }
 
   function perform(orders: Orders, isWindows: boolean): string {

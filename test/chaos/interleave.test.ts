@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { runInterleavings } from './interleave.ts';
-import { type Plan, planOf } from './interleave-plan.ts';
+import { type FindingPlan, type Plan, planOf } from './interleave-plan.ts';
 import { createRules } from './interleave-rules.ts';
-import { type Run, runPlan } from './interleave-run.ts';
+import { type Run, runPlan, type Said } from './interleave-run.ts';
 
 /** Two instances with one peer and no agent: only the denies hold their flows. Nothing is restored early. */
 const held: Plan = {
@@ -29,15 +29,15 @@ const removeDenies = ({ file, accounts }: Run): void => {
   accounts[0]?.world.physics.networkChanged();
 };
 /** Meddles right after the n-th call of an API. */
-const after = (api: string, number: number, meddle: (run: Run) => void) => (run: Run) => {
+const afterFirst = (api: string, number: number, meddle: (run: Run) => void) => (run: Run) => {
   run.accounts[0]?.world.interceptors.unshift({
     after: (call) => {
       if (call.call === api && call.number === number) meddle(run);
     },
   });
 };
-const violationsOf = async (plan: Plan, meddle?: (run: Run) => void): Promise<string> =>
-  (await runPlan(plan, createRules(), meddle)).violations.join('\n');
+const violationsOf = async (plan: Plan, meddle: (run: Run) => void): Promise<string> =>
+  (await runPlan({ ...plan }, createRules(), meddle)).violations.join('\n');
 
 describe('a seeded interleaving', () => {
   it('is the same each time', async () => {
@@ -57,17 +57,27 @@ describe('a seeded interleaving', () => {
 });
 
 describe('the rules of an interleaving notice', () => {
-  it('a deny that a case needs and that is gone, and the packets that pass after the verdict', async () => {
+  it('a deny that a case needs and that is gone', async () => {
     // Two messages of each case: the interim one and the verdict.
-    const violations = await violationsOf(held, after('Publish', 4, removeDenies));
-    expect(violations).toContain('and does not stand');
-    expect(violations).toMatch(/was held at .* had a packet at/);
+    expect(await violationsOf(held, afterFirst('Publish', 4, removeDenies))).toContain('and does not stand');
+  });
+
+  it('a packet that passes after the verdict', async () => {
+    const violations = await violationsOf(
+      held,
+      afterFirst('Publish', 4, ({ said }) => {
+        const [first] = said;
+        // As if it had been said before anything was denied.
+        if (first !== undefined) (said as Said[]).push({ ...first, at: 0 });
+      }),
+    );
+    expect(violations).toMatch(/was held at 0 s, and .* had a packet at/);
   });
 
   it('an entry that the ledger does not know, and an ACL with more entries than its quota', async () => {
     const violations = await violationsOf(
       held,
-      after('CreateNetworkAclEntry', 1, ({ file }) => {
+      afterFirst('CreateNetworkAclEntry', 1, ({ file }) => {
         const [acl] = file.NetworkAcls;
         for (let number = 50; number < 70; number += 1) {
           const CidrBlock = `192.0.2.${number}/32`;
@@ -82,7 +92,7 @@ describe('the rules of an interleaving notice', () => {
   it('a second isolation group in a VPC', async () => {
     const violations = await violationsOf(
       held,
-      after('CreateSecurityGroup', 1, ({ file }) => {
+      afterFirst('CreateSecurityGroup', 1, ({ file }) => {
         const group = file.SecurityGroups.at(-1);
         if (group !== undefined) file.SecurityGroups.push({ ...group, GroupId: 'sg-00000000000000fff' });
       }),
@@ -90,25 +100,35 @@ describe('the rules of an interleaving notice', () => {
     expect(violations).toContain('there are two: isolation group');
   });
 
-  it('a peer that the case has lost, and what is left when everything is restored', async () => {
+  it('what is left when everything is restored', async () => {
     const violations = await violationsOf(
       held,
-      after('Publish', 4, ({ file }) => {
-        const [instance] = file.Reservations[0]?.Instances ?? [];
-        instance?.Tags?.push({ Key: 'left', Value: 'behind' });
+      afterFirst('Publish', 4, ({ file }) => {
+        file.Reservations[0]?.Instances[0]?.Tags?.push({ Key: 'left', Value: 'behind' });
       }),
     );
     expect(violations).toMatch(/"left".* after every restore/);
-    const lost = await violationsOf({ ...held, peers: ['198.51.100.1'] }, (run) => {
-      const finding = run.plan.findings[0];
-      if (finding !== undefined) Object.assign(run.plan, { peers: run.plan.peers });
-      run.accounts[0]?.world.interceptors.push({
-        after: ({ call, number }) => {
-          // From the first verdict on, the findings are said to have had another peer.
-          if (call === 'Publish' && number === 4) Object.assign(run.plan, { peers: ['198.51.100.99'] });
-        },
-      });
-    });
-    expect(lost).toContain('has lost the peer of the finding');
+  });
+
+  it('a finding that its case has lost', async () => {
+    const violations = await violationsOf(
+      held,
+      afterFirst('Publish', 4, ({ plan, sent }) => {
+        // As if one more had been taken, of a peer that the case never heard of.
+        Object.assign(plan, { peers: [...plan.peers, '198.51.100.99'] });
+        (sent as FindingPlan[]).push({ instance: 0, peer: 1, at: 0, wave: 'first' });
+      }),
+    );
+    expect(violations).toContain('has lost the peer of the finding');
+  });
+
+  it('more new isolations in an hour than there are places', async () => {
+    const violations = await violationsOf(
+      held,
+      afterFirst('Publish', 4, ({ plan }) => {
+        Object.assign(plan, { isolationsPerHour: 1 });
+      }),
+    );
+    expect(violations).toContain('has 2 places, not 1');
   });
 });

@@ -12,7 +12,7 @@ const TIME = /\d{4}-\d\d-\d\dT\d\d(:\d\d:\d\d(\.\d+)?(Z|\+00:00)?)?/g;
 const SILENCE = /the agent did not answer within \d+ s|the command ended as Cancell(ed|ing) without an answer/;
 
 /** Members that hold an id made by AWS, a moment or a count of writes. */
-const MADE = ['SecurityGroupRuleId', 'SnapshotId', 'StartTime', 'Progress', 'version', 'SecurityGroupArn'];
+const MADE = ['SecurityGroupRuleId', 'SnapshotId', 'StartTime', 'Progress', 'version', 'taken', 'SecurityGroupArn'];
 
 /** What is not set, and what is set to what it is anyway. */
 const isUnset = (value: Json): boolean => value === false || value === null;

@@ -152,7 +152,7 @@ describe.each(['respond', 'restore'])('the definition of %s', (machine) => {
 function* comparisonsOf(rule: unknown): Generator<Readonly<Record<string, unknown>>> {
   if (Array.isArray(rule)) for (const part of rule) yield* comparisonsOf(part);
   else if (typeof rule === 'object' && rule !== null) {
-    if ('Variable' in rule) yield rule as Readonly<Record<string, unknown>>;
+    if ('Variable' in rule) yield rule;
     else for (const part of Object.values(rule)) yield* comparisonsOf(part);
   }
 }

@@ -87,3 +87,51 @@ describe('preserving evidence, started again by Step Functions', () => {
     });
   });
 });
+
+describe('evidence that a response takes again after a restore has put it back', () => {
+  const isProtected = ({ file }: Bench) => file.InstanceAttributes[ids.instance]?.['DisableApiTermination'];
+
+  it('is put back by the next restore', async () => {
+    await onBench(worldOf('auto-scaling-member'), async (bench) => {
+      const { again } = await restoredAfter(bench, 30);
+      expect(isProtected(bench)).toBe(false);
+      await bench.tools.sleep(60);
+      await preserveEvidence(bench.tools, await bench.open());
+      expect(isProtected(bench)).toBe(true);
+      const { items } = await again();
+      expect(items.find(({ item }) => item === 'termination protection')?.outcome).toBe('restored');
+      expect(isProtected(bench)).toBe(false);
+    });
+  });
+
+  it('is not taken for put back where it is taken while the restore runs', async () => {
+    await onBench(worldOf('auto-scaling-member'), async (bench) => {
+      const opened = await bench.open();
+      await preserveEvidence(bench.tools, opened);
+      await bench.tools.sleep(30);
+      const { caseId } = opened.case;
+      let response: Promise<unknown> | undefined;
+      bench.world.interceptors.push({
+        after: ({ call, input }) => {
+          // As soon as the protection is off, a response finds it off and takes it again.
+          const isOff = call === 'ModifyInstanceAttribute' && JSON.stringify(input).includes('"DisableApiTermination"');
+          if (isOff && response === undefined) response = preserveEvidence(bench.tools, opened);
+        },
+      });
+      // Let the response be faster than the note of the restore.
+      bench.world.interceptors.push({
+        before: ({ call, input }) => {
+          if (call === 'UpdateItem' && JSON.stringify(input).includes('undone') && response === undefined) {
+            throw new Error('the response has not begun');
+          }
+        },
+      });
+      const restore = { kind: 'restored', caseId, instanceId: ids.instance, items: [], host: null } as const;
+      await restoreEvidence(bench.tools, { restore });
+      await response;
+      await bench.tools.sleep(60);
+      await restoreEvidence(bench.tools, { restore });
+      expect(isProtected(bench)).toBe(false);
+    });
+  });
+});

@@ -111,12 +111,16 @@ describe.skipIf(moto === null)('the case table, over HTTP', () => {
     const preserved = { kind: 'protection', attribute: 'disableApiStop', before: false } as const;
     await recordPreserved(table, CASE, preserved);
     await recordPreserved(table, CASE, { ...preserved, before: true });
-    expect(await readPreserved(table, CASE)).toEqual([{ preserved, undone: false }]);
-    await notePutBack(table, CASE, preserved);
-    expect(await readPreserved(table, CASE)).toEqual([{ preserved, undone: true }]);
-    await expect(notePutBack(table, OTHER, preserved)).rejects.toMatchObject({
-      name: 'ConditionalCheckFailedException',
-    });
+    const record = { preserved, undone: false, taken: 2 };
+    expect(await readPreserved(table, CASE)).toEqual([record]);
+    expect(await notePutBack(table, CASE, { ...record, taken: 1 })).toBe(false);
+    expect(await notePutBack(table, CASE, record)).toBe(true);
+    expect(await readPreserved(table, CASE)).toEqual([{ ...record, undone: true }]);
+    await recordPreserved(table, CASE, { ...preserved, before: true });
+    expect(await readPreserved(table, CASE)).toEqual([
+      { preserved: { ...preserved, before: true }, undone: false, taken: 3 },
+    ]);
+    expect(await notePutBack(table, OTHER, record)).toBe(false);
     const group: RecordedGroup = {
       groupId: 'sg-1',
       name: 'web',

@@ -9,7 +9,7 @@ export const BUNDLES = 'FLOWCUT_TEST_BUNDLES';
 /** Before the files run side by side: one installation and one build for all of them. Returns what removes the build. */
 export function prepare(): () => void {
   if (motoPython() === null) {
-    console.log('no Python 3.10 or later that can make virtual environments: everything here is skipped');
+    console.log('no Python 3.10 or later that can make virtual environments: what needs moto is skipped');
     return () => undefined;
   }
   mkdirSync('.cache', { recursive: true });
