@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { recordPreserved } from '../../functions/aws/cases.ts';
+import { setProtection } from '../../functions/aws/instance-attributes.ts';
 import { preserveEvidence } from '../../functions/preserve-evidence/step.ts';
 import { restoreEvidence } from '../../functions/restore-evidence/step.ts';
 import { worldOf } from '../first-moves/worlds.ts';
@@ -110,20 +112,16 @@ describe('evidence that a response takes again after a restore has put it back',
       await preserveEvidence(bench.tools, opened);
       await bench.tools.sleep(30);
       const { caseId } = opened.case;
-      let response: Promise<unknown> | undefined;
+      const take = async (): Promise<void> => {
+        const before = { kind: 'protection', attribute: 'disableApiStop', before: false } as const;
+        await recordPreserved(bench.tools.cases, caseId, before);
+        await setProtection(bench.tools.ec2, ids.instance, 'disableApiStop', true);
+      };
+      let response: Promise<void> | undefined;
       bench.world.interceptors.push({
-        after: ({ call, input }) => {
-          // As soon as the protection is off, a response finds it off and takes it again.
-          const isOff = call === 'ModifyInstanceAttribute' && JSON.stringify(input).includes('"DisableApiTermination"');
-          if (isOff && response === undefined) response = preserveEvidence(bench.tools, opened);
-        },
-      });
-      // Let the response be faster than the note of the restore.
-      bench.world.interceptors.push({
-        before: ({ call, input }) => {
-          if (call === 'UpdateItem' && JSON.stringify(input).includes('undone') && response === undefined) {
-            throw new Error('the response has not begun');
-          }
+        // Begun with the first item, the taking is through after the protection was lifted and before that is noted.
+        after: ({ call }) => {
+          if (call === 'DeleteTags') response ??= take();
         },
       });
       const restore = { kind: 'restored', caseId, instanceId: ids.instance, items: [], host: null } as const;
@@ -131,7 +129,7 @@ describe('evidence that a response takes again after a restore has put it back',
       await response;
       await bench.tools.sleep(60);
       await restoreEvidence(bench.tools, { restore });
-      expect(isProtected(bench)).toBe(false);
+      expect(bench.file.InstanceAttributes[ids.instance]?.['DisableApiStop']).toBe(false);
     });
   });
 });

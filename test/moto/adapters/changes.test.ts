@@ -3,7 +3,7 @@ import { CreateStateMachineCommand } from '@aws-sdk/client-sfn';
 import { CreateDocumentCommand } from '@aws-sdk/client-ssm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { cancelHostCommand, readHostCommand, sendHostCommand } from '../../../functions/aws/commands.ts';
-import { startExecution } from '../../../functions/aws/executions.ts';
+import { readExecution, startExecution } from '../../../functions/aws/executions.ts';
 import {
   readProtection,
   readShutdownBehavior,
@@ -219,7 +219,7 @@ describe.skipIf(moto === null)('the adapters that change something, over HTTP', 
     await expect(cancelHostCommand(ssm, instanceId, commandId)).rejects.toThrow(Error);
   });
 
-  test('executions: the same name starts once while it runs', async () => {
+  test('executions: the same name starts once while it runs, and tells how it stands', async () => {
     const { stateMachineArn = '' } = await sfn.send(
       new CreateStateMachineCommand({
         name: 'adapters',
@@ -230,6 +230,12 @@ describe.skipIf(moto === null)('the adapters that change something, over HTTP', 
     const execution = { stateMachineArn, name: `${CASE}-1`, input: { caseId: CASE } };
     expect(await startExecution(sfn, execution)).toBe('started');
     expect(await startExecution(sfn, { ...execution, input: { caseId: 'another' } })).toBe('already-started');
+    const { status, startedAt, endedAt } = await readExecution(sfn, execution);
+    expect({ status, endedAt }).toEqual({ status: 'RUNNING', endedAt: null });
+    expect(startedAt).toBeGreaterThan(0);
+    await expect(readExecution(sfn, { ...execution, name: 'nobody' })).rejects.toMatchObject({
+      name: 'ExecutionDoesNotExist',
+    });
   });
 
   test('notifications: a topic takes a message, and one that is not there refuses it', async () => {
