@@ -29,6 +29,8 @@ export interface Interleavings {
 }
 
 const USUAL_SEEDS = 2;
+/** From here on two seeds also reach the moment in which a case joins a deny that another is taking away. */
+const USUAL_SEED = 3;
 
 interface Case {
   readonly family: Family;
@@ -38,7 +40,7 @@ interface Case {
 
 /** Runs every family with every number of findings under as many seeds; what it finds names the seed that shows it again. */
 export async function runInterleavings(options: InterleavingOptions = {}): Promise<Interleavings> {
-  const { seeds = USUAL_SEEDS, seed: first = 1, families = FAMILIES, sizes = SIZES, tell } = options;
+  const { seeds = USUAL_SEEDS, seed: first = USUAL_SEED, families = FAMILIES, sizes = SIZES, tell } = options;
   const violations: string[] = [];
   const byN: Record<string, number> = {};
   const verdicts: Record<string, number> = {};
@@ -61,12 +63,12 @@ export async function runInterleavings(options: InterleavingOptions = {}): Promi
   return { ...sums, violations, byN, verdicts };
 }
 
-/** Fifty at once cost as much as all that is smaller: of the large n each seed tries two families, in turn. */
+/** Fifty at once cost as much as all that is smaller: of the large n each seed tries one or two families, in turn. */
 function chosen(families: readonly Family[], sizes: readonly number[], first: number, seeds: number): readonly Case[] {
   return sizes.flatMap((n) =>
     Array.from({ length: n >= 8 ? Math.ceil(seeds / 2) : seeds }, (_, index) => first + index).flatMap((seed) => {
       const turned = families.map((_, index) => families[(2 * seed + index) % families.length] ?? 'one instance');
-      const tried = n >= 13 ? turned.slice(0, 2) : families;
+      const tried = n >= 13 ? turned.slice(0, n >= 50 ? 1 : 2) : families;
       return tried.map((family) => ({ family, n, seed }));
     }),
   );
