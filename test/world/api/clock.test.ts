@@ -9,7 +9,6 @@ const START = '2026-01-15T10:00:00Z';
 
 describe('virtual time', () => {
   it('passes five days in a moment, for timers, Date and the clock alike', async () => {
-
     const seen = await runInVirtualTime(START, async (clock) => {
       await new Promise((resolve) => setTimeout(resolve, 432_000_000));
       return { now: clock.now(), date: new Date().toISOString(), iso: clock.iso(clock.now()) };
