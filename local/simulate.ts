@@ -18,6 +18,7 @@ import { quietReport, type Report } from '../functions/core/report.ts';
 import type { Toolbox } from '../functions/shared/toolbox.ts';
 import { type StartResult, startResponse } from '../functions/start-response/step.ts';
 import { readDefinition } from './definitions.ts';
+import { restoredItems } from './restored-items.ts';
 import { type Around, type ExecutionResult, runMachine, type Visit } from './runner.ts';
 import { runInVirtualTime } from './world/clock.ts';
 import { createEmbeddedWorld, type EmbeddedWorld } from './world/embedded-world.ts';
@@ -245,15 +246,6 @@ function reportOf(result: ExecutionResult): Report {
   const output = result.output as unknown as { report?: Report } | null;
   if (output?.report === undefined) throw failure(result);
   return output.report;
-}
-
-function restoredItems({ restore, evidence, host }: Restoring): readonly RestoreItem[] {
-  if (restore.kind === 'refused') return [];
-  const items = [...restore.items, ...(evidence?.items ?? [])];
-  if (host === undefined) return items;
-  const item = 'host firewall';
-  if (host.kind === 'answered') return [...items, { item, outcome: 'restored' }];
-  return [...items, { item, outcome: 'failed', ...('reason' in host && { detail: host.reason }) }];
 }
 
 function restoreOf(result: ExecutionResult): Restoring {

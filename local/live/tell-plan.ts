@@ -1,11 +1,6 @@
-import { duration, section, wrap } from '../tell.ts';
+import { duration, section } from '../tell.ts';
+import { bullet, wrapped } from './lines.ts';
 import type { ContainmentPlan, FlowKind, PlannedInterface, Readiness } from './plan.ts';
-
-/** What a terminal shows without breaking it. */
-const WIDTH = 100;
-
-const wrapped = (first: string, text: string, indent = ' '.repeat(first.length)): string =>
-  `${first}${wrap(text, indent, WIDTH)}`;
 
 const MARKS = { true: 'ok      ', false: 'MISSING ', null: 'unknown ' } as const;
 
@@ -49,20 +44,20 @@ export function tellPlan(plan: ContainmentPlan): string {
   const unknown = plan.readiness.filter(({ ok }) => ok === null).map(({ what }) => what);
   const flows = plan.flows.map((flow) => {
     const { remoteAddress, tracking } = flow;
-    return wrapped('  - ', `${remoteAddress}: ${tracking.kind}: ${tracking.because}`);
+    return bullet(`${remoteAddress}: ${tracking.kind}: ${tracking.because}`);
   });
   return [
     `${plan.instanceId}  ${instance.state}, ${instance.instanceType}, ${instance.platform}${instance.spot ? ', Spot' : ''}`,
     `account ${plan.accountId}, ${plan.region}; nothing was changed`,
     '',
     `Could it be contained today? ${ANSWERS[plan.containable]}`,
-    ...plan.why.map((reason) => wrapped('  - ', reason)),
+    ...plan.why.map((reason) => bullet(reason)),
     ...(unknown.length === 0 ? [] : [wrapped('not known: ', unknown.join(', '))]),
     ...plan.interfaces.flatMap(interfaceLines),
     ...section('The peers that you named', flows),
     ...section(
       'Not to be denied',
-      plan.refusals.map(({ address, reason }) => wrapped('  - ', `${address}: ${reason}`)),
+      plan.refusals.map(({ address, reason }) => bullet(`${address}: ${reason}`)),
     ),
     ...section(
       'What would be done, in this order',

@@ -1,13 +1,9 @@
 import type { Mode } from '../../functions/core/model.ts';
 import type { Restoring } from '../../functions/core/record.ts';
 import type { Report, ReportedFlow } from '../../functions/core/report.ts';
-import { section, wrap } from '../tell.ts';
-
-/** What a terminal shows without breaking it. */
-const WIDTH = 100;
-
-const wrapped = (first: string, text: string): string => `${first}${wrap(text, ' '.repeat(first.length), WIDTH)}`;
-const bullet = (text: string): string => wrapped('  - ', text);
+import { restoredItems } from '../restored-items.ts';
+import { section } from '../tell.ts';
+import { bullet, wrapped } from './lines.ts';
 
 function flowText({ protocol, remoteAddress, remotePort, tracking, because, evidence }: ReportedFlow): string {
   const port = remotePort === null ? '' : `:${remotePort}`;
@@ -60,11 +56,13 @@ export function tellReport(report: Report, mode: Mode | undefined): string {
 }
 
 /** What a restore did, for a person. */
-export function tellRestore({ restore, evidence }: Restoring): string {
+export function tellRestore(restoring: Restoring): string {
+  const { restore } = restoring;
   if (restore.kind === 'refused') return wrapped('refused: ', restore.reason);
-  const items = [...restore.items, ...(evidence?.items ?? [])];
   return [
     `${restore.instanceId}: ${restore.kind}`,
-    ...items.map(({ item, outcome, detail }) => bullet(`${outcome}: ${item}${detail ? ` (${detail})` : ''}`)),
+    ...restoredItems(restoring).map(({ item, outcome, detail }) =>
+      bullet(`${outcome}: ${item}${detail ? ` (${detail})` : ''}`),
+    ),
   ].join('\n');
 }

@@ -119,8 +119,8 @@ function replaceTimeouts(): void {
   globalThis.clearTimeout = clearVirtualTimeout;
 }
 
-/** Mulberry32. */
-function seededRandom(seed: number): () => number {
+/** Mulberry32: the same seed gives the same numbers from 0 to 1. */
+export function seededRandom(seed: number): () => number {
   let state = seed;
   return () => {
     state = (state + 0x6d_2b_79_f5) | 0;
