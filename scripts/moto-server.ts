@@ -5,16 +5,14 @@
  *   node scripts/moto-server.ts              serves until Ctrl-C and prints the address
  *   node scripts/moto-server.ts --install    installs only
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { noPython, pythonWith } from './python-tools.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const REQUIREMENTS = join(ROOT, 'scripts/moto-tools.txt');
 
 export interface MotoServer {
   /** Where every service answers: `http://127.0.0.1:PORT`. */
@@ -35,41 +33,8 @@ export interface MotoInterpreter {
   readonly environment: Readonly<Record<string, string>>;
 }
 
-/** A Python that can make virtual environments and that moto runs on; null = there is none. */
-function findPython(): { readonly command: string; readonly version: string } | null {
-  for (const command of ['python3', 'python']) {
-    const answer = spawnSync(command, ['-c', 'import ensurepip, venv, sys; print(sys.version.split()[0])'], {
-      encoding: 'utf8',
-    });
-    const version = answer.stdout?.trim() ?? '';
-    if (answer.status === 0 && /^3\.(1\d|[2-9]\d)\./.test(version)) return { command, version };
-  }
-  return null;
-}
-
-function mustRun(command: string, args: readonly string[]): void {
-  const { status, error, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8' });
-  if (status !== 0) throw new Error([`${command} ${args.join(' ')}`, error?.message, stdout, stderr].join('\n'));
-}
-
-/** The Python that has moto and boto3, installed if they are not there yet; null = no Python on this machine. */
-export function motoPython(): string | null {
-  const python = findPython();
-  if (python === null) return null;
-  const key = createHash('sha256').update(readFileSync(REQUIREMENTS)).update(python.version).digest('hex').slice(0, 12);
-  const folder = join(ROOT, `.cache/moto-${key}`);
-  if (!existsSync(folder)) {
-    // Somebody else may install at the same time: it is there as a whole or not at all.
-    const making = `${folder}.${process.pid}`;
-    console.log(`installing ${readFileSync(REQUIREMENTS, 'utf8').trim().split('\n').join(', ')} into ${folder}`);
-    mustRun(python.command, ['-m', 'venv', making]);
-    const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', REQUIREMENTS];
-    mustRun(join(making, 'bin/python'), pip);
-    if (existsSync(folder)) rmSync(making, { recursive: true });
-    else renameSync(making, folder);
-  }
-  return join(folder, 'bin/python');
-}
+/** The Python that has moto and boto3; null = no Python on this machine. */
+export const motoPython = (): string | null => pythonWith('moto');
 
 /** moto wants some credentials and no account of this machine. */
 const ENVIRONMENT = {
@@ -131,12 +96,12 @@ export async function startMoto(interpreter?: MotoInterpreter): Promise<MotoServ
 
 async function main(args: readonly string[]): Promise<void> {
   if (args.includes('--install')) {
-    console.log(motoPython() ?? 'no Python 3.10 or later that can make virtual environments');
+    console.log(motoPython() ?? noPython());
     return;
   }
   const moto = await startMoto();
   if (moto === null) {
-    console.error('no Python 3.10 or later that can make virtual environments');
+    console.error(noPython());
     process.exitCode = 1;
     return;
   }

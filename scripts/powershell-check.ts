@@ -5,15 +5,13 @@
  *
  *   node scripts/powershell-check.ts [FILE...]     other scripts instead
  */
-import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { COMMANDS, COMMON_PARAMETERS, PROGRAMS } from './powershell-commands.ts';
+import { mustRun, noPython, pythonWith } from './python-tools.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const REQUIREMENTS = join(ROOT, 'scripts/powershell-tools.txt');
 const READER = join(ROOT, 'scripts/powershell-syntax.py');
 
 /** What powershell-syntax.py prints. */
@@ -27,42 +25,6 @@ interface Syntax {
     readonly splatted: boolean;
   }[];
   readonly programs: readonly { readonly line: number; readonly name: string }[];
-}
-
-function run(command: string, args: readonly string[], input = ''): string {
-  const { status, error, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', input });
-  if (status !== 0) throw new Error([`${command} ${args.join(' ')}`, error?.message, stdout, stderr].join('\n'));
-  return stdout;
-}
-
-/** A Python that can make virtual environments and has wheels of the grammar; null = there is none. */
-function findPython(): { readonly command: string; readonly version: string } | null {
-  for (const command of ['python3', 'python']) {
-    const said = spawnSync(command, ['-c', 'import ensurepip, venv, sys; print(sys.version.split()[0])'], {
-      encoding: 'utf8',
-    });
-    const version = said.stdout?.trim() ?? '';
-    if (said.status === 0 && /^3\.(1\d|[2-9]\d)\./.test(version)) return { command, version };
-  }
-  return null;
-}
-
-/** The Python that has the grammar, installed if it is not there yet. */
-function grammarPython(python: { readonly command: string; readonly version: string }): string {
-  const requirements = readFileSync(REQUIREMENTS, 'utf8');
-  const key = createHash('sha256').update(requirements).update(python.version).digest('hex').slice(0, 12);
-  const folder = join(ROOT, `.cache/powershell-${key}`);
-  if (!existsSync(folder)) {
-    // Somebody else may install at the same time: it is there as a whole or not at all.
-    const making = `${folder}.${process.pid}`;
-    console.log(`installing ${requirements.trim().split('\n').join(', ')} into ${folder}`);
-    run(python.command, ['-m', 'venv', making]);
-    const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--only-binary=:all:'];
-    run(join(making, 'bin/python'), [...pip, '-r', REQUIREMENTS]);
-    if (existsSync(folder)) rmSync(making, { recursive: true });
-    else renameSync(making, folder);
-  }
-  return join(folder, 'bin/python');
 }
 
 /** Everything that is wrong with a script, a sentence each. */
@@ -111,14 +73,13 @@ function main(files: readonly string[]): void {
     ['flowcut-host-windows.json', carriedScript()],
   ] as const;
   const scripts = given.length > 0 ? given : own;
-  const python = findPython();
+  const python = pythonWith('powershell', { pipOptions: ['--only-binary=:all:'] });
   if (python === null) {
-    console.log('no Python 3.10 or later that can make virtual environments: the Windows script is not parsed');
+    console.log(`${noPython()}: the Windows script is not parsed`);
     console.log(`0 passed, 0 failed, ${scripts.length + 1} skipped`);
     return;
   }
-  const reader = grammarPython(python);
-  const syntaxes = scripts.map(([, text]) => JSON.parse(run(reader, [READER], text)) as Syntax);
+  const syntaxes = scripts.map(([, text]) => JSON.parse(mustRun(python, [READER], text)) as Syntax);
   const results = [
     ...scripts.map(([name], index) => {
       const syntax = syntaxes[index];

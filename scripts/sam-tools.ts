@@ -6,12 +6,13 @@
  *   node scripts/sam-tools.ts [sam|cfn-lint|checkov arguments...]    runs one tool instead
  */
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { noPython, pythonWith } from './python-tools.ts';
 import { isMap, type Node, readTemplate, resourcesOf, type Template, text } from './template.ts';
 
-const REQUIREMENTS = 'scripts/sam-tools.txt';
+/** The tools run on Python 3.9 as well. */
+const LEAST_MINOR = 9;
 
 /** Whatever account the machine knows, the tools shall not. */
 const ENVIRONMENT = {
@@ -33,35 +34,8 @@ function run(command: string, args: readonly string[]): SpawnSyncReturns<string>
 const complaint = ({ error, stdout, stderr }: SpawnSyncReturns<string>): string =>
   [error?.message, stdout, stderr].filter((part) => part !== undefined && part.trim() !== '').join('\n');
 
-/** A Python that can make virtual environments; null = there is none. */
-function findPython(): { readonly command: string; readonly version: string } | null {
-  for (const command of ['python3', 'python']) {
-    const answer = run(command, ['-c', 'import ensurepip, venv, sys; print(sys.version.split()[0])']);
-    const version = answer.stdout?.trim() ?? '';
-    if (answer.status === 0 && /^3\.(9|[1-9]\d)\./.test(version)) return { command, version };
-  }
-  return null;
-}
-
-/** The folder with the tools, installed if they are not there yet. */
-function installTools(python: { readonly command: string; readonly version: string }): string {
-  const key = createHash('sha256').update(readFileSync(REQUIREMENTS)).update(python.version).digest('hex').slice(0, 12);
-  const folder = resolve(`.cache/sam-tools-${key}`);
-  const ready = join(folder, 'ready');
-  if (existsSync(ready)) return join(folder, 'bin');
-  console.log(`installing ${readFileSync(REQUIREMENTS, 'utf8').trim().split('\n').join(', ')} into ${folder}`);
-  rmSync(folder, { recursive: true, force: true });
-  const steps = [
-    [python.command, ['-m', 'venv', folder]],
-    [join(folder, 'bin', 'pip'), ['install', '--quiet', '--disable-pip-version-check', '-r', REQUIREMENTS]],
-  ] as const;
-  for (const [command, args] of steps) {
-    const answer = run(command, args);
-    if (answer.status !== 0) throw new Error(`${command} ${args.join(' ')}\n${complaint(answer)}`);
-  }
-  writeFileSync(ready, '');
-  return join(folder, 'bin');
-}
+/** Runs one of the tools by its name. */
+type Tool = (name: string, args: readonly string[]) => SpawnSyncReturns<string>;
 
 /** A passed or failed check: null or what is wrong. */
 type Outcome = string | null;
@@ -69,11 +43,11 @@ type Outcome = string | null;
 const judged = (answer: SpawnSyncReturns<string>): Outcome => (answer.status === 0 ? null : complaint(answer));
 
 /** `sam build` must take what `npm run build` made: a build of its own would ship what nobody tested. */
-function samBuild(bin: string): Outcome {
+function samBuild(tool: Tool): Outcome {
   const bundled = run(process.execPath, ['build.mjs']);
   if (bundled.status !== 0) return complaint(bundled);
   const folder = '.cache/sam-build';
-  const built = run(join(bin, 'sam'), ['build', '--build-dir', folder, '--template', 'template.yaml']);
+  const built = tool('sam', ['build', '--build-dir', folder, '--template', 'template.yaml']);
   if (built.status !== 0) return complaint(built);
   const output = readFileSync(join(folder, 'template.yaml'), 'utf8');
   const functions = resourcesOf(readTemplate(), 'AWS::Serverless::Function');
@@ -117,7 +91,7 @@ export function unexplained(found: readonly Finding[], template: Template): read
 }
 
 /** checkov sees a copy without the suppressions: so each one is known to be needed. */
-function checkov(bin: string): Outcome {
+function checkov(tool: Tool): Outcome {
   const folder = mkdtempSync('.cache/checkov-');
   try {
     const copy = join(folder, 'template.yaml');
@@ -132,7 +106,7 @@ function checkov(bin: string): Outcome {
       '--skip-download',
       '--soft-fail',
     ];
-    const answer = run(join(bin, 'checkov'), args);
+    const answer = tool('checkov', args);
     if (answer.status !== 0) return complaint(answer);
     const { results, summary } = JSON.parse(answer.stdout) as {
       results: { failed_checks: readonly { check_id: string; resource: string }[] };
@@ -151,30 +125,32 @@ function checkov(bin: string): Outcome {
   }
 }
 
-const CHECKS: Readonly<Record<string, (bin: string) => Outcome>> = {
-  'cfn-lint': (bin) => judged(run(join(bin, 'cfn-lint'), ['template.yaml'])),
-  'sam validate --lint': (bin) => judged(run(join(bin, 'sam'), ['validate', '--lint', '--template', 'template.yaml'])),
+const CHECKS: Readonly<Record<string, (tool: Tool) => Outcome>> = {
+  'cfn-lint': (tool) => judged(tool('cfn-lint', ['template.yaml'])),
+  'sam validate --lint': (tool) => judged(tool('sam', ['validate', '--lint', '--template', 'template.yaml'])),
   'sam build on our bundles': samBuild,
   checkov,
 };
 
-function main(tool: readonly string[]): void {
-  const python = findPython();
+function main(given: readonly string[]): void {
+  const python = pythonWith('sam', { leastMinor: LEAST_MINOR });
   if (python === null) {
-    console.log('no Python 3.9 or later that can make virtual environments: the tools of AWS are not run');
+    console.log(`${noPython(LEAST_MINOR)}: the tools of AWS are not run`);
     console.log(`0 passed, 0 failed, ${Object.keys(CHECKS).length} skipped`);
     return;
   }
-  const bin = installTools(python);
-  const [command, ...args] = tool;
+  const program = (name: string): string => join(dirname(python), name);
+  const [command, ...args] = given;
   if (command !== undefined) {
-    process.exitCode = spawnSync(join(bin, command), args, { stdio: 'inherit', env: ENVIRONMENT }).status ?? 1;
+    process.exitCode =
+      spawnSync(python, [program(command), ...args], { stdio: 'inherit', env: ENVIRONMENT }).status ?? 1;
     return;
   }
+  const tool: Tool = (name, options) => run(python, [program(name), ...options]);
   let failed = 0;
   for (const [name, check] of Object.entries(CHECKS)) {
     const started = Date.now();
-    const problem = check(bin);
+    const problem = check(tool);
     const seconds = ((Date.now() - started) / 1000).toFixed(1);
     if (problem === null) console.log(`ok      ${name} (${seconds} s)`);
     else console.log(`FAILED  ${name} (${seconds} s)\n${problem}`);

@@ -306,9 +306,9 @@ export interface PreservedRecord {
 export async function readPreserved(table: CaseTable, caseId: string): Promise<readonly PreservedRecord[]> {
   const items = await list(table, caseKey(caseId), 'PRESERVED#');
   return items.map((item) => ({
-    preserved: JSON.parse(String(item.preserved)) as Preserved,
+    preserved: parsed<Preserved>(item, 'preserved'),
     undone: item.undone === true,
-    taken: Number(item.taken),
+    taken: numberOf(item, 'taken'),
   }));
 }
 

@@ -4,9 +4,10 @@ import { errorText } from '../aws/errors.ts';
 import { readFacts } from '../aws/facts.ts';
 import { flowClassifier, planDenies } from '../core/assess.ts';
 import { askedAddresses, type CaseDocument, type HostOutcome, withAcls, withRefusals } from '../core/case.ts';
-import { clean, hostAccount } from '../core/host-account.ts';
+import { hostAccount } from '../core/host-account.ts';
 import { joinHostFlows, listedFlows } from '../core/host-flows.ts';
 import { type HostReport, parseHostOutput } from '../core/host-protocol.ts';
+import { cleaned } from '../core/plain-text.ts';
 import type { CheckingHost, HostResult } from '../core/record.ts';
 import { withBalancer } from '../shared/behind-balancer.ts';
 import type { Tools } from '../shared/toolbox.ts';
@@ -64,7 +65,8 @@ async function look(tools: HostTools, record: CheckingHost): Promise<HostResult>
 async function undone(tools: HostTools, caseId: string, report: HostReport): Promise<HostResult> {
   if (report.kind === 'no-evidence') return { kind: 'no-evidence', reason: report.reason };
   const left = report.verdict.errors[0];
-  if (left !== undefined) return { kind: 'no-evidence', reason: `the host could not undo everything: ${clean(left)}` };
+  if (left !== undefined)
+    return { kind: 'no-evidence', reason: `the host could not undo everything: ${cleaned(left)}` };
   await updateCase(tools.cases, caseId, (stored) => (stored.hostUndone ? stored : { ...stored, hostUndone: true }));
   return { kind: 'answered', denies: [], summary: 'the host firewall of this case is removed' };
 }

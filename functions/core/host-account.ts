@@ -1,4 +1,5 @@
 import type { HostEvidenceLine, HostReport, HostVerdictLine } from './host-protocol.ts';
+import { cleaned } from './plain-text.ts';
 
 /** A process behind a flow, without its command line: that may hold a secret and stays in the case table. */
 export type HostProcess = Pick<HostEvidenceLine, 'pid' | 'parentPid' | 'role' | 'process' | 'executable' | 'sha256'>;
@@ -24,12 +25,7 @@ export interface HostAccount {
 const MOST_PROCESSES = 12;
 const MOST_REMARKS = 12;
 
-/** Control and format characters (a report is read in terminals and mail) become U+FFFD. */
-export function clean(text: string): string {
-  return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '\u{fffd}').toWellFormed();
-}
-
-const cleanOrNull = (text: string | null): string | null => (text === null ? null : clean(text));
+const cleanedOrNull = (text: string | null): string | null => (text === null ? null : cleaned(text));
 
 const ROLE_RANK: Record<HostProcess['role'], number> = { named: 0, owner: 1, descendant: 2, ancestor: 3 };
 
@@ -45,8 +41,8 @@ export function hostAccount(
       pid,
       parentPid,
       role,
-      process: cleanOrNull(process),
-      executable: cleanOrNull(executable),
+      process: cleanedOrNull(process),
+      executable: cleanedOrNull(executable),
       sha256,
     }),
   );
@@ -62,8 +58,8 @@ export function hostAccount(
     killed: union(before?.killed, verdict.killed),
     sessionsEnded: (before?.sessionsEnded ?? 0) + (verdict.sessionsEnded ?? 0),
     probes: verdict.probes ?? null,
-    errors: verdict.errors.slice(0, MOST_REMARKS).map(clean),
-    notes: (verdict.notes ?? []).slice(0, MOST_REMARKS).map(clean),
+    errors: verdict.errors.slice(0, MOST_REMARKS).map(cleaned),
+    notes: (verdict.notes ?? []).slice(0, MOST_REMARKS).map(cleaned),
   };
 }
 

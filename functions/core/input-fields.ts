@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 import { parseAddress } from './addresses.ts';
 import { InputError, quote } from './errors.ts';
+import { cleaned } from './plain-text.ts';
 
 /**
  * The fields that inputs are made of, each with the sentence it answers a wrong value with, and the one way to read them.
@@ -147,11 +148,6 @@ export const ipv6Address = addressOf('a single IPv6 address', (_address, written
 export function plainText(limit: number) {
   return z.pipe(
     text,
-    z.transform((value: string) =>
-      value
-        .replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '\u{fffd}')
-        .slice(0, limit)
-        .toWellFormed(),
-    ),
+    z.transform((value: string) => cleaned(value).slice(0, limit).toWellFormed()),
   );
 }

@@ -28,7 +28,7 @@ import {
 } from '../../functions/aws/cases.ts';
 import type { BeforeInterface, LedgerDeny } from '../../functions/core/case.ts';
 import { type Bench, defaultWorld, onBench, refusedBy } from '../support/bench.ts';
-import { theCase } from '../support/incident.ts';
+import { theBefore, theCase } from '../support/incident.ts';
 
 const onTable = <T>(body: (table: CaseTable, bench: Bench) => Promise<T>): Promise<T> =>
   onBench(defaultWorld(), (bench) => body(bench.tools.cases, bench));
@@ -136,13 +136,9 @@ describe('the case document', () => {
 
 describe('the before-state', () => {
   const before: BeforeInterface = {
-    networkInterfaceId: 'eni-1',
-    vpcId: 'vpc-1',
-    subnetId: 'subnet-1',
+    ...theBefore,
     groupIds: ['sg-2', 'sg-1'],
     timeouts: { tcpEstablishedSeconds: null, udpSeconds: 45, udpStreamSeconds: null },
-    instanceType: 'm6i.large',
-    recordedAt: '2026-01-15T10:00:01.000Z',
   };
 
   it('is written once: a second run would record our own changes', async () => {

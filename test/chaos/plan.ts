@@ -43,17 +43,6 @@ export function twoDeaths({ points }: Outcome, pick: () => number, count: number
   });
 }
 
-/** Mulberry32: the same seed gives the same sample. */
-export function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d_2b_79_f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
-
 /** So many of them, in their order. */
 export function sample<T>(all: readonly T[], count: number, pick: () => number): readonly T[] {
   const ranked = all.map((item, index) => ({ item, index, rank: pick() })).sort((a, b) => a.rank - b.rank);

@@ -10,9 +10,10 @@
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { parseArgs } from 'node:util';
+import { seededRandom } from '../../local/world/clock.ts';
 import type { Disturbance } from './disturbance.ts';
 import { type Outcome, runEpisode } from './episode.ts';
-import { describe, planOf, sample, seeded, twoDeaths } from './plan.ts';
+import { describe, planOf, sample, twoDeaths } from './plan.ts';
 import { type Judgement, judgeRun } from './violations.ts';
 import { type ChaosWorld, DEFAULT_WORLD, OTHER_WORLDS } from './worlds.ts';
 
@@ -68,7 +69,7 @@ const TWICE_IN_FULL = 60;
 
 async function jobsOf(world: ChaosWorld, { isWhole, seed }: Selection): Promise<readonly Job[]> {
   const clean = await cleanRun(world);
-  const pick = seeded(seed);
+  const pick = seededRandom(seed);
   const plan = planOf(clean);
   const chosen = isWhole
     ? [...plan.deaths, ...plan.faults, ...plan.lasting, ...twoDeaths(clean, pick, TWICE_IN_FULL)]

@@ -1,36 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { accountLines, type HostAccount, hostAccount } from '../../functions/core/host-account.ts';
 import type { HostEvidenceLine, HostReport, HostVerdictLine } from '../../functions/core/host-protocol.ts';
-
-const theProcess: HostEvidenceLine = {
-  v: 1,
-  kind: 'evidence',
-  pid: 4242,
-  parentPid: 1,
-  userId: 0,
-  role: 'owner',
-  process: 'bash',
-  executable: '/usr/bin/bash',
-  sha256: 'a'.repeat(64),
-  commandLine: 'bash -i --password hunter2',
-  directory: '/',
-  descriptors: 4,
-  openFiles: [],
-};
-
-const theVerdict: HostVerdictLine = {
-  v: 1,
-  kind: 'verdict',
-  verb: 'cut',
-  caseId: 'case-1',
-  listed: 1,
-  omitted: 0,
-  closed: 1,
-  survived: 0,
-  sources: ['ss', 'proc'],
-  firewall: 'nftables',
-  errors: [],
-};
+import { theProcess, theVerdict } from '../support/host-report.ts';
 
 const reportOf = (
   verdict: Partial<HostVerdictLine> = {},

@@ -3,36 +3,8 @@ import { flowClassifier } from '../../functions/core/assess.ts';
 import type { CaseFlow } from '../../functions/core/case.ts';
 import { joinHostFlows } from '../../functions/core/host-flows.ts';
 import type { HostFlowLine, HostVerdictLine } from '../../functions/core/host-protocol.ts';
+import { theLine, theVerdict } from '../support/host-report.ts';
 import { caseFlowOf, theFacts, theRequest } from '../support/incident.ts';
-
-const theLine: HostFlowLine = {
-  v: 1,
-  kind: 'flow',
-  protocol: 'tcp',
-  localAddress: '10.0.1.10',
-  localPort: 51_234,
-  remoteAddress: '198.51.100.7',
-  remotePort: 4444,
-  openedBy: 'instance',
-  pid: 4242,
-  process: 'bash',
-  namespace: null,
-  after: 'gone',
-};
-
-const theVerdict: HostVerdictLine = {
-  v: 1,
-  kind: 'verdict',
-  verb: 'cut',
-  caseId: 'case-1',
-  listed: 1,
-  omitted: 0,
-  closed: 1,
-  survived: 0,
-  sources: ['ss', 'proc'],
-  firewall: 'nftables',
-  errors: [],
-};
 
 const line = (change: Partial<HostFlowLine>): HostFlowLine => ({ ...theLine, ...change });
 /** Somebody's SSH session, which no finding names. */

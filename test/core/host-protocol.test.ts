@@ -6,24 +6,10 @@ import {
   type HostVerdictLine,
   parseHostOutput,
 } from '../../functions/core/host-protocol.ts';
+import { theLine } from '../support/host-report.ts';
 
 const caseId = 'case-0123456789abcdef0123';
 const expected = { verb: 'cut', caseId } as const;
-
-const theLine: HostFlowLine = {
-  v: 1,
-  kind: 'flow',
-  protocol: 'tcp',
-  localAddress: '10.0.1.10',
-  localPort: 51_234,
-  remoteAddress: '198.51.100.7',
-  remotePort: 4444,
-  openedBy: 'instance',
-  pid: 4242,
-  process: 'bash',
-  namespace: null,
-  after: 'gone',
-};
 
 const verdictOf = (lines: number, change: Partial<HostVerdictLine> = {}): HostVerdictLine => ({
   v: 1,

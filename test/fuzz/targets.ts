@@ -24,7 +24,8 @@ import { replay } from '../../local/replay.ts';
 import { resultJson } from '../../local/result.ts';
 import { simulate } from '../../local/simulate.ts';
 import { parseWorld } from '../../local/world/parse-world.ts';
-import { caseFlowOf, theCase, theFacts, theRequest } from '../support/incident.ts';
+import { theLine, theProcess, theVerdict } from '../support/host-report.ts';
+import { caseFlowOf, theBefore, theCase, theFacts, theRequest } from '../support/incident.ts';
 import { anyJson, type Json, mutated } from './mutate.ts';
 import { soundly } from './refusal.ts';
 
@@ -36,6 +37,8 @@ export interface Target {
   readonly inputs: fc.Arbitrary<Json>;
   readonly read: (input: Json) => unknown;
 }
+
+const asJson = (value: unknown): Json => JSON.parse(JSON.stringify(value)) as Json;
 
 const root = new URL('../../', import.meta.url);
 const readJson = (path: string): Json => JSON.parse(readFileSync(new URL(path, root), 'utf8')) as Json;
@@ -55,57 +58,13 @@ const mostly = (samples: readonly Json[]): fc.Arbitrary<Json> =>
 // --- what the host prints -------------------------------------------------------------------------------------------
 
 const { caseId } = theCase;
-const flowLine = {
-  v: 1,
-  kind: 'flow',
-  protocol: 'tcp',
-  localAddress: '10.0.1.10',
-  localPort: 51_234,
-  pid: 4242,
-  process: 'bash',
-  remoteAddress: '198.51.100.7',
-  remotePort: 4444,
-  openedBy: 'instance',
-  namespace: null,
-  after: 'gone',
-};
-const verdictLine = {
-  v: 1,
-  kind: 'verdict',
-  verb: 'cut',
-  caseId,
-  listed: 2,
-  omitted: 0,
-  closed: 2,
-  survived: 0,
-  sources: ['ss', 'proc'],
-  firewall: 'nftables',
-  errors: [],
-  notes: ['x'],
-  killed: [1],
-  processes: 1,
-};
-const evidenceLine = {
-  v: 1,
-  kind: 'evidence',
-  pid: 4242,
-  parentPid: 1,
-  userId: 0,
-  role: 'owner',
-  process: 'bash',
-  executable: '/bin/sh',
-  sha256: 'a'.repeat(64),
-  commandLine: 'bash -i',
-  directory: '/',
-  descriptors: 3,
-  openFiles: ['/dev/tcp'],
-};
-const hostAnswer: Json = [
-  flowLine,
-  { ...flowLine, protocol: 'raw', localPort: null, remotePort: null, remoteAddress: '0.0.0.0', ipProtocol: 47 },
-  evidenceLine,
-  verdictLine,
+const hostLines = [
+  theLine,
+  { ...theLine, protocol: 'raw', localPort: null, remotePort: null, remoteAddress: '0.0.0.0', ipProtocol: 47 },
+  { ...theProcess, openFiles: ['/dev/tcp'] },
+  { ...theVerdict, caseId, listed: 2, closed: 2, notes: ['x'], killed: [1], processes: 1 },
 ];
+const hostAnswer = asJson(hostLines);
 const classify = flowClassifier(theFacts);
 const vague = caseFlowOf({ protocol: 'unknown', localAddress: null, localPort: null, remotePort: null });
 
@@ -133,20 +92,11 @@ function readHost(input: Json): void {
 
 // --- what DynamoDB gives back ---------------------------------------------------------------------------------------
 
-const before = {
-  networkInterfaceId: 'eni-1',
-  vpcId: 'vpc-1',
-  subnetId: 'subnet-1',
-  groupIds: ['sg-1'],
-  instanceType: 'm6i.large',
-  timeouts: { tcpEstablishedSeconds: null, udpSeconds: null, udpStreamSeconds: null },
-  recordedAt: '2026',
-};
 const item = { pk: `CASE#${caseId}`, sk: 'CASE' };
 const items: Json[] = [
-  { ...item, version: 1, document: JSON.parse(JSON.stringify(theCase)) as Json },
-  { ...item, sk: 'BEFORE#eni-1', before },
-  { ...item, sk: 'PRESERVED#tags', preserved: { kind: 'tags' }, undone: true },
+  { ...item, version: 1, document: asJson(theCase) },
+  { ...item, sk: 'BEFORE#eni-1', before: asJson(theBefore) },
+  { ...item, sk: 'PRESERVED#tags', preserved: { kind: 'tags' }, taken: 1, undone: true },
   { ...item, sk: 'GROUP#sg-1', group: { groupId: 'sg-1', name: 'web', vpcId: 'vpc-1', ingress: [], egress: [] } },
   { ...item, sk: 'SUCCESSOR#sg-1', successor: 'sg-2' },
   {

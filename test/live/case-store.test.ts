@@ -23,9 +23,8 @@ import {
   reserveDeny,
   updateCase,
 } from '../../functions/aws/cases.ts';
-import type { BeforeInterface } from '../../functions/core/case.ts';
 import { openCaseStore, storeFile } from '../../local/live/case-store.ts';
-import { theCase } from '../support/incident.ts';
+import { theBefore, theCase } from '../support/incident.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'flowcut-store-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -39,36 +38,26 @@ beforeEach(() => {
 
 const { caseId } = theCase;
 const deny = { aclId: 'acl-1', egress: true, cidr: '198.51.100.7/32', ruleNumber: 1 };
-const before: BeforeInterface = {
-  networkInterfaceId: 'eni-1',
-  vpcId: 'vpc-1',
-  subnetId: 'subnet-1',
-  groupIds: ['sg-1'],
-  instanceType: 'm6i.large',
-  timeouts: { tcpEstablishedSeconds: null, udpSeconds: null, udpStreamSeconds: null },
-  recordedAt: '2026',
-};
-
 describe('a case store', () => {
   it('keeps cases, before-states and the ledger, for whoever opens the file next', async () => {
     const store = openCaseStore(file);
     await createCase(store, theCase);
-    await recordBefore(store, caseId, before);
+    await recordBefore(store, caseId, theBefore);
     await reserveDeny(store, deny, caseId);
 
     const next = openCaseStore(file);
 
     expect(await readCase(next, caseId)).toEqual(theCase);
-    expect(await readBefore(next, caseId)).toEqual([before]);
+    expect(await readBefore(next, caseId)).toEqual([theBefore]);
     expect(await ledgerOf(next, 'acl-1')).toEqual([{ ...deny, cases: [caseId] }]);
   });
 
   it('holds conditions: what was recorded first stays', async () => {
     const store = openCaseStore(file);
-    await recordBefore(store, caseId, before);
-    await recordBefore(openCaseStore(file), caseId, { ...before, groupIds: ['sg-isolation'] });
+    await recordBefore(store, caseId, theBefore);
+    await recordBefore(openCaseStore(file), caseId, { ...theBefore, groupIds: ['sg-isolation'] });
 
-    expect(await readBefore(store, caseId)).toEqual([before]);
+    expect(await readBefore(store, caseId)).toEqual([theBefore]);
   });
 
   it('shares denies between cases', async () => {

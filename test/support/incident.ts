@@ -1,4 +1,4 @@
-import type { CaseDocument, CaseFlow, HostOutcome } from '../../functions/core/case.ts';
+import type { BeforeInterface, CaseDocument, CaseFlow, HostOutcome } from '../../functions/core/case.ts';
 import { flowId } from '../../functions/core/case.ts';
 import type { Config } from '../../functions/core/config.ts';
 import type { Facts } from '../../functions/core/facts.ts';
@@ -199,6 +199,17 @@ export const wholeAnswer: Extract<HostOutcome, { kind: 'answered' }> = {
   firewall: 'nftables',
   notBefore: '2026-01-15T10:00:04.000Z',
   answeredAt: '2026-01-15T10:00:05.000Z',
+};
+
+/** One ENI as it was found. */
+export const theBefore: BeforeInterface = {
+  networkInterfaceId: 'eni-1',
+  vpcId: 'vpc-1',
+  subnetId: 'subnet-1',
+  groupIds: ['sg-1'],
+  timeouts: { tcpEstablishedSeconds: null, udpSeconds: null, udpStreamSeconds: null },
+  instanceType: 'm6i.large',
+  recordedAt: '2026-01-15T10:00:00.000Z',
 };
 
 export const theCase: CaseDocument = {

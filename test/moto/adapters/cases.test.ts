@@ -33,8 +33,9 @@ import {
   writeClaim,
 } from '../../../functions/aws/cases.ts';
 import type { RecordedGroup } from '../../../functions/aws/replaced-groups.ts';
-import type { BeforeInterface, CaseDocument } from '../../../functions/core/case.ts';
+import type { CaseDocument } from '../../../functions/core/case.ts';
 import { startMoto } from '../../../scripts/moto-server.ts';
+import { theBefore } from '../../support/incident.ts';
 import { clientsAt, createCaseTable, TABLE } from '../support/clients.ts';
 
 const moto = await startMoto();
@@ -96,18 +97,9 @@ describe.skipIf(moto === null)('the case table, over HTTP', () => {
   });
 
   test('before-state, evidence and deleted groups: what was recorded first stays', async () => {
-    const before: BeforeInterface = {
-      networkInterfaceId: 'eni-1',
-      vpcId: 'vpc-1',
-      subnetId: 'subnet-1',
-      groupIds: ['sg-1'],
-      timeouts: { tcpEstablishedSeconds: null, udpSeconds: null, udpStreamSeconds: null },
-      instanceType: 'm5.large',
-      recordedAt: '2026-01-15T10:00:00.000Z',
-    };
-    await recordBefore(table, CASE, before);
-    await recordBefore(table, CASE, { ...before, groupIds: ['sg-isolation'] });
-    expect(await readBefore(table, CASE)).toEqual([before]);
+    await recordBefore(table, CASE, theBefore);
+    await recordBefore(table, CASE, { ...theBefore, groupIds: ['sg-isolation'] });
+    expect(await readBefore(table, CASE)).toEqual([theBefore]);
     const preserved = { kind: 'protection', attribute: 'disableApiStop', before: false } as const;
     await recordPreserved(table, CASE, preserved);
     await recordPreserved(table, CASE, { ...preserved, before: true });
