@@ -1,26 +1,6 @@
+import { type Rate, rateOf } from '../functions/core/pacing.ts';
 import { AwsError } from '../local/world/api/errors.ts';
 import type { CallInfo, Interceptor } from '../local/world/api/middleware.ts';
-
-/** Tokens that a full bucket holds, and tokens per second. */
-export interface Rate {
-  readonly burst: number;
-  readonly perSecond: number;
-}
-
-/**
- * EC2's documented request rates, per API, account and Region.
- * https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html
- */
-const READS: Rate = { burst: 100, perSecond: 20 };
-const MUTATIONS: Rate = { burst: 50, perSecond: 5 };
-const EXCEPTIONS: Readonly<Record<string, Rate>> = {
-  CreateTags: { burst: 100, perSecond: 10 },
-  ModifyNetworkInterfaceAttribute: { burst: 100, perSecond: 5 },
-};
-
-export function rateOf(api: string): Rate {
-  return EXCEPTIONS[api] ?? (/^(Describe|Get|List|Search)/.test(api) ? READS : MUTATIONS);
-}
 
 /** A bucket that is full at 0 s; take at times that never decrease. */
 function bucket({ burst, perSecond }: Rate): (at: number) => boolean {
@@ -37,26 +17,35 @@ function bucket({ burst, perSecond }: Rate): (at: number) => boolean {
 }
 
 export interface Throttle extends Interceptor {
-  /** EC2 calls by API: all on the wire, and those that were refused. */
+  /** Calls by API: all on the wire, and those that were refused. */
   readonly counts: ReadonlyMap<string, { calls: number; refused: number }>;
 }
 
-/** Refuses EC2 calls beyond the documented rates, as EC2 does. */
-export function ec2Throttle(): Throttle {
+/**
+ * Starts of Standard workflows, in the Regions with the smaller quota.
+ * https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+ */
+const START_EXECUTION: Rate = { burst: 800, perSecond: 150 };
+
+/** Refuses calls beyond the documented rates, as EC2 and Step Functions do. */
+export function documentedThrottle(): Throttle {
   const buckets = new Map<string, (at: number) => boolean>();
   const counts = new Map<string, { calls: number; refused: number }>();
   return {
     counts,
     before({ service, call, at }: CallInfo) {
-      if (service !== 'ec2') return;
-      const take = buckets.get(call) ?? bucket(rateOf(call));
+      const isStart = call === 'StartExecution';
+      if (service !== 'ec2' && !isStart) return;
+      const take = buckets.get(call) ?? bucket(isStart ? START_EXECUTION : rateOf(call));
       buckets.set(call, take);
       const count = counts.get(call) ?? { calls: 0, refused: 0 };
       counts.set(call, count);
       count.calls += 1;
       if (take(at)) return;
       count.refused += 1;
-      throw new AwsError('RequestLimitExceeded', 'Request limit exceeded.');
+      throw isStart
+        ? new AwsError('ThrottlingException', 'Rate exceeded')
+        : new AwsError('RequestLimitExceeded', 'Request limit exceeded.');
     },
   };
 }

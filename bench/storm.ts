@@ -1,13 +1,15 @@
 import { readFileSync } from 'node:fs';
+import { rateOf } from '../functions/core/pacing.ts';
 import { startResponse } from '../functions/start-response/step.ts';
 import { readDefinition } from '../local/definitions.ts';
 import { runMachine } from '../local/runner.ts';
 import { localConfig, localToolbox, simulate } from '../local/simulate.ts';
+import type { Interceptor } from '../local/world/api/middleware.ts';
 import { runInVirtualTime } from '../local/world/clock.ts';
 import { createEmbeddedWorld } from '../local/world/embedded-world.ts';
 import { parseWorld, type WorldFile } from '../local/world/parse-world.ts';
 import type { WorldClock } from '../local/world/state.ts';
-import { earliestTimes, ec2Throttle, rateOf } from './buckets.ts';
+import { documentedThrottle, earliestTimes } from './buckets.ts';
 import { atMost, type Effort, median, rounded, type Section } from './section.ts';
 
 interface Storm {
@@ -147,7 +149,28 @@ interface Outcome {
   readonly severity: number;
   firstCut: number | null;
   denied: number;
+  bothWays: number | null;
   isolated: number | null;
+}
+
+/** Notes when each instance is cut and isolated. */
+function watch(outcomes: readonly Outcome[]): Interceptor {
+  const byPeer = new Map(outcomes.map((outcome, index) => [`${idsOf(index).peer}/32`, outcome]));
+  const byEni = new Map(outcomes.map((outcome, index) => [idsOf(index).eni, outcome]));
+  return {
+    after({ call, input, at }) {
+      const given = input as { CidrBlock?: string; NetworkInterfaceId?: string; Groups?: unknown };
+      const denied = call === 'CreateNetworkAclEntry' ? byPeer.get(given.CidrBlock ?? '') : undefined;
+      if (denied !== undefined) {
+        denied.firstCut ??= at;
+        denied.denied += 1;
+        if (denied.denied === 2) denied.bothWays = at;
+      }
+      const isSwap = call === 'ModifyNetworkInterfaceAttribute' && given.Groups !== undefined;
+      const isolated = isSwap ? byEni.get(given.NetworkInterfaceId ?? '') : undefined;
+      if (isolated !== undefined) isolated.isolated ??= at;
+    },
+  };
 }
 
 async function run(storm: Storm) {
@@ -156,11 +179,16 @@ async function run(storm: Storm) {
   const outcomes = Array.from({ length: storm.instances }, (_, index): Outcome => {
     const first = arrivals.find((arrival) => arrival.index === index);
     if (first === undefined) throw new Error(`no finding for instance ${index}`);
-    return { firstArrival: first.at, severity: first.severity, firstCut: null, denied: 0, isolated: null };
+    return {
+      firstArrival: first.at,
+      severity: first.severity,
+      firstCut: null,
+      denied: 0,
+      bothWays: null,
+      isolated: null,
+    };
   });
-  const indexOfPeer = new Map(outcomes.map((_, index) => [`${idsOf(index).peer}/32`, index]));
-  const indexOfEni = new Map(outcomes.map((_, index) => [idsOf(index).eni, index]));
-  const throttle = ec2Throttle();
+  const throttle = documentedThrottle();
   let executions = 0;
   let functions = 0;
   let mostFunctions = 0;
@@ -170,27 +198,7 @@ async function run(storm: Storm) {
     const config = { ...localConfig(file), isolationsPerHour: 10_000 };
     // Functions share no client, and so no quota of retries: each execution has clients of its own.
     const newTools = () => localToolbox(world, config);
-    world.interceptors.push(throttle, {
-      after({ service, call, input, at }) {
-        if (service !== 'ec2') return;
-        const given = input as {
-          CidrBlock?: string;
-          RuleAction?: string;
-          NetworkInterfaceId?: string;
-          Groups?: unknown;
-        };
-        if (call === 'CreateNetworkAclEntry') {
-          const outcome = outcomes[indexOfPeer.get(given.CidrBlock ?? '') ?? -1];
-          if (outcome === undefined) return;
-          outcome.firstCut ??= at;
-          outcome.denied += 1;
-        }
-        if (call === 'ModifyNetworkInterfaceAttribute' && given.Groups !== undefined) {
-          const outcome = outcomes[indexOfEni.get(given.NetworkInterfaceId ?? '') ?? -1];
-          if (outcome !== undefined) outcome.isolated ??= at;
-        }
-      },
-    });
+    world.interceptors.push(throttle, watch(outcomes));
     const around = <T>(state: string, _name: string, work: () => Promise<T>): Promise<T> =>
       world.inState(state, async () => {
         functions += 1;
@@ -211,10 +219,7 @@ async function run(storm: Storm) {
       await withLambdaRetries(clock, () => around('Start', 'start-response', () => startResponse(newTools(), event)));
     });
     await Promise.all(started);
-    while (
-      clock.now() < GIVE_UP_SECONDS &&
-      outcomes.some(({ firstCut, isolated }) => firstCut === null || isolated === null)
-    )
+    while (clock.now() < GIVE_UP_SECONDS && outcomes.some(({ denied, isolated }) => denied < 2 || isolated === null))
       await clock.sleep(1);
   });
   return { file, arrivals, outcomes, throttle, executions, mostFunctions };
@@ -247,6 +252,7 @@ export async function storm({ quick }: Effort): Promise<Section> {
   const last = (of: (outcome: Outcome) => number | null): number | null =>
     outcomes.some((outcome) => of(outcome) === null) ? null : Math.max(...outcomes.map((outcome) => of(outcome) ?? 0));
   const allCut = last(({ firstCut }) => firstCut);
+  const allBothWays = last(({ bothWays }) => bothWays);
   const allIsolated = last(({ isolated }) => isolated);
   const counts = [...throttle.counts].sort(([, a], [, b]) => b.refused - a.refused || b.calls - a.calls);
   const calls = counts.reduce((sum, [, count]) => sum + count.calls, 0);
@@ -260,12 +266,12 @@ export async function storm({ quick }: Effort): Promise<Section> {
   const severities = [...new Set(outcomes.map(({ severity }) => severity))].sort((a, b) => b - a);
   const [highest = 0] = severities;
   const lowest = severities.at(-1) ?? 0;
-  const bothWays = outcomes.filter(({ denied }) => denied >= 2).length;
+  const bothWays = outcomes.filter((outcome) => outcome.bothWays !== null).length;
   return {
     name: 'storm',
     title: 'Storm',
     text: [
-      `${chosen.findings} findings for ${chosen.instances} instances in ${chosen.subnets} subnets within ${chosen.seconds} s, in the virtual time of the embedded world (${file.LatencySeconds} s per call), with EC2's documented token buckets per API; the cap on new isolations is lifted. The bound is the earliest second at which the bucket of CreateNetworkAclEntry (${rate.burst}, then ${rate.perSecond} per second) lets every instance have its call, none earlier than a response alone makes it, ${rounded(lead)} s after its finding: ${rounded(boundFirst)} s for one entry each, ${rounded(boundBoth)} s for both directions.`,
+      `${chosen.findings} findings for ${chosen.instances} instances in ${chosen.subnets} subnets within ${chosen.seconds} s, in the virtual time of the embedded world (${file.LatencySeconds} s per call), with the documented token buckets of every EC2 API and of StartExecution; the cap on new isolations is lifted. The bound is the earliest second at which the bucket of CreateNetworkAclEntry (${rate.burst}, then ${rate.perSecond} per second) lets every instance have its call, none earlier than a response alone makes it, ${rounded(lead)} s after its finding: ${rounded(boundFirst)} s for one entry each, ${rounded(boundBoth)} s for both directions.`,
     ],
     tables: [
       {
@@ -277,9 +283,13 @@ export async function storm({ quick }: Effort): Promise<Section> {
           ['instances denied both ways', bothWays],
           ['instances isolated', outcomes.filter(({ isolated }) => isolated !== null).length],
           ['all have their first cut (s)', allCut === null ? `not within ${GIVE_UP_SECONDS}` : rounded(allCut)],
+          [
+            'all are denied both ways (s)',
+            allBothWays === null ? `not within ${GIVE_UP_SECONDS}` : rounded(allBothWays),
+          ],
           ['all are isolated (s)', allIsolated === null ? `not within ${GIVE_UP_SECONDS}` : rounded(allIsolated)],
           ['functions at one time, at most', mostFunctions],
-          ['EC2 calls', calls],
+          ['calls to EC2 and starts of executions', calls],
           ['of them refused by a bucket', refused],
           [
             `wait for the first cut, severity ${highest} / severity ${lowest}`,
@@ -297,7 +307,12 @@ export async function storm({ quick }: Effort): Promise<Section> {
       atMost('executions beyond one per instance: duplicates cost no EC2 call', 0, executions - chosen.instances),
       atMost('all instances have their first cut, times the bound', 1.25, allCut === null ? null : allCut / boundFirst),
       atMost('instances that are not denied both ways in the end', 0, chosen.instances - bothWays),
-      atMost('EC2 calls refused by a bucket, percent', 10, (100 * refused) / calls),
+      atMost('calls refused by a bucket, percent', 10, (100 * refused) / calls),
+      atMost(
+        'highest severity first: median wait for the first cut, of the highest / of the lowest',
+        1,
+        waitOf(highest) / waitOf(lowest),
+      ),
       atMost('functions at one time (the default quota of an account)', 1000, mostFunctions),
     ],
   };

@@ -72,6 +72,7 @@ export const WITHOUT_RESOURCE: Readonly<Record<string, string>> = {
 /** What each statement is for, by its Sid. */
 export const PURPOSES: Readonly<Record<string, string>> = {
   CaseTable: 'cases, before-states, the ledger of denies: conditional writes only',
+  Turns: "EC2's token buckets, which every function calls in turn; no other item of the table",
   StartResponse: 'one execution per case, under a name that the same event always gives',
   LookAtResponse: 'did an earlier response to the case fail, so that this event takes over?',
   SendWhatFailed: 'what cannot be read or started waits in the dead-letter queue',

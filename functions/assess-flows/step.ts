@@ -17,10 +17,12 @@ import {
 import { InputError, quote } from '../core/errors.ts';
 import type { Facts } from '../core/facts.ts';
 import type { CaseRequest } from '../core/intake-types.ts';
+import { urgencyOf } from '../core/pacing.ts';
 import { describePlan } from '../core/plan.ts';
 import { type Assessed, HOST_ADDRESS_LIMIT, HOST_LIST_LIMIT, type Opened } from '../core/record.ts';
 import { withBalancer } from '../shared/behind-balancer.ts';
 import { type CaseOpening, openCase } from '../shared/open-case.ts';
+import { tryTurn } from '../shared/paced.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
 type AssessTools = Tools<'ec2' | 'elb' | 'cases'>;
@@ -34,7 +36,12 @@ export async function assessFlows(tools: AssessTools, input: unknown): Promise<O
   if ('assessment' in start) return start;
   const { request } = start;
   const question = { ...request, scope: start.scope };
-  const [document, found] = await Promise.all([start.open(), readFacts(tools.ec2, request.instanceId, question)]);
+  const [document, found] = await Promise.all([
+    start.open(),
+    readFacts(tools.ec2, request.instanceId, question),
+    // Counted for the others, waited for by nobody: this read is on the way to the first cut.
+    tryTurn(tools, { api: 'DescribeNetworkInterfaces', urgency: 0, canWait: false, until: 0 }),
+  ]);
   const facts = found && (await withBalancer(tools, found, request.flows));
   return { case: refOf(tools, document), assessment: await decide(tools, document, facts) };
 }
@@ -95,6 +102,7 @@ function refOf(tools: AssessTools, document: CaseDocument): Opened['case'] {
     instanceId: document.instanceId,
     mode: modeOf(document.request, tools.config.defaultMode),
     trigger: triggerOf(document.request),
+    urgency: urgencyOf(document.request),
   };
 }
 

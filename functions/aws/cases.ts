@@ -31,11 +31,12 @@ import type { RecordedGroup } from './replaced-groups.ts';
  * | `CASE#id` | `TIME#iso#step` | the timeline |
  * | `CASE#id` | `SAID#step#last` | what the step put on the timeline last |
  * | `SETTINGS` | `MODE` | the switch: `observe` stops everything |
- * | `CAP#vpc-...#hour` | `PLACE#00001` | one new isolation of the hour |
+ * | `CAP#vpc-...#hour` | `PLACES` | the cases that were newly isolated in the hour |
  * | `CASE#id` | `SUCCESSOR#sg-...` | the id under which it was made again |
  * | `GROUP#sg-...` | `CASE#id` | the case's restore needs the group |
  * | `ACL#acl-...` | `DENY#in\|out#cidr` | ledger: the rule number of our deny and the set of cases that need it |
  * | `ACL#acl-...` | `NUMBER#in\|out#00001` | ledger: the number is taken by us |
+ * | `PACE#account#region` | API | how full EC2's bucket for the API is (turns.ts) |
  */
 export interface CaseTable {
   readonly client: DynamoDBClient;
@@ -434,20 +435,32 @@ export async function readSwitch(table: CaseTable): Promise<'observe' | 'contain
 
 /**
  * Takes one of the hour's places for a new isolation in the VPC; false = they are taken. The same case takes one place
- * however often it asks.
+ * however often it asks. One write, however many ask at once: in a storm every response passes here.
  */
 export async function takePlace(
   table: CaseTable,
-  place: { readonly vpcId: string; readonly hour: string; readonly caseId: string; readonly places: number },
+  { vpcId, hour, caseId, places }: { vpcId: string; hour: string; caseId: string; places: number },
 ): Promise<boolean> {
-  const pk = `CAP#${place.vpcId}#${place.hour}`;
-  for (;;) {
-    const taken = await list(table, pk, 'PLACE#');
-    if (taken.some((item) => item.caseId === place.caseId)) return true;
-    if (taken.length >= place.places) return false;
-    const sk = `PLACE#${String(taken.length + 1).padStart(5, '0')}`;
-    // Another case may take the same place at the same time: then look again.
-    if (await putNew(table, { pk, sk, caseId: place.caseId })) return true;
+  if (places === 0) return false;
+  try {
+    await table.client.send(
+      new UpdateItemCommand({
+        TableName: table.name,
+        Key: keyOf(`CAP#${vpcId}#${hour}`, 'PLACES'),
+        UpdateExpression: 'ADD #cases :set',
+        ConditionExpression: 'attribute_not_exists(#cases) OR contains(#cases, :case) OR size(#cases) < :places',
+        ExpressionAttributeNames: { '#cases': 'cases' },
+        ExpressionAttributeValues: {
+          ':set': { SS: [caseId] },
+          ':case': { S: caseId },
+          ':places': { N: String(places) },
+        },
+      }),
+    );
+    return true;
+  } catch (error) {
+    if (errorCode(error) === CONDITION_FAILED) return false;
+    throw error;
   }
 }
 
@@ -477,8 +490,8 @@ export async function ledgerOf(table: CaseTable, aclId: string): Promise<readonl
 }
 
 export type Reservation =
-  /** The number is ours now, or was from an earlier run of this case. */
-  | { readonly kind: 'reserved'; readonly ruleNumber: number }
+  /** The number is ours now, or was from an earlier run. `shared`: another case needs the deny too, and may have made it. */
+  | { readonly kind: 'reserved'; readonly ruleNumber: number; readonly shared: boolean }
   /** Another record holds the number for another network: take the next one. */
   | { readonly kind: 'number-taken' };
 
@@ -492,7 +505,7 @@ export async function reserveDeny(
   caseId: string,
 ): Promise<Reservation> {
   const joined = await joinDeny(table, deny, caseId);
-  if (joined !== null) return { kind: 'reserved', ruleNumber: joined };
+  if (joined !== null) return reservedBy(joined);
   const isNew = 'attribute_not_exists(pk)';
   const { aclId, egress, cidr, ruleNumber } = deny;
   const denyItem = { pk: aclKey(aclId), sk: denyKey(deny), aclId, egress, cidr, ruleNumber, cases: new Set([caseId]) };
@@ -507,16 +520,22 @@ export async function reserveDeny(
         }),
       ),
     );
-    return { kind: 'reserved', ruleNumber };
+    return { kind: 'reserved', ruleNumber, shared: false };
   } catch (error) {
     if (!(error instanceof TransactionCanceledException)) throw error;
     const reasons = (error.CancellationReasons ?? []).map((reason) => reason.Code ?? 'None');
     if (reasons.some((reason) => reason !== 'None' && reason !== 'ConditionalCheckFailed')) throw error;
     // Someone else recorded the same deny between our look and our write (or our own write's answer was lost): join it.
     const late = await joinDeny(table, deny, caseId);
-    return late === null ? { kind: 'number-taken' } : { kind: 'reserved', ruleNumber: late };
+    return late === null ? { kind: 'number-taken' } : reservedBy(late);
   }
 }
+
+const reservedBy = ({ ruleNumber, cases }: LedgerDeny): Reservation => ({
+  kind: 'reserved',
+  ruleNumber,
+  shared: cases.length > 1,
+});
 
 /** Puts the case on a deny or takes it off; null = the ledger has no such deny. */
 async function changeCases(
@@ -546,13 +565,13 @@ async function changeCases(
   }
 }
 
-/** Adds the case to a deny of the ledger; returns its number, or null when the ledger has no such deny. */
-export async function joinDeny(
+/** Adds the case to a deny of the ledger; null = the ledger has no such deny. */
+export function joinDeny(
   table: CaseTable,
   deny: { aclId: string; egress: boolean; cidr: string },
   caseId: string,
-): Promise<number | null> {
-  return (await changeCases(table, deny, 'ADD', caseId))?.ruleNumber ?? null;
+): Promise<LedgerDeny | null> {
+  return changeCases(table, deny, 'ADD', caseId);
 }
 
 /** Takes the case off a deny; returns the cases that still need it. */

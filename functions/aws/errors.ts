@@ -7,6 +7,19 @@ export function errorCode(error: unknown): string {
   return 'unknown';
 }
 
+/** AWS's words for "too many calls". https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html */
+const THROTTLES = [
+  'RequestLimitExceeded',
+  'EC2ThrottledException',
+  'Throttling',
+  'ThrottlingException',
+  'RequestThrottled',
+  'ProvisionedThroughputExceededException',
+];
+
+/** The call was refused for its number alone, and had no effect. */
+export const isThrottle = (error: unknown): boolean => THROTTLES.includes(errorCode(error));
+
 /** One line for a report: the code and the message without line breaks, cut short. */
 export function errorText(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);

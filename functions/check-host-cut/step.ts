@@ -3,13 +3,22 @@ import { cancelHostCommand, readHostCommand } from '../aws/commands.ts';
 import { errorText } from '../aws/errors.ts';
 import { readFacts } from '../aws/facts.ts';
 import { flowClassifier, planDenies } from '../core/assess.ts';
-import { askedAddresses, type CaseDocument, type HostOutcome, withAcls, withRefusals } from '../core/case.ts';
+import {
+  askedAddresses,
+  type CaseDocument,
+  type HostOutcome,
+  type WantedDeny,
+  withAcls,
+  withRefusals,
+} from '../core/case.ts';
 import { hostAccount } from '../core/host-account.ts';
 import { joinHostFlows, listedFlows } from '../core/host-flows.ts';
 import { type HostReport, parseHostOutput } from '../core/host-protocol.ts';
+import { AFTER_THE_CUT, urgencyOf } from '../core/pacing.ts';
 import { cleaned } from '../core/plain-text.ts';
 import type { CheckingHost, HostResult } from '../core/record.ts';
 import { withBalancer } from '../shared/behind-balancer.ts';
+import { afterTurn } from '../shared/paced.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
 type HostTools = Tools<'ec2' | 'elb' | 'ssm' | 'cases'>;
@@ -17,6 +26,9 @@ type HostTools = Tools<'ec2' | 'elb' | 'ssm' | 'cases'>;
 /** How long one run of the function looks for the answer, and how often, in seconds: a state transition costs more. */
 const LOOK_SECONDS = 8;
 const PAUSE_SECONDS = 0.5;
+
+/** How long its reading may wait for its turn in a storm, in seconds: the isolation waits for it. */
+const READ_WAIT_SECONDS = 5;
 
 /** Looks for the host's answer and, when it is there, joins what the host listed with the case. */
 export async function checkHostCut(tools: HostTools, record: CheckingHost): Promise<HostResult> {
@@ -59,7 +71,9 @@ async function look(tools: HostTools, record: CheckingHost): Promise<HostResult>
   if (report.kind === 'no-evidence') return settle(tools, ref.caseId, 'no-evidence', report.reason);
   // Whole, with command lines and open files: what the host was like before anything was closed is told only once.
   await recordHostAnswer(tools.cases, ref.caseId, { commandId: host.commandId, output: answer.output });
-  return joinAnswer(tools, { caseId: ref.caseId, instanceId: ref.instanceId, notBefore: host.lastPendingAt }, report);
+  const inHand = 'assessment' in record && record.assessment.kind === 'contain' ? record.assessment.denies : [];
+  const asked = { caseId: ref.caseId, instanceId: ref.instanceId, notBefore: host.lastPendingAt, inHand };
+  return joinAnswer(tools, asked, report);
 }
 
 async function undone(tools: HostTools, caseId: string, report: HostReport): Promise<HostResult> {
@@ -86,12 +100,23 @@ async function settle(
 
 async function joinAnswer(
   tools: HostTools,
-  asked: { readonly caseId: string; readonly instanceId: string; readonly notBefore: string },
+  asked: {
+    readonly caseId: string;
+    readonly instanceId: string;
+    readonly notBefore: string;
+    /** Denies that the branch beside this one is making. */
+    readonly inHand: readonly WantedDeny[];
+  },
   report: Extract<HostReport, { kind: 'evidence' }>,
 ): Promise<HostResult> {
   const { caseId, instanceId } = asked;
   const document = await needCase(tools.cases, caseId);
-  const found = await readFacts(tools.ec2, instanceId, { ...document.request, flows: listedFlows(report) });
+  const until = tools.now().getTime() + READ_WAIT_SECONDS * 1000;
+  const urgency = urgencyOf(document.request) + AFTER_THE_CUT;
+  const read = { api: 'DescribeNetworkInterfaces', urgency, canWait: false, until };
+  const found = await afterTurn(tools, read, () =>
+    readFacts(tools.ec2, instanceId, { ...document.request, flows: listedFlows(report) }),
+  );
   const facts = found && (await withBalancer(tools, found, listedFlows(report)));
   if (facts === null) return settle(tools, caseId, 'no-evidence', 'the instance is not there any more');
   const classify = flowClassifier(facts);
@@ -129,7 +154,11 @@ async function joinAnswer(
       what: `the host listed ${verdict.listed} flows and closed ${verdict.closed}; ${verdict.survived} survived`,
     }),
   ]);
-  // Peers that the first deny has taken care of stand in the ACL already and cost nothing to ask for again.
-  const fresh = plan.denies.filter((deny) => deny.ruleNumber !== null);
+  const isInHand = (deny: WantedDeny) =>
+    asked.inHand.some(
+      (one) =>
+        one.ruleNumber !== null && one.aclId === deny.aclId && one.egress === deny.egress && one.cidr === deny.cidr,
+    );
+  const fresh = plan.denies.filter((deny) => deny.ruleNumber !== null && !isInHand(deny));
   return { kind: 'answered', denies: fresh, summary: `${verdict.closed} of ${verdict.listed} flows closed` };
 }

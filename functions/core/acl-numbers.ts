@@ -8,6 +8,8 @@ export type PlannedEntry =
   | {
       readonly kind: 'create';
       readonly ruleNumber: number;
+      /** The highest number that is still below every allow that matches, within the range. */
+      readonly highestNumber: number;
       readonly egress: boolean;
       readonly cidr: string;
       readonly family: Family;
@@ -62,6 +64,19 @@ function room(question: DenyQuestion, egress: boolean): number {
   return question.entriesPerDirection - 1 - listed.length;
 }
 
+/** The lowest numbers of a range that nothing holds, `count` at most. */
+export function freeNumbers(
+  { first, last }: { readonly first: number; readonly last: number },
+  taken: ReadonlySet<number>,
+  count: number,
+): readonly number[] {
+  const free: number[] = [];
+  for (let ruleNumber = first; ruleNumber <= last && free.length < count; ruleNumber += 1) {
+    if (!taken.has(ruleNumber)) free.push(ruleNumber);
+  }
+  return free;
+}
+
 function planEntry(question: DenyQuestion, egress: boolean): PlannedEntry {
   const { acl, address, family, range, reserved = [] } = question;
   const matches = matching(acl.entries, address, egress);
@@ -80,8 +95,9 @@ function planEntry(question: DenyQuestion, egress: boolean): PlannedEntry {
     [...acl.entries, ...reserved].filter((entry) => entry.egress === egress).map((entry) => entry.ruleNumber),
   );
   const below = Math.min(range.last, lowestAllow === undefined ? range.last : lowestAllow.ruleNumber - 1);
-  for (let ruleNumber = range.first; ruleNumber <= below; ruleNumber += 1) {
-    if (!taken.has(ruleNumber)) return { kind: 'create', ruleNumber, egress, cidr: hostCidr(address), family };
+  const [ruleNumber] = freeNumbers({ first: range.first, last: below }, taken, 1);
+  if (ruleNumber !== undefined) {
+    return { kind: 'create', ruleNumber, highestNumber: below, egress, cidr: hostCidr(address), family };
   }
   const reason =
     below === range.last

@@ -245,7 +245,11 @@ function denyOn(
     [true, plan.egress],
   ] as const) {
     if (entry.kind === 'refused') refusals.push({ address: flow.remoteAddress, aclId: acl.id, reason: entry.reason });
-    else denies.push({ aclId: acl.id, egress, cidr, ruleNumber: entry.kind === 'create' ? entry.ruleNumber : null });
+    else if (entry.kind === 'exists') denies.push({ aclId: acl.id, egress, cidr, ruleNumber: null });
+    else {
+      const { ruleNumber, highestNumber } = entry;
+      denies.push({ aclId: acl.id, egress, cidr, ruleNumber, highestNumber });
+    }
   }
   return { denies, refusals };
 }

@@ -35,6 +35,8 @@ export interface WantedDeny {
   readonly cidr: string;
   /** The number that was free and low enough when the ACL was read; null = an entry that covers it stands already. */
   readonly ruleNumber: number | null;
+  /** The highest number that is low enough; absent where none is wanted, and in executions of before this was kept. */
+  readonly highestNumber?: number;
 }
 
 /** What the host answered to the cut, or why it did not. */

@@ -4,6 +4,7 @@
  */
 export const ERROR_NAMES = {
   input: 'InputError',
+  noTurn: 'NoTurnError',
   worldFault: 'WorldFaultError',
 } as const;
 

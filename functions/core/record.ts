@@ -18,6 +18,8 @@ export interface CaseRef {
   readonly mode: Mode;
   /** Finding type or `manual request`. */
   readonly trigger: string;
+  /** How urgent its calls to EC2 are in a storm, from 0; absent = 0. */
+  readonly urgency?: number;
 }
 
 export type Assessed =
@@ -53,12 +55,20 @@ export interface PlannedChange {
   readonly undo: string;
 }
 
-/** What became of the denies. */
-export interface DenyResult {
-  readonly kind: 'done' | 'failed';
+/** What became of the denies. `made` counts those that stand, whoever made them. */
+export type DenyResult =
+  | { readonly kind: 'done'; readonly made: number; readonly refused: number }
+  | DenyWaiting
+  | { readonly kind: 'failed'; readonly made: number; readonly refused: number; readonly reason: string };
+
+/** EC2 takes only so many calls per second: these denies are still to be made, and nothing else waits for them. */
+export interface DenyWaiting {
+  readonly kind: 'waiting';
   readonly made: number;
   readonly refused: number;
-  readonly reason?: string;
+  readonly denies: readonly WantedDeny[];
+  /** ISO; after it they are refused. */
+  readonly deadline: string;
 }
 
 export type PreparationResult = { readonly kind: 'ready' } | { readonly kind: 'failed'; readonly reason: string };
@@ -72,7 +82,13 @@ export interface EvidenceResult {
 
 export type HostResult =
   | HostCommandSent
-  | { readonly kind: 'answered'; readonly denies: readonly WantedDeny[]; readonly summary: string }
+  | {
+      readonly kind: 'answered';
+      readonly denies: readonly WantedDeny[];
+      readonly summary: string;
+      /** What became of these denies. */
+      readonly denied?: DenyResult;
+    }
   | { readonly kind: 'no-evidence' | 'unavailable' | 'failed'; readonly reason: string };
 
 export interface HostCommandSent {
@@ -141,14 +157,25 @@ export interface Failure {
   readonly Cause?: string;
 }
 
-export type Denying = Opened & { readonly host?: HostResult; readonly verdict?: VerifyResult };
+/** What has denies to make: the newest list in the record counts. */
+export type Denying = Opened & {
+  readonly host?: HostResult;
+  readonly cut?: Cuts;
+  readonly lateDenies?: DenyResult;
+  readonly verdict?: VerifyResult;
+  readonly cutAgain?: DenyResult;
+};
 export type CheckingHost = (Opened | { readonly restore: RestoreResult }) & { readonly host: HostCommandSent };
-/** `cut` holds the outcomes of the branches, in their order. */
-export type Isolating = Opened & { readonly cut?: readonly [DenyResult, HostResult, PreparationResult] };
-/** `isolation` holds the swap and what was done for the evidence beside it. */
+/** The outcomes of the branches of the cut, in their order. */
+export type Cuts = readonly [DenyResult, HostResult, PreparationResult];
+export type Isolating = Opened & { readonly cut?: Cuts };
+/**
+ * `isolation` holds the swap and, from beside it, what was done for the evidence and what became of the denies that had to
+ * wait. `isolated` is the swap alone, as its own branch knows it: people are told while the others go on.
+ */
 export type Verifying = Isolating & {
-  readonly isolation?: readonly [IsolationResult, EvidenceResult];
+  readonly isolated?: IsolationResult;
+  readonly isolation?: readonly [IsolationResult, EvidenceResult, DenyResult];
   readonly verdict?: VerifyResult;
 };
-export type Reporting = Partial<Opened> &
-  Omit<Verifying, keyof Opened> & { readonly failure?: Failure; readonly phase?: 'interim' };
+export type Reporting = Partial<Opened> & Omit<Verifying, keyof Opened> & { readonly failure?: Failure };

@@ -24,12 +24,18 @@ import {
 import type { InstanceFacts } from '../core/facts.ts';
 import type { NetworkInterfaceFacts } from '../core/model.ts';
 import type { EvidenceResult, Opened } from '../core/record.ts';
+import { paced } from '../shared/paced.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
 type EvidenceTools = Tools<'ec2' | 'scaling' | 'elb' | 'classicElb' | 'cases'>;
 
+/** How long a measure may wait for its turn in a storm, in seconds: nothing waits for the evidence. */
+const WAIT_SECONDS = 90;
+
 interface Subject {
   readonly tools: EvidenceTools;
+  /** Calls EC2 in turn with the other responses; what `canWait` lets their more important measures go first. */
+  readonly inTurn: <T>(api: string, call: () => Promise<T>, canWait?: boolean) => Promise<T>;
   readonly caseId: string;
   readonly instanceId: string;
   /** Facts that a measure needs are read here; a read that fails is a failure of the measures that need it. */
@@ -46,14 +52,18 @@ type Measure = (subject: Subject) => Promise<readonly EvidenceItem[]>;
  * nothing.
  */
 export async function preserveEvidence(tools: EvidenceTools, record: Opened): Promise<EvidenceResult> {
-  const { caseId, instanceId } = record.case;
+  const { caseId, instanceId, urgency = 0 } = record.case;
   if (instanceId === null) return { kind: 'done', done: 0, failed: 0 };
+  const until = tools.now().getTime() + WAIT_SECONDS * 1000;
+  const inTurn: Subject['inTurn'] = (api, call, canWait = false) =>
+    paced(tools, { api, urgency, canWait, until }, call);
   const subject: Subject = {
     tools,
+    inTurn,
     caseId,
     instanceId,
     instance: getInstance(tools.ec2, instanceId),
-    interfaces: interfacesOf(tools.ec2, instanceId),
+    interfaces: inTurn('DescribeNetworkInterfaces', () => interfacesOf(tools.ec2, instanceId), true),
   };
   // Each measure awaits what it needs; without these a failed read would be an unhandled rejection.
   subject.instance.catch(() => undefined);
@@ -82,6 +92,9 @@ async function withEarlierRuns(
   const untold = ours.filter((item) => !told.some((entry) => entry.item === item));
   return [...told, ...untold.map((item) => ({ item, outcome: 'done' as const }))];
 }
+
+const READ = 'DescribeInstanceAttribute';
+const MODIFY = 'ModifyInstanceAttribute';
 
 const MEASURES: readonly (readonly [string, Measure])[] = [
   ['Auto Scaling group', leaveScaling],
@@ -184,41 +197,44 @@ async function leaveClassicBalancers(subject: Subject): Promise<readonly Evidenc
 }
 
 async function protect(subject: Subject, attribute: ProtectionAttribute): Promise<readonly EvidenceItem[]> {
-  const { tools, instanceId } = subject;
+  const { tools, inTurn, instanceId } = subject;
   const item = preservedName({ kind: 'protection', attribute, before: false });
   // A Spot instance can be neither protected from termination nor from stopping.
   if (await isSpot(subject))
     return [
       { item, outcome: 'not-possible', reason: 'a Spot instance cannot be protected: AWS may end it at any time' },
     ];
-  const before = await readProtection(tools.ec2, instanceId, attribute);
+  // An instance that is gone is lost evidence; one that was stopped is less so.
+  const canWait = attribute === 'disableApiStop';
+  const before = await inTurn(READ, () => readProtection(tools.ec2, instanceId, attribute), canWait);
   if (before) return [{ item, outcome: 'already' }];
   return [
     await take(subject, { kind: 'protection', attribute, before }, () =>
-      setProtection(tools.ec2, instanceId, attribute, true),
+      inTurn(MODIFY, () => setProtection(tools.ec2, instanceId, attribute, true), canWait),
     ),
   ];
 }
 
 async function keepOnShutdown(subject: Subject): Promise<readonly EvidenceItem[]> {
-  const { tools, instanceId } = subject;
+  const { tools, inTurn, instanceId } = subject;
   if (await isSpot(subject)) return [];
-  const before = await readShutdownBehavior(tools.ec2, instanceId);
+  const before = await inTurn(READ, () => readShutdownBehavior(tools.ec2, instanceId));
   if (before === 'stop') return [{ item: 'shutdown behaviour', outcome: 'already' }];
   return [
     await take(subject, { kind: 'shutdown-behavior', before }, () =>
-      setShutdownBehavior(tools.ec2, instanceId, 'stop'),
+      inTurn(MODIFY, () => setShutdownBehavior(tools.ec2, instanceId, 'stop')),
     ),
   ];
 }
 
 async function keepVolumes(subject: Subject): Promise<readonly EvidenceItem[]> {
-  const { tools, instanceId } = subject;
+  const { tools, inTurn, instanceId } = subject;
   const items: EvidenceItem[] = [];
   // One attribute of one instance at a time: EC2 refuses changes that race.
   for (const deviceName of (await subject.instance)?.doomedDevices ?? []) {
     const preserved: Preserved = { kind: 'delete-on-termination', deviceName };
-    items.push(await take(subject, preserved, () => setDeleteOnTermination(tools.ec2, instanceId, deviceName, false)));
+    const keep = () => setDeleteOnTermination(tools.ec2, instanceId, deviceName, false);
+    items.push(await take(subject, preserved, () => inTurn(MODIFY, keep)));
   }
   return items;
 }
@@ -229,12 +245,12 @@ async function tagForPeople(subject: Subject): Promise<readonly EvidenceItem[]> 
 }
 
 async function snapshot(subject: Subject): Promise<readonly EvidenceItem[]> {
-  const { tools, caseId, instanceId } = subject;
+  const { tools, inTurn, caseId, instanceId } = subject;
   const isThere = async (): Promise<boolean> => (await snapshotsOfCase(tools.ec2, caseId)).length > 0;
   if (await isThere()) return [{ item: 'snapshots', outcome: 'already' }];
   const make = async (): Promise<void> => {
     try {
-      await createSnapshots(tools.ec2, instanceId, caseId);
+      await inTurn('CreateSnapshots', () => createSnapshots(tools.ec2, instanceId, caseId));
     } catch (error) {
       // Made, and the answer was lost: a second set would be one too many.
       if (!(await isThere())) throw error;

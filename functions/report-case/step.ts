@@ -53,10 +53,8 @@ export async function reportCase(
   return report;
 }
 
-/** Isolated and not verified yet: what is told before the wait. */
-function isInterim(record: Reporting): boolean {
-  return record.isolation !== undefined && record.verdict === undefined && record.failure === undefined;
-}
+/** Isolated a moment ago, and nothing else of the response has ended: what is told before the wait. */
+const isInterim = (record: Reporting): boolean => record.isolated !== undefined;
 
 async function makeReport(tools: ReportTools, record: Reporting): Promise<Report> {
   const { case: ref, assessment } = record;
@@ -146,8 +144,8 @@ async function reportStanding(tools: ReportTools, record: Reporting, caseId: str
 }
 
 /** Nothing can be read back: nothing is claimed, and a person hears what to do. */
-function blindReport({ case: ref, isolation }: Reporting, caseId: string, problem: string): Report {
-  const instanceId = ref?.instanceId ?? 'unknown';
+function blindReport(record: Reporting, caseId: string, problem: string): Report {
+  const instanceId = record.case?.instanceId ?? 'unknown';
   return {
     ...quietReport({
       caseId,
@@ -157,8 +155,8 @@ function blindReport({ case: ref, isolation }: Reporting, caseId: string, proble
     }),
     verdict: 'not-proven',
     skipped:
-      isolation?.[0].interfaces
-        .filter((eni) => eni.isolation !== 'in-force')
+      isolationOf(record)
+        ?.interfaces.filter((eni) => eni.isolation !== 'in-force')
         .map((eni) => ({ id: eni.id, reason: eni.reason ?? '' })) ?? [],
     leftOpen: LEFT_OPEN,
     lastResort: lastResorts('not-proven', instanceId, []),
@@ -175,7 +173,7 @@ const EVIDENCE_FAILED: EvidenceItem = {
 
 async function readAndReport(tools: ReportTools, record: Reporting, caseId: string): Promise<Report> {
   const document = await needCase(tools.cases, caseId);
-  const standing = await readStanding(tools, document, failuresOf(record));
+  const standing = await readStanding(tools, document, { failures: failuresOf(record) });
   const flowLog = isInterim(record) ? unheardFlowLog(standing) : await listen(tools, document, standing);
   const verdict = judgeStanding(tools.config, document, standing, flowLog);
   const failure = sentenceOf(record);
@@ -189,12 +187,24 @@ async function readAndReport(tools: ReportTools, record: Reporting, caseId: stri
     notes: [
       ...openingsText(tools.config.openings),
       ...standing.unread,
+      ...waitingText(record),
       ...(failure === null ? [] : [`the response stopped early: ${failure}`]),
     ],
   });
 }
 
+/** What the interim report says of denies that EC2 had no turn for yet. */
+function waitingText({ isolated, cut }: Reporting): readonly string[] {
+  const results = [cut?.[0], cut?.[1].kind === 'answered' ? cut[1].denied : undefined];
+  const denies = results.flatMap((result) => (result?.kind === 'waiting' ? result.denies : []));
+  if (isolated === undefined || denies.length === 0) return [];
+  const peers = [...new Set(denies.map((deny) => deny.cidr))].join(', ');
+  return [`EC2 takes only so many calls per second: denies of ${peers} wait for their turn and are being made`];
+}
+
+const isolationOf = ({ isolated, isolation }: Reporting) => isolated ?? isolation?.[0];
+
 function failuresOf(record: Reporting): ReadonlyMap<string, string> {
-  const failed = record.isolation?.[0].interfaces.filter((entry) => entry.isolation === 'failed') ?? [];
+  const failed = isolationOf(record)?.interfaces.filter((entry) => entry.isolation === 'failed') ?? [];
   return new Map(failed.map((entry) => [entry.id, entry.reason ?? 'not isolated'] as const));
 }

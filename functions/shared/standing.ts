@@ -11,6 +11,7 @@ import { SETTLE_SECONDS } from '../core/expiry.ts';
 import type { FlowLogFacts } from '../core/facts.ts';
 import { type FlowLogAnswer, readFlowLogs } from '../core/flow-log.ts';
 import type { AclFacts, NetworkInterfaceFacts } from '../core/model.ts';
+import { AFTER_THE_CUT, urgencyOf } from '../core/pacing.ts';
 import { defaultTimeouts } from '../core/tracking.ts';
 import {
   type DenyStanding,
@@ -20,6 +21,7 @@ import {
   type VerdictQuestion,
 } from '../core/verdict.ts';
 import { exactGroupIds } from './isolation-group.ts';
+import { afterTurn } from './paced.ts';
 import type { Tools } from './toolbox.ts';
 
 /** What is in force right now, read back from EC2: never what an earlier call answered. */
@@ -68,6 +70,16 @@ function denyStanding(
   return subnetIds.length > 0 && subnetIds.every(denied) ? 'in-force' : 'none';
 }
 
+/** How long the reads wait for their turn in a storm, in seconds; what the isolation needs goes before what reports do. */
+const READ_WAIT_SECONDS = 20;
+
+interface Reading {
+  /** Why the swap of an ENI failed, by its id. */
+  readonly failures?: ReadonlyMap<string, string>;
+  /** Others may read first. */
+  readonly canWait?: boolean;
+}
+
 /**
  * Reads back what is in force. A read that fails takes nothing for granted: what it would have shown counts as not in
  * force, and `unread` says so.
@@ -75,8 +87,11 @@ function denyStanding(
 export async function readStanding(
   tools: Tools<'ec2' | 'cases'>,
   document: CaseDocument,
-  failures: ReadonlyMap<string, string> = new Map(),
+  { failures = new Map(), canWait = true }: Reading = {},
 ): Promise<Standing> {
+  const until = tools.now().getTime() + READ_WAIT_SECONDS * 1000;
+  const urgency = urgencyOf(document.request) + AFTER_THE_CUT;
+  const call = { api: 'DescribeNetworkInterfaces', urgency, canWait, until };
   const unread: string[] = [];
   const attempt = async <T>(what: string, read: Promise<readonly T[]>): Promise<readonly T[] | null> => {
     try {
@@ -87,7 +102,10 @@ export async function readStanding(
     }
   };
   const [found, before] = await Promise.all([
-    attempt('the network interfaces', interfacesOf(tools.ec2, document.instanceId)),
+    attempt(
+      'the network interfaces',
+      afterTurn(tools, call, () => interfacesOf(tools.ec2, document.instanceId)),
+    ),
     readBefore(tools.cases, document.caseId),
   ]);
   const interfaces = found ?? [];

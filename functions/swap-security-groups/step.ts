@@ -7,9 +7,11 @@ import { beforeOf, type CaseDocument, type HostOutcome } from '../core/case.ts';
 import type { Config } from '../core/config.ts';
 import { computeWait, FLOW_LOG_DELAY_SECONDS, SETTLE_SECONDS, SHORTEST_TIMEOUTS } from '../core/expiry.ts';
 import type { NetworkInterfaceFacts } from '../core/model.ts';
+import { AFTER_THE_CUT, urgencyOf } from '../core/pacing.ts';
 import type { Isolating, IsolationResult } from '../core/record.ts';
 import type { Verdict } from '../core/verdict.ts';
 import { ensureIsolationGroup } from '../shared/isolation-group.ts';
+import { afterTurn, paced } from '../shared/paced.ts';
 import { judgeStanding, longestTimer, readStanding, type Standing, unheardFlowLog } from '../shared/standing.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
@@ -20,8 +22,11 @@ import type { Tools } from '../shared/toolbox.ts';
 export async function swapSecurityGroups(tools: Tools<'ec2' | 'cases'>, record: Isolating): Promise<IsolationResult> {
   const { caseId } = record.case;
   const document = await needCase(tools.cases, caseId);
+  const pace = { urgency: urgencyOf(document.request), startedAt: tools.now().getTime() };
+  const until = pace.startedAt + READ_WAIT_SECONDS * 1000;
+  const read = { ...READ, urgency: pace.urgency + AFTER_THE_CUT, canWait: false, until };
   const [interfaces, before] = await Promise.all([
-    interfacesOf(tools.ec2, document.instanceId),
+    afterTurn(tools, read, () => interfacesOf(tools.ec2, document.instanceId)),
     readBefore(tools.cases, caseId),
   ]);
   await recordNewcomers(
@@ -31,10 +36,35 @@ export async function swapSecurityGroups(tools: Tools<'ec2' | 'cases'>, record: 
     before.map((entry) => entry.networkInterfaceId),
   );
   const modifiable = interfaces.filter((eni) => unmodifiable(eni) === null);
-  const failures = await isolate(tools, modifiable);
-  const standing = await readStanding(tools, document, failures);
-  const isolated = await noteIsolation(tools, document, standing, hostSilence(record));
-  return { kind: 'done', interfaces: standing.standings, expiry: planWait(tools.config, isolated, standing) };
+  const shortened = shorten(tools, modifiable, pace);
+  try {
+    const failures = await isolate(tools, modifiable, pace);
+    const standing = await readStanding(tools, document, { failures, canWait: false });
+    const isolated = await noteIsolation(tools, document, standing, hostSilence(record));
+    const expiry = planWait(tools.config, isolated, standing, waitingDenies(record));
+    return { kind: 'done', interfaces: standing.standings, expiry };
+  } finally {
+    await shortened;
+  }
+}
+
+const READ = { api: 'DescribeNetworkInterfaces' } as const;
+const SWAP = { api: 'ModifyNetworkInterfaceAttribute' } as const;
+/** How long each may wait for its turn in a storm, in seconds. */
+const READ_WAIT_SECONDS = 10;
+const SWAP_WAIT_SECONDS = 80;
+const TIMEOUTS_WAIT_SECONDS = 40;
+
+interface Pace {
+  readonly urgency: number;
+  readonly startedAt: number;
+}
+
+/** Addresses whose denies wait for their turn, and will be made after the isolation. */
+function waitingDenies({ cut }: Isolating): ReadonlySet<string> {
+  const results = [cut?.[0], cut?.[1].kind === 'answered' ? cut[1].denied : undefined];
+  const denies = results.flatMap((result) => (result?.kind === 'waiting' ? result.denies : []));
+  return new Set(denies.map((deny) => deny.cidr.replace(/\/\d+$/, '')));
 }
 
 /** An ENI that was attached since the case was assessed is recorded before it is touched. */
@@ -58,6 +88,7 @@ async function recordNewcomers(
 async function isolate(
   tools: Tools<'ec2' | 'cases'>,
   interfaces: readonly NetworkInterfaceFacts[],
+  pace: Pace,
 ): Promise<ReadonlyMap<string, string>> {
   const failures = new Map<string, string>();
   const vpcIds = [...new Set(interfaces.map((eni) => eni.vpcId))];
@@ -72,21 +103,35 @@ async function isolate(
       }
     }),
   );
+  const { urgency, startedAt } = pace;
   await Promise.all(
     interfaces.map(async (eni) => {
       const groupId = groups.get(eni.vpcId);
       if (groupId === undefined) return;
-      const swapped = setGroups(tools.ec2, eni.id, [groupId]).catch((error: unknown) => {
+      const call = { ...SWAP, urgency, canWait: false, until: startedAt + SWAP_WAIT_SECONDS * 1000 };
+      await paced(tools, call, () => setGroups(tools.ec2, eni.id, [groupId])).catch((error: unknown) => {
         failures.set(eni.id, errorText(error));
       });
-      const shortened = setTimeouts(tools.ec2, eni.id, SHORTEST_TIMEOUTS).catch((error: unknown) => {
-        // Configurable on Nitro instances only; nothing rests on it.
-        tools.log.warn('tracking timeouts were not shortened', { networkInterfaceId: eni.id, error: errorText(error) });
-      });
-      await Promise.all([swapped, shortened]);
     }),
   );
   return failures;
+}
+
+/** Shortens the tracking timeouts, beside the swap and never before it. Throws nothing, for nothing rests on it. */
+async function shorten(
+  tools: Tools<'ec2' | 'cases'>,
+  interfaces: readonly NetworkInterfaceFacts[],
+  { urgency, startedAt }: Pace,
+): Promise<void> {
+  const call = { ...SWAP, urgency, canWait: true, until: startedAt + TIMEOUTS_WAIT_SECONDS * 1000 };
+  await Promise.all(
+    interfaces.map((eni) =>
+      paced(tools, call, () => setTimeouts(tools.ec2, eni.id, SHORTEST_TIMEOUTS)).catch((error: unknown) => {
+        // Configurable on Nitro instances only.
+        tools.log.warn('tracking timeouts were not shortened', { networkInterfaceId: eni.id, error: errorText(error) });
+      }),
+    ),
+  );
 }
 
 /** Why the host said nothing, where the branch of the host cut ended without asking the case table. */
@@ -127,8 +172,15 @@ async function noteIsolation(
  * - as things stand the answer is leaking or not-proven: a wait cannot better it, a person is told at once;
  * - the host's word is complete: a margin for the changes to take effect;
  * - otherwise: the timer that was in force before, plus retransmissions.
+ * Denies that wait for their turn count as made: where one is refused in the end, the wait is left out.
  */
-function planWait(config: Config, document: CaseDocument, standing: Standing): IsolationResult['expiry'] {
+function planWait(
+  config: Config,
+  document: CaseDocument,
+  found: Standing,
+  waiting: ReadonlySet<string>,
+): IsolationResult['expiry'] {
+  const standing = withDenies(found, document, waiting);
   const unheard = unheardFlowLog(standing);
   const willSpeak = unheard !== null && standing.flowLogs !== null;
   const prospect: Verdict = judgeStanding(config, document, standing, willSpeak ? null : unheard);
@@ -152,4 +204,10 @@ function planWait(config: Config, document: CaseDocument, standing: Standing): I
     })),
     establishedTimeoutSeconds: longest,
   });
+}
+
+function withDenies(standing: Standing, document: CaseDocument, waiting: ReadonlySet<string>): Standing {
+  const denies = new Map(standing.denies);
+  for (const flow of document.flows) if (waiting.has(flow.remoteAddress)) denies.set(flow.id, 'in-force');
+  return { ...standing, denies };
 }

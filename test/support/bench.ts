@@ -162,7 +162,11 @@ export function onBench<T>(
         if (host.kind === 'answered') await denyAtNacl(tools, { ...opened, host });
         const swapped = await swapSecurityGroups(tools, opened);
         await tools.sleep(swapped.expiry.seconds);
-        const isolation = [swapped, { kind: 'done', done: 0, failed: 0 }] as const;
+        const isolation = [
+          swapped,
+          { kind: 'done', done: 0, failed: 0 },
+          { kind: 'done', made: 0, refused: 0 },
+        ] as const;
         return { ...opened, isolation, verdict: await verifyCut(tools, { ...opened, isolation }) };
       },
       inputsOf: (api) => sent.flatMap(({ call, input }) => (call === api ? [input] : [])),

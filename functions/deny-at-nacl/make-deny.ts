@@ -1,0 +1,214 @@
+import { forgetDeny, joinDeny, leaveDeny, ledgerOf, renumberDeny, reserveDeny } from '../aws/cases.ts';
+import { errorCode, errorText, isThrottle } from '../aws/errors.ts';
+import { aclsById, createDeny } from '../aws/network-acls.ts';
+import { denyEntry, freeNumbers, planDeny, sameEntry } from '../core/acl-numbers.ts';
+import type { DenyRefusal, WantedDeny } from '../core/case.ts';
+import { NoTurnError, type PacedCall, paced, type Turn, tryTurn } from '../shared/paced.ts';
+import type { Tools } from '../shared/toolbox.ts';
+
+type DenyTools = Tools<'ec2' | 'cases'>;
+
+export type DenyOutcome =
+  | { readonly kind: 'stands' }
+  | { readonly kind: 'refused'; readonly refusal: DenyRefusal }
+  | { readonly kind: 'waiting'; readonly deny: WantedDeny };
+
+export interface DenyFor {
+  readonly caseId: string;
+  readonly urgency: number;
+  /** How long this run may wait for a turn, as a moment in ms. */
+  readonly until: number;
+  /** ISO; after it a deny without a turn is refused. */
+  readonly deadline: string;
+}
+
+/** Numbers tried for one deny: others take the lowest ones at the same time, and each time one of them has its turn. */
+const NUMBER_ATTEMPTS = 40;
+
+const STANDS: DenyOutcome = { kind: 'stands' };
+
+/** A number and a direction that the deny cannot have. */
+interface Place {
+  readonly egress: boolean;
+  readonly ruleNumber: number;
+}
+
+/** Makes one deny, or finds it made. Throws nothing: what cannot be done is refused with the reason. */
+export async function makeDeny(tools: DenyTools, deny: WantedDeny, asked: DenyFor): Promise<DenyOutcome> {
+  const refuse = (reason: string): DenyOutcome => ({
+    kind: 'refused',
+    refusal: { address: deny.cidr.replace(/\/\d+$/, ''), aclId: deny.aclId, reason },
+  });
+  try {
+    const outcome = await takeNumberAndMake(tools, deny, asked);
+    return typeof outcome === 'string' ? refuse(outcome) : outcome;
+  } catch (error) {
+    if (!(error instanceof NoTurnError || isThrottle(error))) return refuse(errorText(error));
+    if (tools.now() < new Date(asked.deadline)) return { kind: 'waiting', deny };
+    try {
+      await release(tools, deny, asked.caseId);
+    } catch {
+      // Still in the ledger: a restore finds nothing at its number, and forgets it.
+    }
+    return refuse(error instanceof NoTurnError ? error.message : errorText(error));
+  }
+}
+
+/** A string = refused, with the reason. */
+async function takeNumberAndMake(
+  tools: DenyTools,
+  deny: WantedDeny,
+  { caseId, urgency, until }: DenyFor,
+): Promise<DenyOutcome | string> {
+  // The first entry of a pair stops the packets of the instance; the other one can wait for the first cuts of others.
+  const call: PacedCall = { api: 'CreateNetworkAclEntry', urgency, canWait: !deny.egress, until };
+  const unavailable: Place[] = [];
+  let { ruleNumber } = deny;
+  // Asked for while the number is reserved, so that it costs no time.
+  let turn: Turn | undefined = ruleNumber === null ? undefined : tryTurn(tools, call);
+  for (let attempt = 1; attempt <= NUMBER_ATTEMPTS; attempt += 1) {
+    if (ruleNumber === null) {
+      const plan = await planAgain(tools, deny, unavailable);
+      if (typeof plan === 'string') return plan;
+      if (plan.covered) {
+        if (await joinIfOurs(tools, deny, caseId)) return STANDS;
+        continue;
+      }
+      ruleNumber = plan.ruleNumber;
+    }
+    const reservation = await reserveDeny(tools.cases, { ...deny, ruleNumber }, caseId);
+    if (reservation.kind === 'number-taken') {
+      unavailable.push({ egress: deny.egress, ruleNumber });
+      ruleNumber = await nextNumber(tools, deny, unavailable);
+      continue;
+    }
+    const place = { ...deny, ruleNumber: reservation.ruleNumber };
+    // Where another case needs it, it stands in all likelihood: to look is cheaper than to make it.
+    if (reservation.shared && (await standingAt(tools, place)) === 'ours') return STANDS;
+    const made = await createOrAdopt(tools, place, call, turn);
+    turn = undefined;
+    if (made === 'in-place') return STANDS;
+    if (made !== 'foreign') {
+      await release(tools, deny, caseId);
+      return made.reason;
+    }
+    const moved = await moveAway(tools, deny, caseId, { unavailable, from: reservation.ruleNumber });
+    if (moved.kind === 'ended') return moved.outcome;
+    ruleNumber = moved.ruleNumber;
+  }
+  return 'the rule numbers were taken by others faster than this run could use them';
+}
+
+/**
+ * The next number to try, from the ledger alone: what EC2 lists was looked at when the deny was planned, and what stands
+ * there since is found out by the attempt. null = none is left, or the plan does not say how high they go: plan again.
+ */
+async function nextNumber(
+  tools: DenyTools,
+  { aclId, egress, ruleNumber: first, highestNumber: last }: WantedDeny,
+  unavailable: readonly Place[],
+): Promise<number | null> {
+  if (first === null || last === undefined) return null;
+  const taken = [...(await ledgerOf(tools.cases, aclId)), ...unavailable].filter((place) => place.egress === egress);
+  const free = freeNumbers({ first, last }, new Set(taken.map((place) => place.ruleNumber)), unavailable.length + 1);
+  // Others look at the same list at the same time: the more often that has cost the number, the wider the choice.
+  return free[Math.floor(Math.random() * free.length)] ?? null;
+}
+
+/** Reads the ACL again and plans this one entry anew; a string = refused, with the reason. */
+async function planAgain(
+  tools: DenyTools,
+  deny: WantedDeny,
+  reserved: readonly Place[],
+): Promise<string | { covered: true } | { covered: false; ruleNumber: number }> {
+  // Numbers of the ledger are taken, though their entries may not have been made yet.
+  const [[acl], ledger] = await Promise.all([aclsById(tools.ec2, [deny.aclId]), ledgerOf(tools.cases, deny.aclId)]);
+  if (acl === undefined) return `network ACL ${deny.aclId} cannot be read`;
+  const address = deny.cidr.replace(/\/\d+$/, '');
+  const plan = planDeny({
+    acl,
+    address,
+    family: deny.cidr.includes(':') ? 'ipv6' : 'ipv4',
+    range: tools.config.aclRuleNumbers,
+    entriesPerDirection: tools.config.aclEntriesPerDirection,
+    privateAllowed: true,
+    reserved: [...reserved, ...ledger.filter((entry) => entry.cidr !== deny.cidr)],
+  });
+  const entry = deny.egress ? plan.egress : plan.ingress;
+  if (entry.kind === 'refused') return entry.reason;
+  return entry.kind === 'exists' ? { covered: true } : { covered: false, ruleNumber: entry.ruleNumber };
+}
+
+/**
+ * The address is denied already. Where that is by an entry of our ledger, the case needs it from now on too. false = the
+ * entry was ours and is being removed: plan again.
+ */
+async function joinIfOurs(tools: DenyTools, deny: WantedDeny, caseId: string): Promise<boolean> {
+  const ours = await ofLedger(tools, deny);
+  return ours === undefined || (await joinDeny(tools.cases, ours, caseId)) !== null;
+}
+
+const ofLedger = async (tools: DenyTools, { aclId, egress, cidr }: WantedDeny) =>
+  (await ledgerOf(tools.cases, aclId)).find((entry) => entry.egress === egress && entry.cidr === cidr);
+
+/**
+ * What stands at the number of our deny is not ours: the deny moves to another, for every case that needs it. `ended` = there
+ * is no other (a sentence says why), or somebody denies the address already.
+ */
+async function moveAway(
+  tools: DenyTools,
+  deny: WantedDeny,
+  caseId: string,
+  { unavailable, from }: { readonly unavailable: Place[]; readonly from: number },
+): Promise<{ kind: 'moved'; ruleNumber: number | null } | { kind: 'ended'; outcome: DenyOutcome | string }> {
+  const { egress } = deny;
+  unavailable.push({ egress, ruleNumber: from });
+  const plan = await planAgain(tools, deny, unavailable);
+  if (typeof plan === 'string' || plan.covered) {
+    await release(tools, deny, caseId);
+    return { kind: 'ended', outcome: typeof plan === 'string' ? plan : STANDS };
+  }
+  if (await renumberDeny(tools.cases, { ...deny, ruleNumber: from }, plan.ruleNumber)) {
+    return { kind: 'moved', ruleNumber: plan.ruleNumber };
+  }
+  unavailable.push({ egress, ruleNumber: plan.ruleNumber });
+  return { kind: 'moved', ruleNumber: null };
+}
+
+async function release(tools: DenyTools, deny: WantedDeny, caseId: string): Promise<void> {
+  const ours = await ofLedger(tools, deny);
+  if (ours === undefined) return;
+  const left = await leaveDeny(tools.cases, ours, caseId);
+  if (left.length === 0) await forgetDeny(tools.cases, ours);
+}
+
+type Placed = WantedDeny & { readonly ruleNumber: number };
+
+/** What stands at the number of a deny. */
+async function standingAt(tools: DenyTools, deny: Placed): Promise<'ours' | 'foreign' | 'nothing'> {
+  const [acl] = await aclsById(tools.ec2, [deny.aclId]);
+  const standing = acl?.entries.find((entry) => entry.ruleNumber === deny.ruleNumber && entry.egress === deny.egress);
+  if (standing === undefined) return 'nothing';
+  return sameEntry(standing, denyEntry(deny)) ? 'ours' : 'foreign';
+}
+
+/**
+ * Makes the entry, or finds it made: whatever the call answers, what stands in the ACL decides. `foreign` = the number
+ * holds somebody else's entry. A call that EC2 had no room for is thrown on: it had no effect.
+ */
+async function createOrAdopt(
+  tools: DenyTools,
+  deny: Placed,
+  call: PacedCall,
+  turn: Turn | undefined,
+): Promise<'in-place' | 'foreign' | { reason: string }> {
+  try {
+    const { aclId, egress, ruleNumber } = deny;
+    await paced(tools, call, () => createDeny(tools.ec2, { aclId, egress, ruleNumber }, deny.cidr), turn);
+    return 'in-place';
+  } catch (failure) {
+    if (failure instanceof NoTurnError) throw failure;
+    if ((await standingAt(tools, deny)) === 'ours') return 'in-place';
+    return errorCode(failure) === 'NetworkAclEntryAlreadyExists' ? 'foreign' : { reason: errorText(failure) };
+  }
+}
