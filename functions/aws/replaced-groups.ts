@@ -82,10 +82,14 @@ async function idByName(ec2: EC2Client, vpcId: string, name: string): Promise<st
   return answer.SecurityGroups?.[0]?.GroupId ?? null;
 }
 
-/** A rule that referenced a group that was made again must reference its successor. */
+/**
+ * A rule that referenced a group that was made again must reference its successor. A group of another account is found by
+ * that account's id alone.
+ */
 function translated(permission: IpPermission, successors: ReadonlyMap<string, string>): IpPermission {
-  const pairs = permission.UserIdGroupPairs?.map(({ GroupId = '', Description }) => ({
+  const pairs = permission.UserIdGroupPairs?.map(({ GroupId = '', UserId, Description }) => ({
     GroupId: successors.get(GroupId) ?? GroupId,
+    ...(UserId !== undefined && { UserId }),
     ...(Description !== undefined && { Description }),
   }));
   return { ...permission, ...(pairs !== undefined && { UserIdGroupPairs: pairs }) };
@@ -103,11 +107,19 @@ const tolerate =
     if (!codes.includes(errorCode(error))) throw error;
   };
 
+/** Nobody but AWS may set these: a group that CloudFormation has made carries some, and is refused with them. */
+const isReserved = ({ Key }: RecordedGroup['tags'][number]): boolean => Key.toLowerCase().startsWith('aws:');
+
+/** Tags that a group cannot be given again. */
+export const lostTags = (group: RecordedGroup): readonly string[] =>
+  group.tags.filter(isReserved).map(({ Key }) => Key);
+
 /**
  * Creates the group again with its tags; its id is a new one, and it has no rule of its own yet. Done twice it finds what
  * the first run made: the name is unique in the VPC.
  */
 export async function recreateGroup(ec2: EC2Client, group: RecordedGroup): Promise<string> {
+  const tags = group.tags.filter((one) => !isReserved(one));
   const created = await unless(
     ['InvalidGroup.Duplicate'],
     () =>
@@ -116,8 +128,8 @@ export async function recreateGroup(ec2: EC2Client, group: RecordedGroup): Promi
           GroupName: group.name,
           Description: group.description,
           VpcId: group.vpcId,
-          ...(group.tags.length > 0 && {
-            TagSpecifications: [{ ResourceType: 'security-group', Tags: [...group.tags] }],
+          ...(tags.length > 0 && {
+            TagSpecifications: [{ ResourceType: 'security-group', Tags: tags }],
           }),
         }),
       ),

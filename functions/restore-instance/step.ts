@@ -12,7 +12,7 @@ import {
 import { errorText } from '../aws/errors.ts';
 import { getInstance } from '../aws/instances.ts';
 import { interfacesOf, setGroups, setTimeouts } from '../aws/network-interfaces.ts';
-import { type RecordedGroup, readGroup, recreateGroup, refillGroup } from '../aws/replaced-groups.ts';
+import { lostTags, type RecordedGroup, readGroup, recreateGroup, refillGroup } from '../aws/replaced-groups.ts';
 import { isolationGroups } from '../aws/security-groups.ts';
 import type { BeforeInterface, CaseDocument } from '../core/case.ts';
 import { InputError, quote } from '../core/errors.ts';
@@ -146,7 +146,9 @@ async function restoreGroupsThemselves(
     try {
       await refillGroup(tools.ec2, id, group, successors);
       await recordSuccessor(tools.cases, caseId, group.groupId, id);
-      items.push({ item, outcome: 'restored', detail: `its id is ${id} now` });
+      const lost = lostTags(group);
+      const without = lost.length === 0 ? '' : `; without ${lost.join(', ')}, which AWS alone can set`;
+      items.push({ item, outcome: 'restored', detail: `its id is ${id} now${without}` });
     } catch (error) {
       items.push({ item, outcome: 'failed', detail: errorText(error) });
       // Without all its rules it is not the group that the interface had.

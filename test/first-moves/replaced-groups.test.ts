@@ -212,6 +212,45 @@ describe('a group that was deleted', () => {
     );
   });
 
+  it('is made again without the tags that AWS alone can set, and the report names them', async () => {
+    const file = alone((world) => {
+      web(world).Tags?.push({ Key: 'aws:cloudformation:stack-name', Value: 'shop' });
+    });
+    await inEpisode(
+      file,
+      async ({ send, restore }) => {
+        const [report] = await send(finding);
+        const { restore: restored } = await restore(report?.caseId ?? '');
+        expect(restored.kind).toBe('restored');
+        expect(JSON.stringify(restored)).toContain('without aws:cloudformation:stack-name');
+        expect(web(file).Tags?.map(({ Key }) => Key)).toEqual(['Name', 'team']);
+      },
+      deleting,
+    );
+  });
+
+  it('references the group of another account again, by that account', async () => {
+    const foreign = {
+      ...pair('sg-00000000000000abc', 'their database'),
+      UserIdGroupPairs: [{ GroupId: 'sg-00000000000000abc', UserId: '999988887777', Description: 'their database' }],
+    };
+    const file = alone((world) => web(world).IpPermissions?.push(foreign));
+    await inEpisode(
+      file,
+      async ({ send, restore }) => {
+        const [report] = await send(finding);
+        expect((await restore(report?.caseId ?? '')).restore.kind).toBe('restored');
+        const pairs = web(file).IpPermissions?.flatMap(({ UserIdGroupPairs = [] }) => UserIdGroupPairs);
+        expect(pairs).toContainEqual({
+          GroupId: 'sg-00000000000000abc',
+          UserId: '999988887777',
+          Description: 'their database',
+        });
+      },
+      deleting,
+    );
+  });
+
   it('is made once, though restored twice', async () => {
     await inEpisode(
       alone(),

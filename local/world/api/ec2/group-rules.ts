@@ -192,7 +192,9 @@ function checkedPeer(context: ApiContext, group: SecurityGroup, peer: Rule['peer
       found('prefixList', peer.value, state.ManagedPrefixLists, (prefixList) => prefixList.PrefixListId);
       return peer;
     case 'group':
-      if (peer.value !== group.GroupId) findGroup(context, peer.value);
+      // A group of another account, over a peering or in a shared VPC, is in no list of ours.
+      if (peer.value !== group.GroupId && (peer.userId ?? state.AccountId) === state.AccountId)
+        findGroup(context, peer.value);
       return { ...peer, userId: peer.userId ?? state.AccountId };
     default:
       return peer satisfies never;
