@@ -71,9 +71,9 @@ async function look(tools: HostTools, record: CheckingHost): Promise<HostResult>
   if (report.kind === 'no-evidence') return settle(tools, ref.caseId, 'no-evidence', report.reason);
   // Whole, with command lines and open files: what the host was like before anything was closed is told only once.
   await recordHostAnswer(tools.cases, ref.caseId, { commandId: host.commandId, output: answer.output });
-  const inHand = 'assessment' in record && record.assessment.kind === 'contain' ? record.assessment.denies : [];
-  const asked = { caseId: ref.caseId, instanceId: ref.instanceId, notBefore: host.lastPendingAt, inHand };
-  return joinAnswer(tools, asked, report);
+  const { caseId, instanceId } = ref;
+  const denied = deniedFirst(record);
+  return joinAnswer(tools, { caseId, instanceId, notBefore: host.lastPendingAt, denied }, report);
 }
 
 async function undone(tools: HostTools, caseId: string, report: HostReport): Promise<HostResult> {
@@ -98,14 +98,22 @@ async function settle(
   return { kind, reason };
 }
 
+const placeOf = ({ aclId, egress, cidr }: WantedDeny): string => `${aclId} ${egress} ${cidr}`;
+
+/**
+ * Denies that the branch beside this one makes. Any other that stands already is another case's, or somebody's: this case
+ * must be put on it, or it goes when the other lets go.
+ */
+const deniedFirst = (record: CheckingHost): ReadonlySet<string> =>
+  new Set('assessment' in record && record.assessment.kind === 'contain' ? record.assessment.denies.map(placeOf) : []);
+
 async function joinAnswer(
   tools: HostTools,
   asked: {
     readonly caseId: string;
     readonly instanceId: string;
     readonly notBefore: string;
-    /** Denies that the branch beside this one is making. */
-    readonly inHand: readonly WantedDeny[];
+    readonly denied: ReadonlySet<string>;
   },
   report: Extract<HostReport, { kind: 'evidence' }>,
 ): Promise<HostResult> {
@@ -154,11 +162,6 @@ async function joinAnswer(
       what: `the host listed ${verdict.listed} flows and closed ${verdict.closed}; ${verdict.survived} survived`,
     }),
   ]);
-  const isInHand = (deny: WantedDeny) =>
-    asked.inHand.some(
-      (one) =>
-        one.ruleNumber !== null && one.aclId === deny.aclId && one.egress === deny.egress && one.cidr === deny.cidr,
-    );
-  const fresh = plan.denies.filter((deny) => deny.ruleNumber !== null && !isInHand(deny));
+  const fresh = plan.denies.filter((deny) => !asked.denied.has(placeOf(deny)));
   return { kind: 'answered', denies: fresh, summary: `${verdict.closed} of ${verdict.listed} flows closed` };
 }

@@ -1,4 +1,4 @@
-import { addToTimeline, needCase, updateCase } from '../aws/cases.ts';
+import { addToTimeline, ledgerOf, needCase, updateCase } from '../aws/cases.ts';
 import { readFacts } from '../aws/facts.ts';
 import { caseFlow, flowClassifier, planDenies } from '../core/assess.ts';
 import {
@@ -77,14 +77,26 @@ async function joinSeenFlows(
   });
 }
 
-/** Denies that are wanted and do not stand: of peers seen late, or removed by somebody since. */
+/**
+ * Denies that are wanted and do not stand: of peers seen late, or removed by somebody since. One that stands for another
+ * case alone is wanted too: this case has to be put on it.
+ */
 async function missingDenies(
   tools: Tools<'ec2' | 'logs' | 'cases'>,
   document: CaseDocument,
 ): Promise<readonly WantedDeny[]> {
   const facts = await readFacts(tools.ec2, document.instanceId, { ...document.request, flows: document.flows });
   if (facts === null) return [];
-  return planDenies(document.flows, facts, tools.config, askedAddresses(document.request)).denies.filter(
-    (deny) => deny.ruleNumber !== null,
-  );
+  const { denies } = planDenies(document.flows, facts, tools.config, askedAddresses(document.request));
+  const aclIds = [...new Set(denies.filter((deny) => deny.ruleNumber === null).map((deny) => deny.aclId))];
+  const ledger = (await Promise.all(aclIds.map((aclId) => ledgerOf(tools.cases, aclId)))).flat();
+  const isOthers = ({ aclId, egress, cidr }: WantedDeny): boolean =>
+    ledger.some(
+      (entry) =>
+        entry.aclId === aclId &&
+        entry.egress === egress &&
+        entry.cidr === cidr &&
+        !entry.cases.includes(document.caseId),
+    );
+  return denies.filter((deny) => deny.ruleNumber !== null || isOthers(deny));
 }
