@@ -72,16 +72,23 @@ export async function restoreInstance(tools: RestoreTools, input: unknown): Prom
   if (!begun) {
     const reason = request.force ? null : await revivable(tools, document, before);
     if (reason !== null) return { kind: 'refused', caseId, instanceId, reason };
-    await updateCase(tools.cases, caseId, (stored) => ({ ...stored, status: 'restoring' }));
+    // From here on the instance is no longer isolated as it was: what is isolated again later is so since then.
+    await updateCase(tools.cases, caseId, (stored) => ({ ...stored, status: 'restoring', isolatedAt: null }));
   }
   const interfaces = await interfacesOf(tools.ec2, instanceId);
   const vpcIds = [...new Set(before.map((eni) => eni.vpcId))];
   const isolation = (await isolationGroups(tools.ec2, vpcIds)).map((group) => group.id);
+  const successor = await successorOf(tools, document);
   const items: RestoreItem[] = [];
   const successors = await restoreGroupsThemselves(tools, caseId, items);
-  for (const eni of before) {
-    const expected = { ...eni, groupIds: eni.groupIds.map((id) => successors.get(id) ?? id) };
-    items.push(...(await restoreInterface(tools, expected, interfaces, isolation)));
+  for (const found of before) {
+    const expected = { ...found, groupIds: found.groupIds.map((id) => successors.get(id) ?? id) };
+    const eni = interfaces.find((candidate) => candidate.id === found.networkInterfaceId);
+    items.push(
+      ...(successor === null || eni === undefined
+        ? await restoreInterface(tools, expected, interfaces, isolation)
+        : [leftTo(successor, expected, eni)]),
+    );
   }
   // Denies last: they were first, and they hold the flows until the groups stand again.
   items.push(...(await liftDenies(tools, caseId, document.aclIds)));
@@ -187,6 +194,25 @@ async function revivable(
   return alive.length > 0
     ? `the flow to ${peers} is not proven dead and may revive (verdict: ${verdict.kind}); give "force": true to restore all the same`
     : `the verdict is ${verdict.kind}: ${verdict.reason}; give "force": true to restore all the same`;
+}
+
+/** The case that has isolated the instance since this one was restored; null = this one is its current case. */
+async function successorOf(tools: RestoreTools, document: CaseDocument): Promise<string | null> {
+  const { accountId, region, instanceId, caseId } = document;
+  const claim = await readClaim(tools.cases, { accountId, region, instanceId });
+  return claim === null || claim.caseId === caseId ? null : claim.caseId;
+}
+
+/** What a newer case has isolated is its to give back. */
+function leftTo(successor: string, before: BeforeInterface, eni: NetworkInterfaceFacts): RestoreItem {
+  const item = `${eni.id} groups`;
+  return sameList(eni.groupIds, before.groupIds)
+    ? { item, outcome: 'already' }
+    : {
+        item,
+        outcome: 'drifted',
+        detail: `found ${eni.groupIds.join(', ')}; ${successor} has it now: restore that case`,
+      };
 }
 
 const sameList = (a: readonly string[], b: readonly string[]): boolean =>

@@ -1,4 +1,12 @@
-import { addToTimeline, needCase, readBefore, recordBefore, updateCase } from '../aws/cases.ts';
+import {
+  addToTimeline,
+  needCase,
+  noteGroupUse,
+  readBefore,
+  readClaim,
+  recordBefore,
+  updateCase,
+} from '../aws/cases.ts';
 import { errorText } from '../aws/errors.ts';
 import { getInstance } from '../aws/instances.ts';
 import { interfacesOf, setGroups, setTimeouts } from '../aws/network-interfaces.ts';
@@ -6,6 +14,7 @@ import { unmodifiable } from '../core/assess.ts';
 import { beforeOf, type CaseDocument, type HostOutcome } from '../core/case.ts';
 import type { Config } from '../core/config.ts';
 import { computeWait, FLOW_LOG_DELAY_SECONDS, SETTLE_SECONDS, SHORTEST_TIMEOUTS } from '../core/expiry.ts';
+import { hostSilence } from '../core/host-silence.ts';
 import type { NetworkInterfaceFacts } from '../core/model.ts';
 import { AFTER_THE_CUT, urgencyOf } from '../core/pacing.ts';
 import type { Isolating, IsolationResult } from '../core/record.ts';
@@ -25,22 +34,25 @@ export async function swapSecurityGroups(tools: Tools<'ec2' | 'cases'>, record: 
   const pace = { urgency: urgencyOf(document.request), startedAt: tools.now().getTime() };
   const until = pace.startedAt + READ_WAIT_SECONDS * 1000;
   const read = { ...READ, urgency: pace.urgency + AFTER_THE_CUT, canWait: false, until };
-  const [interfaces, before] = await Promise.all([
+  const [interfaces, before, successor] = await Promise.all([
     afterTurn(tools, read, () => interfacesOf(tools.ec2, document.instanceId)),
     readBefore(tools.cases, caseId),
+    successorOf(tools, document),
   ]);
-  await recordNewcomers(
-    tools,
-    document,
-    interfaces,
-    before.map((entry) => entry.networkInterfaceId),
-  );
   const modifiable = interfaces.filter((eni) => unmodifiable(eni) === null);
-  const shortened = shorten(tools, modifiable, pace);
+  if (successor === null) {
+    await recordNewcomers(
+      tools,
+      document,
+      interfaces,
+      before.map((entry) => entry.networkInterfaceId),
+    );
+  }
+  const shortened = successor === null ? shorten(tools, modifiable, pace) : Promise.resolve();
   try {
-    const failures = await isolate(tools, modifiable, pace);
+    const failures = successor === null ? await isolate(tools, modifiable, pace) : leftTo(successor, modifiable);
     const standing = await readStanding(tools, document, { failures, canWait: false });
-    const isolated = await noteIsolation(tools, document, standing, hostSilence(record));
+    const isolated = await noteIsolation(tools, document, standing, hostSilence(record), successor === null);
     const expiry = planWait(tools.config, isolated, standing, waitingDenies(record));
     return { kind: 'done', interfaces: standing.standings, expiry };
   } finally {
@@ -66,6 +78,17 @@ function waitingDenies({ cut }: Isolating): ReadonlySet<string> {
   const denies = results.flatMap((result) => (result?.kind === 'waiting' ? result.denies : []));
   return new Set(denies.map((deny) => deny.cidr.replace(/\/\d+$/, '')));
 }
+
+/** The case that was opened since this one was restored, while this response went on; null = there is none. */
+async function successorOf(tools: Tools<'cases'>, document: CaseDocument): Promise<string | null> {
+  if (document.status !== 'restored') return null;
+  const claim = await readClaim(tools.cases, document);
+  return claim === null || claim.caseId === document.caseId ? null : claim.caseId;
+}
+
+/** What this response isolated now, the newer case would record as found. */
+const leftTo = (successor: string, interfaces: readonly NetworkInterfaceFacts[]): ReadonlyMap<string, string> =>
+  new Map(interfaces.map((eni) => [eni.id, `the case was restored meanwhile; ${successor} has the instance now`]));
 
 /** An ENI that was attached since the case was assessed is recorded before it is touched. */
 async function recordNewcomers(
@@ -134,27 +157,29 @@ async function shorten(
   );
 }
 
-/** Why the host said nothing, where the branch of the host cut ended without asking the case table. */
-function hostSilence({ cut }: Isolating): HostOutcome | null {
-  const host = cut?.[1];
-  if (host === undefined || host.kind === 'answered' || host.kind === 'pending') return null;
-  return { kind: 'unavailable', reason: host.reason };
-}
+const isClosing = ({ status }: CaseDocument): boolean => status === 'restoring' || status === 'restored';
 
-/** Notes when isolation was first seen in force on every ENI that can be isolated. */
+/**
+ * Notes when isolation was first seen in force on every ENI that can be isolated. A restore that ran beside this response
+ * has looked at the interfaces too early: whatever is isolated has an open case, which knows what was found first.
+ */
 async function noteIsolation(
   tools: Tools<'ec2' | 'cases'>,
   document: CaseDocument,
   standing: Standing,
   silence: HostOutcome | null,
+  isOurs: boolean,
 ): Promise<CaseDocument> {
   const complete = standing.standings.length > 0 && standing.standings.every((entry) => entry.isolation !== 'failed');
   const at = tools.now().toISOString();
   const inForce = standing.standings.filter((entry) => entry.isolation === 'in-force').map((entry) => entry.id);
+  let isTakenUp = false;
   const [updated] = await Promise.all([
     updateCase(tools.cases, document.caseId, (stored) => {
+      isTakenUp = isClosing(stored) && isOurs && inForce.length > 0;
       const isolatedAt = complete ? (stored.isolatedAt ?? at) : stored.isolatedAt;
       const host = stored.host ?? silence;
+      if (isTakenUp) return { ...stored, status: 'open', isolatedAt, host };
       return isolatedAt === stored.isolatedAt && host === stored.host ? stored : { ...stored, isolatedAt, host };
     }),
     addToTimeline(tools.cases, document.caseId, {
@@ -163,6 +188,10 @@ async function noteIsolation(
       what: `isolation in force on ${inForce.join(', ') || 'no interface'}`,
     }),
   ]);
+  if (isTakenUp) {
+    const groupIds = standing.before.flatMap((eni) => eni.groupIds);
+    await noteGroupUse(tools.cases, document.caseId, [...new Set(groupIds)]);
+  }
   return updated;
 }
 
