@@ -3,6 +3,7 @@ import { errorText } from '../aws/errors.ts';
 import { publish } from '../aws/notifications.ts';
 import { consoleLinks } from '../core/console-links.ts';
 import type { EvidenceItem } from '../core/evidence.ts';
+import { hostSilence } from '../core/host-silence.ts';
 import { openingsText } from '../core/isolation-rules.ts';
 import { notification } from '../core/notification.ts';
 import type { Reporting } from '../core/record.ts';
@@ -154,10 +155,11 @@ function blindReport(record: Reporting, caseId: string, problem: string): Report
       reason: `what is in force could not be read back: ${problem}`,
     }),
     verdict: 'not-proven',
-    skipped:
-      isolationOf(record)
-        ?.interfaces.filter((eni) => eni.isolation !== 'in-force')
-        .map((eni) => ({ id: eni.id, reason: eni.reason ?? '' })) ?? [],
+    skipped: isolationOf(record)
+      ?.interfaces.filter((eni) => eni.isolation !== 'in-force')
+      .map((eni) => ({ id: eni.id, reason: eni.reason ?? '' })) ?? [
+      { id: instanceId, reason: 'the step that isolates did not end: none of its interfaces is known to be isolated' },
+    ],
     leftOpen: LEFT_OPEN,
     lastResort: lastResorts('not-proven', instanceId, []),
     undo: undoText(caseId),
@@ -172,7 +174,9 @@ const EVIDENCE_FAILED: EvidenceItem = {
 };
 
 async function readAndReport(tools: ReportTools, record: Reporting, caseId: string): Promise<Report> {
-  const document = await needCase(tools.cases, caseId);
+  const stored = await needCase(tools.cases, caseId);
+  // Where the swap failed nobody has noted yet why the host said nothing.
+  const document = { ...stored, host: stored.host ?? hostSilence(record) };
   const standing = await readStanding(tools, document, { failures: failuresOf(record) });
   const flowLog = isInterim(record) ? unheardFlowLog(standing) : await listen(tools, document, standing);
   const verdict = judgeStanding(tools.config, document, standing, flowLog);
