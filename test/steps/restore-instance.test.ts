@@ -85,6 +85,17 @@ describe('restore', () => {
     });
   });
 
+  it('writes the shorter default of a Nitro v6 family where none was set', async () => {
+    const file = quiet((world) => {
+      const instance = world.Reservations[0]?.Instances[0];
+      if (instance) instance.InstanceType = 'm8i.large';
+    });
+    await onBench(file, async (bench) => {
+      await restore(bench, await contained(bench), true);
+      expect(bench.interfaceOf(ids.eni).ConnectionTrackingConfiguration).toMatchObject({ TcpEstablishedTimeout: 350 });
+    });
+  });
+
   it('run twice changes nothing the second time', async () => {
     await onBench(quiet(twoInterfaces), async (bench) => {
       const caseId = await contained(bench);
