@@ -112,6 +112,8 @@ export interface VerifyResult {
   readonly attempt: number;
   /** What to cut again, and how long to let that settle. */
   readonly next: 'cut-again' | 'report';
+  /** When it was seen that there is something to cut again, ISO; null = there is nothing. */
+  readonly cutAgainAt?: string | null;
   readonly denies: readonly WantedDeny[];
   readonly waitSeconds: number;
 }

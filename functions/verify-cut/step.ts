@@ -25,11 +25,13 @@ const CUT_ATTEMPTS = 2;
  */
 export async function verifyCut(tools: Tools<'ec2' | 'logs' | 'cases'>, record: Verifying): Promise<VerifyResult> {
   const { caseId } = record.case;
-  const stored = await needCase(tools.cases, caseId);
+  // Noted only by the look that comes after the cut: one that dies and looks again must hear the same of the flow log.
+  const stored = withCut(await needCase(tools.cases, caseId), record.verdict?.cutAgainAt ?? null);
   const standing = await readStanding(tools, stored);
   const flowLog = await listen(tools, stored, standing);
-  const document = await joinSeenFlows(tools, stored, flowLog);
-  const current = document === stored ? standing : await readStanding(tools, document);
+  const joined = await joinSeenFlows(tools, stored, flowLog);
+  const document = joined === stored ? stored : withCut(joined, stored.cutAgainAt);
+  const current = joined === stored ? standing : await readStanding(tools, document);
   const verdict = judgeStanding(tools.config, document, current, flowLog);
   const attempt = (record.verdict?.attempt ?? 0) + 1;
   const denies = verdict.kind === 'leaking' && attempt < CUT_ATTEMPTS ? await missingDenies(tools, document) : [];
@@ -41,7 +43,7 @@ export async function verifyCut(tools: Tools<'ec2' | 'logs' | 'cases'>, record: 
       // A restore that has begun meanwhile closes the case itself.
       status: latest.status === 'restoring' || latest.status === 'restored' ? latest.status : 'reported',
       verdict: verdict.kind,
-      cutAgainAt: again ? at : latest.cutAgainAt,
+      cutAgainAt: stored.cutAgainAt ?? latest.cutAgainAt,
     })),
     addToTimeline(tools.cases, caseId, { at, step: 'verify-cut', what: `${verdict.kind}: ${verdict.reason}` }),
   ]);
@@ -50,10 +52,14 @@ export async function verifyCut(tools: Tools<'ec2' | 'logs' | 'cases'>, record: 
     reason: verdict.reason,
     attempt,
     next: again ? 'cut-again' : 'report',
+    cutAgainAt: again ? at : null,
     denies,
     waitSeconds: flowLog === null ? SETTLE_SECONDS : SETTLE_SECONDS + FLOW_LOG_DELAY_SECONDS,
   };
 }
+
+const withCut = (document: CaseDocument, cutAgainAt: string | null): CaseDocument =>
+  cutAgainAt === null ? document : { ...document, cutAgainAt };
 
 /** Flows that only the flow log has seen alive join the case. */
 async function joinSeenFlows(
