@@ -46,7 +46,7 @@ describe('a restore that is forced while the response itself runs', () => {
       await episode.restore(caseId, true);
       const [report] = await episode.settle();
       const isIsolated = groupsOf(episode).join() !== ids.web;
-      if (isIsolated) expect(openCases(episode)).toEqual([caseId]);
+      expect(isIsolated && openCases(episode).join() !== caseId).toBe(false);
       expect(!isIsolated && ['contained', 'held'].includes(report?.verdict ?? '')).toBe(false);
       // What the next finding records, and its restore puts back, is what was there before everything.
       const [next] = await episode.send(laterFinding(ids.peer));
