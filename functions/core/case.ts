@@ -117,7 +117,7 @@ export interface CaseDocument {
   readonly evidence: readonly EvidenceItem[];
   /** When every ENI that can be isolated was read back as isolated, ISO. */
   readonly isolatedAt: string | null;
-  /** When peers that were seen alive at the verification were denied, ISO; null = it was not necessary. */
+  /** When peers were last denied after the isolation, ISO: late in a storm, or seen alive at the verification; null = none was. */
   readonly cutAgainAt: string | null;
   readonly verdict: string | null;
 }

@@ -55,9 +55,12 @@ export interface PlannedChange {
   readonly undo: string;
 }
 
-/** What became of the denies. `made` counts those that stand, whoever made them. */
+/**
+ * What became of the denies. `made` counts those that stand, whoever made them; `at` is when, ISO, where they were made after
+ * the isolation.
+ */
 export type DenyResult =
-  | { readonly kind: 'done'; readonly made: number; readonly refused: number }
+  | { readonly kind: 'done'; readonly made: number; readonly refused: number; readonly at?: string }
   | DenyWaiting
   | { readonly kind: 'failed'; readonly made: number; readonly refused: number; readonly reason: string };
 
@@ -66,6 +69,7 @@ export interface DenyWaiting {
   readonly kind: 'waiting';
   readonly made: number;
   readonly refused: number;
+  readonly at?: string;
   readonly denies: readonly WantedDeny[];
   /** ISO; after it they are refused. */
   readonly deadline: string;
@@ -112,8 +116,6 @@ export interface VerifyResult {
   readonly attempt: number;
   /** What to cut again, and how long to let that settle. */
   readonly next: 'cut-again' | 'report';
-  /** When it was seen that there is something to cut again, ISO; null = there is nothing. */
-  readonly cutAgainAt?: string | null;
   readonly denies: readonly WantedDeny[];
   readonly waitSeconds: number;
 }
@@ -179,5 +181,6 @@ export type Verifying = Isolating & {
   readonly isolated?: IsolationResult;
   readonly isolation?: readonly [IsolationResult, EvidenceResult, DenyResult];
   readonly verdict?: VerifyResult;
+  readonly cutAgain?: DenyResult;
 };
 export type Reporting = Partial<Opened> & Omit<Verifying, keyof Opened> & { readonly failure?: Failure };

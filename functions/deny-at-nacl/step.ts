@@ -48,14 +48,16 @@ export async function denyAtNacl(tools: Tools<'ec2' | 'cases'>, record: Denying)
 
   const refusals = outcomes.flatMap((outcome) => (outcome.kind === 'refused' ? [outcome.refusal] : []));
   const waiting = outcomes.flatMap((outcome) => (outcome.kind === 'waiting' ? [outcome.deny] : []));
-  const counts = { made: denies.length - refusals.length - waiting.length, refused: refusals.length };
+  const made = denies.length - refusals.length - waiting.length;
+  const at = tools.now().toISOString();
+  // A flow log is watched from the last cut on: what passed before a deny that came late is no leak.
+  const counts = { made, refused: refusals.length, ...(!isFirst && made > 0 && { at }) };
   await Promise.all([
     noteRefusals(tools, caseId, refusals),
-    noteLateCut(tools, record, counts.made),
     addToTimeline(tools.cases, caseId, {
-      at: tools.now().toISOString(),
+      at,
       step: 'deny-at-nacl',
-      what: `of ${denies.length} denies ${counts.made} stand, ${refusals.length} are refused, ${waiting.length} wait for their turn`,
+      what: `of ${denies.length} denies ${made} stand, ${refusals.length} are refused, ${waiting.length} wait for their turn`,
     }),
   ]);
   return waiting.length > 0 ? { kind: 'waiting', ...counts, denies: waiting, deadline } : { kind: 'done', ...counts };
@@ -76,11 +78,4 @@ async function noteRefusals(
     );
     return fresh.length === 0 ? stored : { ...stored, denyRefusals: [...stored.denyRefusals, ...fresh] };
   });
-}
-
-/** A flow log is watched from the last cut on: what passed before a deny that came late is no leak. */
-async function noteLateCut(tools: Tools<'cases'>, record: Denying, made: number): Promise<void> {
-  if (made === 0 || (record.cut === undefined && record.verdict === undefined)) return;
-  const at = tools.now().toISOString();
-  await updateCase(tools.cases, record.case.caseId, (stored) => ({ ...stored, cutAgainAt: at }));
 }

@@ -26,7 +26,7 @@ const CUT_ATTEMPTS = 2;
 export async function verifyCut(tools: Tools<'ec2' | 'logs' | 'cases'>, record: Verifying): Promise<VerifyResult> {
   const { caseId } = record.case;
   // Noted only by the look that comes after the cut: one that dies and looks again must hear the same of the flow log.
-  const stored = withCut(await needCase(tools.cases, caseId), record.verdict?.cutAgainAt ?? null);
+  const stored = withCut(await needCase(tools.cases, caseId), lateCutOf(record));
   const standing = await readStanding(tools, stored);
   const flowLog = await listen(tools, stored, standing);
   const joined = await joinSeenFlows(tools, stored, flowLog);
@@ -52,10 +52,17 @@ export async function verifyCut(tools: Tools<'ec2' | 'logs' | 'cases'>, record: 
     reason: verdict.reason,
     attempt,
     next: again ? 'cut-again' : 'report',
-    cutAgainAt: again ? at : null,
     denies,
     waitSeconds: flowLog === null ? SETTLE_SECONDS : SETTLE_SECONDS + FLOW_LOG_DELAY_SECONDS,
   };
+}
+
+/** When denies were made after the isolation, last of all; null = there were none. */
+function lateCutOf({ isolation, cutAgain }: Verifying): string | null {
+  const times = [isolation?.[2], cutAgain].flatMap((result) =>
+    result === undefined || result.kind === 'failed' || result.at === undefined ? [] : [result.at],
+  );
+  return times.sort().at(-1) ?? null;
 }
 
 const withCut = (document: CaseDocument, cutAgainAt: string | null): CaseDocument =>

@@ -206,10 +206,11 @@ describe('the timeline', () => {
 describe('the ledger', () => {
   it('records a deny with its number, once however often the case asks', async () => {
     await onTable(async (table) => {
-      expect(await reserveDeny(table, deny, 'case-a')).toEqual({ kind: 'reserved', ruleNumber: 1 });
+      expect(await reserveDeny(table, deny, 'case-a')).toEqual({ kind: 'reserved', ruleNumber: 1, shared: false });
       expect(await reserveDeny(table, { ...deny, ruleNumber: 5 }, 'case-a')).toEqual({
         kind: 'reserved',
         ruleNumber: 1,
+        shared: false,
       });
       expect(await ledgerOf(table, 'acl-1')).toEqual([entryOf('case-a')]);
     });
@@ -221,6 +222,7 @@ describe('the ledger', () => {
       expect(await reserveDeny(table, { ...deny, ruleNumber: 7 }, 'case-b')).toEqual({
         kind: 'reserved',
         ruleNumber: 1,
+        shared: true,
       });
       expect(await ledgerOf(table, 'acl-1')).toEqual([entryOf('case-a', 'case-b')]);
     });
@@ -234,10 +236,12 @@ describe('the ledger', () => {
       expect(await reserveDeny(table, { ...other, egress: false }, 'case-a')).toEqual({
         kind: 'reserved',
         ruleNumber: 1,
+        shared: false,
       });
       expect(await reserveDeny(table, { ...other, aclId: 'acl-2' }, 'case-a')).toEqual({
         kind: 'reserved',
         ruleNumber: 1,
+        shared: false,
       });
       expect(await ledgerOf(table, 'acl-1')).toHaveLength(2);
     });
@@ -273,7 +277,7 @@ describe('the ledger', () => {
         },
         'after',
       );
-      expect(await reserveDeny(table, deny, 'case-a')).toEqual({ kind: 'reserved', ruleNumber: 1 });
+      expect(await reserveDeny(table, deny, 'case-a')).toEqual({ kind: 'reserved', ruleNumber: 1, shared: false });
       expect(await ledgerOf(table, 'acl-1')).toEqual([entryOf('case-a')]);
     });
   });
@@ -300,7 +304,7 @@ describe('the ledger', () => {
       await reserveDeny(table, deny, 'case-a');
       await leaveDeny(table, entryOf('case-a'), 'case-a');
       expect(await ledgerOf(table, 'acl-1')).toEqual([entryOf()]);
-      expect(await reserveDeny(table, deny, 'case-b')).toEqual({ kind: 'reserved', ruleNumber: 1 });
+      expect(await reserveDeny(table, deny, 'case-b')).toEqual({ kind: 'reserved', ruleNumber: 1, shared: false });
     });
   });
 
@@ -314,6 +318,7 @@ describe('the ledger', () => {
       expect(await reserveDeny(table, { ...deny, cidr: '203.0.113.9/32' }, 'case-b')).toEqual({
         kind: 'reserved',
         ruleNumber: 1,
+        shared: false,
       });
     });
   });
@@ -382,7 +387,7 @@ describe('with DynamoDB as it is in a storm', () => {
       .resolves({});
     const table = { client: new DynamoDBClient({}), name: 'cases' };
     const outcome = await reserveDeny(table, deny, 'case-a').finally(() => mock.restore());
-    expect(outcome).toEqual({ kind: 'reserved', ruleNumber: 1 });
+    expect(outcome).toEqual({ kind: 'reserved', ruleNumber: 1, shared: false });
   });
 
   it('reads the whole ledger, page by page, and consistently', async () => {

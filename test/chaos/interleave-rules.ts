@@ -301,13 +301,9 @@ function brakeHolds(run: Run): readonly string[] {
   const { plan } = run;
   return run.accounts.flatMap((account) => {
     const places = account.world.dumpTable().filter(({ pk }) => text(pk).startsWith('CAP#'));
-    const hours = new Set(places.map(({ pk }) => text(pk)));
-    return [...hours].flatMap((hour) => {
-      const cases = places.filter(({ pk }) => pk === hour).map((place) => text(place['caseId']));
-      const isDouble = new Set(cases).size !== cases.length;
-      if (cases.length > plan.isolationsPerHour)
-        return [`${hour} has ${cases.length} places, not ${plan.isolationsPerHour}`];
-      return isDouble ? [`a case has taken two places of ${hour}`] : [];
+    return places.flatMap(({ pk, cases }) => {
+      const taken = (cases as ReadonlySet<string>).size;
+      return taken > plan.isolationsPerHour ? [`${text(pk)} has ${taken} places, not ${plan.isolationsPerHour}`] : [];
     });
   });
 }

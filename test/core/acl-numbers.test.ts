@@ -44,9 +44,10 @@ const withEntries = (...entries: readonly AclEntry[]): DenyQuestion => ({
   ...question,
   acl: { ...theDefault, entries },
 });
-const create = (ruleNumber: number, egress: boolean) => ({
+const create = (ruleNumber: number, egress: boolean, highestNumber = 90) => ({
   kind: 'create',
   ruleNumber,
+  highestNumber,
   egress,
   cidr: '198.51.100.7/32',
   family: 'ipv4',
@@ -65,7 +66,7 @@ function applied(entries: readonly AclEntry[], planned: PlannedEntry): readonly 
 describe('planDeny', () => {
   it('takes the lowest free number of the range, in both directions', () => {
     expect(planDeny(question)).toEqual({ ingress: create(1, false), egress: create(1, true) });
-    expect(planDeny({ ...question, range: { first: 20, last: 30 } }).egress).toEqual(create(20, true));
+    expect(planDeny({ ...question, range: { first: 20, last: 30 } }).egress).toEqual(create(20, true, 30));
   });
 
   it('denies one IPv6 address', () => {
@@ -73,6 +74,7 @@ describe('planDeny', () => {
     expect(plan.ingress).toEqual({
       kind: 'create',
       ruleNumber: 1,
+      highestNumber: 90,
       egress: false,
       cidr: '2001:db8::7/128',
       family: 'ipv6',
@@ -92,7 +94,9 @@ describe('planDeny', () => {
     const https: AclEntry = { ...allowAll, ruleNumber: 2, protocol: 'tcp', fromPort: 443, toPort: 443 };
     const elsewhere: AclEntry = { ...https, ruleNumber: 1, cidr: '203.0.113.0/24' };
     expect(planDeny(withEntries(allowAll, https, elsewhere)).ingress).toEqual(refused('no-number'));
-    expect(planDeny(withEntries(allowAll, { ...https, ruleNumber: 3 }, elsewhere)).ingress).toEqual(create(2, false));
+    expect(planDeny(withEntries(allowAll, { ...https, ruleNumber: 3 }, elsewhere)).ingress).toEqual(
+      create(2, false, 2),
+    );
   });
 
   it('refuses in plain words when rule 1 is an allow that matches: entries are never moved', () => {

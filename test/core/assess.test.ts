@@ -205,8 +205,8 @@ describe('planDenies', () => {
   it('wants two entries for a peer: in and out, below the allow, the single address', () => {
     expect(plan([caseFlowOf()])).toEqual({
       denies: [
-        { aclId: 'acl-1', egress: false, cidr: '198.51.100.7/32', ruleNumber: 1 },
-        { aclId: 'acl-1', egress: true, cidr: '198.51.100.7/32', ruleNumber: 1 },
+        { aclId: 'acl-1', egress: false, cidr: '198.51.100.7/32', ruleNumber: 1, highestNumber: 99 },
+        { aclId: 'acl-1', egress: true, cidr: '198.51.100.7/32', ruleNumber: 1, highestNumber: 99 },
       ],
       refusals: [],
     });

@@ -25,7 +25,17 @@ const RETRY_FIELDS = [
   'JitterStrategy',
 ];
 const CATCH_FIELDS = ['ErrorEquals', 'ResultPath', 'Next'];
-const RULE_FIELDS = ['Variable', 'StringEquals', 'IsPresent', 'IsNull', 'And', 'Not', 'Next'];
+const RULE_FIELDS = [
+  'Variable',
+  'StringEquals',
+  'NumericGreaterThan',
+  'IsPresent',
+  'IsNull',
+  'And',
+  'Or',
+  'Not',
+  'Next',
+];
 
 interface Retrier {
   readonly ErrorEquals: readonly string[];
@@ -40,6 +50,7 @@ interface Catcher {
 interface Rule {
   readonly Next?: string;
   readonly And?: readonly Rule[];
+  readonly Or?: readonly Rule[];
 }
 
 /** The last state: where it cannot report, the execution fails, and an alarm says so. */
@@ -83,7 +94,7 @@ function taskProblems(name: string, state: StateDefinition, isCaught: boolean): 
   return problems;
 }
 
-const rulesIn = (rule: Rule): readonly Rule[] => [rule, ...(rule.And ?? []).flatMap(rulesIn)];
+const rulesIn = (rule: Rule): readonly Rule[] => [rule, ...[...(rule.And ?? []), ...(rule.Or ?? [])].flatMap(rulesIn)];
 
 function successorsOf(state: StateDefinition): readonly string[] {
   const { Next, Default } = state;

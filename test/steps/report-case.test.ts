@@ -38,8 +38,9 @@ describe('report', () => {
 
   it('says before the wait what is cut so far', async () => {
     await onBench(quiet(), async (bench) => {
-      const { verdict: _verdict, ...record } = await bench.contain(finding);
-      await reportCase(bench.tools, record);
+      const { verdict: _verdict, isolation, ...record } = await bench.contain(finding);
+      if (isolation === undefined) throw new Error('unreachable');
+      await reportCase(bench.tools, { ...record, isolated: isolation[0] });
       expect(subjects(bench)[0]).toMatch(/so far/);
     });
   });
