@@ -665,15 +665,27 @@ export async function renumberDeny(
   }
 }
 
-/** Forgets a deny that nobody needs and that is gone from the ACL. false = a case has joined it in the meantime. */
+/**
+ * Forgets a deny that nobody needs and that is gone from the ACL, with its number. false = a case has joined it in the
+ * meantime. One that is forgotten already, or has become another one at another number, is left as it is.
+ */
 export async function forgetDeny(table: CaseTable, deny: LedgerDeny): Promise<boolean> {
+  const TableName = table.name;
+  const [pk, sk] = [aclKey(deny.aclId), denyKey(deny)];
   const denyItem = {
-    TableName: table.name,
-    Key: keyOf(aclKey(deny.aclId), denyKey(deny)),
-    ConditionExpression: 'attribute_not_exists(#cases)',
-    ExpressionAttributeNames: { '#cases': 'cases' },
+    TableName,
+    Key: keyOf(pk, sk),
+    ConditionExpression: 'attribute_not_exists(#cases) AND #ruleNumber = :ruleNumber',
+    ExpressionAttributeNames: { '#cases': 'cases', '#ruleNumber': 'ruleNumber' },
+    ExpressionAttributeValues: { ':ruleNumber': { N: String(deny.ruleNumber) } },
   };
-  const numberItem = { TableName: table.name, Key: keyOf(aclKey(deny.aclId), numberKey(deny)) };
+  const numberItem = {
+    TableName,
+    Key: keyOf(pk, numberKey(deny)),
+    ConditionExpression: '#cidr = :cidr',
+    ExpressionAttributeNames: { '#cidr': 'cidr' },
+    ExpressionAttributeValues: { ':cidr': { S: deny.cidr } },
+  };
   try {
     await despiteConflicts(() =>
       table.client.send(
@@ -683,7 +695,8 @@ export async function forgetDeny(table: CaseTable, deny: LedgerDeny): Promise<bo
     return true;
   } catch (error) {
     const reasons = error instanceof TransactionCanceledException ? (error.CancellationReasons ?? []) : [];
-    if (reasons.some((reason) => reason.Code === 'ConditionalCheckFailed')) return false;
-    throw error;
+    if (!reasons.some((reason) => reason.Code === 'ConditionalCheckFailed')) throw error;
+    const now = await get(table, pk, sk);
+    return now === null || toLedgerDeny(now).cases.length === 0;
   }
 }

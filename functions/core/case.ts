@@ -93,6 +93,10 @@ export interface TimelineEntry {
  */
 export type CaseStatus = 'open' | 'reported' | 'restoring' | 'restored';
 
+/** A restore has begun, or has put everything back. */
+export const isClosing = ({ status }: { readonly status: CaseStatus }): boolean =>
+  status === 'restoring' || status === 'restored';
+
 /** The document of a case. Grows in the case table; the state machine carries only its id. */
 export interface CaseDocument {
   readonly caseId: string;

@@ -66,12 +66,16 @@ async function takeNumberAndMake(
   let { ruleNumber } = deny;
   // Asked for while the number is reserved, so that it costs no time.
   let turn: Turn | undefined = ruleNumber === null ? undefined : tryTurn(tools, call);
+  let isForeignCover = false;
   for (let attempt = 1; attempt <= NUMBER_ATTEMPTS; attempt += 1) {
     if (ruleNumber === null) {
       const plan = await planAgain(tools, deny, unavailable);
       if (typeof plan === 'string') return plan;
       if (plan.covered) {
-        if (await joinIfOurs(tools, deny, caseId)) return STANDS;
+        const cover = await joinIfOurs(tools, deny, caseId);
+        // Seen once it may be an entry of ours that was just being removed, and is forgotten by now: look again.
+        if (cover === 'joined' || (cover === 'not-ours' && isForeignCover)) return STANDS;
+        isForeignCover = cover === 'not-ours';
         continue;
       }
       ruleNumber = plan.ruleNumber;
@@ -87,7 +91,12 @@ async function takeNumberAndMake(
     if (reservation.shared && (await standingAt(tools, place)) === 'ours') return STANDS;
     const made = await createOrAdopt(tools, place, call, turn);
     turn = undefined;
-    if (made === 'in-place') return STANDS;
+    if (made === 'in-place') {
+      // A restore of the case may have looked before the entry was made, found nothing at the number, and forgotten it.
+      if ((await joinDeny(tools.cases, deny, caseId))?.ruleNumber === place.ruleNumber) return STANDS;
+      ruleNumber = place.ruleNumber;
+      continue;
+    }
     if (made !== 'foreign') {
       await release(tools, deny, caseId);
       return made.reason;
@@ -140,12 +149,13 @@ async function planAgain(
 }
 
 /**
- * The address is denied already. Where that is by an entry of our ledger, the case needs it from now on too. false = the
- * entry was ours and is being removed: plan again.
+ * The address is denied already. Where that is by an entry of our ledger, the case needs it from now on too. `gone` = the
+ * entry was ours and was just forgotten.
  */
-async function joinIfOurs(tools: DenyTools, deny: WantedDeny, caseId: string): Promise<boolean> {
+async function joinIfOurs(tools: DenyTools, deny: WantedDeny, caseId: string): Promise<'joined' | 'not-ours' | 'gone'> {
   const ours = await ofLedger(tools, deny);
-  return ours === undefined || (await joinDeny(tools.cases, ours, caseId)) !== null;
+  if (ours === undefined) return 'not-ours';
+  return (await joinDeny(tools.cases, ours, caseId)) === null ? 'gone' : 'joined';
 }
 
 const ofLedger = async (tools: DenyTools, { aclId, egress, cidr }: WantedDeny) =>

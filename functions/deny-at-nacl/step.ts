@@ -1,5 +1,5 @@
-import { addToTimeline, updateCase } from '../aws/cases.ts';
-import type { DenyRefusal, WantedDeny } from '../core/case.ts';
+import { addToTimeline, needCase, updateCase } from '../aws/cases.ts';
+import { type DenyRefusal, isClosing, type WantedDeny } from '../core/case.ts';
 import type { Denying, DenyResult } from '../core/record.ts';
 import type { Tools } from '../shared/toolbox.ts';
 import { makeDeny } from './make-deny.ts';
@@ -41,8 +41,10 @@ export async function denyAtNacl(tools: Tools<'ec2' | 'cases'>, record: Denying)
   const { denies, deadline: given } = wanted(record);
   const { caseId, urgency = 0 } = record.case;
   const startedAt = tools.now().getTime();
-  const deadline = given ?? new Date(startedAt + DEADLINE_SECONDS * 1000).toISOString();
   const isFirst = record.cut === undefined && record.verdict === undefined;
+  // What comes late comes too late where a restore has begun: it would lift nothing that is made behind it.
+  if (!isFirst && isClosing(await needCase(tools.cases, caseId))) return { kind: 'done', made: 0, refused: 0 };
+  const deadline = given ?? new Date(startedAt + DEADLINE_SECONDS * 1000).toISOString();
   const until = startedAt + (isFirst ? WAIT_SECONDS.first : WAIT_SECONDS.later) * 1000;
   const outcomes = await Promise.all(denies.map((deny) => makeDeny(tools, deny, { caseId, urgency, until, deadline })));
 

@@ -3,7 +3,7 @@ import { errorCode, errorText } from '../aws/errors.ts';
 import { aclsById, createDeny, deleteEntry } from '../aws/network-acls.ts';
 import { denyEntry, sameEntry } from '../core/acl-numbers.ts';
 import type { LedgerDeny } from '../core/case.ts';
-import type { AclFacts } from '../core/model.ts';
+import type { AclEntry, AclFacts } from '../core/model.ts';
 import type { RestoreItem } from '../core/record.ts';
 import type { Tools } from './toolbox.ts';
 
@@ -44,8 +44,8 @@ async function liftDeny(
       if (deny.liftedBy === caseId) await standAgain(tools, deny, caseId);
       return { item, ...NEEDED };
     }
-    const acl = acls.find((candidate) => candidate.id === deny.aclId);
-    const standing = acl?.entries.find((entry) => entry.ruleNumber === deny.ruleNumber && entry.egress === deny.egress);
+    // A response that still runs may have made the entry since: looked at now, it comes before the look or puts its case back.
+    const standing = standingOf(deny, acls) ?? standingOf(deny, await aclsById(tools.ec2, [deny.aclId]));
     if (standing === undefined) {
       await forgetDeny(tools.cases, deny);
       // Removed by an earlier run of ours, or by somebody else while the case still needed it.
@@ -64,6 +64,12 @@ async function liftDeny(
     return { item, outcome: 'failed', detail: errorText(error) };
   }
 }
+
+/** What stands at the number of a deny. */
+const standingOf = ({ aclId, egress, ruleNumber }: LedgerDeny, acls: readonly AclFacts[]): AclEntry | undefined =>
+  acls
+    .find((acl) => acl.id === aclId)
+    ?.entries.find((entry) => entry.ruleNumber === ruleNumber && entry.egress === egress);
 
 async function removeEntry(
   tools: Tools<'ec2' | 'cases'>,

@@ -11,7 +11,7 @@ import { errorText } from '../aws/errors.ts';
 import { getInstance } from '../aws/instances.ts';
 import { interfacesOf, setGroups, setTimeouts } from '../aws/network-interfaces.ts';
 import { unmodifiable } from '../core/assess.ts';
-import { beforeOf, type CaseDocument, type HostOutcome } from '../core/case.ts';
+import { beforeOf, type CaseDocument, type HostOutcome, isClosing } from '../core/case.ts';
 import type { Config } from '../core/config.ts';
 import { computeWait, FLOW_LOG_DELAY_SECONDS, SETTLE_SECONDS, SHORTEST_TIMEOUTS } from '../core/expiry.ts';
 import { hostSilence } from '../core/host-silence.ts';
@@ -156,8 +156,6 @@ async function shorten(
     ),
   );
 }
-
-const isClosing = ({ status }: CaseDocument): boolean => status === 'restoring' || status === 'restored';
 
 /**
  * Notes when isolation was first seen in force on every ENI that can be isolated. A restore that ran beside this response

@@ -6,6 +6,7 @@ import {
   type CaseDocument,
   type CaseFlow,
   flowId,
+  isClosing,
   mayBeSameFlow,
   type WantedDeny,
   withAcls,
@@ -34,14 +35,16 @@ export async function verifyCut(tools: Tools<'ec2' | 'logs' | 'cases'>, record: 
   const current = joined === stored ? standing : await readStanding(tools, document);
   const verdict = judgeStanding(tools.config, document, current, flowLog);
   const attempt = (record.verdict?.attempt ?? 0) + 1;
-  const denies = verdict.kind === 'leaking' && attempt < CUT_ATTEMPTS ? await missingDenies(tools, document) : [];
+  // What a restore has put back is not cut again.
+  const isCutAgain = verdict.kind === 'leaking' && attempt < CUT_ATTEMPTS && !isClosing(document);
+  const denies = isCutAgain ? await missingDenies(tools, document) : [];
   const again = denies.length > 0;
   const at = tools.now().toISOString();
   await Promise.all([
     updateCase(tools.cases, caseId, (latest) => ({
       ...withAcls(latest, denies),
       // A restore that has begun meanwhile closes the case itself.
-      status: latest.status === 'restoring' || latest.status === 'restored' ? latest.status : 'reported',
+      status: isClosing(latest) ? latest.status : 'reported',
       verdict: verdict.kind,
       cutAgainAt: stored.cutAgainAt ?? latest.cutAgainAt,
     })),

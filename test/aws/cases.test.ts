@@ -23,6 +23,7 @@ import {
   recordBefore,
   renumberDeny,
   reserveDeny,
+  takePlace,
   updateCase,
   writeClaim,
 } from '../../functions/aws/cases.ts';
@@ -282,6 +283,29 @@ describe('the ledger', () => {
     });
   });
 
+  it('frees no number of another deny when it forgets late', async () => {
+    await onTable(async (table) => {
+      await reserveDeny(table, deny, 'case-a');
+      await leaveDeny(table, entryOf('case-a'), 'case-a');
+      expect(await forgetDeny(table, entryOf())).toBe(true);
+      await reserveDeny(table, { ...deny, cidr: '203.0.113.9/32' }, 'case-b');
+      expect(await forgetDeny(table, entryOf())).toBe(true);
+      expect(await reserveDeny(table, { ...deny, cidr: '203.0.113.10/32' }, 'case-c')).toEqual({
+        kind: 'number-taken',
+      });
+    });
+  });
+
+  it('leaves a deny that has moved to another number to whoever looks at it there', async () => {
+    await onTable(async (table) => {
+      await reserveDeny(table, deny, 'case-a');
+      await leaveDeny(table, entryOf('case-a'), 'case-a');
+      await renumberDeny(table, deny, 5);
+      expect(await forgetDeny(table, entryOf())).toBe(true);
+      expect(await ledgerOf(table, 'acl-1')).toEqual([{ ...entryOf(), ruleNumber: 5 }]);
+    });
+  });
+
   it('does not join what it does not know', async () => {
     await onTable(async (table) => {
       expect(await joinDeny(table, deny, 'case-a')).toBeNull();
@@ -365,6 +389,37 @@ describe('the mark of a deny that is being removed', () => {
       expect((await ledgerOf(table, 'acl-1'))[0]?.liftedBy).toBe('case-a');
       await endLifting(table, entryOf('case-b'), 'case-a');
       expect(await ledgerOf(table, 'acl-1')).toEqual([entryOf('case-b')]);
+    });
+  });
+});
+
+describe('a place for a new isolation', () => {
+  const ask = (table: CaseTable, id: string, places = 2) =>
+    takePlace(table, { vpcId: 'vpc-1', hour: '2026-01-15T10', caseId: id, places });
+
+  it('is had by as many cases as there are places, once each, of all that ask at once', async () => {
+    await onTable(async (table) => {
+      const ids = Array.from({ length: 6 }, (_, index) => `case-${index}`);
+      const taken = await Promise.all(ids.map((id) => ask(table, id)));
+      expect(taken.filter(Boolean)).toHaveLength(2);
+      expect(await Promise.all(ids.map((id) => ask(table, id)))).toEqual(taken);
+    });
+  });
+
+  it('is not there where there are none', async () => {
+    await onTable(async (table) => {
+      expect(await ask(table, 'case-a', 0)).toBe(false);
+    });
+  });
+
+  it('is of one VPC and one hour, and a question that cannot be asked is no answer', async () => {
+    await onTable(async (table, bench) => {
+      expect(await ask(table, 'case-a', 1)).toBe(true);
+      const elsewhere = { vpcId: 'vpc-2', hour: '2026-01-15T10', caseId: 'case-b', places: 1 };
+      expect(await takePlace(table, elsewhere)).toBe(true);
+      expect(await takePlace(table, { ...elsewhere, vpcId: 'vpc-1', hour: '2026-01-15T11' })).toBe(true);
+      bench.fail(({ call }) => call === 'UpdateItem', refusedBy('AccessDeniedException'));
+      await expect(ask(table, 'case-c', 9)).rejects.toThrow('AccessDeniedException');
     });
   });
 });

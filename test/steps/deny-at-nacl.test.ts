@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { ledgerOf } from '../../functions/aws/cases.ts';
+import { ledgerOf, updateCase } from '../../functions/aws/cases.ts';
 import { createDeny } from '../../functions/aws/network-acls.ts';
+import { noteRefusal } from '../../functions/aws/turns.ts';
+import { bucketTimes, rateOf } from '../../functions/core/pacing.ts';
 import type { Opened } from '../../functions/core/record.ts';
 import { denyAtNacl } from '../../functions/deny-at-nacl/step.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';
@@ -263,6 +265,113 @@ describe('deny at the subnet', () => {
       expect(outbound).toMatchObject({ ruleNumber: 2, cases: [first.case.caseId, second.case.caseId].sort() });
       const numbers = bench.world.dumpTable().flatMap(({ sk }) => (String(sk).startsWith('NUMBER#out') ? [sk] : []));
       expect(numbers).toEqual(['NUMBER#out#00002']);
+    });
+  });
+
+  describe('in a storm', () => {
+    /** EC2 refuses every entry, or those of one direction, until the given second. */
+    const busyUntil = (bench: Bench, seconds: number, egress?: boolean) =>
+      bench.fail(
+        ({ call, input, at }) =>
+          call === 'CreateNetworkAclEntry' &&
+          at < seconds &&
+          (egress === undefined || (input as { Egress: boolean }).Egress === egress),
+        refusedBy('RequestLimitExceeded'),
+      );
+    const now = ({ world }: Bench): number => world.clock.now();
+
+    it('lets the isolation go ahead, and keeps what is still to be denied', async () => {
+      await inAcl([], async (bench) => {
+        const opened = await bench.open();
+        const from = now(bench);
+        busyUntil(bench, from + 600);
+        const result = await denyAtNacl(bench.tools, opened);
+        expect(result).toMatchObject({ kind: 'waiting', made: 0, refused: 0 });
+        expect(now(bench) - from).toBeLessThan(40);
+        expect(await refusalsOf(bench, opened)).toEqual([]);
+      });
+    });
+
+    it('makes in a later run what had to wait, and only that', async () => {
+      await inAcl([], async (bench) => {
+        const opened = await bench.open();
+        busyUntil(bench, now(bench) + 60, false);
+        const first = await denyAtNacl(bench.tools, opened);
+        expect(first).toMatchObject({ kind: 'waiting', made: 1, refused: 0 });
+        expect(bench.entries()).toEqual(sorted(...ALLOWS, 'out 1 deny -1 198.51.100.7/32'));
+        await bench.tools.sleep(60);
+        const cut = [first, { kind: 'failed', reason: 'no host' }, { kind: 'ready' }] as const;
+        expect(await denyAtNacl(bench.tools, { ...opened, cut })).toMatchObject({ kind: 'done', made: 1, refused: 0 });
+        expect(bench.entries()).toEqual(sorted(...ALLOWS, ...denies(1)));
+      });
+    });
+
+    it('makes them all in a later run where the first one failed as a whole', async () => {
+      await inAcl([], async (bench) => {
+        const opened = await bench.open();
+        const failed = { kind: 'failed', made: 0, refused: 0, reason: 'it died' } as const;
+        const cut = [failed, { kind: 'failed', reason: 'no host' }, { kind: 'ready' }] as const;
+        expect(await denyAtNacl(bench.tools, { ...opened, cut })).toMatchObject({ kind: 'done', made: 2 });
+      });
+    });
+
+    it('refuses after the deadline what still has no turn, with the reason, and lets go of the number', async () => {
+      await inAcl([], async (bench) => {
+        const opened = await bench.open();
+        busyUntil(bench, Number.POSITIVE_INFINITY);
+        let lateDenies = await denyAtNacl(bench.tools, opened);
+        const cut = [lateDenies, { kind: 'failed', reason: 'no host' }, { kind: 'ready' }] as const;
+        for (let run = 1; lateDenies.kind === 'waiting'; run += 1) {
+          if (run > 20) throw new Error('it waits for ever');
+          lateDenies = await denyAtNacl(bench.tools, { ...opened, cut, lateDenies });
+        }
+        expect(lateDenies).toMatchObject({ kind: 'done', made: 0, refused: 2 });
+        expect(JSON.stringify(await refusalsOf(bench, opened))).toContain('EC2 refuses CreateNetworkAclEntry');
+        expect(bench.world.dumpTable().filter(({ pk }) => String(pk).startsWith('ACL#'))).toEqual([]);
+        expect(bench.entries()).toEqual(sorted(...ALLOWS));
+      });
+    });
+
+    it('denies nothing late where a restore has begun', async () => {
+      await inAcl([], async (bench) => {
+        const opened = await bench.open();
+        busyUntil(bench, now(bench) + 30);
+        const first = await denyAtNacl(bench.tools, opened);
+        await updateCase(bench.tools.cases, opened.case.caseId, (stored) => ({ ...stored, status: 'restored' }));
+        await bench.tools.sleep(60);
+        const cut = [first, { kind: 'failed', reason: 'no host' }, { kind: 'ready' }] as const;
+        expect(await denyAtNacl(bench.tools, { ...opened, cut })).toEqual({ kind: 'done', made: 0, refused: 0 });
+        expect(bench.entries()).toEqual(sorted(...ALLOWS));
+      });
+    });
+
+    it('gives the outbound entries of all their turn before the inbound ones', async () => {
+      await inAcl([], async (bench) => {
+        const { accountId, region } = bench.tools.config;
+        const api = 'CreateNetworkAclEntry';
+        const remoteAddresses = ['198.51.100.1', '198.51.100.2', '198.51.100.3'];
+        const opened = await bench.open({ instanceId: ids.instance, remoteAddresses });
+        await noteRefusal(
+          bench.tools.cases,
+          { accountId, region, api },
+          bucketTimes(rateOf(api), 0, bench.tools.now().getTime()),
+        );
+        await denyAtNacl(bench.tools, opened);
+        const directions = bench.inputsOf(api).map((input) => (input as { Egress: boolean }).Egress);
+        expect(directions).toEqual([true, true, true, false, false, false]);
+      });
+    });
+  });
+
+  it('looks, instead of calling, where another case needs the deny as well', async () => {
+    await inAcl([], async (bench) => {
+      const [one, two] = [
+        await bench.open({ instanceId: ids.instance, remoteAddresses: [ids.peer] }),
+        await bench.open({ instanceId: ids.neighbour, remoteAddresses: [ids.peer] }),
+      ];
+      await denyAtNacl(bench.tools, one);
+      expect(await denyAtNacl(bench.tools, two)).toMatchObject({ made: 2 });
+      expect(bench.calls('CreateNetworkAclEntry')).toBe(2);
     });
   });
 
