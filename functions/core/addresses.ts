@@ -1,5 +1,5 @@
-import { Address4, Address6 } from 'ip-address';
 import { InputError, quote } from './errors.ts';
+import { type Ip, readIp, writeIp } from './ip-text.ts';
 import type { Family } from './model.ts';
 
 /** An address or network as numbers. `length` is the prefix length; a single address has 32 or 128. */
@@ -15,23 +15,31 @@ const BITS = { ipv4: 32, ipv6: 128 } as const satisfies Record<Family, number>;
 const PLAIN_CIDR = /^([0-9a-fA-F.:]+)\/(0|[1-9][0-9]{0,2})$/;
 const PLAIN_ADDRESS = /^[0-9a-fA-F.:]{2,45}$/;
 
-function readIp(text: string): Address4 | Address6 | null {
-  const Ip = text.includes(':') ? Address6 : Address4;
-  return Ip.isValid(text) ? new Ip(text) : null;
+/** IPv4-mapped IPv6, `::ffff:0:0/96`: on the wire it is the IPv4 address. */
+const unmapped = (ip: Ip): Ip =>
+  ip.family === 'ipv6' && ip.value >> 32n === 0xffffn ? { family: 'ipv4', value: BigInt.asUintN(32, ip.value) } : ip;
+
+function readHost(text: string): Ip | null {
+  const ip = PLAIN_ADDRESS.test(text) ? readIp(text) : null;
+  return ip && unmapped(ip);
 }
 
-const familyOf = (ip: Address4 | Address6): Family => (ip instanceof Address4 ? 'ipv4' : 'ipv6');
+function readNetwork(text: string): Network | null {
+  const [, address = '', digits = ''] = PLAIN_CIDR.exec(text) ?? [];
+  const ip = readIp(address);
+  const length = Number(digits);
+  if (ip === null || length > BITS[ip.family]) return null;
+  const hostBits = BigInt(BITS[ip.family] - length);
+  return { family: ip.family, base: (ip.value >> hostBits) << hostBits, length };
+}
 
 /**
  * One address in canonical text, or null. Nothing is guessed: ranges, zones, leading zeros, short forms (`10.1`) and
  * white space are refused. IPv4-mapped IPv6 (`::ffff:192.0.2.1`) is the IPv4 address that is on the wire.
  */
 export function parseAddress(text: unknown): { readonly address: string; readonly family: Family } | null {
-  if (typeof text !== 'string' || !PLAIN_ADDRESS.test(text)) return null;
-  const ip = readIp(text);
-  if (ip === null) return null;
-  if (ip instanceof Address6 && ip.isMapped4()) return { address: ip.to4().correctForm(), family: 'ipv4' };
-  return { address: ip.correctForm(), family: familyOf(ip) };
+  const ip = typeof text === 'string' ? readHost(text) : null;
+  return ip && { address: writeIp(ip), family: ip.family };
 }
 
 /**
@@ -39,10 +47,10 @@ export function parseAddress(text: unknown): { readonly address: string; readonl
  * A network of IPv4-mapped addresses stays IPv6: read as IPv4, `::ffff:0:0/96` would pass for "all IPv4 addresses".
  */
 export function canonicalCidr(text: unknown): { readonly cidr: string; readonly family: Family } | null {
-  if (typeof text !== 'string' || !PLAIN_CIDR.test(text)) return null;
-  const ip = readIp(text);
-  if (ip === null) return null;
-  return { cidr: `${ip.startAddress().correctForm()}/${ip.subnetMask}`, family: familyOf(ip) };
+  const net = typeof text === 'string' ? readNetwork(text) : null;
+  if (net === null) return null;
+  const { family, base: value, length } = net;
+  return { cidr: `${writeIp({ family, value })}/${length}`, family };
 }
 
 function unreadable(what: string, text: string): InputError {
@@ -77,20 +85,16 @@ function remembered(read: (text: string) => Network): (text: string) => Network 
 
 /** A single address as numbers, for comparing it with many networks. */
 export const hostNetwork = remembered((address) => {
-  const ip = PLAIN_ADDRESS.test(address) ? readIp(address) : null;
+  const ip = readHost(address);
   if (ip === null) throw unreadable('address', address);
-  if (ip instanceof Address6 && ip.isMapped4()) return { family: 'ipv4', base: ip.to4().bigInt(), length: BITS.ipv4 };
-  const family = familyOf(ip);
-  return { family, base: ip.bigInt(), length: BITS[family] };
+  return { family: ip.family, base: ip.value, length: BITS[ip.family] };
 });
 
 /** A network as numbers, for comparing it with many addresses. */
 export const network = remembered((cidr) => {
-  const ip = PLAIN_CIDR.test(cidr) ? readIp(cidr) : null;
-  if (ip === null) throw unreadable('cidr', cidr);
-  const family = familyOf(ip);
-  const hostBits = BigInt(BITS[family] - ip.subnetMask);
-  return { family, base: (ip.bigInt() >> hostBits) << hostBits, length: ip.subnetMask };
+  const net = readNetwork(cidr);
+  if (net === null) throw unreadable('cidr', cidr);
+  return net;
 });
 
 /** Whether every address of `inner` is in `outer`. Families never hold each other. */
