@@ -1,5 +1,6 @@
 import { environmentCredentials } from './environment-credentials.mjs';
 import { leaveOut } from './leave-out.mjs';
+import { nodeBuiltins } from './node-builtins.mjs';
 import { pruneAwsSchemas } from './prune-aws-schemas.mjs';
 
 /**
@@ -20,9 +21,12 @@ export function bundleOptions({ credentials = 'environment' } = {}) {
     minify: true,
     legalComments: 'none',
     metafile: true,
-    // CommonJS inside the bundle still calls require() for Node's own modules.
-    banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
-    plugins: [pruneAwsSchemas(), leaveOut(), ...(credentials === 'environment' ? [environmentCredentials()] : [])],
+    plugins: [
+      nodeBuiltins(),
+      pruneAwsSchemas(),
+      leaveOut(),
+      ...(credentials === 'environment' ? [environmentCredentials()] : []),
+    ],
     logLevel: 'warning',
   };
 }
