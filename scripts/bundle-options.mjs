@@ -1,4 +1,5 @@
 import { environmentCredentials } from './environment-credentials.mjs';
+import { environmentSettings } from './environment-settings.mjs';
 import { leaveOut } from './leave-out.mjs';
 import { nodeBuiltins } from './node-builtins.mjs';
 import { pruneAwsSchemas } from './prune-aws-schemas.mjs';
@@ -25,7 +26,7 @@ export function bundleOptions({ credentials = 'environment' } = {}) {
       nodeBuiltins(),
       pruneAwsSchemas(),
       leaveOut(),
-      ...(credentials === 'environment' ? [environmentCredentials()] : []),
+      ...(credentials === 'environment' ? [environmentCredentials(), environmentSettings()] : []),
     ],
     logLevel: 'warning',
   };
