@@ -115,7 +115,6 @@ export function largestFacts(): Facts {
       },
     ],
     rules: Array.from({ length: LARGEST.groups }, (_, group) => rulesOf(group)).flat(),
-    flowLogs: [],
     prefixLists: new Map(),
     peerInterfaceTypes: new Map(),
     behindNetworkLoadBalancer: false,

@@ -5,14 +5,12 @@ import type { Facts } from '../core/facts.ts';
 import type { Hints } from '../core/intake-types.ts';
 import type { KnownFlow } from '../core/model.ts';
 import { errorText } from './errors.ts';
-import { flowLogsOn } from './flow-logs.ts';
 import { getInstance } from './instances.ts';
 import { aclsOfSubnets } from './network-acls.ts';
 import { interfacesOf, interfaceTypesByAddress } from './network-interfaces.ts';
 import { prefixListEntries, routeTablesOf, subnetsById } from './routes.ts';
 import { rulesOf } from './security-groups.ts';
 
-const union = (a: readonly string[], b: readonly string[]): readonly string[] => [...new Set([...a, ...b])];
 const missing = (wanted: readonly string[], known: readonly string[]): readonly string[] =>
   wanted.filter((id) => !known.includes(id));
 
@@ -47,16 +45,14 @@ export async function readFacts(
       return null;
     }
   };
-  const reads = (ids: Omit<Hints, 'networkInterfaceIds'> & { resourceIds: readonly string[] }) =>
+  const reads = (ids: Omit<Hints, 'networkInterfaceIds'>) =>
     Promise.all([
       attempt('subnets', subnetsById(ec2, ids.subnetIds)),
       attempt('network ACLs', aclsOfSubnets(ec2, ids.subnetIds)),
       attempt('route tables', routeTablesOf(ec2, ids.vpcIds)),
       attempt('security group rules', rulesOf(ec2, ids.groupIds)),
-      attempt('flow logs', flowLogsOn(ec2, ids.resourceIds)),
     ]);
 
-  const hinted = union(union(hints.vpcIds, hints.subnetIds), hints.networkInterfaceIds);
   const privatePeers = [...new Set(flows.map((flow) => flow.remoteAddress))].filter(
     (address) => addressClass(address).kind === 'private',
   );
@@ -64,7 +60,7 @@ export async function readFacts(
     getInstance(ec2, instanceId),
     interfacesOf(ec2, instanceId),
     attempt('interfaces of private peers', interfaceTypesByAddress(ec2, privatePeers)),
-    reads({ ...hints, resourceIds: hinted }),
+    reads(hints),
   ]);
   if (instance === null) return null;
 
@@ -73,22 +69,16 @@ export async function readFacts(
   const vpcIds = [...new Set(carrying.map((eni) => eni.vpcId))];
   const subnetIds = [...new Set(carrying.map((eni) => eni.subnetId))];
   const groupIds = [...new Set(carrying.flatMap((eni) => eni.groupIds))];
-  const resourceIds = union(
-    union(vpcIds, subnetIds),
-    carrying.map((eni) => eni.id),
-  );
   const second = await reads({
     vpcIds: missing(vpcIds, hints.vpcIds),
     subnetIds: missing(subnetIds, hints.subnetIds),
     groupIds: missing(groupIds, hints.groupIds),
-    resourceIds: missing(resourceIds, hinted),
   });
 
   const subnets = merge(first[0], second[0]) ?? [];
   const acls = merge(first[1], second[1]) ?? [];
   const routeTables = merge(first[2], second[2]);
   const rules = merge(first[3], second[3]);
-  const flowLogs = merge(first[4], second[4]) ?? [];
   const listIds = (routeTables ?? []).flatMap((table) => table.routes.map((route) => route.destination));
   const wanted = [...new Set(listIds)].filter((destination) => destination.startsWith('pl-'));
   const prefixLists = await attempt('prefix lists', prefixListEntries(ec2, wanted));
@@ -102,7 +92,6 @@ export async function readFacts(
     prefixLists: new Map(prefixLists ?? []),
     peerInterfaceTypes: new Map(peerTypes ?? []),
     behindNetworkLoadBalancer: false,
-    flowLogs: uniqueById(flowLogs).filter((log) => resourceIds.includes(log.resourceId)),
     unread,
   };
 }

@@ -35,7 +35,6 @@ export interface Facts {
   readonly routeTables: readonly RouteTableFacts[] | null;
   /** Rules of all groups of all ENIs; null = they could not be read. */
   readonly rules: readonly GroupRule[] | null;
-  readonly flowLogs: readonly FlowLogFacts[];
   /** CIDRs of the managed prefix lists that routes name, by id; a list that could not be read is not in it. */
   readonly prefixLists: ReadonlyMap<string, readonly string[]>;
   /** `InterfaceType` of the ENI that holds a private peer's address, by address. */

@@ -1,6 +1,7 @@
 import { DescribeInstanceInformationCommand } from '@aws-sdk/client-ssm';
 import { errorText } from '../../functions/aws/errors.ts';
 import { readFacts } from '../../functions/aws/facts.ts';
+import { flowLogsOn } from '../../functions/aws/flow-logs.ts';
 import { readSurroundings } from '../../functions/aws/surroundings.ts';
 import { denyEntry, planDeny } from '../../functions/core/acl-numbers.ts';
 import { assess, flowClassifier, refusal, unmodifiable } from '../../functions/core/assess.ts';
@@ -85,10 +86,11 @@ export async function planContainment(clients: Clients, question: PlanQuestion):
   // The quota of an ACL is in another service's API: the default is taken.
   const config = localConfig({ AccountId: accountId, Region: region, NaclEntryQuota: 20 });
   const { flows, denies, refusals } = assess(request, facts, config);
-  const [surroundings, agent, permissions] = await Promise.all([
+  const [surroundings, agent, permissions, logs] = await Promise.all([
     readSurroundings(clients.ec2, facts).catch(() => null),
     agentOf(clients, instanceId),
     askPermissions(clients, facts, question.trusts),
+    proof(clients, facts),
   ]);
   const readiness = [
     refusedOrNot(request, facts, config),
@@ -97,7 +99,7 @@ export async function planContainment(clients: Clients, question: PlanQuestion):
     ...facts.acls.flatMap((acl) => familiesOf(facts).map((family) => aclRoom(acl, family, config))),
     ...permissions.map(permitted),
     ...facts.unread.map((problem): Readiness => ({ what: 'reading', ok: null, detail: problem })),
-    proof(facts),
+    logs,
   ];
   return {
     instanceId,
@@ -193,8 +195,11 @@ function permitted({ call, allowed, detail }: Permission): Readiness {
   return { what: call, ok: allowed, detail };
 }
 
-function proof({ flowLogs }: Facts): Readiness {
+async function proof(clients: Clients, { interfaces }: Facts): Promise<Readiness> {
   const what = 'proof';
+  const covering = interfaces.flatMap((eni) => [eni.vpcId, eni.subnetId, eni.id]);
+  const flowLogs = await flowLogsOn(clients.ec2, [...new Set(covering)]).catch((error: unknown) => errorText(error));
+  if (typeof flowLogs === 'string') return { what, ok: null, detail: `flow logs: ${flowLogs}` };
   if (flowLogs.length === 0) {
     return {
       what,

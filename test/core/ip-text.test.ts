@@ -36,7 +36,7 @@ const coloned = fc.oneof(
   fc.tuple(groups, dotted).map(([before, after]) => `${before}:${after}`),
   fc.tuple(groups, dotted).map(([before, after]) => `${before}::${after}`),
 );
-const anything = fc.string({ unit: fc.constantFrom(...'0019afF:.'), maxLength: 20 });
+const anything = fc.string({ unit: fc.constantFrom('0', '0', '1', '9', 'a', 'f', 'F', ':', '.'), maxLength: 20 });
 
 describe('readIp and writeIp', () => {
   it('read and write what is nearly an address as another reader does', () => {

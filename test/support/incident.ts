@@ -160,7 +160,6 @@ export const theFacts: Facts = {
     },
   ],
   rules: theRules,
-  flowLogs: [],
   prefixLists: new Map(),
   peerInterfaceTypes: new Map(),
   behindNetworkLoadBalancer: false,
