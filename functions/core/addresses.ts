@@ -121,96 +121,89 @@ interface AddressRow {
   readonly cidr: string;
   readonly kind: AddressKind;
   readonly because: string;
-  readonly source: string;
 }
 
-const IANA4 = 'https://www.iana.org/assignments/iana-ipv4-special-registry/';
-const IANA6 = 'https://www.iana.org/assignments/iana-ipv6-special-registry/';
-const RFC = 'https://www.rfc-editor.org/rfc/';
-const EC2_GUIDE = 'https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/';
-const VPC_GUIDE = 'https://docs.aws.amazon.com/vpc/latest/userguide/';
-
-/** The most specific row decides. The documentation ranges are ordinary public addresses here: AWS's own samples use them. */
+/**
+ * The most specific row decides. The documentation ranges are ordinary public addresses here: AWS's own samples use them.
+ * https://www.iana.org/assignments/iana-ipv4-special-registry/
+ * https://www.iana.org/assignments/iana-ipv6-special-registry/
+ */
 const ADDRESS_ROWS = [
-  { cidr: '0.0.0.0/0', kind: 'public', because: 'an ordinary public IPv4 address', source: IANA4 },
-  { cidr: '0.0.0.0/8', kind: 'reserved', because: '"this network" (RFC 1122)', source: `${RFC}rfc1122` },
-  { cidr: '0.0.0.0/32', kind: 'reserved', because: 'the unspecified address (RFC 1122)', source: `${RFC}rfc1122` },
-  { cidr: '10.0.0.0/8', kind: 'private', because: 'a private address (RFC 1918)', source: `${RFC}rfc1918` },
-  { cidr: '100.64.0.0/10', kind: 'private', because: 'shared address space (RFC 6598)', source: `${RFC}rfc6598` },
-  { cidr: '127.0.0.0/8', kind: 'reserved', because: 'loopback (RFC 1122)', source: `${RFC}rfc1122` },
-  { cidr: '169.254.0.0/16', kind: 'reserved', because: 'link-local (RFC 3927)', source: `${RFC}rfc3927` },
+  { cidr: '0.0.0.0/0', kind: 'public', because: 'an ordinary public IPv4 address' },
+  { cidr: '0.0.0.0/8', kind: 'reserved', because: '"this network" (RFC 1122)' },
+  { cidr: '0.0.0.0/32', kind: 'reserved', because: 'the unspecified address (RFC 1122)' },
+  { cidr: '10.0.0.0/8', kind: 'private', because: 'a private address (RFC 1918)' },
+  { cidr: '100.64.0.0/10', kind: 'private', because: 'shared address space (RFC 6598)' },
+  { cidr: '127.0.0.0/8', kind: 'reserved', because: 'loopback (RFC 1122)' },
+  { cidr: '169.254.0.0/16', kind: 'reserved', because: 'link-local (RFC 3927)' },
+  // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configure-ec2-ntp.html
   {
     cidr: '169.254.169.123/32',
     kind: 'reserved',
     because: 'the Amazon Time Sync Service',
-    source: `${EC2_GUIDE}configure-ec2-ntp.html`,
   },
+  // https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html
   {
     cidr: '169.254.169.253/32',
     kind: 'reserved',
     because: 'the Route 53 Resolver',
-    source: `${VPC_GUIDE}AmazonDNS-concepts.html`,
   },
+  // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
   {
     cidr: '169.254.169.254/32',
     kind: 'reserved',
     because: 'the instance metadata service',
-    source: `${EC2_GUIDE}instancedata-data-retrieval.html`,
   },
-  { cidr: '172.16.0.0/12', kind: 'private', because: 'a private address (RFC 1918)', source: `${RFC}rfc1918` },
-  { cidr: '192.0.0.0/24', kind: 'reserved', because: 'IETF protocol assignments (RFC 6890)', source: `${RFC}rfc6890` },
+  { cidr: '172.16.0.0/12', kind: 'private', because: 'a private address (RFC 1918)' },
+  { cidr: '192.0.0.0/24', kind: 'reserved', because: 'IETF protocol assignments (RFC 6890)' },
   {
     cidr: '192.0.2.0/24',
     kind: 'public',
     because: 'a documentation address, taken as public (RFC 5737)',
-    source: `${RFC}rfc5737`,
   },
-  { cidr: '192.88.99.0/24', kind: 'reserved', because: '6to4 relay anycast (RFC 7526)', source: `${RFC}rfc7526` },
-  { cidr: '192.168.0.0/16', kind: 'private', because: 'a private address (RFC 1918)', source: `${RFC}rfc1918` },
-  { cidr: '198.18.0.0/15', kind: 'reserved', because: 'benchmarking (RFC 2544)', source: `${RFC}rfc2544` },
+  { cidr: '192.88.99.0/24', kind: 'reserved', because: '6to4 relay anycast (RFC 7526)' },
+  { cidr: '192.168.0.0/16', kind: 'private', because: 'a private address (RFC 1918)' },
+  { cidr: '198.18.0.0/15', kind: 'reserved', because: 'benchmarking (RFC 2544)' },
   {
     cidr: '198.51.100.0/24',
     kind: 'public',
     because: 'a documentation address, taken as public (RFC 5737)',
-    source: `${RFC}rfc5737`,
   },
   {
     cidr: '203.0.113.0/24',
     kind: 'public',
     because: 'a documentation address, taken as public (RFC 5737)',
-    source: `${RFC}rfc5737`,
   },
-  { cidr: '224.0.0.0/4', kind: 'reserved', because: 'multicast (RFC 5771)', source: `${RFC}rfc5771` },
-  { cidr: '240.0.0.0/4', kind: 'reserved', because: 'reserved for future use (RFC 1112)', source: `${RFC}rfc1112` },
-  { cidr: '255.255.255.255/32', kind: 'reserved', because: 'broadcast (RFC 919)', source: `${RFC}rfc919` },
-  { cidr: '::/0', kind: 'reserved', because: 'outside global unicast, 2000::/3 (RFC 4291)', source: `${RFC}rfc4291` },
-  { cidr: '::/128', kind: 'reserved', because: 'the unspecified address (RFC 4291)', source: `${RFC}rfc4291` },
-  { cidr: '::1/128', kind: 'reserved', because: 'loopback (RFC 4291)', source: `${RFC}rfc4291` },
-  { cidr: '64:ff9b::/96', kind: 'reserved', because: 'NAT64 (RFC 6052)', source: `${RFC}rfc6052` },
-  { cidr: '64:ff9b:1::/48', kind: 'reserved', because: 'local-use NAT64 (RFC 8215)', source: `${RFC}rfc8215` },
-  { cidr: '100::/64', kind: 'reserved', because: 'discard-only (RFC 6666)', source: `${RFC}rfc6666` },
-  { cidr: '2000::/3', kind: 'public', because: 'an ordinary public IPv6 address', source: IANA6 },
-  { cidr: '2001::/23', kind: 'reserved', because: 'IETF protocol assignments (RFC 2928)', source: `${RFC}rfc2928` },
-  { cidr: '2001::/32', kind: 'reserved', because: 'Teredo (RFC 4380)', source: `${RFC}rfc4380` },
-  { cidr: '2001:2::/48', kind: 'reserved', because: 'benchmarking (RFC 5180)', source: `${RFC}rfc5180` },
+  { cidr: '224.0.0.0/4', kind: 'reserved', because: 'multicast (RFC 5771)' },
+  { cidr: '240.0.0.0/4', kind: 'reserved', because: 'reserved for future use (RFC 1112)' },
+  { cidr: '255.255.255.255/32', kind: 'reserved', because: 'broadcast (RFC 919)' },
+  { cidr: '::/0', kind: 'reserved', because: 'outside global unicast, 2000::/3 (RFC 4291)' },
+  { cidr: '::/128', kind: 'reserved', because: 'the unspecified address (RFC 4291)' },
+  { cidr: '::1/128', kind: 'reserved', because: 'loopback (RFC 4291)' },
+  { cidr: '64:ff9b::/96', kind: 'reserved', because: 'NAT64 (RFC 6052)' },
+  { cidr: '64:ff9b:1::/48', kind: 'reserved', because: 'local-use NAT64 (RFC 8215)' },
+  { cidr: '100::/64', kind: 'reserved', because: 'discard-only (RFC 6666)' },
+  { cidr: '2000::/3', kind: 'public', because: 'an ordinary public IPv6 address' },
+  { cidr: '2001::/23', kind: 'reserved', because: 'IETF protocol assignments (RFC 2928)' },
+  { cidr: '2001::/32', kind: 'reserved', because: 'Teredo (RFC 4380)' },
+  { cidr: '2001:2::/48', kind: 'reserved', because: 'benchmarking (RFC 5180)' },
   {
     cidr: '2001:db8::/32',
     kind: 'public',
     because: 'a documentation address, taken as public (RFC 3849)',
-    source: `${RFC}rfc3849`,
   },
-  { cidr: '2002::/16', kind: 'reserved', because: '6to4 (RFC 3056)', source: `${RFC}rfc3056` },
-  { cidr: '3fff::/20', kind: 'reserved', because: 'documentation (RFC 9637)', source: `${RFC}rfc9637` },
-  { cidr: 'fc00::/7', kind: 'private', because: 'a unique local address (RFC 4193)', source: `${RFC}rfc4193` },
+  { cidr: '2002::/16', kind: 'reserved', because: '6to4 (RFC 3056)' },
+  { cidr: '3fff::/20', kind: 'reserved', because: 'documentation (RFC 9637)' },
+  { cidr: 'fc00::/7', kind: 'private', because: 'a unique local address (RFC 4193)' },
+  // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html
   {
     cidr: 'fd00:ec2::/32',
     kind: 'reserved',
     because: 'services of EC2: metadata, time, DNS',
-    source: `${EC2_GUIDE}configuring-instance-metadata-service.html`,
   },
-  { cidr: 'fe80::/10', kind: 'reserved', because: 'link-local (RFC 4291)', source: `${RFC}rfc4291` },
-  { cidr: 'fec0::/10', kind: 'reserved', because: 'site-local, abolished (RFC 3879)', source: `${RFC}rfc3879` },
-  { cidr: 'ff00::/8', kind: 'reserved', because: 'multicast (RFC 4291)', source: `${RFC}rfc4291` },
+  { cidr: 'fe80::/10', kind: 'reserved', because: 'link-local (RFC 4291)' },
+  { cidr: 'fec0::/10', kind: 'reserved', because: 'site-local, abolished (RFC 3879)' },
+  { cidr: 'ff00::/8', kind: 'reserved', because: 'multicast (RFC 4291)' },
 ] as const satisfies readonly AddressRow[];
 
 const readRows = () =>
