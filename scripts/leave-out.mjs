@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 
-const LEFT_OUT = 'is left out of this bundle (scripts/leave-out.mjs)';
+const LEFT_OUT = 'is left out (scripts/leave-out.mjs)';
 
 /**
  * Parts of the SDK that a client pulls in and no function here ever reaches, by the file that is left out. What stands for
@@ -36,16 +36,31 @@ const STAND_INS = {
         Object.assign(input, { endpointDiscoveryEnabled: async () => false, isClientEndpointDiscoveryEnabled: false });`,
   },
   // Of the retry mode `adaptive`; functions/aws/client-settings.ts says `standard`.
-  '@smithy/core/dist-es/submodules/retry/util-retry/DefaultRateLimiter.js': {
+  '@smithy/core/dist-es/submodules/retry/util-retry/AdaptiveRetryStrategy.js': {
     by: /./,
-    source: `export class DefaultRateLimiter { constructor() { throw new Error('adaptive retry ${LEFT_OUT}'); } }`,
+    source: `export class AdaptiveRetryStrategy { constructor() { throw new Error('adaptive retry ${LEFT_OUT}'); } }`,
+  },
+  // Warns of a Node that will soon be too old; the template says which it is.
+  '@aws-sdk/core/dist-es/submodules/client/emitWarningIfUnsupportedVersion.js': {
+    by: /./,
+    source: `
+      export const state = { warningEmitted: false };
+      export const emitWarningIfUnsupportedVersion = () => {};`,
   },
   // Asks the metadata service of an EC2 instance for the Region, which a Lambda has in its environment.
   '@smithy/core/dist-es/submodules/config/config-resolver/regionConfig/getInstanceMetadataRegion.js': {
     by: /./,
     source: 'export const getInstanceMetadataRegion = async () => undefined;',
   },
-  // Prepares what a client's logger is told of each call, by walking through all of the answer: no client has a logger.
+  // Tells the logger of a client about each call, and prepares what it is told by walking through all of the answer: no
+  // client has a logger.
+  '@aws-sdk/core/dist-es/submodules/client/middleware-logger/loggerMiddleware.js': {
+    by: /./,
+    source: `
+      export const loggerMiddlewareOptions = { name: 'loggerMiddleware', step: 'initialize', override: true };
+      export const loggerMiddleware = () => (next) => next;
+      export const getLoggerPlugin = () => ({ applyToStack: () => {} });`,
+  },
   '@smithy/core/dist-es/submodules/client/smithy-client/schemaLogFilter.js': {
     by: /./,
     source: `export const schemaLogFilter = () => 'what was sent and answered ${LEFT_OUT}';`,

@@ -45,15 +45,21 @@ const CLIENT = {
     import bowser from 'bowser';
     import { all } from '@smithy/core/dist-es/all.js';
     import { HeaderFormatter } from '@smithy/signature-v4/dist-es/HeaderFormatter.js';
-    export const client = [info, bowser, all, HeaderFormatter];`,
+    import { getLoggerPlugin } from '@aws-sdk/core/dist-es/submodules/client/middleware-logger/loggerMiddleware.js';
+    import { emitWarningIfUnsupportedVersion } from '@aws-sdk/core/dist-es/submodules/client/emitWarningIfUnsupportedVersion.js';
+    export const client = [info, bowser, all, HeaderFormatter, emitWarningIfUnsupportedVersion, getLoggerPlugin];`,
   [modules('bowser/package.json')]: manifest('index.js'),
   [modules('bowser/index.js')]: "export default 'the real bowser';",
+  [modules('@aws-sdk/core/dist-es/submodules/client/middleware-logger/loggerMiddleware.js')]:
+    "export const getLoggerPlugin = 'the real logger';",
+  [modules('@aws-sdk/core/dist-es/submodules/client/emitWarningIfUnsupportedVersion.js')]:
+    "export const emitWarningIfUnsupportedVersion = 'the real warning';",
   [modules('@smithy/signature-v4/dist-es/HeaderFormatter.js')]: "export const HeaderFormatter = 'the real formatter';",
 };
 
 const OF_CORE = {
   'event-streams/index.js': ['eventStreamSerdeProvider'],
-  'retry/util-retry/DefaultRateLimiter.js': ['DefaultRateLimiter'],
+  'retry/util-retry/AdaptiveRetryStrategy.js': ['AdaptiveRetryStrategy'],
   'config/config-resolver/regionConfig/getInstanceMetadataRegion.js': ['getInstanceMetadataRegion'],
   'client/smithy-client/schemaLogFilter.js': ['schemaLogFilter'],
   'endpoints/middleware-endpoint/service-customizations/index.js': ['resolveParamsForS3'],
@@ -95,6 +101,16 @@ describe('what is left out', () => {
       'the formatter of headers',
       "import { HeaderFormatter } from '@smithy/signature-v4/dist-es/HeaderFormatter.js';",
       'signature-v4',
+    ],
+    [
+      'the log of its calls',
+      "import { getLoggerPlugin } from '@aws-sdk/core/dist-es/submodules/client/middleware-logger/loggerMiddleware.js';",
+      'loggerMiddleware',
+    ],
+    [
+      'the warning of an old Node',
+      "import { emitWarningIfUnsupportedVersion } from '@aws-sdk/core/dist-es/submodules/client/emitWarningIfUnsupportedVersion.js';",
+      'emitWarningIfUnsupportedVersion',
     ],
     ['the reader of user agents', "import bowser from 'bowser';", 'bowser'],
     ['the version of a client', "import info from '../package.json';", 'client-example/package.json'],
