@@ -1,6 +1,7 @@
 import { environmentCredentials } from './environment-credentials.mjs';
 import { environmentSettings } from './environment-settings.mjs';
 import { leaveOut } from './leave-out.mjs';
+import { minifyAgain } from './minify-again.mjs';
 import { nodeBuiltins } from './node-builtins.mjs';
 import { pruneAwsSchemas } from './prune-aws-schemas.mjs';
 
@@ -27,6 +28,7 @@ export function bundleOptions({ credentials = 'environment' } = {}) {
       pruneAwsSchemas(),
       leaveOut(),
       ...(credentials === 'environment' ? [environmentCredentials(), environmentSettings()] : []),
+      minifyAgain(),
     ],
     logLevel: 'warning',
   };
