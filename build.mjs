@@ -4,7 +4,8 @@
  *
  *   node build.mjs [--credentials environment|full] [--outdir dist]
  *
- * `--credentials full` keeps the SDK's whole credential chain, to run a bundle elsewhere than on a zip Lambda.
+ * `--credentials full` keeps the SDK's whole credential chain and its files of settings, to run a bundle elsewhere than on
+ * a zip Lambda.
  */
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';

@@ -57,7 +57,11 @@ export const STEPS: readonly Variant[] = [
     options: { ...unpruned, plugins: [pruneAwsSchemas({ errors: 'all' }), environmentCredentials()] },
     file: 'index.mjs',
   },
-  { name: 'no error classes, event streams, endpoint discovery, kept names', options: ours, file: 'index.mjs' },
+  {
+    name: "nothing that no function reaches, Node's own modules as they are used, no kept names, minified twice",
+    options: ours,
+    file: 'index.mjs',
+  },
   OURS,
 ];
 
