@@ -77,6 +77,13 @@ const STAND_INS = {
   },
 };
 
+/** Lets extensions change the settings of a client, one file in each: without one it writes them back as they are. */
+const EXTENSIONS = `
+  export const resolveRuntimeExtensions = (config, extensions) => {
+    if (extensions.length > 0) throw new Error('what extensions change ${LEFT_OUT}');
+    return config;
+  };`;
+
 /** Reads the user agent of a browser. */
 const BOWSER = 'bowser';
 
@@ -116,6 +123,10 @@ export function leaveOut() {
           return { contents: source, loader: 'js' };
         });
       }
+      build.onLoad({ filter: /[\\/]@aws-sdk[\\/]client-[\w-]+[\\/]dist-es[\\/]runtimeExtensions\.js$/ }, ({ path }) => {
+        met.add(`${withSlashes(path).split('/').at(-3)}/dist-es/runtimeExtensions.js`);
+        return { contents: EXTENSIONS, loader: 'js' };
+      });
       build.onLoad({ filter: /[\\/]@aws-sdk[\\/][\w-]+[\\/]package\.json$/ }, async ({ path }) => {
         const { version } = /** @type {{ version: string }} */ (JSON.parse(await readFile(path, 'utf8')));
         met.add(`${withSlashes(path).split('/').at(-2)}/package.json`);
@@ -126,7 +137,7 @@ export function leaveOut() {
         const wanted = [
           ...Object.entries(STAND_INS).flatMap(([file, { by }]) => (named.some((one) => by.test(one)) ? [file] : [])),
           ...(named.length > 0 ? [BOWSER] : []),
-          ...named.map((client) => `${client}/package.json`),
+          ...named.flatMap((client) => [`${client}/package.json`, `${client}/dist-es/runtimeExtensions.js`]),
         ];
         return {
           errors: wanted

@@ -42,12 +42,15 @@ const CLIENT = {
   [modules('@aws-sdk/client-example/package.json')]: manifest('dist-es/index.js'),
   [modules('@aws-sdk/client-example/dist-es/index.js')]: `
     import info from '../package.json';
+    import { resolveRuntimeExtensions } from './runtimeExtensions';
     import bowser from 'bowser';
     import { all } from '@smithy/core/dist-es/all.js';
     import { HeaderFormatter } from '@smithy/signature-v4/dist-es/HeaderFormatter.js';
     import { getLoggerPlugin } from '@aws-sdk/core/dist-es/submodules/client/middleware-logger/loggerMiddleware.js';
     import { emitWarningIfUnsupportedVersion } from '@aws-sdk/core/dist-es/submodules/client/emitWarningIfUnsupportedVersion.js';
-    export const client = [info, bowser, all, HeaderFormatter, emitWarningIfUnsupportedVersion, getLoggerPlugin];`,
+    export const client = [info, bowser, all, HeaderFormatter, emitWarningIfUnsupportedVersion, getLoggerPlugin, resolveRuntimeExtensions];`,
+  [modules('@aws-sdk/client-example/dist-es/runtimeExtensions.js')]:
+    "export const resolveRuntimeExtensions = 'the real extensions';",
   [modules('bowser/package.json')]: manifest('index.js'),
   [modules('bowser/index.js')]: "export default 'the real bowser';",
   [modules('@aws-sdk/core/dist-es/submodules/client/middleware-logger/loggerMiddleware.js')]:
@@ -102,6 +105,7 @@ describe('what is left out', () => {
       "import { HeaderFormatter } from '@smithy/signature-v4/dist-es/HeaderFormatter.js';",
       'signature-v4',
     ],
+    ['its extensions', "import { resolveRuntimeExtensions } from './runtimeExtensions';", 'runtimeExtensions'],
     [
       'the log of its calls',
       "import { getLoggerPlugin } from '@aws-sdk/core/dist-es/submodules/client/middleware-logger/loggerMiddleware.js';",
