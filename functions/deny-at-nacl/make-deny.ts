@@ -54,6 +54,20 @@ export async function makeDeny(tools: DenyTools, deny: WantedDeny, asked: DenyFo
   }
 }
 
+/** One deny on its way: what was learnt in the attempts so far. */
+interface Attempt {
+  readonly caseId: string;
+  readonly call: PacedCall;
+  readonly unavailable: Place[];
+  /** Asked for while the number is reserved, so that it costs no time; used up by the first call. */
+  turn: Turn | undefined;
+  /** The last look found the address denied by an entry that the ledger does not know. */
+  isForeignCover: boolean;
+}
+
+/** How an attempt ended: a string = refused, with the reason; `next` = go on with this number, or null: plan again. */
+type Step = { readonly ended: DenyOutcome | string } | { readonly next: number | null };
+
 /** A string = refused, with the reason. */
 async function takeNumberAndMake(
   tools: DenyTools,
@@ -62,50 +76,49 @@ async function takeNumberAndMake(
 ): Promise<DenyOutcome | string> {
   // The first entry of a pair stops the packets of the instance; the other one can wait for the first cuts of others.
   const call: PacedCall = { api: 'CreateNetworkAclEntry', urgency, canWait: !deny.egress, until };
-  const unavailable: Place[] = [];
+  const turn = deny.ruleNumber === null ? undefined : tryTurn(tools, call);
+  const attempt: Attempt = { caseId, call, unavailable: [], turn, isForeignCover: false };
   let { ruleNumber } = deny;
-  // Asked for while the number is reserved, so that it costs no time.
-  let turn: Turn | undefined = ruleNumber === null ? undefined : tryTurn(tools, call);
-  let isForeignCover = false;
-  for (let attempt = 1; attempt <= NUMBER_ATTEMPTS; attempt += 1) {
-    if (ruleNumber === null) {
-      const plan = await planAgain(tools, deny, unavailable);
-      if (typeof plan === 'string') return plan;
-      if (plan.covered) {
-        const cover = await joinIfOurs(tools, deny, caseId);
-        // Seen once it may be an entry of ours that was just being removed, and is forgotten by now: look again.
-        if (cover === 'joined' || (cover === 'not-ours' && isForeignCover)) return STANDS;
-        isForeignCover = cover === 'not-ours';
-        continue;
-      }
-      ruleNumber = plan.ruleNumber;
-    }
-    const reservation = await reserveDeny(tools.cases, { ...deny, ruleNumber }, caseId);
-    if (reservation.kind === 'number-taken') {
-      unavailable.push({ egress: deny.egress, ruleNumber });
-      ruleNumber = await nextNumber(tools, deny, unavailable);
-      continue;
-    }
-    const place = { ...deny, ruleNumber: reservation.ruleNumber };
-    // Where another case needs it, it stands in all likelihood: to look is cheaper than to make it.
-    if (reservation.shared && (await standingAt(tools, place)) === 'ours') return STANDS;
-    const made = await createOrAdopt(tools, place, call, turn);
-    turn = undefined;
-    if (made === 'in-place') {
-      // A restore of the case may have looked before the entry was made, found nothing at the number, and forgotten it.
-      if ((await joinDeny(tools.cases, deny, caseId))?.ruleNumber === place.ruleNumber) return STANDS;
-      ruleNumber = place.ruleNumber;
-      continue;
-    }
-    if (made !== 'foreign') {
-      await release(tools, deny, caseId);
-      return made.reason;
-    }
-    const moved = await moveAway(tools, deny, caseId, { unavailable, from: reservation.ruleNumber });
-    if (moved.kind === 'ended') return moved.outcome;
-    ruleNumber = moved.ruleNumber;
+  for (let count = 1; count <= NUMBER_ATTEMPTS; count += 1) {
+    const step: Step =
+      ruleNumber === null ? await findNumber(tools, deny, attempt) : await tryNumber(tools, deny, ruleNumber, attempt);
+    if ('ended' in step) return step.ended;
+    ruleNumber = step.next;
   }
   return 'the rule numbers were taken by others faster than this run could use them';
+}
+
+async function findNumber(tools: DenyTools, deny: WantedDeny, attempt: Attempt): Promise<Step> {
+  const plan = await planAgain(tools, deny, attempt.unavailable);
+  if (typeof plan === 'string') return { ended: plan };
+  if (!plan.covered) return { next: plan.ruleNumber };
+  const cover = await joinIfOurs(tools, deny, attempt.caseId);
+  // Seen once it may be an entry of ours that was just being removed, and is forgotten by now: look again.
+  if (cover === 'joined' || (cover === 'not-ours' && attempt.isForeignCover)) return { ended: STANDS };
+  attempt.isForeignCover = cover === 'not-ours';
+  return { next: null };
+}
+
+async function tryNumber(tools: DenyTools, deny: WantedDeny, ruleNumber: number, attempt: Attempt): Promise<Step> {
+  const { caseId, call, unavailable, turn } = attempt;
+  const reservation = await reserveDeny(tools.cases, { ...deny, ruleNumber }, caseId);
+  if (reservation.kind === 'number-taken') {
+    unavailable.push({ egress: deny.egress, ruleNumber });
+    return { next: await nextNumber(tools, deny, unavailable) };
+  }
+  const place = { ...deny, ruleNumber: reservation.ruleNumber };
+  // Where another case needs it, it stands in all likelihood: to look is cheaper than to make it.
+  if (reservation.shared && (await standingAt(tools, place)) === 'ours') return { ended: STANDS };
+  attempt.turn = undefined;
+  const made = await createOrAdopt(tools, place, call, turn);
+  if (made === 'in-place') {
+    // A restore of the case may have looked before the entry was made, found nothing at the number, and forgotten it.
+    const kept = await joinDeny(tools.cases, deny, caseId);
+    return kept?.ruleNumber === place.ruleNumber ? { ended: STANDS } : { next: place.ruleNumber };
+  }
+  if (made === 'foreign') return moveAway(tools, deny, caseId, { unavailable, from: place.ruleNumber });
+  await release(tools, deny, caseId);
+  return { ended: made.reason };
 }
 
 /**
@@ -162,27 +175,27 @@ const ofLedger = async (tools: DenyTools, { aclId, egress, cidr }: WantedDeny) =
   (await ledgerOf(tools.cases, aclId)).find((entry) => entry.egress === egress && entry.cidr === cidr);
 
 /**
- * What stands at the number of our deny is not ours: the deny moves to another, for every case that needs it. `ended` = there
- * is no other (a sentence says why), or somebody denies the address already.
+ * What stands at the number of our deny is not ours: the deny moves to another, for every case that needs it. It ends where
+ * there is no other (a sentence says why), or somebody denies the address already.
  */
 async function moveAway(
   tools: DenyTools,
   deny: WantedDeny,
   caseId: string,
   { unavailable, from }: { readonly unavailable: Place[]; readonly from: number },
-): Promise<{ kind: 'moved'; ruleNumber: number | null } | { kind: 'ended'; outcome: DenyOutcome | string }> {
+): Promise<Step> {
   const { egress } = deny;
   unavailable.push({ egress, ruleNumber: from });
   const plan = await planAgain(tools, deny, unavailable);
   if (typeof plan === 'string' || plan.covered) {
     await release(tools, deny, caseId);
-    return { kind: 'ended', outcome: typeof plan === 'string' ? plan : STANDS };
+    return { ended: typeof plan === 'string' ? plan : STANDS };
   }
   if (await renumberDeny(tools.cases, { ...deny, ruleNumber: from }, plan.ruleNumber)) {
-    return { kind: 'moved', ruleNumber: plan.ruleNumber };
+    return { next: plan.ruleNumber };
   }
   unavailable.push({ egress, ruleNumber: plan.ruleNumber });
-  return { kind: 'moved', ruleNumber: null };
+  return { next: null };
 }
 
 async function release(tools: DenyTools, deny: WantedDeny, caseId: string): Promise<void> {

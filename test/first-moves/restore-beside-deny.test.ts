@@ -14,7 +14,7 @@ const ledger = ({ world }: Episode): readonly string[] =>
   world
     .dumpTable()
     .filter(({ sk }) => String(sk).startsWith('DENY#'))
-    .map(({ egress, ruleNumber, cidr }) => `${egress === true ? 'out' : 'in'} ${ruleNumber} ${cidr}`)
+    .map(({ egress, ruleNumber, cidr }) => `${egress === true ? 'out' : 'in'} ${String(ruleNumber)} ${String(cidr)}`)
     .sort();
 
 /** A deny that EC2 refuses for a while is made late, when the restore may have looked already. */

@@ -25,10 +25,9 @@ async function empty({ tools }: Bench): Promise<void> {
 function refusedTimes(times: number) {
   const call = { made: 0 };
   return Object.assign(
-    async () => {
+    (): Promise<string> => {
       call.made += 1;
-      if (call.made <= times) throw refusedBy('RequestLimitExceeded')();
-      return 'done';
+      return call.made <= times ? Promise.reject(refusedBy('RequestLimitExceeded')()) : Promise.resolve('done');
     },
     { call },
   );
