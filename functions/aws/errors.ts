@@ -18,7 +18,35 @@ const THROTTLES = [
 ];
 
 /** The call was refused for its number alone, and had no effect. */
-export const isThrottle = (error: unknown): boolean => THROTTLES.includes(errorCode(error));
+export const isThrottle = (error: unknown): boolean =>
+  error instanceof ThrottledError || THROTTLES.includes(errorCode(error));
+
+/** A throttle that the SDK is not to try again by itself: the caller waits for its turn. */
+class ThrottledError extends Error {
+  override readonly name = 'ThrottledError';
+}
+
+/** The part of a command that {@link leaveThrottles} takes hold of. */
+interface WithMiddleware {
+  readonly middlewareStack: { add(middleware: never, options: never): void };
+}
+
+/** Has the SDK throw throttles of this one command at once; everything else it tries again as ever. */
+export function leaveThrottles<C extends WithMiddleware>(command: C): C {
+  const middleware =
+    (next: (given: unknown) => Promise<unknown>) =>
+    async (given: unknown): Promise<unknown> => {
+      try {
+        return await next(given);
+      } catch (error) {
+        throw isThrottle(error) ? new ThrottledError(errorText(error), { cause: error }) : error;
+      }
+    };
+  // Below the SDK's retries, which do not know the error.
+  const place = { step: 'finalizeRequest', priority: 'low', name: 'leaveThrottles' };
+  command.middlewareStack.add(middleware as never, place as never);
+  return command;
+}
 
 /** One line for a report: the code and the message without line breaks, cut short. */
 export function errorText(error: unknown): string {

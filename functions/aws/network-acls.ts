@@ -8,6 +8,7 @@ import {
 } from '@aws-sdk/client-ec2';
 import { canonicalCidr } from '../core/addresses.ts';
 import type { AclEntry, AclFacts } from '../core/model.ts';
+import { leaveThrottles } from './errors.ts';
 
 /** The number of the default deny, which cannot be changed. */
 const DEFAULT_DENY = 32_767;
@@ -65,19 +66,23 @@ export interface EntryPlace {
 
 /**
  * Creates a deny of everything to or from one network. There is no client token: `NetworkAclEntryAlreadyExists` is by
- * number, and the caller reads back whose entry it is.
+ * number, and the caller reads back whose entry it is. `throttles`: whether the SDK waits them out, or the caller does.
  */
-export async function createDeny(ec2: EC2Client, place: EntryPlace, cidr: string): Promise<void> {
-  await ec2.send(
-    new CreateNetworkAclEntryCommand({
-      NetworkAclId: place.aclId,
-      Egress: place.egress,
-      RuleNumber: place.ruleNumber,
-      RuleAction: 'deny',
-      Protocol: '-1',
-      ...(cidr.includes(':') ? { Ipv6CidrBlock: cidr } : { CidrBlock: cidr }),
-    }),
-  );
+export async function createDeny(
+  ec2: EC2Client,
+  place: EntryPlace,
+  cidr: string,
+  throttles: 'tried-again' | 'thrown' = 'tried-again',
+): Promise<void> {
+  const command = new CreateNetworkAclEntryCommand({
+    NetworkAclId: place.aclId,
+    Egress: place.egress,
+    RuleNumber: place.ruleNumber,
+    RuleAction: 'deny',
+    Protocol: '-1',
+    ...(cidr.includes(':') ? { Ipv6CidrBlock: cidr } : { CidrBlock: cidr }),
+  });
+  await ec2.send(throttles === 'thrown' ? leaveThrottles(command) : command);
 }
 
 export async function deleteEntry(ec2: EC2Client, place: EntryPlace): Promise<void> {

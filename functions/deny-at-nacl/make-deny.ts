@@ -227,7 +227,7 @@ async function createOrAdopt(
 ): Promise<'in-place' | 'foreign' | { reason: string }> {
   try {
     const { aclId, egress, ruleNumber } = deny;
-    await paced(tools, call, () => createDeny(tools.ec2, { aclId, egress, ruleNumber }, deny.cidr), turn);
+    await paced(tools, call, () => createDeny(tools.ec2, { aclId, egress, ruleNumber }, deny.cidr, 'thrown'), turn);
     return 'in-place';
   } catch (failure) {
     if (failure instanceof NoTurnError) throw failure;

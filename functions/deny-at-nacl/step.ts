@@ -71,13 +71,12 @@ async function noteRefusals(
   refusals: readonly DenyRefusal[],
 ): Promise<void> {
   if (refusals.length === 0) return;
+  const isSame = (a: DenyRefusal) => (b: DenyRefusal) =>
+    a.aclId === b.aclId && a.address === b.address && a.reason === b.reason;
+  // Both entries of a pair are refused for the same reason more often than not.
+  const distinct = refusals.filter((refusal, index) => refusals.findIndex(isSame(refusal)) === index);
   await updateCase(cases, caseId, (stored) => {
-    const fresh = refusals.filter(
-      (next) =>
-        !stored.denyRefusals.some(
-          (known) => known.aclId === next.aclId && known.address === next.address && known.reason === next.reason,
-        ),
-    );
+    const fresh = distinct.filter((refusal) => !stored.denyRefusals.some(isSame(refusal)));
     return fresh.length === 0 ? stored : { ...stored, denyRefusals: [...stored.denyRefusals, ...fresh] };
   });
 }

@@ -81,7 +81,7 @@ async function waitForTurn(tools: PaceTools, asked: PacedCall): Promise<void> {
     const left = asked.until - tools.now().getTime();
     if (left <= 0) {
       throw new NoTurnError(
-        `EC2 takes only so many ${asked.api} calls per second in an account and Region, and others were more urgent`,
+        `EC2 takes only so many ${asked.api} calls per second in an account and Region, and there was no turn for this one`,
       );
     }
     // Never in step with the others who wait.
