@@ -72,7 +72,9 @@ function decisionProblems(page: string, markdown: string): string[] {
   return problems;
 }
 
-const pages = globSync('**/*.md', { exclude: ['node_modules/**', 'dist/**', '.cache/**', '.aws-sam/**'] }).sort();
+const pages = globSync('**/*.md', {
+  exclude: ['node_modules/**', 'dist/**', '.cache/**', '.aws-sam/**', '.stryker-tmp/**'],
+}).sort();
 const decisions = pages.filter((page) => dirname(page) === 'docs/adr' && basename(page) !== 'README.md');
 const problems = pages.flatMap((page) => {
   const markdown = readFileSync(page, 'utf8');

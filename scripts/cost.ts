@@ -11,6 +11,7 @@ import type { CallInfo } from '../local/world/api/middleware.ts';
 import { runInVirtualTime } from '../local/world/clock.ts';
 import { createEmbeddedWorld } from '../local/world/embedded-world.ts';
 import { parseWorld } from '../local/world/parse-world.ts';
+import { withMarkedPart } from './marked-part.ts';
 import { isMap, listOf, type NodeMap, readTemplate, resourcesOf, type Template, text } from './template.ts';
 
 const PRICES_OF = 'November 2026';
@@ -210,14 +211,10 @@ export async function costTable(template: Template): Promise<string> {
 }
 
 const README = 'README.md';
-const [BEGIN, END] = ['<!-- cost: npm run -s cost -- --write -->', '<!-- end of cost -->'];
+const MARKS = ['<!-- cost: npm run -s cost -- --write -->', '<!-- end of cost -->'] as const;
 
 /** The README with the table between its marks. */
-export function withTable(readme: string, table: string): string {
-  const [start, end] = [readme.indexOf(BEGIN), readme.indexOf(END)];
-  if (start < 0 || end < start) throw new Error(`${README} has no place for the table: ${BEGIN} ... ${END}`);
-  return `${readme.slice(0, start + BEGIN.length)}\n\n${table}\n\n${readme.slice(end)}`;
-}
+export const withTable = (readme: string, table: string): string => withMarkedPart(readme, MARKS, table);
 
 if (import.meta.main) {
   const table = await costTable(readTemplate());
