@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   type DenyQuestion,
+  denyEntry,
   type PlannedEntry,
   planDeny,
   protects,
@@ -137,6 +138,16 @@ describe('planDeny', () => {
     });
   });
 
+  it('names the direction in which there is no room', () => {
+    const { ingress, egress } = planDeny({ ...withEntries(allowAllOut), entriesPerDirection: 2 });
+    expect(ingress).toEqual(create(1, false));
+    expect(egress).toEqual({
+      kind: 'refused',
+      why: 'full',
+      reason: 'acl-1 has no room for another outbound ipv4 entry (quota 2, the default deny included)',
+    });
+  });
+
   describe('a deny that stands', () => {
     it.each<[string, Partial<AclEntry>]>([
       ['of the address', {}],
@@ -232,6 +243,14 @@ describe('sameEntry', () => {
       true,
     );
     expect(sameEntry(wide, { ...wide, fromPort: 1, toPort: 65_535 })).toBe(false);
+    expect(sameEntry({ ...wide, cidr: '198.51.100.7/24' }, wide)).toBe(true);
+  });
+
+  it('compares networks letter by letter where one cannot be read', () => {
+    const unreadable: AclEntry = { ...deny, cidr: 'no network' };
+    expect(sameEntry(unreadable, { ...unreadable })).toBe(true);
+    expect(sameEntry(unreadable, deny)).toBe(false);
+    expect(sameEntry(deny, unreadable)).toBe(false);
   });
 
   it.each<Partial<AclEntry>>([
@@ -243,6 +262,26 @@ describe('sameEntry', () => {
     { cidr: '198.51.100.0/24' },
   ])('tells %j apart', (change) => {
     expect(sameEntry(deny, { ...deny, ...change })).toBe(false);
+  });
+});
+
+describe('the deny that we write', () => {
+  it('denies every protocol of its network, and holds no ports', () => {
+    expect(denyEntry({ ruleNumber: 7, egress: true, cidr: '198.51.100.7/32' })).toEqual({
+      ruleNumber: 7,
+      egress: true,
+      action: 'deny',
+      protocol: '-1',
+      cidr: '198.51.100.7/32',
+      family: 'ipv4',
+      fromPort: null,
+      toPort: null,
+    });
+  });
+
+  it('is of the family of its network', () => {
+    const six = denyEntry({ ruleNumber: 7, egress: false, cidr: '2001:db8:ffff::7/128' });
+    expect(six).toMatchObject({ family: 'ipv6', egress: false });
   });
 });
 

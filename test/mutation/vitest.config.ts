@@ -11,10 +11,11 @@ export default defineConfig({
     include: [
       'test/aws/cases.test.ts',
       'test/chaos/{restore-race,takeover}.test.ts',
-      'test/core/{acl-numbers,acl-numbers-mutants,case}.test.ts',
+      'test/core/{acl-numbers,case}.test.ts',
       'test/first-moves/updates.test.ts',
       'test/steps/*.test.ts',
     ],
+    setupFiles: ['test/mutation/same-seed.ts'],
     reporters: [],
     // One process for all mutants: importing the SDK anew for each would take most of the time.
     isolate: false,

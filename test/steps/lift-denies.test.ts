@@ -6,12 +6,13 @@ import type { CallInfo } from '../../local/world/api/middleware.ts';
 import { type Bench, defaultWorld, ids, onBench, refusedBy } from '../support/bench.ts';
 
 const ours = (bench: Bench) => bench.entries().filter((line) => line.includes(`deny -1 ${ids.peer}`));
+const allDenies = (bench: Bench) => bench.entries().filter((line) => line.includes('deny'));
 const BOTH = [`in 1 deny -1 ${ids.peer}/32`, `out 1 deny -1 ${ids.peer}/32`];
 const outcomes = (items: Awaited<ReturnType<typeof liftDenies>>) => items.map(({ outcome }) => outcome);
 
 /** A case with its two denies. */
-async function denied(bench: Bench, instanceId: string = ids.instance): Promise<string> {
-  const opened = await bench.open({ instanceId, remoteAddresses: [ids.peer] });
+async function denied(bench: Bench, instanceId: string = ids.instance, peer: string = ids.peer): Promise<string> {
+  const opened = await bench.open({ instanceId, remoteAddresses: [peer] });
   await denyAtNacl(bench.tools, opened);
   return opened.case.caseId;
 }
@@ -128,6 +129,39 @@ describe('lifting the denies of a case', () => {
       const [acl] = bench.file.NetworkAcls;
       if (acl) acl.Entries = acl.Entries.filter(({ RuleNumber }) => RuleNumber >= 100);
       expect(outcomes(await lift(bench, again))).toEqual(['gone', 'gone']);
+    });
+  });
+
+  it('does not speak of the denies of another', async () => {
+    await onBench(defaultWorld(), async (bench) => {
+      const caseId = await denied(bench);
+      await denied(bench, ids.neighbour, '203.0.113.9');
+      const items = await lift(bench, caseId);
+      expect(items.map(({ item }) => item).sort()).toEqual([
+        `${ids.acl} rule 1 inbound deny ${ids.peer}/32`,
+        `${ids.acl} rule 1 outbound deny ${ids.peer}/32`,
+      ]);
+      expect(allDenies(bench)).toHaveLength(2);
+    });
+  });
+
+  it('is done where an entry goes away between the look and the deletion', async () => {
+    await onBench(defaultWorld(), async (bench) => {
+      const caseId = await denied(bench);
+      const gone = refusedBy('InvalidNetworkAclEntry.NotFound');
+      bench.fail(({ call }) => call === 'DeleteNetworkAclEntry', gone, 'after');
+      const items = await lift(bench, caseId);
+      expect(outcomes(items)).toEqual(['restored', 'restored']);
+      expect(await ledgerOf(bench.tools.cases, ids.acl)).toEqual([]);
+    });
+  });
+
+  it('says that denies of an ACL that is gone are gone', async () => {
+    await onBench(defaultWorld(), async (bench) => {
+      const caseId = await denied(bench);
+      bench.file.NetworkAcls.splice(0);
+      const items = await lift(bench, caseId);
+      expect(outcomes(items)).toEqual(['gone', 'gone']);
     });
   });
 });

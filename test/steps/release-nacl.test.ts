@@ -1,11 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { ledgerOf, updateCase } from '../../functions/aws/cases.ts';
-import { denyAtNacl } from '../../functions/deny-at-nacl/step.ts';
+import { updateCase } from '../../functions/aws/cases.ts';
 import { releaseNacl } from '../../functions/release-nacl/step.ts';
-import { liftDenies } from '../../functions/shared/lift-denies.ts';
-import { type Bench, defaultWorld, ids, onBench, readEvent, refusedBy } from '../support/bench.ts';
-
-/** What a mutation run found that no other test asks. */
+import { type Bench, defaultWorld, ids, onBench, readEvent } from '../support/bench.ts';
 
 const finding = readEvent('guardduty-ec2-c2activity');
 const afterProof = { releaseDenies: 'after-proof' } as const;
@@ -17,12 +13,6 @@ const watched = () =>
   });
 
 const denies = (bench: Bench) => bench.entries().filter((line) => line.includes('deny'));
-
-async function denied(bench: Bench, instanceId: string, peer: string): Promise<string> {
-  const opened = await bench.open({ instanceId, remoteAddresses: [peer] });
-  await denyAtNacl(bench.tools, opened);
-  return opened.case.caseId;
-}
 
 describe('the release of denies', () => {
   it('keeps them where one flow of several is not proven dead by the host as well', async () => {
@@ -74,40 +64,5 @@ describe('the release of denies', () => {
       },
       afterProof,
     );
-  });
-});
-
-describe('lifting the denies of a case', () => {
-  it('does not speak of the denies of another', async () => {
-    await onBench(defaultWorld(), async (bench) => {
-      const caseId = await denied(bench, ids.instance, ids.peer);
-      await denied(bench, ids.neighbour, '203.0.113.9');
-      const items = await liftDenies(bench.tools, caseId, [ids.acl]);
-      expect(items.map(({ item }) => item).sort()).toEqual([
-        `${ids.acl} rule 1 inbound deny ${ids.peer}/32`,
-        `${ids.acl} rule 1 outbound deny ${ids.peer}/32`,
-      ]);
-      expect(denies(bench)).toHaveLength(2);
-    });
-  });
-
-  it('is done where an entry goes away between the look and the deletion', async () => {
-    await onBench(defaultWorld(), async (bench) => {
-      const caseId = await denied(bench, ids.instance, ids.peer);
-      const gone = refusedBy('InvalidNetworkAclEntry.NotFound');
-      bench.fail(({ call }) => call === 'DeleteNetworkAclEntry', gone, 'after');
-      const items = await liftDenies(bench.tools, caseId, [ids.acl]);
-      expect(items.map(({ outcome }) => outcome)).toEqual(['restored', 'restored']);
-      expect(await ledgerOf(bench.tools.cases, ids.acl)).toEqual([]);
-    });
-  });
-
-  it('says that denies of an ACL that is gone are gone', async () => {
-    await onBench(defaultWorld(), async (bench) => {
-      const caseId = await denied(bench, ids.instance, ids.peer);
-      bench.file.NetworkAcls.splice(0);
-      const items = await liftDenies(bench.tools, caseId, [ids.acl]);
-      expect(items.map(({ outcome }) => outcome)).toEqual(['gone', 'gone']);
-    });
   });
 });
