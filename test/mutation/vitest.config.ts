@@ -1,23 +1,50 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import base from '../../vitest.config.ts';
 
 /**
  * What Stryker runs against each mutant: the tests of claim, ledger, release and restore in this process, none that starts
- * another one, and no sweep over whole worlds, which would take longer than all others together.
+ * another one, and no sweep over whole worlds, which would take longer than all others together. In this order, for the
+ * first one that fails is the last one to run: those that are quick and say most first.
  */
+const TESTS = [
+  'test/core/acl-numbers.test.ts',
+  'test/core/case.test.ts',
+  'test/aws/cases.test.ts',
+  'test/steps/lift-denies.test.ts',
+  'test/steps/release-nacl.test.ts',
+  'test/steps/start-response.test.ts',
+  'test/steps/deny-at-nacl.test.ts',
+  'test/steps/restore-instance.test.ts',
+  'test/first-moves/updates.test.ts',
+  'test/first-moves/replaced-groups.test.ts',
+  'test/first-moves/brakes.test.ts',
+  'test/chaos/takeover.test.ts',
+  'test/steps/assess-flows.test.ts',
+  'test/steps/report-case.test.ts',
+  'test/steps/restore-evidence.test.ts',
+  'test/steps/swap-security-groups.test.ts',
+  'test/steps/verify-cut.test.ts',
+  'test/first-moves/evidence.test.ts',
+  'test/first-moves/evidence-failures.test.ts',
+  'test/chaos/restore-race.test.ts',
+];
+
+class InOrder extends BaseSequencer {
+  override sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const placeOf = ({ moduleId }: TestSpecification): number => TESTS.findIndex((test) => moduleId.endsWith(test));
+    return Promise.resolve(files.toSorted((a, b) => placeOf(a) - placeOf(b)));
+  }
+}
+
 export default defineConfig({
   test: {
     ...base.test,
-    include: [
-      'test/aws/cases.test.ts',
-      'test/chaos/{restore-race,takeover}.test.ts',
-      'test/core/{acl-numbers,case}.test.ts',
-      'test/first-moves/updates.test.ts',
-      'test/steps/*.test.ts',
-    ],
+    include: TESTS,
     setupFiles: ['test/mutation/same-seed.ts'],
+    sequence: { sequencer: InOrder },
     reporters: [],
-    // One process for all mutants: importing the SDK anew for each would take most of the time.
+    // One worker imports the SDK once for each mutant, not once for each file.
     isolate: false,
   },
 });

@@ -1,20 +1,80 @@
 import { describe, expect, it } from 'vitest';
 import { updateCase } from '../../functions/aws/cases.ts';
 import { releaseNacl } from '../../functions/release-nacl/step.ts';
+import type { WorldFile } from '../../local/world/parse-world.ts';
 import { type Bench, defaultWorld, ids, onBench, readEvent } from '../support/bench.ts';
 
 const finding = readEvent('guardduty-ec2-c2activity');
 const afterProof = { releaseDenies: 'after-proof' } as const;
 
-const watched = () =>
+/** The reverse shell alone, so that a verdict can be contained; watched by a flow log where asked. */
+const quiet = (change: (world: WorldFile) => void = () => undefined) =>
   defaultWorld((world) => {
     world.Flows = world.Flows.filter(({ Malicious }) => Malicious);
+    change(world);
+  });
+
+const watched = (change: (world: WorldFile) => void = () => undefined) =>
+  quiet((world) => {
     world.FlowLogs = [{ ResourceId: ids.vpc, DeliverySeconds: 300 }];
+    change(world);
   });
 
 const denies = (bench: Bench) => bench.entries().filter((line) => line.includes('deny'));
 
 describe('the release of denies', () => {
+  it('waits for the restore, unless that was opted out of', async () => {
+    await onBench(watched(), async (bench) => {
+      const record = await bench.contain(finding);
+      expect(await releaseNacl(bench.tools, record)).toEqual({ kind: 'kept', reason: 'denies stay until a restore' });
+      expect(denies(bench)).toHaveLength(2);
+    });
+  });
+
+  it('lifts them on the word of the host and the flow log both, and once', async () => {
+    await onBench(
+      watched(),
+      async (bench) => {
+        const record = await bench.contain(finding);
+        const result = await releaseNacl(bench.tools, record);
+        expect(result).toMatchObject({ kind: 'released', items: [{ outcome: 'restored' }, { outcome: 'restored' }] });
+        expect(denies(bench)).toEqual([]);
+        expect(bench.world.truth()).toMatchObject([{ revivedAt: null }]);
+        await releaseNacl(bench.tools, record);
+        expect(bench.groupsOf(ids.eni)).not.toEqual([ids.web]);
+      },
+      afterProof,
+    );
+  });
+
+  it.each<[string, () => WorldFile]>([
+    ['only the host', () => quiet()],
+    [
+      'only the flow log',
+      () =>
+        watched((world) => {
+          world.InstanceInformationList = [];
+        }),
+    ],
+    [
+      'nobody',
+      () =>
+        quiet((world) => {
+          world.InstanceInformationList = [];
+        }),
+    ],
+  ])('keeps them where %s says so', async (_, file) => {
+    await onBench(
+      file(),
+      async (bench) => {
+        const record = await bench.contain(finding);
+        expect(await releaseNacl(bench.tools, record)).toMatchObject({ kind: 'kept' });
+        expect(denies(bench)).toHaveLength(2);
+      },
+      afterProof,
+    );
+  });
+
   it('keeps them where one flow of several is not proven dead by the host as well', async () => {
     await onBench(
       watched(),

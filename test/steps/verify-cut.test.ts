@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { deleteEntry } from '../../functions/aws/network-acls.ts';
 import { denyAtNacl } from '../../functions/deny-at-nacl/step.ts';
-import { releaseNacl } from '../../functions/release-nacl/step.ts';
 import { verifyCut } from '../../functions/verify-cut/step.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';
 import { type Bench, defaultWorld, ids, onBench, readEvent, refusedBy } from '../support/bench.ts';
@@ -127,61 +126,5 @@ describe('verify', () => {
       await bench.tools.sleep(record.verdict?.waitSeconds ?? 0);
       expect(await verifyCut(bench.tools, record)).toMatchObject({ kind: 'leaking', next: 'report', attempt: 2 });
     });
-  });
-});
-
-describe('release', () => {
-  const afterProof = { releaseDenies: 'after-proof' } as const;
-
-  it('keeps the denies until a restore, unless that was opted out of', async () => {
-    await onBench(watched(), async (bench) => {
-      const record = await bench.contain(finding);
-      expect(await releaseNacl(bench.tools, record)).toMatchObject({ kind: 'kept' });
-      expect(denies(bench)).toHaveLength(2);
-    });
-  });
-
-  it('lifts them on the word of the host and the flow log both, and once', async () => {
-    await onBench(
-      watched(),
-      async (bench) => {
-        const record = await bench.contain(finding);
-        const result = await releaseNacl(bench.tools, record);
-        expect(result).toMatchObject({ kind: 'released', items: [{ outcome: 'restored' }, { outcome: 'restored' }] });
-        expect(denies(bench)).toEqual([]);
-        expect(bench.world.truth()).toMatchObject([{ revivedAt: null }]);
-        await releaseNacl(bench.tools, record);
-        expect(bench.groupsOf(ids.eni)).not.toEqual([ids.web]);
-      },
-      afterProof,
-    );
-  });
-
-  it.each<[string, () => WorldFile]>([
-    ['only the host', () => quiet()],
-    [
-      'only the flow log',
-      () =>
-        watched((world) => {
-          world.InstanceInformationList = [];
-        }),
-    ],
-    [
-      'nobody',
-      () =>
-        quiet((world) => {
-          world.InstanceInformationList = [];
-        }),
-    ],
-  ])('keeps them where %s says so', async (_, file) => {
-    await onBench(
-      file(),
-      async (bench) => {
-        const record = await bench.contain(finding);
-        expect(await releaseNacl(bench.tools, record)).toMatchObject({ kind: 'kept' });
-        expect(denies(bench)).toHaveLength(2);
-      },
-      afterProof,
-    );
   });
 });
