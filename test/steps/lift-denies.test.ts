@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { joinDeny, ledgerOf } from '../../functions/aws/cases.ts';
+import { joinDeny, ledgerOf, reserveDeny } from '../../functions/aws/cases.ts';
+import { createDeny } from '../../functions/aws/network-acls.ts';
 import { denyAtNacl } from '../../functions/deny-at-nacl/step.ts';
 import { liftDenies } from '../../functions/shared/lift-denies.ts';
 import type { CallInfo } from '../../local/world/api/middleware.ts';
@@ -58,7 +59,9 @@ describe('lifting the denies of a case', () => {
     await onBench(defaultWorld(), async (bench) => {
       const caseId = await denied(bench);
       const other = await denied(bench, ids.neighbour);
+      const created = bench.calls('CreateNetworkAclEntry');
       const items = await lift(bench, caseId);
+      expect(bench.calls('CreateNetworkAclEntry')).toBe(created);
       expect(items.map(({ detail }) => detail)).toEqual([
         'stands on: another case needs it',
         'stands on: another case needs it',
@@ -94,18 +97,23 @@ describe('lifting the denies of a case', () => {
     },
   );
 
+  /** Begun while the removal is on its way, the joining is there before the forgetting. */
+  function joinMeanwhile(bench: Bench): readonly Promise<unknown>[] {
+    const joins: Promise<unknown>[] = [];
+    bench.world.interceptors.push({
+      before: ({ call, input }) => {
+        if (call !== 'DeleteNetworkAclEntry') return;
+        const { Egress: egress } = input as { Egress: boolean };
+        joins.push(joinDeny(bench.tools.cases, { aclId: ids.acl, egress, cidr: `${ids.peer}/32` }, 'case-b'));
+      },
+    });
+    return joins;
+  }
+
   it('puts back an entry for a case that joins while it is being removed', async () => {
     await onBench(defaultWorld(), async (bench) => {
       const caseId = await denied(bench);
-      const joins: Promise<unknown>[] = [];
-      // Begun while the removal is on its way, the joining is there before the forgetting.
-      bench.world.interceptors.push({
-        before: ({ call, input }) => {
-          if (call !== 'DeleteNetworkAclEntry') return;
-          const { Egress: egress } = input as { Egress: boolean };
-          joins.push(joinDeny(bench.tools.cases, { aclId: ids.acl, egress, cidr: `${ids.peer}/32` }, 'case-b'));
-        },
-      });
+      const joins = joinMeanwhile(bench);
       const items = await lift(bench, caseId);
       await Promise.all(joins);
       expect(items.map(({ detail }) => detail)).toContain('stands on: another case needs it');
@@ -115,6 +123,59 @@ describe('lifting the denies of a case', () => {
         [['case-b'], undefined],
         [['case-b'], undefined],
       ]);
+    });
+  });
+
+  it('fails where such an entry cannot be put back, and puts it back when it is started again', async () => {
+    await onBench(defaultWorld(), async (bench) => {
+      const caseId = await denied(bench);
+      const joins = joinMeanwhile(bench);
+      let refused = true;
+      bench.fail(({ call }) => call === 'CreateNetworkAclEntry' && refused, refusedBy('UnauthorizedOperation'));
+      expect(await lift(bench, caseId)).toMatchObject([
+        { outcome: 'failed', detail: expect.stringContaining('UnauthorizedOperation') },
+        { outcome: 'failed', detail: expect.stringContaining('UnauthorizedOperation') },
+      ]);
+      await Promise.all(joins);
+      refused = false;
+      expect(outcomes(await lift(bench, caseId))).toEqual(['restored', 'restored']);
+      expect(ours(bench)).toEqual(BOTH);
+    });
+  });
+
+  it('removes what a run that died left to nobody, before it said that it removes it', async () => {
+    await onBench(defaultWorld(), async (bench) => {
+      const caseId = await denied(bench);
+      const marks = ({ call, input }: CallInfo) =>
+        call === 'UpdateItem' && JSON.stringify(input).includes('SET #liftedBy');
+      const rise = dieAt(bench, marks, 'before');
+      expect(outcomes(await lift(bench, caseId))).toEqual(['failed', 'failed']);
+      rise();
+      expect(ours(bench)).toEqual(BOTH);
+      expect(outcomes(await lift(bench, caseId))).toEqual(['restored', 'restored']);
+      expect(ours(bench)).toEqual([]);
+    });
+  });
+
+  it('looks for each entry in the ACL of its own', async () => {
+    const other = 'acl-00000000000000d02';
+    const file = defaultWorld((world) => {
+      const [acl] = world.NetworkAcls;
+      if (acl)
+        world.NetworkAcls.push({ ...structuredClone(acl), NetworkAclId: other, Associations: [], IsDefault: false });
+    });
+    await onBench(file, async (bench) => {
+      const caseId = await denied(bench);
+      const deny = { aclId: other, egress: true, cidr: `${ids.peer}/32`, ruleNumber: 7 };
+      await reserveDeny(bench.tools.cases, deny, caseId);
+      await createDeny(bench.tools.ec2, deny, deny.cidr);
+      const items = await liftDenies(bench.tools, caseId, [ids.acl, other]);
+      expect(items.map(({ item, outcome }) => `${item}: ${outcome}`)).toEqual([
+        `${ids.acl} rule 1 inbound deny ${ids.peer}/32: restored`,
+        `${ids.acl} rule 1 outbound deny ${ids.peer}/32: restored`,
+        `${other} rule 7 outbound deny ${ids.peer}/32: restored`,
+      ]);
+      expect(bench.file.NetworkAcls.at(-1)?.Entries.map(({ RuleNumber }) => RuleNumber)).not.toContain(7);
     });
   });
 
