@@ -1,26 +1,37 @@
 import {
   DynamoDBClient,
+  PutItemCommand,
   QueryCommand,
   TransactionCanceledException,
   TransactWriteItemsCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
+import { marshall } from '@aws-sdk/util-dynamodb';
 import { mockClient } from 'aws-sdk-client-mock';
 import { describe, expect, it } from 'vitest';
 import {
   addToTimeline,
   beginLifting,
   type CaseTable,
+  casesNeedingGroup,
   createCase,
   endLifting,
   forgetDeny,
+  forgetGroupUse,
   joinDeny,
   leaveDeny,
   ledgerOf,
+  noteGroupUse,
+  notePutBack,
   readBefore,
   readCase,
   readClaim,
+  readPreserved,
+  readSuccessor,
+  readSwitch,
   recordBefore,
+  recordPreserved,
+  recordSuccessor,
   renumberDeny,
   reserveDeny,
   takePlace,
@@ -445,6 +456,75 @@ describe('with DynamoDB as it is in a storm', () => {
     expect(outcome).toEqual({ kind: 'reserved', ruleNumber: 1, shared: false });
   });
 
+  it.each([
+    ['a conflict of two transactions', Object.assign(new Error('no'), { name: 'TransactionConflictException' })],
+    ['a transaction that is on its way', Object.assign(new Error('no'), { name: 'TransactionInProgressException' })],
+    ['a conflict among reasons', cancelled('TransactionConflict', 'None')],
+  ])('joins a deny all the same after %s', async (_, conflict) => {
+    const mock = mockClient(DynamoDBClient);
+    const item = { aclId: 'acl-1', egress: true, cidr: deny.cidr, ruleNumber: 4, cases: new Set(['case-a']) };
+    mock
+      .on(UpdateItemCommand)
+      .rejectsOnce(conflict)
+      .resolves({ Attributes: marshall(item) });
+    const table = { client: new DynamoDBClient({}), name: 'cases' };
+    const joined = await joinDeny(table, deny, 'case-a').finally(() => mock.restore());
+    expect(joined).toBe(4);
+    expect(mock.commandCalls(UpdateItemCommand)).toHaveLength(2);
+  });
+
+  it('does not try again where a condition failed beside a conflict: the number is taken', async () => {
+    const mock = mockClient(DynamoDBClient);
+    mock
+      .on(UpdateItemCommand)
+      .rejects(refusedBy('ConditionalCheckFailedException')())
+      .on(TransactWriteItemsCommand)
+      .rejects(cancelled('ConditionalCheckFailed', 'None'));
+    const table = { client: new DynamoDBClient({}), name: 'cases' };
+    const outcome = await reserveDeny(table, deny, 'case-a').finally(() => mock.restore());
+    expect(outcome).toEqual({ kind: 'number-taken' });
+    expect(mock.commandCalls(TransactWriteItemsCommand)).toHaveLength(1);
+  });
+
+  it.each(['ThrottlingError', 'ValidationError'])('throws a transaction that was cancelled for %s', async (code) => {
+    const mock = mockClient(DynamoDBClient);
+    mock
+      .on(UpdateItemCommand)
+      .rejects(refusedBy('ConditionalCheckFailedException')())
+      .on(TransactWriteItemsCommand)
+      .rejects(cancelled('None', code));
+    const table = { client: new DynamoDBClient({}), name: 'cases' };
+    const calls = [
+      reserveDeny(table, deny, 'case-a'),
+      renumberDeny(table, deny, 2),
+      forgetDeny(table, { ...deny, cases: [] }),
+    ];
+    const outcomes = await Promise.allSettled(calls).finally(() => mock.restore());
+    expect(outcomes).toEqual(
+      calls.map(() => ({ status: 'rejected', reason: expect.any(TransactionCanceledException) })),
+    );
+  });
+
+  it('gives up after sixty conflicts, and throws the last', async () => {
+    await onTable(async (table, bench) => {
+      await reserveDeny(table, deny, 'case-a');
+      const before = bench.calls('UpdateItem');
+      bench.fail(({ call }) => call === 'UpdateItem', refusedBy('TransactionConflictException'));
+      await expect(joinDeny(table, deny, 'case-b')).rejects.toThrow('TransactionConflictException');
+      expect(bench.inputsOf('UpdateItem').length - before).toBe(60);
+    });
+  });
+
+  it('gives up after sixty writers that were faster, and says so', async () => {
+    await onTable(async (table, bench) => {
+      await createCase(table, theCase);
+      bench.fail(({ call }) => call === 'UpdateItem', refusedBy('ConditionalCheckFailedException'));
+      const change = updateCase(table, caseId, (stored) => ({ ...stored, status: 'reported' }));
+      await expect(change).rejects.toThrow(`case ${caseId} is being written by too many at once`);
+      expect(bench.inputsOf('UpdateItem')).toHaveLength(60);
+    });
+  });
+
   it('reads the whole ledger, page by page, and consistently', async () => {
     const mock = mockClient(DynamoDBClient);
     const item = (cidr: string) => ({
@@ -462,5 +542,143 @@ describe('with DynamoDB as it is in a storm', () => {
     const ledger = await ledgerOf(table, 'acl-1').finally(() => mock.restore());
     expect(ledger.map(({ cidr }) => cidr)).toEqual(['198.51.100.7/32', '203.0.113.9/32']);
     expect(mock.commandCalls(QueryCommand).map((call) => call.args[0].input.ConsistentRead)).toEqual([true, true]);
+  });
+});
+
+describe('an error that is not about a condition', () => {
+  const preserved = { kind: 'tags' } as const;
+  const entry = { at: '2026-01-15T10:00:01.000Z', step: 'verify-cut', what: 'contained' };
+
+  it.each<[string, string, (table: CaseTable) => Promise<unknown>]>([
+    ['the first claim', 'PutItem', (table) => writeClaim(table, key, { caseId, generation: 1 }, 0)],
+    ['the next claim', 'PutItem', (table) => writeClaim(table, key, { caseId, generation: 2 }, 1)],
+    ['a change of the case', 'UpdateItem', (table) => updateCase(table, caseId, (one) => ({ ...one, aclIds: [] }))],
+    ['evidence that is kept', 'PutItem', (table) => recordPreserved(table, caseId, preserved)],
+    ['evidence that is kept again', 'UpdateItem', (table) => recordPreserved(table, caseId, preserved)],
+    [
+      'evidence that is put back',
+      'UpdateItem',
+      (table) => notePutBack(table, caseId, { preserved, undone: false, taken: 1 }),
+    ],
+    ['the timeline', 'PutItem', (table) => addToTimeline(table, caseId, entry)],
+    ['a deny that is joined', 'UpdateItem', (table) => joinDeny(table, deny, 'case-b')],
+    [
+      'a deny that is reserved',
+      'TransactWriteItems',
+      (table) => reserveDeny(table, { ...deny, cidr: '203.0.113.9/32', ruleNumber: 2 }, 'case-b'),
+    ],
+    ['a deny that is renumbered', 'TransactWriteItems', (table) => renumberDeny(table, deny, 3)],
+    ['a deny that is forgotten', 'TransactWriteItems', (table) => forgetDeny(table, entryOf())],
+    ['the mark of a deny', 'UpdateItem', (table) => beginLifting(table, entryOf(), 'case-a')],
+  ])('is thrown on: %s', async (_, api, call) => {
+    await onTable(async (table, bench) => {
+      await createCase(table, theCase);
+      await reserveDeny(table, deny, 'case-a');
+      if (api === 'UpdateItem') await recordPreserved(table, caseId, preserved);
+      bench.fail((made) => made.call === api, refusedBy('UnauthorizedOperation'));
+      await expect(call(table)).rejects.toThrow('UnauthorizedOperation');
+    });
+  });
+});
+
+describe('an item that a hand has changed', () => {
+  const put = (table: CaseTable, item: Record<string, unknown>) =>
+    table.client.send(new PutItemCommand({ TableName: table.name, Item: marshall(item) }));
+  const claim = { pk: `INSTANCE#${key.accountId}#${key.region}#${key.instanceId}`, sk: 'CLAIM' };
+  const document = { pk: `CASE#${caseId}`, sk: 'CASE' };
+  const ledger = { pk: 'ACL#acl-1', sk: 'DENY#out#198.51.100.7/32' };
+
+  it.each<[string, Record<string, unknown>, (table: CaseTable) => Promise<unknown>]>([
+    ['caseId is not text', { ...claim, caseId: 5, generation: 1 }, (table) => readClaim(table, key)],
+    ['generation is not a number', { ...claim, caseId, generation: '1' }, (table) => readClaim(table, key)],
+    ['document is not a JSON object', { ...document, version: 1, document: '{' }, (table) => readCase(table, caseId)],
+    ['document is not a JSON object', { ...document, version: 1, document: '[]' }, (table) => readCase(table, caseId)],
+    [
+      'document is not a JSON object',
+      { ...document, version: 1, document: 'null' },
+      (table) => readCase(table, caseId),
+    ],
+    ['document is not a JSON object', { ...document, version: 1, document: '7' }, (table) => readCase(table, caseId)],
+    ['document is not a JSON object', { ...document, version: 1 }, (table) => readCase(table, caseId)],
+    ['version is not a number', { ...document, version: '1', document: '{}' }, (table) => readCase(table, caseId)],
+    ['ruleNumber is not a number', { ...ledger, aclId: 'acl-1', cidr: deny.cidr }, (table) => ledgerOf(table, 'acl-1')],
+    ['cidr is not text', { ...ledger, aclId: 'acl-1', ruleNumber: 1 }, (table) => ledgerOf(table, 'acl-1')],
+  ])('is named, and its %s', async (problem, item, read) => {
+    await onTable(async (table) => {
+      await put(table, item);
+      await expect(read(table)).rejects.toThrow(
+        `the case table's item ${JSON.stringify(item['pk'])} ${JSON.stringify(item['sk'])}: its ${problem}`,
+      );
+    });
+  });
+});
+
+describe('the evidence of a case', () => {
+  const preserved = { kind: 'protection', attribute: 'disableApiStop', before: false } as const;
+
+  it('is recorded as it was found, counts how often it was taken, and is found anew once it was put back', async () => {
+    await onTable(async (table) => {
+      await recordPreserved(table, caseId, preserved);
+      await recordPreserved(table, caseId, { ...preserved, before: true });
+      const [record] = await readPreserved(table, caseId);
+      expect(record).toEqual({ preserved, undone: false, taken: 2 });
+      if (record === undefined) return;
+      expect(await notePutBack(table, caseId, { ...record, taken: 1 })).toBe(false);
+      expect(await notePutBack(table, caseId, record)).toBe(true);
+      expect(await readPreserved(table, caseId)).toEqual([{ preserved, undone: true, taken: 2 }]);
+      await recordPreserved(table, caseId, { ...preserved, before: true });
+      expect(await readPreserved(table, caseId)).toEqual([
+        { preserved: { ...preserved, before: true }, undone: false, taken: 3 },
+      ]);
+    });
+  });
+});
+
+describe('the groups of a case', () => {
+  it('are needed by the cases that say so, until each lets go', async () => {
+    await onTable(async (table) => {
+      for (const id of ['case-a', 'case-b']) await noteGroupUse(table, id, ['sg-1', 'sg-2']);
+      expect(await casesNeedingGroup(table, 'sg-1')).toEqual(['case-a', 'case-b']);
+      await forgetGroupUse(table, 'case-a', ['sg-1']);
+      expect(await casesNeedingGroup(table, 'sg-1')).toEqual(['case-b']);
+      expect(await casesNeedingGroup(table, 'sg-2')).toEqual(['case-a', 'case-b']);
+    });
+  });
+
+  it('keep the id under which they were made again first', async () => {
+    await onTable(async (table) => {
+      expect(await readSuccessor(table, caseId, 'sg-1')).toBeNull();
+      await recordSuccessor(table, caseId, 'sg-1', 'sg-8');
+      await recordSuccessor(table, caseId, 'sg-1', 'sg-9');
+      expect(await readSuccessor(table, caseId, 'sg-1')).toBe('sg-8');
+    });
+  });
+});
+
+describe('the brakes', () => {
+  it.each([
+    ['observe', 'observe'],
+    ['contain', 'contain'],
+    ['CONTAIN', null],
+  ])('read %s in the switch as %s', async (mode, read) => {
+    await onTable(async (table) => {
+      expect(await readSwitch(table)).toBeNull();
+      const Item = marshall({ pk: 'SETTINGS', sk: 'MODE', mode });
+      await table.client.send(new PutItemCommand({ TableName: table.name, Item }));
+      expect(await readSwitch(table)).toBe(read);
+    });
+  });
+
+  it('give each place of an hour to one case, once, and to ten at once no more than there are', async () => {
+    await onTable(async (table) => {
+      const place = { vpcId: 'vpc-1', hour: '2026-01-15T10', places: 3 };
+      const take = (id: string, change: Partial<typeof place> = {}) =>
+        takePlace(table, { ...place, ...change, caseId: id });
+      const taken = await Promise.all(Array.from({ length: 10 }, (_, n) => take(`case-${n}`)));
+      expect(taken.filter(Boolean)).toHaveLength(3);
+      expect(await Promise.all(taken.map((_, n) => take(`case-${n}`)))).toEqual(taken);
+      expect(await take('case-x', { hour: '2026-01-15T11' })).toBe(true);
+      expect(await take('case-x', { vpcId: 'vpc-2' })).toBe(true);
+    });
   });
 });
