@@ -10,6 +10,7 @@ import base from '../../vitest.config.ts';
 const TESTS = [
   'test/core/acl-numbers.test.ts',
   'test/core/case.test.ts',
+  'test/steps/open-case.test.ts',
   'test/aws/cases.test.ts',
   'test/steps/lift-denies.test.ts',
   'test/steps/release-nacl.test.ts',
@@ -24,10 +25,6 @@ const TESTS = [
   'test/steps/report-case.test.ts',
   'test/steps/restore-evidence.test.ts',
   'test/steps/swap-security-groups.test.ts',
-  'test/steps/verify-cut.test.ts',
-  'test/first-moves/evidence.test.ts',
-  'test/first-moves/evidence-failures.test.ts',
-  'test/chaos/restore-race.test.ts',
 ];
 
 class InOrder extends BaseSequencer {
