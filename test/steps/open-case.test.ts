@@ -49,6 +49,8 @@ describe('the first request for an instance', () => {
         document: { ...document, openedAt: expect.stringMatching(/^2026-01-15T10:00:0/) },
         isTakenUp: false,
       });
+      // The claim is read and written, and the case is written.
+      expect(bench.world.calls().total).toBe(3);
       expect(await bench.document(firstId)).toEqual(opened.document);
       expect(await readClaim(bench.tools.cases, key)).toEqual({ caseId: firstId, generation: 1 });
     });

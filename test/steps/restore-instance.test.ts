@@ -1,10 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { readBefore } from '../../functions/aws/cases.ts';
+import { readBefore, updateCase } from '../../functions/aws/cases.ts';
 import { createDeny, deleteEntry } from '../../functions/aws/network-acls.ts';
 import { setGroups, setTimeouts } from '../../functions/aws/network-interfaces.ts';
+import type { CaseDocument } from '../../functions/core/case.ts';
+import { SHORTEST_TIMEOUTS } from '../../functions/core/expiry.ts';
+import type { HostAccount } from '../../functions/core/host-account.ts';
+import type { TrackingTimeouts } from '../../functions/core/model.ts';
 import type { RestoreItem, RestoreResult } from '../../functions/core/record.ts';
 import { parseRestoreRequest, restoreInstance } from '../../functions/restore-instance/step.ts';
 import { type Bench, defaultWorld, ids, onBench, readEvent, refusedBy, twoInterfaces } from '../support/bench.ts';
+import { wholeAnswer } from '../support/incident.ts';
 
 const finding = readEvent('guardduty-ec2-c2activity');
 /** The named peer only, so that every flow of the case can be proven dead. */
@@ -80,7 +85,7 @@ describe('restore', () => {
       });
       expect(items.filter(({ item }) => item.endsWith('timeouts')).map(({ detail }) => detail)).toEqual([
         undefined,
-        expect.stringContaining('not set before'),
+        "not set before; now the instance family's default is",
       ]);
     });
   });
@@ -128,6 +133,25 @@ describe('restore', () => {
         outcome: 'drifted',
         detail: `found ${ids.second}, expected the isolation group`,
       });
+    });
+  });
+
+  it.each<[string, Partial<TrackingTimeouts>]>([
+    ['TCP', { tcpEstablishedSeconds: 999 }],
+    ['UDP', { udpSeconds: 33 }],
+    ['UDP streams', { udpStreamSeconds: 77 }],
+  ])('leaves timeouts of which somebody changed only that of %s', async (_, change) => {
+    await onBench(quiet(), async (bench) => {
+      const caseId = await contained(bench);
+      await setTimeouts(bench.tools.ec2, ids.eni, { ...SHORTEST_TIMEOUTS, ...change });
+      const before = bench.interfaceOf(ids.eni).ConnectionTrackingConfiguration;
+      const drifted = itemsOf(await restore(bench, caseId, true)).find(({ item }) => item.endsWith('timeouts'));
+      expect(drifted).toEqual({
+        item: `${ids.eni} tracking timeouts`,
+        outcome: 'drifted',
+        detail: 'they hold neither what was found nor what the isolation set',
+      });
+      expect(bench.interfaceOf(ids.eni).ConnectionTrackingConfiguration).toEqual(before);
     });
   });
 
@@ -213,6 +237,104 @@ describe('restore', () => {
   });
 });
 
+describe('what a restore writes down', () => {
+  const told = (bench: Bench) => bench.world.dumpTable().find(({ step }) => step === 'restore-instance')?.['what'];
+
+  it('is that the case is restored, what became of each item, and that it needs its groups no more', async () => {
+    await onBench(quiet(), async (bench) => {
+      const caseId = await contained(bench);
+      const uses = () => bench.world.dumpTable().filter(({ pk }) => String(pk).startsWith('GROUP#'));
+      expect(uses()).not.toEqual([]);
+      await restore(bench, caseId);
+      expect((await bench.document(caseId)).status).toBe('restored');
+      expect(uses()).toEqual([]);
+      expect(told(bench)).toBe(
+        [
+          `${ids.eni} groups: restored`,
+          `${ids.eni} tracking timeouts: restored`,
+          `${ids.acl} rule 1 inbound deny ${ids.peer}/32: restored`,
+          `${ids.acl} rule 1 outbound deny ${ids.peer}/32: restored`,
+        ].join('; '),
+      );
+    });
+  });
+
+  it('is that there was nothing to restore, where nothing was changed', async () => {
+    await onBench(quiet(), async (bench) => {
+      const { case: ref } = await bench.open({ instanceId: ids.instance, mode: 'observe' });
+      await restore(bench, ref.caseId);
+      expect(told(bench)).toBe('nothing to restore');
+    });
+  });
+
+  it('leaves the case unfinished, with its groups, where something failed', async () => {
+    await onBench(quiet(), async (bench) => {
+      const caseId = await contained(bench);
+      const uses = () => bench.world.dumpTable().filter(({ pk }) => String(pk).startsWith('GROUP#'));
+      const before = uses();
+      bench.fail(({ call }) => call === 'DeleteNetworkAclEntry', refusedBy('UnauthorizedOperation'));
+      await restore(bench, caseId);
+      expect((await bench.document(caseId)).status).toBe('restoring');
+      expect(uses()).toEqual(before);
+    });
+  });
+
+  it('does not close a case that a response has taken up in the meantime', async () => {
+    await onBench(quiet(), async (bench) => {
+      const caseId = await contained(bench);
+      let taken: Promise<unknown> | null = null;
+      bench.world.interceptors.push({
+        before: ({ call }) => {
+          if (call !== 'DeleteNetworkAclEntry') return;
+          taken ??= updateCase(bench.tools.cases, caseId, (stored) => ({ ...stored, status: 'open' }));
+        },
+      });
+      expect((await restore(bench, caseId)).kind).toBe('restored');
+      await taken;
+      expect((await bench.document(caseId)).status).toBe('open');
+    });
+  });
+});
+
+describe('what a restore says of the host', () => {
+  const silent: HostAccount = {
+    processes: [],
+    processesOmitted: 0,
+    stopped: [],
+    killed: [],
+    sessionsEnded: 0,
+    probes: null,
+    errors: [],
+    notes: [],
+  };
+  const outcome = async (bench: Bench, change: Partial<CaseDocument>) => {
+    const caseId = await contained(bench);
+    await updateCase(bench.tools.cases, caseId, (stored) => ({ ...stored, ...change }));
+    const result = await restore(bench, caseId, true);
+    return result.kind === 'refused' ? result.reason : result.host;
+  };
+
+  it.each<[string, Partial<CaseDocument>, unknown]>([
+    ['its platform, where it answered', { host: wholeAnswer }, { platform: 'linux', stopped: [] }],
+    [
+      'which processes were stopped',
+      { host: { ...wholeAnswer, account: { ...silent, stopped: [4242] } } },
+      { platform: 'linux', stopped: [4242] },
+    ],
+    [
+      'its platform, where its answer was lost',
+      { host: { kind: 'no-evidence', reason: 'no answer' } },
+      { platform: 'linux', stopped: [] },
+    ],
+    ['nothing, where it was never asked', { host: null }, null],
+    ['nothing, where it is undone already', { host: wholeAnswer, hostUndone: true }, null],
+  ])('is %s', async (_, change, host) => {
+    await onBench(quiet(), async (bench) => {
+      expect(await outcome(bench, change)).toEqual(host);
+    });
+  });
+});
+
 describe('restore while a flow may revive', () => {
   const silentAgent = () =>
     quiet((world) => {
@@ -225,11 +347,29 @@ describe('restore while a flow may revive', () => {
       expect(verdict?.kind).toBe('held');
       const before = bench.state();
       const result = await restore(bench, ref.caseId);
-      expect(result).toMatchObject({
+      expect(result).toEqual({
         kind: 'refused',
-        reason: expect.stringContaining(`the flow to ${ids.peer} is not proven dead`),
+        caseId: ref.caseId,
+        instanceId: ids.instance,
+        reason: `the flow to ${ids.peer} is not proven dead and may revive (verdict: held); give "force": true to restore all the same`,
       });
       expect(bench.state()).toBe(before);
+    });
+  });
+
+  it('is refused with each peer named once', async () => {
+    await onBench(silentAgent(), async (bench) => {
+      const { case: ref } = await bench.contain(finding);
+      await updateCase(bench.tools.cases, ref.caseId, (stored) => {
+        const [shell] = stored.flows;
+        if (shell === undefined) throw new Error('the case has no flow');
+        const second = { ...shell, id: 'second', localPort: 51_999 };
+        return { ...stored, flows: [shell, second, { ...shell, id: 'third', remoteAddress: '203.0.113.9' }] };
+      });
+      expect(await restore(bench, ref.caseId)).toMatchObject({
+        kind: 'refused',
+        reason: expect.stringMatching(/^the flow to 198\.51\.100\.7, 203\.0\.113\.9 is not proven dead/),
+      });
     });
   });
 
@@ -247,7 +387,10 @@ describe('restore while a flow may revive', () => {
       const caseId = await contained(bench);
       let denied = true;
       bench.fail(({ call }) => call === 'DescribeNetworkAcls' && denied, refusedBy('UnauthorizedOperation'));
-      expect(await restore(bench, caseId)).toMatchObject({ kind: 'refused' });
+      expect(await restore(bench, caseId)).toMatchObject({
+        kind: 'refused',
+        reason: `the verdict is not-proven: the flow to ${ids.peer} ended on the host's word alone: no control outside the host reaches it; give "force": true to restore all the same`,
+      });
       denied = false;
       expect(await restore(bench, caseId)).toMatchObject({ kind: 'restored' });
     });
@@ -384,20 +527,29 @@ describe('the request for a restore', () => {
   });
 
   it.each<[unknown, string]>([
-    [null, 'input'],
-    ['case-1', 'input'],
-    [[], 'input'],
-    [{}, 'caseId'],
-    [{ caseId, instanceId: ids.instance }, 'caseId'],
-    [{ caseId: 'case-1; reboot' }, 'caseId'],
-    [{ caseId: `${caseId}\n` }, 'caseId'],
-    [{ caseId: { S: caseId } }, 'caseId'],
-    [{ instanceId: 'i-1' }, 'instanceId'],
-    [{ instanceId: `${ids.instance}\n` }, 'instanceId'],
-    [{ caseId, force: 'true' }, 'force'],
-    [{ caseId, Force: true }, '"Force"'],
-  ])('%j is refused, and %s named', (input, field) => {
-    expect(() => parseRestoreRequest(input)).toThrow(expect.objectContaining({ name: 'InputError', field }));
+    [null, 'input: expected {"caseId": "case-..."} or {"instanceId": "i-..."}'],
+    ['case-1', 'input: expected {"caseId": "case-..."} or {"instanceId": "i-..."}'],
+    [[], 'input: expected {"caseId": "case-..."} or {"instanceId": "i-..."}'],
+    [{}, 'caseId: give either a caseId or an instanceId'],
+    [{ caseId, instanceId: ids.instance }, 'caseId: give either a caseId or an instanceId'],
+    [{ caseId: 'case-1; reboot' }, 'caseId: "case-1; reboot" is not a case id such as "case-0123456789abcdef0123"'],
+    [{ caseId: `a ${caseId}` }, `caseId: "a ${caseId}" is not a case id such as "case-0123456789abcdef0123"`],
+    [{ caseId: `${caseId}\n` }, `caseId: "${caseId}\\n" is not a case id such as "case-0123456789abcdef0123"`],
+    [{ caseId: { S: caseId } }, `caseId: {"S":"${caseId}"} is not a case id such as "case-0123456789abcdef0123"`],
+    [{ caseId: [caseId] }, `caseId: ["${caseId}"] is not a case id such as "case-0123456789abcdef0123"`],
+    [{ instanceId: 'i-1' }, 'instanceId: "i-1" is not an instance id'],
+    [{ instanceId: `x${ids.instance}` }, `instanceId: "x${ids.instance}" is not an instance id`],
+    [{ instanceId: `${ids.instance}\n` }, `instanceId: "${ids.instance}\\n" is not an instance id`],
+    [{ instanceId: [ids.instance] }, `instanceId: ["${ids.instance}"] is not an instance id`],
+    [{ caseId, force: 'true' }, 'force: "true" is neither true nor false'],
+    [{ caseId, Force: true }, '"Force": is not a member of a restore request'],
+  ])('%j is refused: %s', (input, message) => {
+    const field = message.slice(0, message.indexOf(': '));
+    expect(() => parseRestoreRequest(input)).toThrow(expect.objectContaining({ name: 'InputError', field, message }));
+  });
+
+  it('names an instance of the old kind as well', () => {
+    expect(parseRestoreRequest({ instanceId: 'i-0123abcd' }).instanceId).toBe('i-0123abcd');
   });
 
   it('of a case or an instance that is not known is refused', async () => {
@@ -405,10 +557,12 @@ describe('the request for a restore', () => {
       await expect(restoreInstance(bench.tools, { caseId })).rejects.toMatchObject({
         name: 'InputError',
         field: 'caseId',
+        message: `caseId: "${caseId}" is not in the case table`,
       });
       await expect(restoreInstance(bench.tools, { instanceId: ids.instance })).rejects.toMatchObject({
         name: 'InputError',
         field: 'instanceId',
+        message: `instanceId: "${ids.instance}" has no case in the case table`,
       });
     });
   });
