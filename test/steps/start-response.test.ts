@@ -26,6 +26,16 @@ const started = (bench: Bench): readonly string[] =>
 /** Executions that really started: a name starts once. */
 const executions = (bench: Bench): number => new Set(started(bench)).size;
 
+/** The bench's tools with a log that can be read. */
+function listening({ tools }: Bench) {
+  const lines: unknown[][] = [];
+  const log = {
+    info: (...line: unknown[]) => void lines.push(['info', ...line]),
+    warn: (...line: unknown[]) => void lines.push(['warn', ...line]),
+  };
+  return { tools: { ...tools, log }, lines };
+}
+
 describe('start-response', () => {
   it('opens a case and starts one execution that carries its id and nothing else', async () => {
     await onBench(defaultWorld(), async (bench) => {
@@ -154,6 +164,78 @@ describe('start-response', () => {
       const result = await startResponse(bench.tools, readEvent('guardduty-eks-runtime-crypto-miner'));
       if (result.kind === 'nothing-to-do') throw new Error(result.report.reason);
       expect((await bench.document(result.caseIds[0] ?? '')).decision).toBe('ask');
+    });
+  });
+
+  describe('an attack sequence', () => {
+    interface Sequence {
+      detail: { service: { detection: { sequence: { resources: { uid: string; accountId: string }[] } } } };
+    }
+
+    /** The sequence with as many instances, each of the account that is given for it. */
+    function sequenceOf(...accounts: readonly string[]): Sequence {
+      const event = readEvent('guardduty-attack-sequence-ec2') as Sequence;
+      const { sequence } = event.detail.service.detection;
+      const bare = sequence.resources.find(({ uid }) => uid === 'i-0000000000000ab02');
+      if (bare === undefined) throw new Error('the event has lost an instance');
+      sequence.resources = accounts.map((accountId, n) => ({
+        ...bare,
+        accountId,
+        uid: `i-0000000000000ab${String(n).padStart(2, '0')}`,
+      }));
+      return event;
+    }
+
+    it('opens a case for each of its instances, ten at most, and asks a person', async () => {
+      await onBench(defaultWorld(), async (bench) => {
+        const result = await startResponse(
+          bench.tools,
+          sequenceOf(...Array.from({ length: 12 }, () => '111122223333')),
+        );
+        if (result.kind === 'nothing-to-do') throw new Error(result.report.reason);
+        expect(new Set(result.caseIds).size).toBe(10);
+        expect(executions(bench)).toBe(10);
+        for (const caseId of result.caseIds) expect((await bench.document(caseId)).decision).toBe('ask');
+      });
+    });
+
+    it('passes over an instance of another account, and goes on', async () => {
+      await onBench(defaultWorld(), async (bench) => {
+        const { tools, lines } = listening(bench);
+        const result = await startResponse(tools, sequenceOf('444455556666', '111122223333'));
+        if (result.kind === 'nothing-to-do') throw new Error(result.report.reason);
+        const [caseId = ''] = result.caseIds;
+        expect(result).toEqual({ kind: 'started', caseIds: [caseId] });
+        expect((await bench.document(caseId)).instanceId).toBe('i-0000000000000ab01');
+        expect(lines).toEqual([
+          [
+            'warn',
+            'refused',
+            { caseId: expect.stringMatching(/^note-/), reason: expect.stringContaining('444455556666') },
+          ],
+        ]);
+      });
+    });
+  });
+
+  it('writes into the log what it does not act on, and why', async () => {
+    await onBench(defaultWorld(), async (bench) => {
+      const { tools, lines } = listening(bench);
+      const ignored = await startResponse(tools, readEvent('guardduty-archived'));
+      const misplaced = await startResponse(tools, {
+        ...theEvent,
+        detail: { ...theEvent.detail, region: 'eu-west-1' },
+      });
+      if (ignored.kind !== 'nothing-to-do' || misplaced.kind !== 'nothing-to-do') throw new Error('it acts');
+      expect(lines).toEqual([
+        [
+          'info',
+          'ignored',
+          { caseId: ignored.report.caseId, reason: ignored.report.reason, class: expect.stringMatching(/^[A-Z-]+$/) },
+        ],
+        ['warn', 'refused', { caseId: misplaced.report.caseId, reason: misplaced.report.reason }],
+      ]);
+      expect(ignored.report.reason).toMatch(/\w\. \w/);
     });
   });
 
