@@ -1,4 +1,10 @@
-import { DescribeExecutionCommand, SFNClient, StartExecutionCommand, StopExecutionCommand } from '@aws-sdk/client-sfn';
+import {
+  DescribeExecutionCommand,
+  type DescribeExecutionCommandOutput,
+  SFNClient,
+  StartExecutionCommand,
+  StopExecutionCommand,
+} from '@aws-sdk/client-sfn';
 import { mockClient } from 'aws-sdk-client-mock';
 import { describe, expect, it } from 'vitest';
 import { startResponse } from '../../functions/start-response/step.ts';
@@ -64,18 +70,64 @@ describe('a response that failed', () => {
       expect(names).toHaveLength(5);
     });
   });
+});
 
-  it.each(['TIMED_OUT', 'FAILED'] as const)('as %s says so to whoever asks', async (status) => {
-    await onBench(defaultWorld(), async ({ tools }) => {
-      // The world's executions never time out: Step Functions itself is played here.
-      const taken = Object.assign(new Error('taken'), { name: 'ExecutionAlreadyExists' });
-      const sfn = mockClient(SFNClient);
-      sfn.on(StartExecutionCommand).rejectsOnce(taken).resolves({});
-      sfn.on(DescribeExecutionCommand).resolves({ status, startDate: new Date(0), stopDate: new Date(1) });
-      expect(await startResponse(tools, finding)).toMatchObject({ kind: 'started' });
-      const starts = sfn.commandCalls(StartExecutionCommand).length;
-      sfn.restore();
-      expect(starts).toBe(2);
+describe('a name that an execution has had already', () => {
+  /** When the finding of the event was seen, as GuardDuty says. */
+  const seen = Date.parse((finding as { detail: { updatedAt: string } }).detail.updatedAt);
+  const [before, after] = [new Date(seen - 1), new Date(seen + 1)];
+
+  /**
+   * What is started where Step Functions says that the first name is taken, and how its execution stands. The world's
+   * executions end as they like and never time out, so Step Functions itself is played here.
+   */
+  async function startedAfter({ tools }: Bench, execution: Partial<DescribeExecutionCommandOutput>) {
+    const lines: unknown[][] = [];
+    const log = { info: () => undefined, warn: (...line: unknown[]) => void lines.push(line) };
+    const taken = Object.assign(new Error('taken'), { name: 'ExecutionAlreadyExists' });
+    const sfn = mockClient(SFNClient);
+    sfn.on(StartExecutionCommand).rejectsOnce(taken).resolves({});
+    sfn.on(DescribeExecutionCommand).resolves(execution);
+    const result = await startResponse({ ...tools, log }, finding).finally(() => sfn.restore());
+    if (result.kind === 'nothing-to-do') throw new Error(result.report.reason);
+    const names = sfn.commandCalls(StartExecutionCommand).map(({ args }) => args[0].input.name ?? '');
+    return { kind: result.kind, caseId: result.caseIds[0] ?? '', names, lines };
+  }
+
+  it.each(['TIMED_OUT', 'FAILED'] as const)('is followed by a second one where it has %s', async (status) => {
+    await onBench(defaultWorld(), async (bench) => {
+      const { kind, caseId, names, lines } = await startedAfter(bench, { status, startDate: after, stopDate: after });
+      expect(kind).toBe('started');
+      expect(names).toEqual([expect.stringMatching(new RegExp(`^${caseId}-[0-9a-f]{12}$`)), `${names[0]}-2`]);
+      expect(lines).toEqual([['a response has ended and is taken over', { caseId, status, name: names[1] }]]);
+    });
+  });
+
+  it.each<[string, Partial<DescribeExecutionCommandOutput>]>([
+    [
+      'ended well, having begun before the finding was seen',
+      { status: 'SUCCEEDED', startDate: before, stopDate: after },
+    ],
+    ['was stopped before the finding was seen', { status: 'ABORTED', startDate: before, stopDate: before }],
+  ])('is followed by one of the occurrence where it %s', async (_, execution) => {
+    await onBench(defaultWorld(), async (bench) => {
+      const { kind, caseId, names } = await startedAfter(bench, execution);
+      expect(kind).toBe('started');
+      expect(names).toEqual([names[0], expect.stringMatching(new RegExp(`^${caseId}-[0-9a-f]{12}$`))]);
+      expect(names[1]).not.toBe(names[0]);
+    });
+  });
+
+  it.each<[string, Partial<DescribeExecutionCommandOutput>]>([
+    ['runs', { status: 'RUNNING', startDate: before }],
+    ['ended well, having begun after the finding was seen', { status: 'SUCCEEDED', startDate: after, stopDate: after }],
+    ['began when the finding was seen', { status: 'SUCCEEDED', startDate: new Date(seen), stopDate: after }],
+    ['was stopped after the finding was seen', { status: 'ABORTED', startDate: before, stopDate: after }],
+    ['was stopped, nobody knows when', { status: 'ABORTED', startDate: before }],
+  ])('is not followed by another one where it %s', async (_, execution) => {
+    await onBench(defaultWorld(), async (bench) => {
+      const { kind, names, lines } = await startedAfter(bench, execution);
+      expect({ kind, started: names.length, lines }).toEqual({ kind: 'already-started', started: 1, lines: [] });
     });
   });
 });
