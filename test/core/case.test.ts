@@ -1,18 +1,22 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  askedAddresses,
+  beforeOf,
   caseIdOf,
   executionNameOf,
   flowId,
+  isKnownFlow,
   mayBeSameFlow,
   mergeRequests,
   modeOf,
   noteIdOf,
   withAcls,
+  withRefusals,
 } from '../../functions/core/case.ts';
 import type { CaseRequest } from '../../functions/core/intake-types.ts';
 import type { KnownFlow } from '../../functions/core/model.ts';
-import { theCase, theRequest, theShell } from '../support/incident.ts';
+import { caseFlowOf, theBefore, theCase, theEni, theRequest, theShell } from '../support/incident.ts';
 
 const key = { accountId: '111122223333', region: 'eu-central-1', instanceId: 'i-0000000000000ab01', generation: 1 };
 
@@ -113,6 +117,32 @@ describe('executionNameOf', () => {
   });
 });
 
+describe('ids of cases, notes, executions and flows', () => {
+  const second = { ...theRequest, flows: [{ ...theShell, remoteAddress: '203.0.113.9' }, theShell] };
+  const reported = { ...theCase, status: 'reported' } as const;
+
+  it.each<[string, string, string]>([
+    ['a case', caseIdOf(key), 'case-aa3517d658738e23bcfb'],
+    ['the note of a finding', noteIdOf(theRequest.finding, 'a'), 'note-274d5acf7c39a6c5d78f'],
+    ['a note without a finding', noteIdOf(null, 'a'), 'note-ca978112ca1bbdcafac2'],
+    ['an execution', executionNameOf(theCase, second), `${theCase.caseId}-512dc0eada48`],
+    ['an execution of an occurrence', executionNameOf(reported, second), `${theCase.caseId}-a4285b23d349`],
+    [
+      'an execution without a finding',
+      executionNameOf(reported, { ...second, finding: null }),
+      `${theCase.caseId}-512dc0eada48`,
+    ],
+    ['a flow', flowId(theShell), 'tcp 10.0.1.10:51234 198.51.100.7:4444'],
+    [
+      'a flow of which only the peer is known',
+      flowId({ ...theShell, localAddress: null, localPort: null, remotePort: null }),
+      'tcp *:* 198.51.100.7:*',
+    ],
+  ])('stay what they are, for cases outlive a deployment: %s', (_, id, known) => {
+    expect(id).toBe(known);
+  });
+});
+
 describe('mayBeSameFlow', () => {
   it('says so of a flow and itself, and either way round', () => {
     fc.assert(
@@ -135,6 +165,53 @@ describe('mayBeSameFlow', () => {
     [{ openedBy: 'remote', source: 'host', networkInterfaceId: 'eni-9' }, true],
   ])('%j: %s', (change, same) => {
     expect(mayBeSameFlow(theShell, { ...theShell, ...change })).toBe(same);
+  });
+});
+
+describe('isKnownFlow', () => {
+  const known = [caseFlowOf()];
+  const vague: KnownFlow = { ...theShell, localAddress: null, localPort: null, remotePort: null };
+
+  it.each<[string, KnownFlow, boolean]>([
+    ['itself', theShell, true],
+    ['one to the same peer of which no port is known', vague, true],
+    ['one to another peer of which no port is known', { ...vague, remoteAddress: '203.0.113.9' }, false],
+    ['one from another port', { ...theShell, localPort: 51_999 }, false],
+    ['one of which the local port is known', { ...theShell, remotePort: null }, false],
+    ['one of which the remote port is known', { ...theShell, localPort: null }, false],
+  ])('%s: %s', (_, flow, is) => {
+    expect(isKnownFlow(flow, known)).toBe(is);
+  });
+
+  it('is of no flow where the case knows none', () => {
+    expect(isKnownFlow(theShell, [])).toBe(false);
+  });
+});
+
+describe('askedAddresses', () => {
+  it('are those of the flows that a person named', () => {
+    const asked: KnownFlow = { ...theShell, remoteAddress: '10.0.2.9', source: 'request' };
+    expect(askedAddresses({ ...theRequest, flows: [theShell, asked] })).toEqual(new Set(['10.0.2.9']));
+  });
+});
+
+describe('withRefusals', () => {
+  const refusal = { address: '198.51.100.7', aclId: 'acl-1', reason: 'no room' };
+
+  it('keeps one reason for a peer and an ACL, the newest, and all else', () => {
+    const other = { ...refusal, aclId: 'acl-2' };
+    const neither = { ...refusal, address: '203.0.113.9', aclId: null };
+    const document = { ...theCase, denyRefusals: [refusal, other] };
+    expect(withRefusals(document, [{ ...refusal, reason: 'no number' }, neither])).toEqual({
+      ...theCase,
+      denyRefusals: [{ ...refusal, reason: 'no number' }, other, neither],
+    });
+  });
+});
+
+describe('beforeOf', () => {
+  it('is what a restore puts back, as it was found', () => {
+    expect(beforeOf(theEni, 'm6i.large', theBefore.recordedAt)).toEqual(theBefore);
   });
 });
 
@@ -177,6 +254,67 @@ describe('mergeRequests', () => {
       mode: 'contain',
       reason: 'seen by a person',
     });
+  });
+
+  it('keeps hints of every kind of both, each once', () => {
+    const hinted = (n: number): CaseRequest => ({
+      ...theRequest,
+      hints: {
+        vpcIds: ['vpc-0', `vpc-${n}`],
+        subnetIds: ['subnet-0', `subnet-${n}`],
+        networkInterfaceIds: ['eni-0', `eni-${n}`],
+        groupIds: ['sg-0', `sg-${n}`],
+      },
+    });
+    expect(mergeRequests(hinted(1), hinted(2)).hints).toEqual({
+      vpcIds: ['vpc-0', 'vpc-1', 'vpc-2'],
+      subnetIds: ['subnet-0', 'subnet-1', 'subnet-2'],
+      networkInterfaceIds: ['eni-0', 'eni-1', 'eni-2'],
+      groupIds: ['sg-0', 'sg-1', 'sg-2'],
+    });
+  });
+
+  it('keeps what each says of the processes and notes, each once', () => {
+    const first: CaseRequest = {
+      ...theRequest,
+      processes: [{ pid: 1, name: 'first', executablePath: null }],
+      notes: ['a note', 'the first'],
+    };
+    const merged = mergeRequests(first, {
+      ...next,
+      processes: [{ pid: 1, name: 'second', executablePath: null }, ...next.processes],
+    });
+    expect(merged.processes).toEqual([...first.processes, ...next.processes]);
+    expect(merged.notes).toEqual(['a note', 'the first']);
+  });
+
+  it('keeps the finding that stands where another was seen at the same moment', () => {
+    const twin = { ...theRequest, finding: theRequest.finding && { ...theRequest.finding, count: 9 } };
+    expect(mergeRequests(theRequest, twin).finding).toEqual(theRequest.finding);
+    expect(mergeRequests({ ...theRequest, finding: null }, twin).finding).toEqual(twin.finding);
+  });
+
+  it("is a person's once a person has asked, and takes no mode from a finding", () => {
+    const asked = { ...next, origin: 'manual', mode: 'observe' } as const;
+    expect(mergeRequests(theRequest, next).origin).toBe('finding');
+    expect(mergeRequests(theRequest, asked).origin).toBe('manual');
+    expect(mergeRequests(asked, { ...theRequest, mode: 'contain' })).toMatchObject({
+      origin: 'manual',
+      mode: 'observe',
+    });
+  });
+
+  it('keeps every port that is named for the host, and of each option the newer choice', () => {
+    const onHost = (host: NonNullable<CaseRequest['host']>): CaseRequest => ({ ...theRequest, host });
+    const first = onHost({ ports: [22, 4444], options: { survivors: 'stop', sessions: 'stop' } });
+    const newer = onHost({ ports: [4444, 8080], options: { survivors: 'kill' } });
+    expect(mergeRequests(first, newer).host).toEqual({
+      ports: [22, 4444, 8080],
+      options: { survivors: 'kill', sessions: 'stop' },
+    });
+    expect(mergeRequests(first, theRequest).host).toEqual(first.host);
+    expect(mergeRequests(theRequest, newer).host).toEqual(newer.host);
+    expect(mergeRequests(theRequest, theRequest)).not.toHaveProperty('host');
   });
 
   it('is the union, comes to the same in any order, and brings nothing the second time', () => {
