@@ -27,6 +27,8 @@ export default {
   timeoutMS: 10_000,
   reporters: ['progress-append-only', 'json'],
   jsonReporter: { fileName: 'reports/mutation.json' },
+  // No test needs these, and they may be large.
+  ignorePatterns: ['.aws-sam', '.cache', 'coverage', 'dist'],
   tempDirName: '.stryker-tmp',
   incrementalFile: 'reports/mutation-incremental.json',
   // Stryker would rewrite the paths in it with an interface that TypeScript 7 has not; nothing here reads it.
