@@ -81,12 +81,14 @@ describe('a name that an execution has had already', () => {
    * What is started where Step Functions says that the first name is taken, and how its execution stands. The world's
    * executions end as they like and never time out, so Step Functions itself is played here.
    */
-  async function startedAfter({ tools }: Bench, execution: Partial<DescribeExecutionCommandOutput>) {
+  async function startedAfter({ tools }: Bench, execution: Partial<DescribeExecutionCommandOutput>, namesTaken = 1) {
     const lines: unknown[][] = [];
     const log = { info: () => undefined, warn: (...line: unknown[]) => void lines.push(line) };
     const taken = Object.assign(new Error('taken'), { name: 'ExecutionAlreadyExists' });
     const sfn = mockClient(SFNClient);
-    sfn.on(StartExecutionCommand).rejectsOnce(taken).resolves({});
+    const start = sfn.on(StartExecutionCommand);
+    for (let name = 1; name <= namesTaken; name += 1) start.rejectsOnce(taken);
+    start.resolves({});
     sfn.on(DescribeExecutionCommand).resolves(execution);
     const result = await startResponse({ ...tools, log }, finding).finally(() => sfn.restore());
     if (result.kind === 'nothing-to-do') throw new Error(result.report.reason);
@@ -115,6 +117,14 @@ describe('a name that an execution has had already', () => {
       expect(kind).toBe('started');
       expect(names).toEqual([names[0], expect.stringMatching(new RegExp(`^${caseId}-[0-9a-f]{12}$`))]);
       expect(names[1]).not.toBe(names[0]);
+    });
+  });
+
+  it('is not followed by another one where the occurrence has had its own', async () => {
+    await onBench(defaultWorld(), async (bench) => {
+      const ended = { status: 'SUCCEEDED', startDate: before, stopDate: after } as const;
+      const { kind, names } = await startedAfter(bench, ended, 2);
+      expect({ kind, started: names.length }).toEqual({ kind: 'already-started', started: 2 });
     });
   });
 

@@ -65,10 +65,11 @@ const alone = (change: (world: WorldFile) => void = () => undefined) =>
     change(world);
   });
 
-const outcomes = ({ restore }: Restored) => {
+const itemsOf = ({ restore }: Restored) => {
   if (restore.kind === 'refused') throw new Error(restore.reason);
-  return restore.items.map(({ item, outcome }) => `${item}: ${outcome}`);
+  return restore.items;
 };
+const outcomes = (restored: Restored) => itemsOf(restored).map(({ item, outcome }) => `${item}: ${outcome}`);
 
 describe('a group that was replaced', () => {
   it('is kept by default', async () => {
@@ -206,7 +207,11 @@ describe('a group that was deleted', () => {
         expect(rulesOf(again).join()).toContain('self the web servers among themselves');
         expect(again).toMatchObject({ Description: before['Description'], VpcId: before.VpcId, Tags: before.Tags });
         expect(groupIdsOf(file, ids.eni)).toEqual([again.GroupId]);
-        expect(outcomes(restored)).toContain(`security group ${ids.web} (shop-web): restored`);
+        expect(itemsOf(restored)).toContainEqual({
+          item: `security group ${ids.web} (shop-web)`,
+          outcome: 'restored',
+          detail: `its id is ${again.GroupId} now`,
+        });
       },
       deleting,
     );
@@ -285,7 +290,13 @@ describe('a group that was deleted', () => {
             },
           });
           const caseId = report?.caseId ?? '';
-          expect((await restore(caseId)).restore.kind).toBe('partly-restored');
+          const first = await restore(caseId);
+          expect(first.restore.kind).toBe('partly-restored');
+          expect(itemsOf(first)).toContainEqual({
+            item: `security group ${ids.web} (shop-web)`,
+            outcome: 'failed',
+            detail: 'UnauthorizedOperation: by the test',
+          });
           expect((await restore(caseId, true)).restore.kind).toBe('restored');
           expect(rulesOf(web(file))).toEqual(rulesOf(before));
           expect(groupIdsOf(file, ids.eni)).toEqual([web(file).GroupId]);

@@ -155,6 +155,56 @@ describe('restore', () => {
     });
   });
 
+  it('leaves groups of which somebody took one away, or put another in its place', async () => {
+    await onBench(quiet(twoInterfaces), async (bench) => {
+      const caseId = await contained(bench);
+      const [isolation = ''] = bench.groupsOf(ids.secondEni);
+      for (const groups of [[ids.second], [ids.second, isolation]]) {
+        await setGroups(bench.tools.ec2, ids.secondEni, groups);
+        const items = itemsOf(await restore(bench, caseId, true));
+        expect(items.find(({ item }) => item === `${ids.secondEni} groups`)).toEqual({
+          item: `${ids.secondEni} groups`,
+          outcome: 'drifted',
+          detail: `found ${groups.join(', ')}, expected the isolation group`,
+        });
+        expect(bench.groupsOf(ids.secondEni)).toEqual(groups);
+      }
+    });
+  });
+
+  it("says that the family's default is there now also where one timeout of three was not set", async () => {
+    const file = quiet((world) => {
+      const [first] = world.NetworkInterfaces;
+      if (first) first.ConnectionTrackingConfiguration = { TcpEstablishedTimeout: 600 };
+    });
+    await onBench(file, async (bench) => {
+      const items = itemsOf(await restore(bench, await contained(bench)));
+      expect(items.find(({ item }) => item.endsWith('timeouts'))).toEqual({
+        item: `${ids.eni} tracking timeouts`,
+        outcome: 'restored',
+        detail: "not set before; now the instance family's default is",
+      });
+      expect(bench.interfaceOf(ids.eni).ConnectionTrackingConfiguration).toEqual({
+        TcpEstablishedTimeout: 600,
+        UdpTimeout: 30,
+        UdpStreamTimeout: 180,
+      });
+    });
+  });
+
+  it('waits for nothing where no group is made again', async () => {
+    await onBench(quiet(), async (bench) => {
+      const caseId = await contained(bench);
+      const waits: number[] = [];
+      const sleep = (seconds: number) => {
+        waits.push(seconds);
+        return Promise.resolve();
+      };
+      await restoreInstance({ ...bench.tools, sleep }, { caseId });
+      expect(waits).toEqual([]);
+    });
+  });
+
   it('leaves timeouts that somebody changed since', async () => {
     await onBench(quiet(), async (bench) => {
       const caseId = await contained(bench);

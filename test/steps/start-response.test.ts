@@ -50,6 +50,7 @@ describe('start-response', () => {
           input: JSON.stringify({ caseId }),
         },
       ]);
+      expect((await bench.document(caseId ?? '')).decision).toBe('act');
     });
   });
 
