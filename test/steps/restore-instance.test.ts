@@ -332,15 +332,16 @@ describe('what a restore writes down', () => {
   it('does not close a case that a response has taken up in the meantime', async () => {
     await onBench(quiet(), async (bench) => {
       const caseId = await contained(bench);
-      let taken: Promise<unknown> | null = null;
+      const taken: Promise<unknown>[] = [];
       bench.world.interceptors.push({
         before: ({ call }) => {
           if (call !== 'DeleteNetworkAclEntry') return;
-          taken ??= updateCase(bench.tools.cases, caseId, (stored) => ({ ...stored, status: 'open' }));
+          if (taken.length > 0) return;
+          taken.push(updateCase(bench.tools.cases, caseId, (stored) => ({ ...stored, status: 'open' })));
         },
       });
       expect((await restore(bench, caseId)).kind).toBe('restored');
-      await taken;
+      await Promise.all(taken);
       expect((await bench.document(caseId)).status).toBe('open');
     });
   });
