@@ -12,6 +12,7 @@ export default {
     'functions/aws/cases.ts',
     'functions/core/acl-numbers.ts',
     'functions/core/case.ts',
+    'functions/deny-at-nacl/make-deny.ts',
     'functions/deny-at-nacl/step.ts',
     'functions/release-nacl/step.ts',
     'functions/restore-instance/step.ts',

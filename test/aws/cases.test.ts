@@ -469,7 +469,7 @@ describe('with DynamoDB as it is in a storm', () => {
       .resolves({ Attributes: marshall(item) });
     const table = { client: new DynamoDBClient({}), name: 'cases' };
     const joined = await joinDeny(table, deny, 'case-a').finally(() => mock.restore());
-    expect(joined).toBe(4);
+    expect(joined).toMatchObject({ ruleNumber: 4, cases: ['case-a'] });
     expect(mock.commandCalls(UpdateItemCommand)).toHaveLength(2);
   });
 
