@@ -80,9 +80,9 @@ function newDocument(tools: Tools<'cases'>, opening: CaseOpening, generation: nu
 /** null = the case is restored, perhaps only just now: the request opens the next generation. */
 async function joinCase(tools: Tools<'cases'>, current: CaseDocument, opening: CaseOpening): Promise<Opening | null> {
   if (current.status === 'restored') return null;
+  // Not taken back where the second look finds what the first has written, and whose answer was lost.
   let isTakenUp = false;
   const document = await updateCase(tools.cases, current.caseId, (stored) => {
-    isTakenUp = false;
     if (stored.status === 'restored') return stored;
     const request = mergeRequests(stored.request, opening.request);
     // A person's request, or a finding that allows action, lifts a case that was waiting for a person; never the reverse.

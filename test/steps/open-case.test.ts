@@ -118,6 +118,24 @@ describe('a request for an instance that has a case', () => {
 });
 
 describe('a request while the case is being restored', () => {
+  it('is still a taking up where the answer to it was lost, and the second look finds it done', async () => {
+    await onBench(defaultWorld(), async (bench) => {
+      await open(bench);
+      await setStatus(bench, 'restoring');
+      let lost = false;
+      bench.fail(
+        ({ call }) => call === 'UpdateItem' && !lost,
+        () => {
+          lost = true;
+          return Object.assign(new Error('no answer'), { name: 'TimeoutError' });
+        },
+        'after',
+      );
+      expect(await open(bench, { request: another })).toMatchObject({ document: { status: 'open' }, isTakenUp: true });
+      expect(lost).toBe(true);
+    });
+  });
+
   it('takes it up where it brings news, so that the restore does not close it', async () => {
     await onBench(defaultWorld(), async (bench) => {
       await open(bench);
