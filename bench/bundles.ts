@@ -44,6 +44,13 @@ export const OURS: Variant = {
   file: 'index.mjs',
 };
 
+/** What `zod/mini` spares. */
+export const WITH_ALL_OF_ZOD: Variant = {
+  name: 'all of zod instead of zod/mini',
+  options: { ...OURS.options, alias: { 'zod/mini': 'zod' } },
+  file: 'index.mjs',
+};
+
 export const STEPS: readonly Variant[] = [
   SAM_DEFAULT,
   { name: 'module before main, ES modules', options: unpruned, file: 'index.mjs' },

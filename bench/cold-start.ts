@@ -7,7 +7,16 @@ import { localConfig, localToolbox } from '../local/simulate.ts';
 import { runInVirtualTime } from '../local/world/clock.ts';
 import { createEmbeddedWorld } from '../local/world/embedded-world.ts';
 import { parseWorld } from '../local/world/parse-world.ts';
-import { type Artifact, bundle, bundleTogether, FUNCTIONS, OURS, SAM_DEFAULT, STEPS } from './bundles.ts';
+import {
+  type Artifact,
+  bundle,
+  bundleTogether,
+  FUNCTIONS,
+  OURS,
+  SAM_DEFAULT,
+  STEPS,
+  WITH_ALL_OF_ZOD,
+} from './bundles.ts';
 import { atMost, type Effort, median, rounded, type Section } from './section.ts';
 import { type LocalAws, startLocalAws } from './tls-server.ts';
 
@@ -101,6 +110,11 @@ async function interleaved(
   return found;
 }
 
+const TWO_HANDSHAKES =
+  'Before it calls EC2 it asks the case table: two TLS connections are opened one after the other, where the limit opens one, and half of the import is V8 compiling the bundle.';
+const RARE_PATHS =
+  'What reads findings and what people type, and the logger, are in files of their own, which a start with a case id does not read.';
+
 const kilobytes = (bytes: number): string => (bytes / 1000).toFixed(0);
 
 export async function coldStart({ quick }: Effort): Promise<Section> {
@@ -109,7 +123,7 @@ export async function coldStart({ quick }: Effort): Promise<Section> {
   rmSync(folder, { recursive: true, force: true });
   const start = async (variant: typeof OURS, name: string, until: Start['until']): Promise<Start> => ({
     name: `${name}, ${variant.name}`,
-    artifact: await bundle(join(folder, `${STEPS.indexOf(variant)}`, name), variant, name),
+    artifact: await bundle(join(folder, variant.name.replaceAll(/\W+/g, '-'), name), variant, name),
     event: eventOf(name),
     until,
   });
@@ -134,17 +148,18 @@ export async function coldStart({ quick }: Effort): Promise<Section> {
     event: eventOf(SHOWN),
     until: 'ec2',
   };
+  const withZod = { ...(await start(WITH_ALL_OF_ZOD, SHOWN, 'ec2')), name: WITH_ALL_OF_ZOD.name };
   const others = await Promise.all(
     FUNCTIONS.map(async (name) => ({ ...(await start(OURS, name, 'call')), name, event: undefined })),
   );
 
   const aws = await startLocalAws(join(folder, 'tls'), await tableAfterStart());
   try {
-    const all = [limit, ...onPath.flatMap(({ ours, sam }) => [ours, sam]), ...steps, together, ...others];
+    const all = [limit, ...onPath.flatMap(({ ours, sam }) => [ours, sam]), ...steps, together, withZod, ...others];
     const marks = await interleaved(aws, all, rounds);
     const of = (one: Start, key: keyof Marks): number =>
       median((marks.get(one) ?? []).map((mark) => mark[key]).filter((value) => value !== undefined));
-    return describe({ limit, onPath, steps, together, others, rounds, of });
+    return describe({ limit, onPath, steps, instead: [together, withZod], others, rounds, of });
   } finally {
     await aws.close();
   }
@@ -154,14 +169,15 @@ interface Measured {
   readonly limit: Start;
   readonly onPath: readonly { readonly name: string; readonly ours: Start; readonly sam: Start }[];
   readonly steps: readonly Start[];
-  readonly together: Start;
+  /** Other ways to bundle what is deployed. */
+  readonly instead: readonly Start[];
   readonly others: readonly Start[];
   readonly rounds: number;
   /** The median of a mark. */
   readonly of: (one: Start, key: keyof Marks) => number;
 }
 
-function describe({ limit, onPath, steps, together, others, rounds, of }: Measured): Section {
+function describe({ limit, onPath, steps, instead, others, rounds, of }: Measured): Section {
   const base = of(limit, 'call');
   const first = of(limit, 'import');
   const ratio = (value: number, to: number): number => rounded(value / to);
@@ -170,7 +186,7 @@ function describe({ limit, onPath, steps, together, others, rounds, of }: Measur
     name: 'cold-start',
     title: 'Cold start',
     text: [
-      `Fresh Node processes on this machine, ${rounds} of each, interleaved; every figure is the median as a ratio. *The limit* is a handler that does nothing but a bare \`node:https\` POST: import plus that call is 1. *SAM default* is the same handler as \`sam build\` bundles it without settings. Both calls go to a TLS server on the loopback. "First EC2 call" is the first signed EC2 request of the function's own handler with the event of \`events/steps\`, answered; what it asks the case table before that is on its way. start-response calls no EC2: its first call is to the case table.`,
+      `Fresh Node processes on this machine, ${rounds} of each, interleaved; every figure is the median as a ratio. *The limit* is a handler that does nothing but a bare \`node:https\` POST: import plus that call is 1. *SAM default* is the same handler as \`sam build\` bundles it without settings. Both calls go to a TLS server on the loopback. "First EC2 call" is the first signed EC2 request of the function's own handler with the event of \`events/steps\`, answered; what it asks the case table before that is on its way. start-response calls no EC2: its first call is to the case table, and no goal compares it with SAM's bundle, which without an EC2 client is small as well.`,
     ],
     tables: [
       {
@@ -191,9 +207,9 @@ function describe({ limit, onPath, steps, together, others, rounds, of }: Measur
         ]),
       },
       {
-        caption: `What each step does for ${SHOWN}; each line has all the steps above it:`,
+        caption: `What each step does for ${SHOWN}; each line has all the steps above it, the last two stand instead of what is deployed:`,
         head: ['step', 'kB at start', 'kB in all', 'import / SAM default', 'import + first EC2 call / limit'],
-        rows: [...steps, together].map((step, index) => [
+        rows: [...steps, ...instead].map((step, index) => [
           STEPS[index]?.name ?? step.name,
           kilobytes(step.artifact.atStart),
           kilobytes(step.artifact.all),
@@ -215,15 +231,16 @@ function describe({ limit, onPath, steps, together, others, rounds, of }: Measur
     ],
     goals: [
       ...onPath.flatMap(({ name, ours, sam }) => {
-        const marks = ours.until === 'ec2' ? (['call', 'ec2'] as const) : (['call'] as const);
-        const word = { call: 'first signed call', ec2: 'first EC2 call' };
+        const isReader = ours.until === 'ec2';
+        const call = isReader ? 'first EC2 call' : 'first signed call';
+        const mark = isReader ? 'ec2' : 'call';
         return [
-          ...marks.flatMap((mark) => [
-            atMost(`${name}: import and ${word[mark]}, times the limit`, 2.5, of(ours, mark) / base),
-            atMost(`${name}: import and ${word[mark]}, times SAM's default`, 0.27, of(ours, mark) / of(sam, mark)),
-          ]),
+          atMost(`${name}: import and ${call}, times the limit`, 2.5, of(ours, mark) / base, TWO_HANDSHAKES),
+          ...(isReader
+            ? [atMost(`${name}: import and ${call}, times SAM's default`, 0.27, of(ours, mark) / of(sam, mark))]
+            : []),
           atMost(`${name}: kB that a start reads`, 320, ours.artifact.atStart / 1000),
-          atMost(`${name}: kB of the whole artifact`, 320, ours.artifact.all / 1000),
+          atMost(`${name}: kB of the whole artifact`, 320, ours.artifact.all / 1000, RARE_PATHS),
         ];
       }),
       atMost('the largest function, kB', 500, Math.max(...sizes) / 1000),

@@ -5,6 +5,8 @@ export interface Goal {
   readonly goal: string;
   readonly measured: number | null;
   readonly met: boolean;
+  /** What stands in the way where it is not met. */
+  readonly limit?: string;
 }
 
 export interface Table {
@@ -27,19 +29,19 @@ export interface Effort {
   readonly quick: boolean;
 }
 
-export const atMost = (name: string, limit: number, measured: number | null): Goal => ({
-  name,
-  goal: `at most ${limit}`,
-  measured: measured === null ? null : rounded(measured),
-  met: measured !== null && measured <= limit,
-});
+/** `why`: what stands in the way, told only where the goal is missed. */
+export function atMost(name: string, limit: number, measured: number | null, why?: string): Goal {
+  return goalOf({ name, goal: `at most ${limit}`, met: measured !== null && measured <= limit }, measured, why);
+}
 
-export const atLeast = (name: string, limit: number, measured: number | null): Goal => ({
-  name,
-  goal: `at least ${limit}`,
-  measured: measured === null ? null : rounded(measured),
-  met: measured !== null && measured >= limit,
-});
+export function atLeast(name: string, limit: number, measured: number | null, why?: string): Goal {
+  return goalOf({ name, goal: `at least ${limit}`, met: measured !== null && measured >= limit }, measured, why);
+}
+
+function goalOf(goal: Pick<Goal, 'name' | 'goal' | 'met'>, measured: number | null, why: string | undefined): Goal {
+  const told = { ...goal, measured: measured === null ? null : rounded(measured) };
+  return goal.met || why === undefined ? told : { ...told, limit: why };
+}
 
 /** Three digits that count: enough for a ratio, and no more than two runs agree on. */
 export function rounded(value: number): number {
@@ -71,6 +73,10 @@ export function markdownSection(section: Section): string {
       goal.met ? 'yes' : '**no**',
     ]),
   };
-  const parts = [`## ${section.title}`, ...section.text, ...section.tables.map(markdownTable)];
-  return [...parts, ...(section.goals.length > 0 ? [markdownTable(goals)] : [])].join('\n\n');
+  const command = `This section alone: \`npm run -s bench -- --only ${section.name}\`.`;
+  const limits = section.goals.flatMap(({ name, limit }) =>
+    limit === undefined ? [] : [`Not met: ${name}. ${limit}`],
+  );
+  const parts = [`## ${section.title}`, ...section.text, command, ...section.tables.map(markdownTable)];
+  return [...parts, ...(section.goals.length > 0 ? [markdownTable(goals)] : []), ...limits].join('\n\n');
 }

@@ -496,16 +496,15 @@ export type Reservation =
   | { readonly kind: 'number-taken' };
 
 /**
- * Records a deny before it is made: its number and that `caseId` needs it, in one transaction. A deny of the same
- * network in the same direction that is in the ledger already is joined, whatever its number.
+ * Records a deny before it is made: its number and that `caseId` needs it, in one transaction, which is all that the first
+ * cut waits for. A deny of the same network in the same direction that is in the ledger already is joined, whatever its
+ * number.
  */
 export async function reserveDeny(
   table: CaseTable,
   deny: { aclId: string; egress: boolean; cidr: string; ruleNumber: number },
   caseId: string,
 ): Promise<Reservation> {
-  const joined = await joinDeny(table, deny, caseId);
-  if (joined !== null) return reservedBy(joined);
   const isNew = 'attribute_not_exists(pk)';
   const { aclId, egress, cidr, ruleNumber } = deny;
   const denyItem = { pk: aclKey(aclId), sk: denyKey(deny), aclId, egress, cidr, ruleNumber, cases: new Set([caseId]) };
@@ -525,17 +524,12 @@ export async function reserveDeny(
     if (!(error instanceof TransactionCanceledException)) throw error;
     const reasons = (error.CancellationReasons ?? []).map((reason) => reason.Code ?? 'None');
     if (reasons.some((reason) => reason !== 'None' && reason !== 'ConditionalCheckFailed')) throw error;
-    // Someone else recorded the same deny between our look and our write (or our own write's answer was lost): join it.
-    const late = await joinDeny(table, deny, caseId);
-    return late === null ? { kind: 'number-taken' } : reservedBy(late);
+    // The deny is recorded already, by another case or an earlier run of this one: join it. Or the number alone is taken.
+    const recorded = await joinDeny(table, deny, caseId);
+    if (recorded === null) return { kind: 'number-taken' };
+    return { kind: 'reserved', ruleNumber: recorded.ruleNumber, shared: recorded.cases.length > 1 };
   }
 }
-
-const reservedBy = ({ ruleNumber, cases }: LedgerDeny): Reservation => ({
-  kind: 'reserved',
-  ruleNumber,
-  shared: cases.length > 1,
-});
 
 /** Puts the case on a deny or takes it off; null = the ledger has no such deny. */
 async function changeCases(
