@@ -33,7 +33,9 @@ import {
   writeClaim,
 } from '../../../functions/aws/cases.ts';
 import type { RecordedGroup } from '../../../functions/aws/replaced-groups.ts';
+import { noteRefusal, takeTurn } from '../../../functions/aws/turns.ts';
 import type { CaseDocument } from '../../../functions/core/case.ts';
+import { bucketTimes, rateOf } from '../../../functions/core/pacing.ts';
 import { startMoto } from '../../../scripts/moto-server.ts';
 import { theBefore } from '../../support/incident.ts';
 import { clientsAt, createCaseTable, TABLE } from '../support/clients.ts';
@@ -141,9 +143,11 @@ describe.skipIf(moto === null)('the case table, over HTTP', () => {
   test('the ledger: a deny is shared, a number is not, and the last case to leave forgets it', async () => {
     const deny = { aclId: 'acl-1', egress: true, cidr: '198.51.100.7/32', ruleNumber: 1 };
     const [one, two] = await Promise.all([CASE, OTHER].map((caseId) => reserveDeny(table, deny, caseId)));
-    expect([one, two]).toEqual([
-      { kind: 'reserved', ruleNumber: 1 },
-      { kind: 'reserved', ruleNumber: 1 },
+    // Whoever comes second joins what the first has recorded.
+    const outcomes = [one, two].sort((a, b) => JSON.stringify(a).localeCompare(JSON.stringify(b)));
+    expect(outcomes).toEqual([
+      { kind: 'reserved', ruleNumber: 1, shared: false },
+      { kind: 'reserved', ruleNumber: 1, shared: true },
     ]);
     expect(await reserveDeny(table, { ...deny, cidr: '198.51.100.8/32' }, CASE)).toEqual({ kind: 'number-taken' });
     expect(await ledgerOf(table, 'acl-1')).toEqual([{ ...deny, cases: [CASE, OTHER] }]);
@@ -171,6 +175,20 @@ describe.skipIf(moto === null)('the case table, over HTTP', () => {
     const taken = await Promise.all(ids.map(take));
     expect(taken.filter(Boolean)).toHaveLength(2);
     expect(await Promise.all(ids.map(take))).toEqual(taken);
+  });
+
+  test('the turns: as many as the bucket has tokens, fewer for what can wait, none after a refusal', async () => {
+    const bucket = { accountId: '123456789012', region: 'eu-central-1', api: 'CreateNetworkAclEntry' };
+    const now = Date.parse('2026-01-15T10:00:00Z');
+    const times = (leave: number, at = now) => bucketTimes(rateOf(bucket.api), leave, at);
+    const take = (leave = 0, at = now) => takeTurn(table, bucket, at, times(leave, at));
+    const waits = await Promise.all(Array.from({ length: 55 }, () => take(5)));
+    expect(waits.filter((wait) => wait === 0)).toHaveLength(45);
+    expect(await take(5)).toBe(200);
+    expect(await take()).toBe(0);
+    await noteRefusal(table, bucket, times(0));
+    expect(await take()).toBe(200);
+    expect(await take(0, now + 200)).toBe(0);
   });
 
   test('a host answer and a timeline entry are taken again and again', async () => {
