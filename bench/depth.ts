@@ -4,6 +4,7 @@ import {
   CreateNetworkInterfaceCommand,
   DescribeNetworkInterfacesCommand,
 } from '@aws-sdk/client-ec2';
+import type { StartExecutionCommand } from '@aws-sdk/client-sfn';
 import { assessFlows } from '../functions/assess-flows/step.ts';
 import { ISOLATION_GROUP } from '../functions/aws/security-groups.ts';
 import { denyAtNacl } from '../functions/deny-at-nacl/step.ts';
@@ -174,7 +175,13 @@ async function respondThrough(
   );
   if (found.NetworkInterfaces?.length !== interfaces) throw new Error('moto did not attach every interface');
   // The execution is ours to start.
-  const sfn = { send: () => Promise.resolve({}) } as unknown as Toolbox['sfn'];
+  let input: unknown = null;
+  const sfn = {
+    send: (command: StartExecutionCommand) => {
+      input = JSON.parse(command.input.input ?? 'null');
+      return Promise.resolve({});
+    },
+  } as unknown as Toolbox['sfn'];
   const started = await startResponse({ ...tools, sfn }, findingFor(account));
   if (started.kind === 'nothing-to-do') throw new Error('the finding starts nothing');
   // The group of a VPC is made once: what is counted is every response but the first.
@@ -185,7 +192,7 @@ async function respondThrough(
   proxy.calls.length = 0;
   proxy.delayMs = delayMs;
   const startedAt = performance.now();
-  const opened = await assessFlows(tools, { caseId: started.caseIds[0] });
+  const opened = await assessFlows(tools, input);
   const [denied, prepared] = await Promise.all([denyAtNacl(tools, opened), prepareIsolation(tools, opened)]);
   if (denied.made === 0 || prepared.kind !== 'ready') throw new Error('moto let no cut be made');
   await swapSecurityGroups(tools, opened);

@@ -16,6 +16,7 @@ import {
 } from '../core/case.ts';
 import { InputError, quote } from '../core/errors.ts';
 import type { Facts } from '../core/facts.ts';
+import { headStartOf } from '../core/head-start.ts';
 import type { CaseRequest } from '../core/intake-types.ts';
 import { urgencyOf } from '../core/pacing.ts';
 import { describePlan } from '../core/plan.ts';
@@ -32,15 +33,18 @@ type AssessTools = Tools<'ec2' | 'elb' | 'cases'>;
  * reads everything in one round; decides; records the before-state. Nothing is changed on AWS here.
  */
 export async function assessFlows(tools: AssessTools, input: unknown): Promise<Opened> {
-  const start = await findCase(tools, input);
+  const caseId = caseIdIn(input);
+  const reading = caseId === null ? null : readCase(tools.cases, caseId);
+  const [start, ahead] = await Promise.all([
+    caseId === null ? openWithout(tools, input) : openKnown(tools, caseId, reading),
+    readAhead(tools, input, reading),
+  ]);
   if ('assessment' in start) return start;
-  const { request } = start;
-  const question = { ...request, scope: start.scope };
+  const { request, scope } = start;
+  const isEnough = ahead !== null && scope === 'carriers' && ahead.instanceId === request.instanceId;
   const [document, found] = await Promise.all([
     start.open(),
-    readFacts(tools.ec2, request.instanceId, question),
-    // Counted for the others, waited for by nobody: this read is on the way to the first cut.
-    tryTurn(tools, { api: 'DescribeNetworkInterfaces', urgency: 0, canWait: false, until: 0 }),
+    isEnough ? ahead.facts : readFacts(tools.ec2, request.instanceId, { ...request, scope }),
   ]);
   const facts = found && (await withBalancer(tools, found, request.flows));
   return { case: refOf(tools, document), assessment: await decide(tools, document, facts) };
@@ -55,18 +59,35 @@ type Start =
       readonly scope: 'every-interface' | 'carriers';
     };
 
-async function findCase(tools: AssessTools, input: unknown): Promise<Start> {
-  const caseId = caseIdIn(input);
-  if (caseId !== null) {
-    const document = await readCase(tools.cases, caseId);
-    if (document === null) throw new InputError('caseId', `${quote(caseId)} is not in the case table`);
-    const { decision, class: routed, classReason, request } = document;
-    // A restored case is over: started again it is the next generation, with a before-state of its own.
-    const isOver = document.status === 'restored';
-    const again = { decision, class: routed, classReason, request };
-    if (isOver) return { request, open: () => openCase(tools, again), scope: 'every-interface' };
-    return { request, open: () => Promise.resolve(document), scope: 'carriers' };
-  }
+/** Reads EC2 while the case is being read, where the input says of which instance. */
+async function readAhead(
+  tools: AssessTools,
+  input: unknown,
+  reading: Promise<CaseDocument | null> | null,
+): Promise<{ readonly instanceId: string; readonly facts: Facts | null } | null> {
+  const known = headStartOf(input);
+  if (known === null || reading === null) return null;
+  const { instanceId, hints } = known;
+  const flows = reading.then((document) => document?.request.flows ?? []);
+  return { instanceId, facts: await readFacts(tools.ec2, instanceId, { hints, flows, scope: 'carriers' }) };
+}
+
+async function openKnown(
+  tools: AssessTools,
+  caseId: string,
+  reading: Promise<CaseDocument | null> | null,
+): Promise<Start> {
+  const document = await reading;
+  if (document === null) throw new InputError('caseId', `${quote(caseId)} is not in the case table`);
+  const { decision, class: routed, classReason, request } = document;
+  // A restored case is over: started again it is the next generation, with a before-state of its own.
+  const isOver = document.status === 'restored';
+  const again = { decision, class: routed, classReason, request };
+  if (isOver) return { request, open: () => openCase(tools, again), scope: 'every-interface' };
+  return { request, open: () => Promise.resolve(document), scope: 'carriers' };
+}
+
+async function openWithout(tools: AssessTools, input: unknown): Promise<Start> {
   // Most starts bring a case id: what reads findings and what people type is loaded for the others alone.
   const { intake } = await import('../core/intake.ts');
   const taken = intake(input);
@@ -225,6 +246,8 @@ async function record(tools: AssessTools, document: CaseDocument, facts: Facts, 
     ...interfaces.map((before) => recordBefore(tools.cases, document.caseId, before)),
     ...(document.isolatedAt === null ? [noteGroupUse(tools.cases, document.caseId, groupIds)] : []),
     updateCase(tools.cases, document.caseId, (stored) => withAssessment(stored, assessment)),
+    // The reads on the way to the first cut wait for no turn; they are counted for the others.
+    tryTurn(tools, { api: 'DescribeNetworkInterfaces', urgency: 0, canWait: false, until: 0 }),
   ]);
 }
 

@@ -16,7 +16,8 @@ const missing = (wanted: readonly string[], known: readonly string[]): readonly 
 
 interface FactsQuestion {
   readonly hints: Hints;
-  readonly flows: readonly KnownFlow[];
+  /** A promise where they are still being read: the first round of reads does not wait for it. */
+  readonly flows: readonly KnownFlow[] | Promise<readonly KnownFlow[]>;
   /**
    * `carriers`: subnets, ACLs and rules of the ENIs that may carry one of these flows. Enough where no other flow is
    * decided on, and then no cut waits for what surrounds the other ENIs.
@@ -53,19 +54,18 @@ export async function readFacts(
       attempt('security group rules', rulesOf(ec2, ids.groupIds)),
     ]);
 
-  const privatePeers = [...new Set(flows.map((flow) => flow.remoteAddress))].filter(
-    (address) => addressClass(address).kind === 'private',
-  );
-  const [instance, interfaces, peerTypes, first] = await Promise.all([
+  const typesOfPeers = async () => interfaceTypesByAddress(ec2, privatePeers(await flows));
+  const [instance, interfaces, known, peerTypes, first] = await Promise.all([
     getInstance(ec2, instanceId),
     interfacesOf(ec2, instanceId),
-    attempt('interfaces of private peers', interfaceTypesByAddress(ec2, privatePeers)),
+    flows,
+    attempt('interfaces of private peers', typesOfPeers()),
     reads(hints),
   ]);
   if (instance === null) return null;
 
   const carrying =
-    scope === 'carriers' && flows.length > 0 ? flows.flatMap((flow) => carriers(flow, interfaces)) : interfaces;
+    scope === 'carriers' && known.length > 0 ? known.flatMap((flow) => carriers(flow, interfaces)) : interfaces;
   const vpcIds = [...new Set(carrying.map((eni) => eni.vpcId))];
   const subnetIds = [...new Set(carrying.map((eni) => eni.subnetId))];
   const groupIds = [...new Set(carrying.flatMap((eni) => eni.groupIds))];
@@ -95,6 +95,9 @@ export async function readFacts(
     unread,
   };
 }
+
+const privatePeers = (flows: readonly KnownFlow[]): readonly string[] =>
+  [...new Set(flows.map((flow) => flow.remoteAddress))].filter((address) => addressClass(address).kind === 'private');
 
 function merge<T>(a: readonly T[] | null, b: readonly T[] | null): readonly T[] | null {
   return a === null || b === null ? null : [...a, ...b];

@@ -1,6 +1,7 @@
 import { type ExecutionState, readExecution, startExecution } from '../aws/executions.ts';
 import { placeRefusal } from '../core/assess.ts';
 import { executionNameOf, noteIdOf } from '../core/case.ts';
+import type { HeadStart } from '../core/head-start.ts';
 import { intake } from '../core/intake.ts';
 import type { CaseRequest } from '../core/intake-types.ts';
 import { quietReport, type Report } from '../core/report.ts';
@@ -64,7 +65,9 @@ async function startOrTakeOver(
   request: CaseRequest,
 ): Promise<'started' | 'already-started'> {
   const stateMachineArn = tools.config.respondStateMachineArn;
-  const input = { caseId: document.caseId };
+  // The same event gives the same input, as the same name must have.
+  const { instanceId, hints } = request;
+  const input: { readonly caseId: string } & HeadStart = { caseId: document.caseId, instanceId, hints };
   const later = executionNameOf({ ...document, status: 'reported' }, request);
   let base = isTakenUp ? later : executionNameOf(document, request);
   let name = base;

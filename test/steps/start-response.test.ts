@@ -37,7 +37,7 @@ function listening({ tools }: Bench) {
 }
 
 describe('start-response', () => {
-  it('opens a case and starts one execution that carries its id and nothing else', async () => {
+  it('opens a case and starts one execution that carries its id, and what to begin reading with', async () => {
     await onBench(defaultWorld(), async (bench) => {
       const result = await startResponse(bench.tools, theEvent);
       if (result.kind === 'nothing-to-do') throw new Error(result.report.reason);
@@ -47,7 +47,16 @@ describe('start-response', () => {
         {
           stateMachineArn: bench.tools.config.respondStateMachineArn,
           name: expect.stringMatching(new RegExp(`^${caseId}-[0-9a-f]{12}$`)),
-          input: JSON.stringify({ caseId }),
+          input: JSON.stringify({
+            caseId,
+            instanceId: ids.instance,
+            hints: {
+              vpcIds: [ids.vpc],
+              subnetIds: [ids.subnet],
+              networkInterfaceIds: [ids.eni],
+              groupIds: [ids.web],
+            },
+          }),
         },
       ]);
       expect((await bench.document(caseId ?? '')).decision).toBe('act');
