@@ -28,10 +28,10 @@ export function headStartOf(input: unknown): HeadStart | null {
   return {
     instanceId,
     hints: {
-      vpcIds: idsOf(given['vpcIds'], 'vpc'),
-      subnetIds: idsOf(given['subnetIds'], 'subnet'),
-      networkInterfaceIds: idsOf(given['networkInterfaceIds'], 'eni'),
-      groupIds: idsOf(given['groupIds'], 'sg'),
+      vpcIds: idsOf(given.vpcIds, 'vpc'),
+      subnetIds: idsOf(given.subnetIds, 'subnet'),
+      networkInterfaceIds: idsOf(given.networkInterfaceIds, 'eni'),
+      groupIds: idsOf(given.groupIds, 'sg'),
     },
   };
 }
