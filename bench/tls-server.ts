@@ -65,8 +65,9 @@ function answer(
     response.writeHead(200, json).end(JSON.stringify(Item === undefined ? {} : { Item }));
     return;
   }
-  // What is not there yet cannot be joined: the step goes on to make it.
+  // There is a turn for every call; what is not there yet cannot be joined.
+  const isTurn = body.includes('PACE#');
   const absent = { __type: 'com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException', message: 'absent' };
-  if (target.endsWith('.UpdateItem')) response.writeHead(400, json).end(JSON.stringify(absent));
+  if (target.endsWith('.UpdateItem') && !isTurn) response.writeHead(400, json).end(JSON.stringify(absent));
   else response.writeHead(200, json).end('{}');
 }

@@ -59,7 +59,7 @@ interface Attempt {
   readonly caseId: string;
   readonly call: PacedCall;
   readonly unavailable: Place[];
-  /** Asked for while the number is reserved, so that it costs no time; used up by the first call. */
+  /** Of a first cut: asked for while the number is reserved, so that it costs no time; used up by the first call. */
   turn: Turn | undefined;
   /** The last look found the address denied by an entry that the ledger does not know. */
   isForeignCover: boolean;
@@ -76,7 +76,7 @@ async function takeNumberAndMake(
 ): Promise<DenyOutcome | string> {
   // The first entry of a pair stops the packets of the instance; the other one can wait for the first cuts of others.
   const call: PacedCall = { api: 'CreateNetworkAclEntry', urgency, canWait: !deny.egress, until };
-  const turn = deny.ruleNumber === null ? undefined : tryTurn(tools, call);
+  const turn = call.canWait || deny.ruleNumber === null ? undefined : tryTurn(tools, call);
   const attempt: Attempt = { caseId, call, unavailable: [], turn, isForeignCover: false };
   let { ruleNumber } = deny;
   for (let count = 1; count <= NUMBER_ATTEMPTS; count += 1) {
