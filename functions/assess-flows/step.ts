@@ -24,9 +24,12 @@ import { type Assessed, HOST_ADDRESS_LIMIT, HOST_LIST_LIMIT, type Opened } from 
 import { withBalancer } from '../shared/behind-balancer.ts';
 import { type CaseOpening, openCase } from '../shared/open-case.ts';
 import { tryTurn } from '../shared/paced.ts';
+import { tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
 type AssessTools = Tools<'ec2' | 'elb' | 'cases'>;
+
+const STEP = 'assess-flows';
 
 /**
  * Open and assess: takes a case id (from start-response), what a person typed into the console, or an EventBridge event;
@@ -151,27 +154,28 @@ function refused(tools: AssessTools, request: CaseRequest, reason: string): Open
 async function decide(tools: AssessTools, document: CaseDocument, facts: Facts | null): Promise<Assessed> {
   const { request } = document;
   if (facts === null) {
-    return {
-      kind: 'refused',
-      reason: `there is no instance ${document.instanceId} in account ${document.accountId}, Region ${document.region}`,
-    };
+    const { instanceId, accountId, region } = document;
+    return refuse(tools, document, `there is no instance ${instanceId} in account ${accountId}, Region ${region}`);
   }
   const objection = refusal(request, facts, tools.config);
-  if (objection !== null) return { kind: 'refused', reason: objection };
+  if (objection !== null) return refuse(tools, document, objection);
   if (facts.interfaces.length === 0) {
-    return { kind: 'refused', reason: `instance ${document.instanceId} has no network interface that could be read` };
+    return refuse(tools, document, `instance ${document.instanceId} has no network interface that could be read`);
   }
   const assessment = assess(request, facts, tools.config);
   const watch = document.decision === 'ask' ? document.classReason : null;
   if (watch !== null || modeOf(request, tools.config.defaultMode) === 'observe') {
     await updateCase(tools.cases, document.caseId, (stored) => withAssessment(stored, assessment));
-    return planned(tools, watch ?? 'observe mode: nothing was changed, this is what would be done', facts, assessment);
+    const reason = watch ?? 'observe mode: nothing was changed, this is what would be done';
+    return planned(tools, document, reason, facts, assessment);
   }
   if (await isStanding(tools, document, facts, assessment)) {
-    return { kind: 'already-contained', reason: 'the case is isolated and knows every peer: it is verified again' };
+    const reason = 'the case is isolated and knows every peer: it is verified again';
+    await tell(tools, document.caseId, STEP, reason);
+    return { kind: 'already-contained', reason };
   }
   const brake = await brakes(tools, document, facts);
-  if (brake !== null) return planned(tools, brake, facts, assessment);
+  if (brake !== null) return planned(tools, document, brake, facts, assessment);
   // Only now: a plan records no before-state, for by the time it is acted on the instance may look different.
   await record(tools, document, facts, assessment);
   return {
@@ -187,11 +191,25 @@ async function decide(tools: AssessTools, document: CaseDocument, facts: Facts |
   };
 }
 
-async function planned(tools: AssessTools, reason: string, facts: Facts, assessment: Assessment): Promise<Assessed> {
-  const surroundings = await readSurroundings(tools.ec2, facts).catch((error: unknown) => {
-    tools.log.warn('the surroundings cannot be read', { error: errorText(error) });
-    return null;
-  });
+async function refuse(tools: AssessTools, { caseId }: CaseDocument, reason: string): Promise<Assessed> {
+  await tell(tools, caseId, STEP, `refused: ${reason}`);
+  return { kind: 'refused', reason };
+}
+
+async function planned(
+  tools: AssessTools,
+  { caseId }: CaseDocument,
+  reason: string,
+  facts: Facts,
+  assessment: Assessment,
+): Promise<Assessed> {
+  const [surroundings] = await Promise.all([
+    readSurroundings(tools.ec2, facts).catch((error: unknown) => {
+      tools.log.warn('the surroundings cannot be read', { error: errorText(error) });
+      return null;
+    }),
+    tell(tools, caseId, STEP, `a plan was made: ${reason}`),
+  ]);
   return {
     kind: 'planned',
     reason,
@@ -248,6 +266,12 @@ async function record(tools: AssessTools, document: CaseDocument, facts: Facts, 
     updateCase(tools.cases, document.caseId, (stored) => withAssessment(stored, assessment)),
     // The reads on the way to the first cut wait for no turn; they are counted for the others.
     tryTurn(tools, { api: 'DescribeNetworkInterfaces', urgency: 0, canWait: false, until: 0 }),
+    tell(
+      tools,
+      document.caseId,
+      STEP,
+      `to be contained: ${document.classReason}; as they were found are recorded: ${interfaces.map((eni) => eni.networkInterfaceId).join(', ')}`,
+    ),
   ]);
 }
 

@@ -1,4 +1,4 @@
-import { addToTimeline, needCase, recordHostAnswer, updateCase } from '../aws/cases.ts';
+import { needCase, recordHostAnswer, updateCase } from '../aws/cases.ts';
 import { cancelHostCommand, readHostCommand } from '../aws/commands.ts';
 import { errorText } from '../aws/errors.ts';
 import { readFacts } from '../aws/facts.ts';
@@ -19,9 +19,12 @@ import { cleaned } from '../core/plain-text.ts';
 import type { CheckingHost, HostResult } from '../core/record.ts';
 import { withBalancer } from '../shared/behind-balancer.ts';
 import { afterTurn } from '../shared/paced.ts';
+import { tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
 type HostTools = Tools<'ec2' | 'elb' | 'ssm' | 'cases'>;
+
+const STEP = 'check-host-cut';
 
 /** How long one run of the function looks for the answer, and how often, in seconds: a state transition costs more. */
 const LOOK_SECONDS = 8;
@@ -56,16 +59,16 @@ async function look(tools: HostTools, record: CheckingHost): Promise<HostResult>
     await cancelHostCommand(tools.ssm, ref.instanceId, host.commandId).catch((error: unknown) => {
       tools.log.warn('the host command cannot be cancelled', { error: errorText(error) });
     });
-    if (host.verb === 'undo') return { kind: 'unavailable', reason: 'the agent did not answer in time' };
-    return settle(
-      tools,
-      ref.caseId,
-      'unavailable',
-      `the agent did not answer within ${tools.config.hostCutBudgetSeconds} s`,
-    );
+    if (host.verb === 'undo')
+      return notUndone(tools, ref.caseId, 'unavailable', 'the agent did not answer in time', GIVEN_UP);
+    const reason = `the agent did not answer within ${tools.config.hostCutBudgetSeconds} s`;
+    return settle(tools, ref.caseId, 'unavailable', reason, GIVEN_UP);
   }
-  if (answer.kind === 'ended')
-    return settle(tools, ref.caseId, 'unavailable', `the command ended as ${answer.status} without an answer`);
+  if (answer.kind === 'ended') {
+    const reason = `the command ended as ${answer.status} without an answer`;
+    const giveUp = host.verb === 'undo' ? notUndone : settle;
+    return giveUp(tools, ref.caseId, 'unavailable', reason, answer.status.startsWith('Cancel') ? GIVEN_UP : reason);
+  }
   const report = parseHostOutput(answer.output, { verb: host.verb, caseId: ref.caseId });
   if (host.verb === 'undo') return undone(tools, ref.caseId, report);
   if (report.kind === 'no-evidence') return settle(tools, ref.caseId, 'no-evidence', report.reason);
@@ -77,12 +80,33 @@ async function look(tools: HostTools, record: CheckingHost): Promise<HostResult>
 }
 
 async function undone(tools: HostTools, caseId: string, report: HostReport): Promise<HostResult> {
-  if (report.kind === 'no-evidence') return { kind: 'no-evidence', reason: report.reason };
+  if (report.kind === 'no-evidence') return notUndone(tools, caseId, 'no-evidence', report.reason);
   const left = report.verdict.errors[0];
   if (left !== undefined)
-    return { kind: 'no-evidence', reason: `the host could not undo everything: ${cleaned(left)}` };
-  await updateCase(tools.cases, caseId, (stored) => (stored.hostUndone ? stored : { ...stored, hostUndone: true }));
-  return { kind: 'answered', denies: [], summary: 'the host firewall of this case is removed' };
+    return notUndone(tools, caseId, 'no-evidence', `the host could not undo everything: ${cleaned(left)}`);
+  const summary = 'the host firewall of this case is removed';
+  await Promise.all([
+    updateCase(tools.cases, caseId, (stored) => (stored.hostUndone ? stored : { ...stored, hostUndone: true })),
+    tell(tools, caseId, STEP, summary),
+  ]);
+  return { kind: 'answered', denies: [], summary };
+}
+
+/**
+ * What the timeline says of a command that was given up, in whatever state the next look finds it: the run that is started
+ * again finds it cancelled.
+ */
+const GIVEN_UP = 'the agent gave no answer before the command was cancelled';
+
+async function notUndone(
+  tools: HostTools,
+  caseId: string,
+  kind: 'unavailable' | 'no-evidence',
+  reason: string,
+  told = reason,
+): Promise<HostResult> {
+  await tell(tools, caseId, STEP, `the host is not undone: ${told}`);
+  return { kind, reason };
 }
 
 /** Notes that the host gave nothing; an earlier answer of this case is worth more and stays. */
@@ -91,10 +115,14 @@ async function settle(
   caseId: string,
   kind: 'unavailable' | 'no-evidence',
   reason: string,
+  told = reason,
 ): Promise<HostResult> {
-  await updateCase(tools.cases, caseId, (stored) =>
-    stored.host?.kind === 'answered' ? stored : { ...stored, host: { kind, reason } },
-  );
+  await Promise.all([
+    updateCase(tools.cases, caseId, (stored) =>
+      stored.host?.kind === 'answered' ? stored : { ...stored, host: { kind, reason } },
+    ),
+    tell(tools, caseId, STEP, `no host cut: ${told}`),
+  ]);
   return { kind, reason };
 }
 
@@ -156,11 +184,12 @@ async function joinAnswer(
   };
   await Promise.all([
     updateCase(tools.cases, caseId, merge),
-    addToTimeline(tools.cases, caseId, {
-      at: host.answeredAt,
-      step: 'check-host-cut',
-      what: `the host listed ${verdict.listed} flows and closed ${verdict.closed}; ${verdict.survived} survived`,
-    }),
+    tell(
+      tools,
+      caseId,
+      STEP,
+      `the host listed ${verdict.listed} flows and closed ${verdict.closed}; ${verdict.survived} survived`,
+    ),
   ]);
   const fresh = plan.denies.filter((deny) => !asked.denied.has(placeOf(deny)));
   return { kind: 'answered', denies: fresh, summary: `${verdict.closed} of ${verdict.listed} flows closed` };

@@ -2,6 +2,7 @@ import { sendHostCommand } from '../aws/commands.ts';
 import { errorText } from '../aws/errors.ts';
 import { DEFAULT_HOST_OPTIONS, type HostOrder, hostParameters } from '../core/host-options.ts';
 import type { HostResult, Opened, Restoring } from '../core/record.ts';
+import { tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
 /**
@@ -9,7 +10,7 @@ import type { Tools } from '../shared/toolbox.ts';
  * host firewall and to let go on what it stopped. The cut must be sent before the isolation, which cuts the agent off.
  * Sent twice it runs twice, which is why the script is idempotent.
  */
-export async function cutOnHost(tools: Tools<'ssm'>, record: Opened | Restoring): Promise<HostResult> {
+export async function cutOnHost(tools: Tools<'ssm' | 'cases'>, record: Opened | Restoring): Promise<HostResult> {
   const command = commandOf(record);
   if (command === null) return { kind: 'unavailable', reason: 'there is nothing to do on the host' };
   const { instanceId, order } = command;
@@ -23,13 +24,25 @@ export async function cutOnHost(tools: Tools<'ssm'>, record: Opened | Restoring)
       comment: `flowcut ${verb} ${caseId}`,
       parameters: hostParameters(order),
     });
+    // Once the command is sent nothing may come between its id and the state machine: without it the answer is lost.
+    await Promise.race([tell(tools, caseId, 'cut-on-host', TOLD[verb]), tools.sleep(ENTRY_SECONDS)]);
     const deadline = new Date(sentAt.getTime() + budgetSeconds * 1000).toISOString();
     return { kind: 'pending', verb, commandId, deadline, lastPendingAt: sentAt.toISOString() };
   } catch (error) {
     // No agent, no permission, no document: the instance is isolated all the same.
-    return { kind: 'unavailable', reason: `Systems Manager took no command for the host: ${errorText(error)}` };
+    const reason = `Systems Manager took no command for the host: ${errorText(error)}`;
+    await tell(tools, caseId, 'cut-on-host', reason);
+    return { kind: 'unavailable', reason };
   }
 }
+
+/** How long the entry of a command that was sent is waited for, in seconds. */
+const ENTRY_SECONDS = 2;
+
+const TOLD = {
+  cut: 'the agent was told to close every flow on the host',
+  undo: 'the agent was told to undo what this case did on the host',
+} as const;
 
 /** After an isolation the agent comes back when it next dials out, within minutes; in seconds. */
 const UNDO_BUDGET_SECONDS = 300;

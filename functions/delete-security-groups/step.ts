@@ -1,7 +1,8 @@
-import { addToTimeline, casesNeedingGroup, readBefore, readDeletedGroups, recordDeletedGroup } from '../aws/cases.ts';
+import { casesNeedingGroup, readBefore, readDeletedGroups, recordDeletedGroup } from '../aws/cases.ts';
 import { errorText } from '../aws/errors.ts';
 import { deleteGroup, readGroup, usersOfGroup } from '../aws/replaced-groups.ts';
 import type { DeletionResult, Verifying } from '../core/record.ts';
+import { tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
 /**
@@ -10,15 +11,22 @@ import type { Tools } from '../shared/toolbox.ts';
  * makes it again.
  */
 export async function deleteSecurityGroups(tools: Tools<'ec2' | 'cases'>, record: Verifying): Promise<DeletionResult> {
-  if (!tools.config.deleteReplacedGroups) return { kind: 'kept', reason: 'replaced groups are kept' };
-  if (record.verdict?.kind !== 'contained') return { kind: 'kept', reason: 'the instance is not contained' };
   const { caseId } = record.case;
+  if (!tools.config.deleteReplacedGroups) return keep(tools, caseId, 'replaced groups are kept');
+  if (record.verdict?.kind !== 'contained') return keep(tools, caseId, 'the instance is not contained');
   const before = await readBefore(tools.cases, caseId);
   const groupIds = [...new Set(before.flatMap((eni) => eni.groupIds))];
   const items = await Promise.all(groupIds.map((groupId) => deleteOne(tools, caseId, groupId)));
   const what = items.map(({ groupId, outcome }) => `${groupId}: ${outcome}`).join('; ');
-  await addToTimeline(tools.cases, caseId, { at: tools.now().toISOString(), step: 'delete-security-groups', what });
+  await tell(tools, caseId, STEP, what || 'there was no group to delete');
   return { kind: 'done', items };
+}
+
+const STEP = 'delete-security-groups';
+
+async function keep(tools: Tools<'cases'>, caseId: string, reason: string): Promise<DeletionResult> {
+  await tell(tools, caseId, STEP, `kept: ${reason}`);
+  return { kind: 'kept', reason };
 }
 
 async function deleteOne(

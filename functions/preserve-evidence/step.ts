@@ -25,6 +25,7 @@ import type { InstanceFacts } from '../core/facts.ts';
 import type { NetworkInterfaceFacts } from '../core/model.ts';
 import type { EvidenceResult, Opened } from '../core/record.ts';
 import { paced } from '../shared/paced.ts';
+import { tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
 type EvidenceTools = Tools<'ec2' | 'scaling' | 'elb' | 'classicElb' | 'cases'>;
@@ -72,10 +73,21 @@ export async function preserveEvidence(tools: EvidenceTools, record: Opened): Pr
   const items = await withEarlierRuns(subject, found);
   const document = await readCase(tools.cases, caseId);
   if (document !== null) {
-    await updateCase(tools.cases, caseId, (stored) => ({ ...stored, evidence: mergeEvidence(stored.evidence, items) }));
+    await Promise.all([
+      updateCase(tools.cases, caseId, (stored) => ({ ...stored, evidence: mergeEvidence(stored.evidence, items) })),
+      tell(tools, caseId, 'preserve-evidence', evidenceText(items)),
+    ]);
   }
   const failed = items.filter((item) => item.outcome === 'failed').length;
   return { kind: 'done', done: items.length - failed, failed };
+}
+
+/** In an order of its own: measures that an earlier run took come last in the list. */
+function evidenceText(items: readonly EvidenceItem[]): string {
+  const lines = items.map(
+    ({ item, outcome, reason }) => `${item}: ${outcome}${reason === undefined ? '' : ` (${reason})`}`,
+  );
+  return lines.sort().join('; ') || 'there was nothing to preserve';
 }
 
 /** What an earlier run of this case has recorded and this one finds done was done by us, whoever died before saying so. */

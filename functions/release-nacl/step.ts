@@ -1,7 +1,8 @@
-import { addToTimeline, needCase } from '../aws/cases.ts';
+import { needCase } from '../aws/cases.ts';
 import type { RestoreItem, Verifying } from '../core/record.ts';
 import { liftDenies } from '../shared/lift-denies.ts';
 import { judgeStanding, listen, readStanding } from '../shared/standing.ts';
+import { liftedText, tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
 export type ReleaseResult =
@@ -13,17 +14,23 @@ export type ReleaseResult =
  * every flow. Everything else keeps them until a restore.
  */
 export async function releaseNacl(tools: Tools<'ec2' | 'logs' | 'cases'>, record: Verifying): Promise<ReleaseResult> {
-  if (tools.config.releaseDenies !== 'after-proof') return { kind: 'kept', reason: 'denies stay until a restore' };
   const { caseId } = record.case;
+  if (tools.config.releaseDenies !== 'after-proof') return keep(tools, caseId, 'denies stay until a restore');
   const document = await needCase(tools.cases, caseId);
   const standing = await readStanding(tools, document);
   const verdict = judgeStanding(tools.config, document, standing, await listen(tools, document, standing));
   const twice = verdict.flows.every((flow) => flow.dead.includes('host') && flow.dead.includes('flow-log'));
   if (verdict.kind !== 'contained' || !twice) {
-    return { kind: 'kept', reason: 'the flows are not proven dead by the host and the flow log both' };
+    return keep(tools, caseId, 'the flows are not proven dead by the host and the flow log both');
   }
   const items = await liftDenies(tools, caseId, document.aclIds);
-  const what = items.map((item) => `${item.item}: ${item.outcome}`).join('; ');
-  await addToTimeline(tools.cases, caseId, { at: tools.now().toISOString(), step: 'release-nacl', what });
+  await tell(tools, caseId, STEP, liftedText(items, document.aclIds) || 'there was no deny to release');
   return { kind: 'released', items };
+}
+
+const STEP = 'release-nacl';
+
+async function keep(tools: Tools<'cases'>, caseId: string, reason: string): Promise<ReleaseResult> {
+  await tell(tools, caseId, STEP, `kept: ${reason}`);
+  return { kind: 'kept', reason };
 }

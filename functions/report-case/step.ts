@@ -17,6 +17,7 @@ import {
   undoText,
 } from '../core/report.ts';
 import { judgeStanding, listen, readStanding, unheardFlowLog } from '../shared/standing.ts';
+import { tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
 type ReportTools = Tools<'ec2' | 'logs' | 'sns' | 'cases'>;
@@ -41,14 +42,20 @@ export async function reportCase(
 ): Promise<Report> {
   const report = await makeReport(tools, record);
   const { topicArn } = tools.config;
+  const kind = isInterim(record) ? 'interim' : 'final';
+  let unpublished = '';
   if (topicArn !== null) {
     const links = consoleLinks(execution, tools.cases.name, report.caseId);
-    await publish(tools.sns, topicArn, notification(report, isInterim(record) ? 'interim' : 'final', links)).catch(
-      (error: unknown) => {
-        // The report stands in the execution's output as well; failing here would hide it behind an error.
-        tools.log.warn('the report could not be published', { error: errorText(error) });
-      },
-    );
+    await publish(tools.sns, topicArn, notification(report, kind, links)).catch((error: unknown) => {
+      // The report stands in the execution's output as well; failing here would hide it behind an error.
+      tools.log.warn('the report could not be published', { error: errorText(error) });
+      unpublished = `; it could not be published: ${errorText(error)}`;
+    });
+  }
+  // A finding that opens no case has no timeline.
+  if (/^case-[0-9a-f]{20}$/.test(report.caseId)) {
+    const what = `${kind} report, ${report.verdict}: ${report.reason}${unpublished}`;
+    await tell(tools, report.caseId, 'report-case', what);
   }
   tools.log.info('report', { caseId: report.caseId, verdict: report.verdict, reason: report.reason });
   return report;

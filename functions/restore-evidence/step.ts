@@ -14,6 +14,7 @@ import { attach, exitStandby, type Membership, membershipOf } from '../aws/scali
 import { CASE_TAG, type Preserved, preservedName } from '../core/evidence.ts';
 import type { InstanceFacts } from '../core/facts.ts';
 import type { EvidenceRestored, RestoreItem, Restoring } from '../core/record.ts';
+import { restoredText, tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
 type EvidenceTools = Tools<'ec2' | 'scaling' | 'elb' | 'classicElb' | 'cases'>;
@@ -24,8 +25,11 @@ type EvidenceTools = Tools<'ec2' | 'scaling' | 'elb' | 'classicElb' | 'cases'>;
  */
 export async function restoreEvidence(tools: EvidenceTools, restoring: Restoring): Promise<EvidenceRestored> {
   const { restore } = restoring;
-  if (restore.kind === 'refused') return { items: [] };
   const { caseId, instanceId } = restore;
+  if (restore.kind === 'refused') {
+    await tell(tools, caseId, STEP, 'nothing is given back: the restore was refused');
+    return { items: [] };
+  }
   const preserved = await readPreserved(tools.cases, caseId);
   const instance = await getInstance(tools.ec2, instanceId);
   const items: RestoreItem[] = [];
@@ -49,8 +53,11 @@ export async function restoreEvidence(tools: EvidenceTools, restoring: Restoring
       items.push({ item, outcome: 'failed', detail: errorText(error) });
     }
   }
+  await tell(tools, caseId, STEP, restoredText(items) || 'nothing to give back');
   return { items };
 }
+
+const STEP = 'restore-evidence';
 
 const TAKEN_AGAIN = { outcome: 'drifted', detail: 'a response has taken it again meanwhile; restore again' } as const;
 

@@ -1,5 +1,4 @@
 import {
-  addToTimeline,
   forgetGroupUse,
   readBefore,
   readCase,
@@ -23,9 +22,12 @@ import { defaultTimeouts } from '../core/tracking.ts';
 import type { Verdict } from '../core/verdict.ts';
 import { liftDenies } from '../shared/lift-denies.ts';
 import { judgeStanding, listen, readStanding } from '../shared/standing.ts';
+import { liftedText, restoredText, tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
 type RestoreTools = Tools<'ec2' | 'logs' | 'cases'>;
+
+const STEP = 'restore-instance';
 
 /** Until EC2 knows a group that was just created. */
 const GROUP_SETTLE_SECONDS = 2;
@@ -71,7 +73,10 @@ export async function restoreInstance(tools: RestoreTools, input: unknown): Prom
   const begun = document.status === 'restoring' || document.status === 'restored';
   if (!begun) {
     const reason = request.force ? null : await revivable(tools, document, before);
-    if (reason !== null) return { kind: 'refused', caseId, instanceId, reason };
+    if (reason !== null) {
+      await tell(tools, caseId, STEP, `refused: ${reason}`);
+      return { kind: 'refused', caseId, instanceId, reason };
+    }
     // From here on the instance is no longer isolated as it was: what is isolated again later is so since then.
     await updateCase(tools.cases, caseId, (stored) => ({ ...stored, status: 'restoring', isolatedAt: null }));
   }
@@ -79,19 +84,20 @@ export async function restoreInstance(tools: RestoreTools, input: unknown): Prom
   const vpcIds = [...new Set(before.map((eni) => eni.vpcId))];
   const isolation = (await isolationGroups(tools.ec2, vpcIds)).map((group) => group.id);
   const successor = await successorOf(tools, document);
-  const items: RestoreItem[] = [];
-  const successors = await restoreGroupsThemselves(tools, caseId, items);
-  for (const found of before) {
-    const expected = { ...found, groupIds: found.groupIds.map((id) => successors.get(id) ?? id) };
-    const eni = interfaces.find((candidate) => candidate.id === found.networkInterfaceId);
-    items.push(
+  const found: RestoreItem[] = [];
+  const successors = await restoreGroupsThemselves(tools, caseId, found);
+  for (const recorded of before) {
+    const expected = { ...recorded, groupIds: recorded.groupIds.map((id) => successors.get(id) ?? id) };
+    const eni = interfaces.find((candidate) => candidate.id === recorded.networkInterfaceId);
+    found.push(
       ...(successor === null || eni === undefined
         ? await restoreInterface(tools, expected, interfaces, isolation)
         : [leftTo(successor, expected, eni)]),
     );
   }
   // Denies last: they were first, and they hold the flows until the groups stand again.
-  items.push(...(await liftDenies(tools, caseId, document.aclIds)));
+  const lifted = await liftDenies(tools, caseId, document.aclIds);
+  const items = [...found, ...lifted];
   const failed = items.some((item) => item.outcome === 'failed');
   if (!failed) {
     // Two responses at once: the later one found the isolation group of the first, and noted that.
@@ -102,11 +108,8 @@ export async function restoreInstance(tools: RestoreTools, input: unknown): Prom
       stored.status === 'restoring' ? { ...stored, status: 'restored' } : stored,
     );
   }
-  await addToTimeline(tools.cases, caseId, {
-    at: tools.now().toISOString(),
-    step: 'restore-instance',
-    what: items.map((item) => `${item.item}: ${item.outcome}`).join('; ') || 'nothing to restore',
-  });
+  const parts = [restoredText(found), liftedText(lifted, document.aclIds)].filter((part) => part !== '');
+  await tell(tools, caseId, STEP, parts.join('; ') || 'nothing to restore');
   // Also where no answer came: the cut may have run all the same, and the answer been lost with the agent's path.
   const { host } = document;
   const instance = host === null || document.hostUndone === true ? null : await getInstance(tools.ec2, instanceId);

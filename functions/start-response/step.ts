@@ -6,6 +6,7 @@ import { intake } from '../core/intake.ts';
 import type { CaseRequest } from '../core/intake-types.ts';
 import { quietReport, type Report } from '../core/report.ts';
 import { type CaseOpening, type Opening, openOrTakeUp } from '../shared/open-case.ts';
+import { tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
 export type StartResult =
@@ -44,8 +45,15 @@ export async function startResponse(tools: Tools<'sfn' | 'cases'>, event: unknow
     }
     const decision: CaseOpening['decision'] = taken.kind === 'ask' ? 'ask' : 'act';
     const opening = await openOrTakeUp(tools, { decision, class: taken.class, classReason: taken.reason, request });
-    if ((await startOrTakeOver(tools, opening, request)) === 'started') kind = 'started';
-    caseIds.push(opening.document.caseId);
+    const { caseId } = opening.document;
+    const what = `${decision === 'act' ? 'taken' : 'taken for a person to decide'}: ${request.finding?.type ?? 'manual request'}, ${taken.reason}`;
+    // Beside the start: the response waits for no entry.
+    const [started] = await Promise.all([
+      startOrTakeOver(tools, opening, request),
+      tell(tools, caseId, 'start-response', what),
+    ]);
+    if (started === 'started') kind = 'started';
+    caseIds.push(caseId);
   }
   return { kind, caseIds };
 }

@@ -1,12 +1,4 @@
-import {
-  addToTimeline,
-  needCase,
-  noteGroupUse,
-  readBefore,
-  readClaim,
-  recordBefore,
-  updateCase,
-} from '../aws/cases.ts';
+import { needCase, noteGroupUse, readBefore, readClaim, recordBefore, updateCase } from '../aws/cases.ts';
 import { errorText } from '../aws/errors.ts';
 import { getInstance } from '../aws/instances.ts';
 import { interfacesOf, setGroups, setTimeouts } from '../aws/network-interfaces.ts';
@@ -22,6 +14,7 @@ import type { Verdict } from '../core/verdict.ts';
 import { ensureIsolationGroup } from '../shared/isolation-group.ts';
 import { afterTurn, paced } from '../shared/paced.ts';
 import { judgeStanding, longestTimer, readStanding, type Standing, unheardFlowLog } from '../shared/standing.ts';
+import { tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
 /**
@@ -180,11 +173,12 @@ async function noteIsolation(
       if (isTakenUp) return { ...stored, status: 'open', isolatedAt, host };
       return isolatedAt === stored.isolatedAt && host === stored.host ? stored : { ...stored, isolatedAt, host };
     }),
-    addToTimeline(tools.cases, document.caseId, {
-      at,
-      step: 'swap-security-groups',
-      what: `isolation in force on ${inForce.join(', ') || 'no interface'}`,
-    }),
+    tell(
+      tools,
+      document.caseId,
+      'swap-security-groups',
+      `isolation in force on ${inForce.join(', ') || 'no interface'}`,
+    ),
   ]);
   if (isTakenUp) {
     const groupIds = standing.before.flatMap((eni) => eni.groupIds);

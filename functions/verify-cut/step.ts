@@ -1,4 +1,4 @@
-import { addToTimeline, ledgerOf, needCase, updateCase } from '../aws/cases.ts';
+import { ledgerOf, needCase, updateCase } from '../aws/cases.ts';
 import { readFacts } from '../aws/facts.ts';
 import { caseFlow, flowClassifier, planDenies } from '../core/assess.ts';
 import {
@@ -15,6 +15,7 @@ import { FLOW_LOG_DELAY_SECONDS, SETTLE_SECONDS } from '../core/expiry.ts';
 import type { Verifying, VerifyResult } from '../core/record.ts';
 import type { VerdictQuestion } from '../core/verdict.ts';
 import { judgeStanding, listen, readStanding } from '../shared/standing.ts';
+import { tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
 /** Cuts in all, the first one included; after that a person is called. */
@@ -39,7 +40,6 @@ export async function verifyCut(tools: Tools<'ec2' | 'logs' | 'cases'>, record: 
   const isCutAgain = verdict.kind === 'leaking' && attempt < CUT_ATTEMPTS && !isClosing(document);
   const denies = isCutAgain ? await missingDenies(tools, document) : [];
   const again = denies.length > 0;
-  const at = tools.now().toISOString();
   await Promise.all([
     updateCase(tools.cases, caseId, (latest) => ({
       ...withAcls(latest, denies),
@@ -48,7 +48,7 @@ export async function verifyCut(tools: Tools<'ec2' | 'logs' | 'cases'>, record: 
       verdict: verdict.kind,
       cutAgainAt: stored.cutAgainAt ?? latest.cutAgainAt,
     })),
-    addToTimeline(tools.cases, caseId, { at, step: 'verify-cut', what: `${verdict.kind}: ${verdict.reason}` }),
+    tell(tools, caseId, 'verify-cut', `${verdict.kind}: ${verdict.reason}`),
   ]);
   return {
     kind: verdict.kind,

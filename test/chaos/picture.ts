@@ -58,12 +58,15 @@ export function pictureOfWorld(snapshot: Record<string, unknown>, file: WorldFil
 /** Members of items that hold JSON text. */
 const TEXTS = ['document', 'before', 'preserved', 'group'];
 
-/** What a host command printed stands under an id that SSM made; what a restore put back depends on where it was begun. */
+/** What a host command printed stands under an id that SSM made. */
 function withoutDetails(item: Record<string, unknown>): Record<string, unknown> {
-  const { sk, what, output: _output, ...rest } = item;
-  if (String(sk).startsWith('HOST#')) return { ...rest, sk: 'HOST#' };
-  return { ...rest, sk, ...(what !== undefined && rest['step'] !== 'restore-instance' && { what }) };
+  const { output: _output, ...rest } = item;
+  return String(rest['sk']).startsWith('HOST#') ? { ...rest, sk: 'HOST#' } : rest;
 }
+
+/** Items that are a matter of time alone: when a step said something last, and how full EC2's token buckets are. */
+const isOfTheMoment = ({ pk, sk }: Record<string, unknown>): boolean =>
+  String(sk).startsWith('SAID#') || String(pk).startsWith('PACE#');
 
 /** The case table, one line per item; the timeline without its times. */
 export function pictureOfTable(
@@ -72,8 +75,8 @@ export function pictureOfTable(
   original: WorldFile,
 ): Picture {
   const renamed = groupNames(file, original);
-  const lines = items
-    .filter(({ sk }) => !String(sk).startsWith('SAID#'))
+  return items
+    .filter((item) => !isOfTheMoment(item))
     .map((item) => {
       const { cases, ...rest } = withoutDetails(item);
       const opened = Object.entries(rest).map(([name, value]) => [
@@ -87,8 +90,6 @@ export function pictureOfTable(
       return renamed(JSON.stringify(normal(plain, '')));
     })
     .sort();
-  // A restore that is started again says what it found the second time, which is something else.
-  return lines.filter((line, index) => !(line === lines[index - 1] && line.includes('#restore-instance"')));
 }
 
 /** What a restore promises to give back, in lines: groups in their order, ACL entries, protection, balancers, scaling. */

@@ -2,7 +2,7 @@ import type { ReportedFlow } from '../../functions/core/report.ts';
 import type { WorldFile, WorldFlow } from '../../local/world/parse-world.ts';
 import type { FlowTruth } from '../../local/world/truth.ts';
 import { isTold } from './controls.ts';
-import type { Disturbance, Point } from './disturbance.ts';
+import type { Disturbance, Moment, Point } from './disturbance.ts';
 import type { Outcome } from './episode.ts';
 import { lossesOf } from './losses.ts';
 import { difference, type Picture } from './picture.ts';
@@ -54,9 +54,11 @@ export interface Judgement {
  */
 function explanation(disturbance: Disturbance, points: readonly Point[]): string | null {
   if (disturbance.kind === 'death') {
-    const struck = points[disturbance.at];
-    const isLost = disturbance.moment !== 'before' && struck?.api === 'SendCommand' && struck.phase === 'response';
-    return isLost ? LOST_COMMAND : null;
+    const { at, again, moment } = disturbance;
+    const struck = [at, ...(again === undefined ? [] : [at + again])].map((index) => points[index]);
+    if (struck.some((point) => isCommandLost(point, moment))) return LOST_COMMAND;
+    const isUntold = struck.length > 1 && struck.every((point) => point?.state === 'Tell people what is cut so far');
+    return isUntold ? TOLD_TWICE : null;
   }
   if (disturbance.kind !== 'fault') return null;
   if (disturbance.api === 'SendCommand' && disturbance.afterEffect) return LOST_COMMAND;
@@ -65,8 +67,16 @@ function explanation(disturbance: Disturbance, points: readonly Point[]): string
   return null;
 }
 
+/** The process that sent the command dies before it has passed on its id. */
+const isCommandLost = (point: Point | undefined, moment: Moment): boolean =>
+  point?.state === 'Cut on the host' &&
+  point.phase === 'response' &&
+  (point.api !== 'SendCommand' || moment !== 'before');
+
 const LOST_COMMAND =
   'SendCommand has no token: the answer of a command whose id is lost is lost, the second finds nothing left';
+const TOLD_TWICE =
+  'the interim report is tried twice and then left out, for nothing may wait for it: the final one follows';
 const ASKED_ONCE = 'CreateSnapshots has no token: after a call whose effect is unknown it is reported, not repeated';
 const TAKEN_FOR_TRACKED = 'not answered in time, the balancer is taken for there, and its flows are denied as well';
 
@@ -140,7 +150,7 @@ export function judgeRun(outcome: Outcome, clean: Outcome, disturbance: Disturba
   const { report } = outcome;
   const isReportDead = disturbance.kind === 'dead state' && disturbance.state === 'Report';
   const isWeaker = isWeakerThan(report?.verdict, clean.report?.verdict);
-  const explained = explanation(disturbance, clean.points);
+  const explained = explanation(disturbance, outcome.points);
   const violations = [...always(outcome, clean, file)];
   if (isReportDead) {
     if (report !== null) violations.push('a report, although the function that reports always dies');
