@@ -119,6 +119,8 @@ export interface CaseDocument {
   /** A restore has undone what the case did on the host; absent = it has not. */
   readonly hostUndone?: boolean;
   readonly evidence: readonly EvidenceItem[];
+  /** A restore has begun to put the evidence back: what is found as it was may be its work. Absent = none has. */
+  readonly evidenceReturning?: boolean;
   /** When every ENI that can be isolated was read back as isolated, ISO. */
   readonly isolatedAt: string | null;
   /** When peers were last denied after the isolation, ISO: late in a storm, or seen alive at the verification; null = none was. */

@@ -74,7 +74,11 @@ export async function preserveEvidence(tools: EvidenceTools, record: Opened): Pr
   const document = await readCase(tools.cases, caseId);
   if (document !== null) {
     await Promise.all([
-      updateCase(tools.cases, caseId, (stored) => ({ ...stored, evidence: mergeEvidence(stored.evidence, items) })),
+      updateCase(tools.cases, caseId, (stored) => ({
+        ...stored,
+        evidence: mergeEvidence(stored.evidence, items),
+        evidenceReturning: false,
+      })),
       tell(tools, caseId, 'preserve-evidence', evidenceText(items)),
     ]);
   }

@@ -1,4 +1,4 @@
-import { notePutBack, readPreserved } from '../aws/cases.ts';
+import { notePutBack, readPreserved, updateCase } from '../aws/cases.ts';
 import { errorText } from '../aws/errors.ts';
 import {
   readProtection,
@@ -11,7 +11,8 @@ import {
 import { getInstance } from '../aws/instances.ts';
 import { classicBalancersOf, joinClassic, register, targetsOf } from '../aws/load-balancers.ts';
 import { attach, exitStandby, type Membership, membershipOf } from '../aws/scaling.ts';
-import { CASE_TAG, type Preserved, preservedName } from '../core/evidence.ts';
+import { quote } from '../core/errors.ts';
+import { CASE_TAG, type EvidenceItem, type Preserved, preservedName } from '../core/evidence.ts';
 import type { InstanceFacts } from '../core/facts.ts';
 import type { EvidenceRestored, RestoreItem, Restoring } from '../core/record.ts';
 import { restoredText, tell } from '../shared/timeline.ts';
@@ -31,6 +32,7 @@ export async function restoreEvidence(tools: EvidenceTools, restoring: Restoring
     return { items: [] };
   }
   const preserved = await readPreserved(tools.cases, caseId);
+  const isDone = await begin(tools, caseId);
   const instance = await getInstance(tools.ec2, instanceId);
   const items: RestoreItem[] = [];
   const inOrder = [...preserved].sort((a, b) => ORDER[a.preserved.kind] - ORDER[b.preserved.kind]);
@@ -46,7 +48,7 @@ export async function restoreEvidence(tools: EvidenceTools, restoring: Restoring
       continue;
     }
     try {
-      const result = await undo(tools, entry, instance, caseId);
+      const result = await undo(tools, { entry, instance, caseId, wasDone: isDone(item) });
       const isLast = await notePutBack(tools.cases, caseId, record);
       items.push(isLast ? { item, ...result } : { item, ...TAKEN_AGAIN });
     } catch (error) {
@@ -58,6 +60,20 @@ export async function restoreEvidence(tools: EvidenceTools, restoring: Restoring
 }
 
 const STEP = 'restore-evidence';
+
+/**
+ * Notes that the evidence is being put back. The answer says of a thing whether it is known to be as the response made it,
+ * unless somebody has changed it: not once an earlier run has begun, for what is as it was found may be that one's work.
+ */
+async function begin({ cases }: EvidenceTools, caseId: string): Promise<(item: string) => boolean> {
+  let done: readonly EvidenceItem[] = [];
+  await updateCase(cases, caseId, (stored) => {
+    const hasBegun = stored.evidenceReturning === true;
+    done = hasBegun ? [] : stored.evidence.filter(({ outcome }) => outcome === 'done');
+    return hasBegun ? stored : { ...stored, evidenceReturning: true };
+  });
+  return (item) => done.some((entry) => entry.item === item);
+}
 
 const TAKEN_AGAIN = { outcome: 'drifted', detail: 'a response has taken it again meanwhile; restore again' } as const;
 
@@ -74,45 +90,83 @@ const ORDER: Record<Preserved['kind'], number> = {
 
 type Outcome = Pick<RestoreItem, 'outcome' | 'detail'>;
 
-async function undo(tools: EvidenceTools, entry: Preserved, instance: InstanceFacts, caseId: string): Promise<Outcome> {
+interface Undoing<P extends Preserved = Preserved> {
+  readonly entry: P;
+  readonly instance: InstanceFacts;
+  readonly caseId: string;
+  /** The response has done it, and no restore has begun to undo it. */
+  readonly wasDone: boolean;
+}
+
+/** What is as the response found it: nobody's doing but ours, or somebody has changed what we wrote. */
+const unchanged = ({ wasDone }: Pick<Undoing, 'wasDone'>, found: string, expected: string): Outcome =>
+  wasDone ? drifted(found, expected) : { outcome: 'already' };
+
+const drifted = (found: string, expected: string): Outcome => ({
+  outcome: 'drifted',
+  detail: `found ${found}, expected ${expected}`,
+});
+
+const RESTORED = { outcome: 'restored' } as const;
+
+async function undo(tools: EvidenceTools, undoing: Undoing): Promise<Outcome> {
+  const { entry, instance, caseId } = undoing;
   const instanceId = instance.id;
   switch (entry.kind) {
-    case 'tags':
-      if (instance.tags[CASE_TAG] !== caseId) return { outcome: 'already' };
+    case 'tags': {
+      const found = instance.tags[CASE_TAG];
+      if (found === undefined) return unchanged(undoing, 'no tag', quote(caseId));
+      if (found !== caseId) return drifted(quote(found), quote(caseId));
       await untag(tools.ec2, instanceId, { [CASE_TAG]: caseId });
-      return { outcome: 'restored' };
-    case 'protection':
-      if ((await readProtection(tools.ec2, instanceId, entry.attribute)) === entry.before)
-        return { outcome: 'already' };
-      await setProtection(tools.ec2, instanceId, entry.attribute, entry.before);
-      return { outcome: 'restored' };
-    case 'shutdown-behavior':
-      if ((await readShutdownBehavior(tools.ec2, instanceId)) === entry.before) return { outcome: 'already' };
-      await setShutdownBehavior(tools.ec2, instanceId, entry.before);
-      return { outcome: 'restored' };
-    case 'delete-on-termination':
-      if (instance.doomedDevices.includes(entry.deviceName)) return { outcome: 'already' };
-      await setDeleteOnTermination(tools.ec2, instanceId, entry.deviceName, true);
-      return { outcome: 'restored' };
-    case 'target': {
-      const { targetGroupArn, targetId, port } = entry;
-      const standing = await targetsOf(tools.elb, { targetGroupArn }, [targetId]);
-      if (standing.length > 0) return { outcome: 'already' };
-      await register(tools.elb, { targetGroupArn, targetId, port });
-      return { outcome: 'restored' };
+      return RESTORED;
     }
+    case 'protection': {
+      const found = await readProtection(tools.ec2, instanceId, entry.attribute);
+      if (found === entry.before) return unchanged(undoing, onOrOff(found), 'on');
+      await setProtection(tools.ec2, instanceId, entry.attribute, entry.before);
+      return RESTORED;
+    }
+    case 'shutdown-behavior': {
+      const found = await readShutdownBehavior(tools.ec2, instanceId);
+      if (found === entry.before) return unchanged(undoing, found, 'stop');
+      await setShutdownBehavior(tools.ec2, instanceId, entry.before);
+      return RESTORED;
+    }
+    case 'delete-on-termination':
+      if (instance.doomedDevices.includes(entry.deviceName)) return unchanged(undoing, 'on', 'off');
+      await setDeleteOnTermination(tools.ec2, instanceId, entry.deviceName, true);
+      return RESTORED;
+    case 'target':
+      return registerAgain(tools, { ...undoing, entry });
     case 'classic-load-balancer':
       if ((await classicBalancersOf(tools.classicElb, instanceId)).includes(entry.loadBalancerName))
-        return { outcome: 'already' };
+        return unchanged(undoing, 'the instance in it', 'it out of it');
       await joinClassic(tools.classicElb, entry.loadBalancerName, instanceId);
-      return { outcome: 'restored' };
+      return RESTORED;
     case 'auto-scaling':
-      return returnToGroup(tools, entry, instanceId);
+      return returnToGroup(tools, { ...undoing, entry });
     case 'snapshots':
       return { outcome: 'already', detail: 'kept: they are the evidence' };
     default:
       return entry satisfies never;
   }
+}
+
+const onOrOff = (value: boolean): string => (value ? 'on' : 'off');
+
+const portText = (port: number | null): string => (port === null ? 'the port of the group' : `port ${port}`);
+
+async function registerAgain(
+  tools: EvidenceTools,
+  undoing: Undoing<Extract<Preserved, { kind: 'target' }>>,
+): Promise<Outcome> {
+  const { targetGroupArn, targetId, port } = undoing.entry;
+  const ports = (await targetsOf(tools.elb, { targetGroupArn }, [targetId])).map((target) => target.port);
+  const expected = `no registration (it was at ${portText(port)})`;
+  if (ports.includes(port)) return unchanged(undoing, portText(port), expected);
+  if (ports.length > 0) return drifted(ports.map(portText).join(', '), expected);
+  await register(tools.elb, { targetGroupArn, targetId, port });
+  return RESTORED;
 }
 
 /** Auto Scaling takes its time to move an instance; how long and how often it is looked for, in seconds. */
@@ -131,19 +185,35 @@ async function settledMembership(tools: EvidenceTools, instanceId: string): Prom
 
 const LEAVING = ['EnteringStandby', 'Detaching'];
 
+/** What the group says afterwards counts, not the answer: a lost one is asked again, and refused the second time. */
+async function move(
+  { scaling }: EvidenceTools,
+  instanceId: string,
+  change: () => Promise<void>,
+  isMoved: (now: Membership | null) => boolean,
+): Promise<void> {
+  try {
+    await change();
+  } catch (error) {
+    if (!isMoved(await membershipOf(scaling, instanceId))) throw error;
+  }
+}
+
 async function returnToGroup(
   tools: EvidenceTools,
-  entry: Extract<Preserved, { kind: 'auto-scaling' }>,
-  instanceId: string,
+  undoing: Undoing<Extract<Preserved, { kind: 'auto-scaling' }>>,
 ): Promise<Outcome> {
-  const member = await settledMembership(tools, instanceId);
+  const { entry, instance } = undoing;
+  const member = await settledMembership(tools, instance.id);
   if (entry.action === 'detach') {
-    if (member !== null) return { outcome: 'already' };
-    await attach(tools.scaling, entry.groupName, instanceId);
-    return { outcome: 'restored' };
+    if (member !== null) return unchanged(undoing, `it in ${member.groupName}`, 'it in no group');
+    const isIn = (now: Membership | null): boolean => now !== null;
+    await move(tools, instance.id, () => attach(tools.scaling, entry.groupName, instance.id), isIn);
+    return RESTORED;
   }
   if (member === null) return { outcome: 'gone', detail: 'it is in no Auto Scaling group any more' };
-  if (member.lifecycleState !== 'Standby') return { outcome: 'already' };
-  await exitStandby(tools.scaling, entry.groupName, instanceId);
+  if (member.lifecycleState !== 'Standby') return unchanged(undoing, member.lifecycleState, 'Standby');
+  const isOut = (now: Membership | null): boolean => now !== null && now.lifecycleState !== 'Standby';
+  await move(tools, instance.id, () => exitStandby(tools.scaling, entry.groupName, instance.id), isOut);
   return { outcome: 'restored', detail: "the group's desired capacity is one higher now" };
 }

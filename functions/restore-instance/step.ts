@@ -257,6 +257,11 @@ const sameTimeouts = (a: TrackingTimeouts, b: TrackingTimeouts): boolean =>
   a.udpSeconds === b.udpSeconds &&
   a.udpStreamSeconds === b.udpStreamSeconds;
 
+const secondsText = (value: number | null): string => (value === null ? 'not set' : `${value} s`);
+
+const timeoutsText = (timeouts: TrackingTimeouts): string =>
+  `established ${secondsText(timeouts.tcpEstablishedSeconds)}, UDP ${secondsText(timeouts.udpSeconds)}, UDP stream ${secondsText(timeouts.udpStreamSeconds)}`;
+
 async function restoreTimeouts(
   tools: RestoreTools,
   before: BeforeInterface,
@@ -270,19 +275,18 @@ async function restoreTimeouts(
     udpSeconds: before.timeouts.udpSeconds ?? defaults.udpSeconds,
     udpStreamSeconds: before.timeouts.udpStreamSeconds ?? defaults.udpStreamSeconds,
   };
-  if (sameTimeouts(eni.timeouts, before.timeouts) || sameTimeouts(eni.timeouts, target))
-    return { item, outcome: 'already' };
+  const isUnset = Object.values(before.timeouts).some((value) => value === null);
+  const note = isUnset ? { detail: "not set before; now the instance family's default is" } : {};
+  if (sameTimeouts(eni.timeouts, before.timeouts)) return { item, outcome: 'already' };
+  // Written by a run that died before it said so.
+  if (sameTimeouts(eni.timeouts, target)) return { item, outcome: 'already', ...note };
   if (!sameTimeouts(eni.timeouts, SHORTEST_TIMEOUTS)) {
-    return { item, outcome: 'drifted', detail: 'they hold neither what was found nor what the isolation set' };
+    const detail = `found ${timeoutsText(eni.timeouts)}; expected ${timeoutsText(SHORTEST_TIMEOUTS)}`;
+    return { item, outcome: 'drifted', detail };
   }
   try {
     await setTimeouts(tools.ec2, eni.id, target);
-    const unset = Object.values(before.timeouts).some((value) => value === null);
-    return {
-      item,
-      outcome: 'restored',
-      ...(unset && { detail: "not set before; now the instance family's default is" }),
-    };
+    return { item, outcome: 'restored', ...note };
   } catch (error) {
     return { item, outcome: 'failed', detail: errorText(error) };
   }

@@ -29,7 +29,19 @@ const concerns = ({ cases, liftedBy }: LedgerDeny, caseId: string): boolean =>
 const nameOf = (deny: LedgerDeny): string =>
   `${deny.aclId} rule ${deny.ruleNumber} ${deny.egress ? 'outbound' : 'inbound'} deny ${deny.cidr}`;
 
+const OTHERS = 'another case needs the deny';
 const NEEDED = { outcome: 'restored', detail: 'stands on: another case needs it' } as const;
+
+type Outcome = Pick<RestoreItem, 'outcome' | 'detail'>;
+
+const foundText = ({ action, cidr, protocol }: AclEntry): string => `found ${action} ${cidr}, protocol ${protocol}`;
+
+/** What becomes of a deny that another case needs is that one's to say; here is told how it stands. */
+function leftToOthers(deny: LedgerDeny, standing: AclEntry | undefined): Outcome {
+  if (standing === undefined) return { outcome: 'gone', detail: OTHERS };
+  if (sameEntry(standing, denyEntry(deny))) return NEEDED;
+  return { outcome: 'drifted', detail: `${foundText(standing)}; ${OTHERS}` };
+}
 
 async function liftDeny(
   tools: Tools<'ec2' | 'cases'>,
@@ -40,12 +52,13 @@ async function liftDeny(
   const item = nameOf(deny);
   try {
     const left = await leaveDeny(tools.cases, deny, caseId);
-    if (left.length > 0) {
-      if (deny.liftedBy === caseId) await standAgain(tools, deny, caseId);
+    if (left.length > 0 && deny.liftedBy === caseId) {
+      await standAgain(tools, deny, caseId);
       return { item, ...NEEDED };
     }
     // A response that still runs may have made the entry since: looked at now, it comes before the look or puts its case back.
     const standing = standingOf(deny, acls) ?? standingOf(deny, await aclsById(tools.ec2, [deny.aclId]));
+    if (left.length > 0) return { item, ...leftToOthers(deny, standing) };
     if (standing === undefined) {
       await forgetDeny(tools.cases, deny);
       // Removed by an earlier run of ours, or by somebody else while the case still needed it.
@@ -53,11 +66,7 @@ async function liftDeny(
     }
     if (!sameEntry(standing, denyEntry(deny))) {
       await forgetDeny(tools.cases, deny);
-      return {
-        item,
-        outcome: 'drifted',
-        detail: `found ${standing.action} ${standing.cidr}, protocol ${standing.protocol}`,
-      };
+      return { item, outcome: 'drifted', detail: foundText(standing) };
     }
     return { item, ...(await removeEntry(tools, deny, caseId)) };
   } catch (error) {
@@ -71,11 +80,7 @@ const standingOf = ({ aclId, egress, ruleNumber }: LedgerDeny, acls: readonly Ac
     .find((acl) => acl.id === aclId)
     ?.entries.find((entry) => entry.ruleNumber === ruleNumber && entry.egress === egress);
 
-async function removeEntry(
-  tools: Tools<'ec2' | 'cases'>,
-  deny: LedgerDeny,
-  caseId: string,
-): Promise<Pick<RestoreItem, 'outcome' | 'detail'>> {
+async function removeEntry(tools: Tools<'ec2' | 'cases'>, deny: LedgerDeny, caseId: string): Promise<Outcome> {
   // A case that joined since keeps it; one that joins from here on is found by the mark, whoever dies on the way.
   if (!(await beginLifting(tools.cases, deny, caseId))) return NEEDED;
   try {

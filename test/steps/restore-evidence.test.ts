@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { recordPreserved } from '../../functions/aws/cases.ts';
 import { setProtection } from '../../functions/aws/instance-attributes.ts';
+import { register } from '../../functions/aws/load-balancers.ts';
 import { preserveEvidence } from '../../functions/preserve-evidence/step.ts';
 import { restoreEvidence } from '../../functions/restore-evidence/step.ts';
 import { worldOf } from '../first-moves/worlds.ts';
@@ -35,6 +36,19 @@ describe('giving the instance back to its Auto Scaling group', () => {
         const members = file.AutoScalingGroups.flatMap(({ Instances = [] }) => Instances);
         const all = [...members, ...file.AutoScalingInstances].filter(({ InstanceId }) => InstanceId === ids.instance);
         expect(all.map(({ LifecycleState }) => LifecycleState)).toContain('InService');
+      },
+      { autoScaling },
+    );
+  });
+
+  it.each(['standby', 'detach'] as const)('is done where the answer to the call was lost (%s)', async (autoScaling) => {
+    await onBench(
+      worldOf('auto-scaling-member'),
+      async (bench) => {
+        const returned = ({ call }: { call: string }) => ['ExitStandby', 'AttachInstances'].includes(call);
+        bench.fail(returned, refusedBy('ValidationError'), 'after');
+        const { outcome } = await restoredAfter(bench, 60);
+        expect(outcome?.outcome).toBe('restored');
       },
       { autoScaling },
     );
@@ -130,6 +144,125 @@ describe('evidence that a response takes again after a restore has put it back',
       await bench.tools.sleep(60);
       await restoreEvidence(bench.tools, { restore });
       expect(bench.file.InstanceAttributes[ids.instance]?.['DisableApiStop']).toBe(false);
+    });
+  });
+});
+
+describe('evidence that somebody has changed since', () => {
+  const FIRST_GROUP = 'target group shop-web';
+
+  /** What the first restore says of each thing, after a hand in the world. */
+  async function restoredWith(bench: Bench, change: () => void | Promise<void>, before?: (caseId: string) => void) {
+    const opened = await bench.open();
+    const { caseId } = opened.case;
+    before?.(caseId);
+    await preserveEvidence(bench.tools, opened);
+    await bench.tools.sleep(60);
+    bench.world.snapshot();
+    await change();
+    const restore = { kind: 'restored', caseId, instanceId: ids.instance, items: [], host: null } as const;
+    const run = async () => (await restoreEvidence(bench.tools, { restore })).items;
+    return { caseId, items: await run(), again: run };
+  }
+
+  const instanceOf = ({ file }: Bench) => {
+    const found = file.Reservations.flatMap(({ Instances }) => Instances).find(
+      ({ InstanceId }) => InstanceId === ids.instance,
+    );
+    if (found === undefined) throw new Error('the instance is not in the world');
+    return found;
+  };
+
+  it('drifted in nothing where nobody touched it', async () => {
+    await onBench(worldOf('auto-scaling-member'), async (bench) => {
+      const { items } = await restoredWith(bench, () => undefined);
+      expect(items.filter(({ outcome }) => outcome === 'drifted')).toEqual([]);
+      expect(items.length).toBeGreaterThan(5);
+    });
+  });
+
+  it('is left where the tag has another value, and the value is told', async () => {
+    await onBench(worldOf('auto-scaling-member'), async (bench) => {
+      const { caseId, items } = await restoredWith(bench, () => {
+        const tag = instanceOf(bench).Tags?.find(({ Key }) => Key === 'flowcut:case');
+        if (tag) tag.Value = 'mine\u001b[2J';
+      });
+      expect(items.find(({ item }) => item === 'tags')).toEqual({
+        item: 'tags',
+        outcome: 'drifted',
+        detail: `found "mine\\u001b[2J", expected "${caseId}"`,
+      });
+      expect(instanceOf(bench).Tags).toContainEqual({ Key: 'flowcut:case', Value: 'mine\u001b[2J' });
+    });
+  });
+
+  it('is told where the protection was switched off, or deletion on termination on again', async () => {
+    await onBench(worldOf('auto-scaling-member'), async (bench) => {
+      const { items, again } = await restoredWith(bench, async () => {
+        await setProtection(bench.tools.ec2, ids.instance, 'disableApiTermination', false);
+        for (const device of instanceOf(bench).BlockDeviceMappings ?? []) {
+          if (device.Ebs) device.Ebs.DeleteOnTermination = true;
+        }
+      });
+      expect(items.find(({ item }) => item === 'termination protection')).toMatchObject({
+        outcome: 'drifted',
+        detail: 'found off, expected on',
+      });
+      expect(items.find(({ item }) => item.startsWith('delete on termination'))).toMatchObject({
+        outcome: 'drifted',
+        detail: 'found on, expected off',
+      });
+      expect(items.find(({ item }) => item === 'stop protection')?.outcome).toBe('restored');
+      expect(new Set((await again()).map(({ outcome }) => outcome))).toEqual(new Set(['already']));
+    });
+  });
+
+  it('is left where the target is registered again at another port', async () => {
+    await onBench(worldOf('auto-scaling-member'), async (bench) => {
+      const [target] = bench.file.TargetHealth;
+      if (target === undefined) throw new Error('there is no target');
+      const { TargetGroupArn, Target } = target;
+      const { items } = await restoredWith(bench, () =>
+        register(bench.tools.elb, { targetGroupArn: TargetGroupArn, targetId: Target.Id, port: 9999 }),
+      );
+      expect(items.find(({ item }) => item.startsWith(FIRST_GROUP))).toMatchObject({
+        outcome: 'drifted',
+        detail: expect.stringMatching(/^found port 9999, expected no registration \(it was at port \d+\)$/),
+      });
+    });
+  });
+
+  it('has not drifted where the response could not protect it in the first place', async () => {
+    await onBench(worldOf('auto-scaling-member'), async (bench) => {
+      const isRefused = ({ call, input }: { call: string; input: unknown }) =>
+        call === 'ModifyInstanceAttribute' && JSON.stringify(input).includes('DisableApiTermination');
+      bench.fail(isRefused, refusedBy('UnauthorizedOperation'));
+      const { items } = await restoredWith(bench, () => undefined);
+      expect(items.find(({ item }) => item === 'termination protection')).toMatchObject({ outcome: 'already' });
+    });
+  });
+
+  it('has not drifted where a restore died between putting it back and noting that', async () => {
+    await onBench(worldOf('auto-scaling-member'), async (bench) => {
+      const opened = await bench.open();
+      await preserveEvidence(bench.tools, opened);
+      await bench.tools.sleep(60);
+      const { caseId } = opened.case;
+      let isDead = false;
+      bench.fail(
+        ({ call, input }) =>
+          isDead || (call === 'UpdateItem' && JSON.stringify(input).includes('termination protection')),
+        () => {
+          isDead = true;
+          return refusedBy('Killed')();
+        },
+      );
+      const restore = { kind: 'restored', caseId, instanceId: ids.instance, items: [], host: null } as const;
+      await restoreEvidence(bench.tools, { restore }).catch(() => undefined);
+      isDead = false;
+      bench.world.interceptors.pop();
+      const { items } = await restoreEvidence(bench.tools, { restore });
+      expect(items.filter(({ outcome }) => !['restored', 'already'].includes(outcome))).toEqual([]);
     });
   });
 });

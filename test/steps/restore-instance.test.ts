@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readBefore, updateCase } from '../../functions/aws/cases.ts';
+import { ledgerOf, readBefore, updateCase } from '../../functions/aws/cases.ts';
 import { createDeny, deleteEntry } from '../../functions/aws/network-acls.ts';
 import { setGroups, setTimeouts } from '../../functions/aws/network-interfaces.ts';
 import type { CaseDocument } from '../../functions/core/case.ts';
@@ -136,11 +136,11 @@ describe('restore', () => {
     });
   });
 
-  it.each<[string, Partial<TrackingTimeouts>]>([
-    ['TCP', { tcpEstablishedSeconds: 999 }],
-    ['UDP', { udpSeconds: 33 }],
-    ['UDP streams', { udpStreamSeconds: 77 }],
-  ])('leaves timeouts of which somebody changed only that of %s', async (_, change) => {
+  it.each<[string, Partial<TrackingTimeouts>, string]>([
+    ['TCP', { tcpEstablishedSeconds: 999 }, 'established 999 s, UDP 30 s, UDP stream 60 s'],
+    ['UDP', { udpSeconds: 33 }, 'established 60 s, UDP 33 s, UDP stream 60 s'],
+    ['UDP streams', { udpStreamSeconds: 77 }, 'established 60 s, UDP 30 s, UDP stream 77 s'],
+  ])('leaves timeouts of which somebody changed only that of %s', async (_, change, found) => {
     await onBench(quiet(), async (bench) => {
       const caseId = await contained(bench);
       await setTimeouts(bench.tools.ec2, ids.eni, { ...SHORTEST_TIMEOUTS, ...change });
@@ -149,7 +149,7 @@ describe('restore', () => {
       expect(drifted).toEqual({
         item: `${ids.eni} tracking timeouts`,
         outcome: 'drifted',
-        detail: 'they hold neither what was found nor what the isolation set',
+        detail: `found ${found}; expected established 60 s, UDP 30 s, UDP stream 60 s`,
       });
       expect(bench.interfaceOf(ids.eni).ConnectionTrackingConfiguration).toEqual(before);
     });
@@ -205,16 +205,28 @@ describe('restore', () => {
     });
   });
 
-  it('leaves timeouts that somebody changed since', async () => {
+  it('still says that a timeout was not set before, where the process died once it had written it', async () => {
     await onBench(quiet(), async (bench) => {
       const caseId = await contained(bench);
-      await setTimeouts(bench.tools.ec2, ids.eni, {
-        tcpEstablishedSeconds: 999,
-        udpSeconds: null,
-        udpStreamSeconds: null,
+      const written = ({ call, input }: { call: string; input: unknown }) =>
+        call === 'ModifyNetworkInterfaceAttribute' && JSON.stringify(input).includes('Tracking');
+      let isDead = false;
+      bench.fail(
+        (call) => isDead || written(call),
+        () => {
+          isDead = true;
+          return refusedBy('Killed')();
+        },
+        'after',
+      );
+      await restore(bench, caseId).catch(() => undefined);
+      isDead = false;
+      bench.world.interceptors.pop();
+      expect(itemsOf(await restore(bench, caseId))).toContainEqual({
+        item: `${ids.eni} tracking timeouts`,
+        outcome: 'already',
+        detail: expect.stringContaining('not set before'),
       });
-      expect(outcomes(await restore(bench, caseId, true))).toContain(`${ids.eni} tracking timeouts: drifted`);
-      expect(bench.interfaceOf(ids.eni).ConnectionTrackingConfiguration).toMatchObject({ TcpEstablishedTimeout: 999 });
     });
   });
 
@@ -262,6 +274,34 @@ describe('restore', () => {
       expect(denies(bench)).toEqual([]);
     });
   });
+
+  it.each<[string, string | null, Partial<RestoreItem>]>([
+    [
+      'changed',
+      '203.0.113.200/32',
+      { outcome: 'drifted', detail: 'found deny 203.0.113.200/32, protocol -1; another case needs the deny' },
+    ],
+    ['removed', null, { outcome: 'gone', detail: 'another case needs the deny' }],
+  ])(
+    'does not say of a shared deny that it stands on where somebody has %s it, and leaves it',
+    async (_, cidr, told) => {
+      await onBench(quiet(), async (bench) => {
+        const caseId = await contained(bench);
+        const other = await bench.contain({ instanceId: ids.neighbour, remoteAddresses: [ids.peer] });
+        const place = { aclId: ids.acl, egress: true, ruleNumber: 1 };
+        await deleteEntry(bench.tools.ec2, place);
+        if (cidr !== null) await createDeny(bench.tools.ec2, place, cidr);
+        const before = bench.entries();
+        expect(itemsOf(await restore(bench, caseId, true)).slice(-2)).toMatchObject([
+          { outcome: 'restored', detail: 'stands on: another case needs it' },
+          told,
+        ]);
+        expect(bench.entries()).toEqual(before);
+        const ledger = await ledgerOf(bench.tools.cases, ids.acl);
+        expect(ledger.map(({ cases }) => cases)).toEqual([[other.case.caseId], [other.case.caseId]]);
+      });
+    },
+  );
 
   it('leaves an interface alone that was never isolated', async () => {
     const file = quiet((world) => {
