@@ -180,6 +180,21 @@ const EVIDENCE_FAILED: EvidenceItem = {
   reason: 'the function that preserves evidence failed: standby, protection, tags and snapshots are not assured',
 };
 
+/** The response stopped beside that step, which Step Functions ends with it. */
+const EVIDENCE_UNFINISHED: EvidenceItem = {
+  item: 'evidence',
+  outcome: 'failed',
+  reason: 'the response stopped before evidence was preserved: standby, protection, tags and snapshots are not assured',
+};
+
+/** What is not known of the evidence, where the step does not say so itself. */
+function evidenceGaps(record: Reporting): readonly EvidenceItem[] {
+  const { assessment, isolation, failure } = record;
+  if (isolation !== undefined) return isolation[1].kind === 'failed' ? [EVIDENCE_FAILED] : [];
+  const hasStopped = failure !== undefined && !isInterim(record);
+  return hasStopped && assessment?.kind === 'contain' ? [EVIDENCE_UNFINISHED] : [];
+}
+
 async function readAndReport(tools: ReportTools, record: Reporting, caseId: string): Promise<Report> {
   const stored = await needCase(tools.cases, caseId);
   // Where the swap failed nobody has noted yet why the host said nothing.
@@ -188,9 +203,8 @@ async function readAndReport(tools: ReportTools, record: Reporting, caseId: stri
   const flowLog = isInterim(record) ? unheardFlowLog(standing) : await listen(tools, document, standing);
   const verdict = judgeStanding(tools.config, document, standing, flowLog);
   const failure = sentenceOf(record);
-  const evidenceFailed = record.isolation?.[1].kind === 'failed';
   return caseReport({
-    document: evidenceFailed ? { ...document, evidence: [...document.evidence, EVIDENCE_FAILED] } : document,
+    document: { ...document, evidence: [...document.evidence, ...evidenceGaps(record)] },
     verdict,
     interfaces: standing.standings,
     held: standing.held,

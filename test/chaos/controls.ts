@@ -92,8 +92,9 @@ export function isTold(control: string, report: Report): boolean {
   const deny = /^deny ([^/]+)\//.exec(control);
   if (deny !== null) return said.includes(`${deny[1]}`);
   const isolation = /^isolation of (eni-\w+)/.exec(control);
-  if (isolation !== null) return said.includes(`${isolation[1]}`);
+  if (isolation !== null) return said.includes(`${isolation[1]}`) || said.includes('none of its interfaces is known');
   if (control === 'host cut') return said.includes('no host cut');
   const names = (item: string) => item.startsWith(control) || control.startsWith(item);
-  return said.includes('the function that preserves evidence failed') || report.skipped.some(({ id }) => names(id));
+  const isNotAssured = said.includes('standby, protection, tags and snapshots are not assured');
+  return isNotAssured || report.skipped.some(({ id }) => names(id));
 }

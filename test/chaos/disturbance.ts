@@ -34,8 +34,8 @@ export type Disturbance =
       readonly error: string;
       readonly afterEffect: boolean;
     }
-  /** Every call of the API is refused until the restore. */
-  | { readonly kind: 'denied'; readonly api: string };
+  /** Every call of the API is refused until the restore; `from` the n-th on, where it is given. */
+  | { readonly kind: 'denied'; readonly api: string; readonly from?: number };
 
 /** What Step Functions sees of a process that is gone, by the name of the error. */
 class ProcessDied extends Error {

@@ -56,8 +56,10 @@ export function runEpisode(world: ChaosWorld, disturbance: Disturbance): Promise
     const { api, call, error, afterEffect } = disturbance;
     file.Faults.push({ Api: api, Call: call, Error: error, AfterEffect: afterEffect });
   }
-  if (disturbance.kind === 'denied')
-    file.Faults.push({ Api: disturbance.api, Call: '1+', Error: 'UnauthorizedOperation' });
+  if (disturbance.kind === 'denied') {
+    const { api, from = 1 } = disturbance;
+    file.Faults.push({ Api: api, Call: `${from}+`, Error: 'UnauthorizedOperation' });
+  }
   const reaper = createReaper(disturbance, file.LatencySeconds);
   let watching: Watch | null = null;
 

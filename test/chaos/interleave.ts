@@ -29,6 +29,7 @@ export interface Interleavings {
 }
 
 const USUAL_SEEDS = 2;
+const LONG_SEEDS = 12;
 /** From here on two seeds also reach the moment in which a case joins a deny that another is taking away. */
 const USUAL_SEED = 3;
 
@@ -101,6 +102,7 @@ function isFamily(name: string): name is Family {
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
+      long: { type: 'boolean', default: false },
       seeds: { type: 'string' },
       seed: { type: 'string' },
       family: { type: 'string' },
@@ -108,10 +110,11 @@ async function main(): Promise<void> {
       verbose: { type: 'boolean', default: false },
     },
   });
-  const { seeds, seed, family, n, verbose } = values;
+  const { long, seeds, seed, family, n, verbose } = values;
   if (family !== undefined && !isFamily(family)) throw new Error(`--family is one of ${FAMILIES.join(', ')}`);
   // One seed alone is one to look at again.
   const result = await runInterleavings({
+    ...(long && { seeds: LONG_SEEDS }),
     ...(seed !== undefined && { seed: Number(seed), seeds: 1 }),
     ...(seeds !== undefined && { seeds: Number(seeds) }),
     ...(family !== undefined && { families: [family] }),

@@ -14,13 +14,21 @@ export interface Plan {
   readonly deaths: readonly Disturbance[];
   readonly faults: readonly Disturbance[];
   readonly lasting: readonly Disturbance[];
+  /** A permission that is taken away while the response runs. */
+  readonly midway: readonly Disturbance[];
 }
 
 /** Functions that are started by hand or by EventBridge alone have no state that could be dead. */
 const isState = ({ state, phase }: Point): boolean => state !== 'Start' && phase === 'response';
 
+/** From the second call of an API on, from the middle one, and the last one alone. */
+const midwayOf = (count: number): readonly number[] =>
+  [...new Set([2, Math.ceil(count / 2), count])].filter((from) => from > 1 && from <= count);
+
 export function planOf({ points }: Outcome): Plan {
-  const apis = [...new Set(points.filter(({ phase }) => phase === 'response').map(({ api }) => api))].sort();
+  const counts = new Map<string, number>();
+  for (const { api, phase } of points) if (phase === 'response') counts.set(api, (counts.get(api) ?? 0) + 1);
+  const apis = [...counts.keys()].sort();
   const states = [...new Set(points.filter(isState).map(({ state }) => state))];
   return {
     deaths: points.flatMap((_, at) => MOMENTS.map((moment): Disturbance => ({ kind: 'death', at, moment }))),
@@ -31,6 +39,9 @@ export function planOf({ points }: Outcome): Plan {
       ...apis.map((api): Disturbance => ({ kind: 'denied', api })),
       ...states.map((state): Disturbance => ({ kind: 'dead state', state })),
     ],
+    midway: apis.flatMap((api) =>
+      midwayOf(counts.get(api) ?? 0).map((from): Disturbance => ({ kind: 'denied', api, from })),
+    ),
   };
 }
 
@@ -66,7 +77,7 @@ export function describe(disturbance: Disturbance, points: readonly Point[]): st
     case 'fault':
       return `${disturbance.api} ${disturbance.call}: ${disturbance.error}${disturbance.afterEffect ? ', effect done' : ''}`;
     case 'denied':
-      return `${disturbance.api} is always refused`;
+      return `${disturbance.api} is ${disturbance.from === undefined ? 'always refused' : `refused from call ${disturbance.from} on`}`;
     default:
       return disturbance satisfies never;
   }

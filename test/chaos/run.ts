@@ -64,7 +64,7 @@ interface Selection {
 }
 
 /** How many of each kind a world gets where not everything is run. */
-const SAMPLE = { deaths: 40, faults: 16, lasting: 10, twice: 4 } as const;
+const SAMPLE = { deaths: 40, faults: 16, lasting: 10, midway: 2, twice: 4 } as const;
 const TWICE_IN_FULL = 60;
 
 async function jobsOf(world: ChaosWorld, { isWhole, seed }: Selection): Promise<readonly Job[]> {
@@ -72,11 +72,12 @@ async function jobsOf(world: ChaosWorld, { isWhole, seed }: Selection): Promise<
   const pick = seededRandom(seed);
   const plan = planOf(clean);
   const chosen = isWhole
-    ? [...plan.deaths, ...plan.faults, ...plan.lasting, ...twoDeaths(clean, pick, TWICE_IN_FULL)]
+    ? [...plan.deaths, ...plan.faults, ...plan.lasting, ...plan.midway, ...twoDeaths(clean, pick, TWICE_IN_FULL)]
     : [
         ...sample(plan.deaths, SAMPLE.deaths, pick),
         ...sample(plan.faults, SAMPLE.faults, pick),
         ...sample(plan.lasting, SAMPLE.lasting, pick),
+        ...sample(plan.midway, SAMPLE.midway, pick),
         ...twoDeaths(clean, pick, SAMPLE.twice),
       ];
   return chosen.map((disturbance) => ({ world: world.name, disturbance }));
@@ -132,6 +133,7 @@ interface Tally {
   deaths: number;
   faults: number;
   lasting: number;
+  midway: number;
   violations: number;
   failed: number;
   runs: number;
@@ -143,6 +145,7 @@ const newTally = (): Tally => ({
   deaths: 0,
   faults: 0,
   lasting: 0,
+  midway: 0,
   violations: 0,
   failed: 0,
   runs: 0,
@@ -155,6 +158,7 @@ function count(tally: Tally, { disturbance }: Job, result: Result): void {
   tally.runs += 1;
   if (disturbance.kind === 'death') tally.deaths += 1;
   else if (disturbance.kind === 'fault') tally.faults += 1;
+  else if (disturbance.kind === 'denied' && disturbance.from !== undefined) tally.midway += 1;
   else tally.lasting += 1;
   tally.violations += result.violations.length;
   if (result.violations.length > 0) tally.failed += 1;
@@ -163,8 +167,8 @@ function count(tally: Tally, { disturbance }: Job, result: Result): void {
 
 const SHOWN_FAILURES = 20;
 
-function line(name: string, { points, deaths, faults, lasting, violations }: Tally): string {
-  const cells = [points, deaths, faults, lasting, violations].map((cell) => String(cell).padStart(9)).join('');
+function line(name: string, { points, deaths, faults, lasting, midway, violations }: Tally): string {
+  const cells = [points, deaths, faults, lasting, midway, violations].map((cell) => String(cell).padStart(9)).join('');
   return `${name.padEnd(72)}${cells}`;
 }
 
@@ -193,7 +197,9 @@ async function sweep(worlds: readonly ChaosWorld[], selection: (world: ChaosWorl
     for (const violation of result.violations.slice(0, 3)) console.log(`      ${violation.slice(0, 300)}`);
   });
 
-  const heads = ['points', 'deaths', 'faults', 'refusals', 'violated'].map((head) => head.padStart(9)).join('');
+  const heads = ['points', 'deaths', 'faults', 'refusals', 'midway', 'violated']
+    .map((head) => head.padStart(9))
+    .join('');
   console.log(`${'world'.padEnd(72)}${heads}`);
   const sum = newTally();
   for (const [name, tally] of tallies) {
@@ -203,7 +209,7 @@ async function sweep(worlds: readonly ChaosWorld[], selection: (world: ChaosWorl
   for (const [why, runs] of explained) console.log(`another state, with a reason (${runs} runs): ${why}`);
   console.log(`a verdict that says less than that of the undisturbed run, and never more: ${sum.weaker} runs`);
   console.log(
-    `${sum.points} interruption points, ${sum.deaths} deaths, ${sum.faults} single faults, ${sum.lasting} lasting refusals in ${tallies.size} worlds: ${sum.violations} violations`,
+    `${sum.points} interruption points, ${sum.deaths} deaths, ${sum.faults} single faults, ${sum.lasting} lasting refusals and ${sum.midway} that begin midway in ${tallies.size} worlds: ${sum.violations} violations`,
   );
   console.log(`${sum.runs - sum.failed} passed, ${sum.failed} failed`);
   return sum.runs === 0 ? 1 : sum.failed;

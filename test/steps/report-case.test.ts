@@ -71,7 +71,10 @@ describe('report', () => {
       const Cause = JSON.stringify({ errorType: 'Error', errorMessage: 'the swap has failed' });
       const report = await reportCase(bench.tools, { ...opened, failure: { Error: 'Error', Cause } });
       expect(report.verdict).toBe('not-proven');
-      expect(report.skipped).toMatchObject([{ id: ids.eni }]);
+      expect(report.skipped).toMatchObject([
+        { id: ids.eni },
+        { id: 'evidence', reason: expect.stringContaining('stopped before evidence was preserved') },
+      ]);
       expect(report.leftOpen).toContain('the response stopped early: the swap has failed');
       expect(report.undo).not.toBeNull();
     });
