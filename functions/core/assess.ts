@@ -77,6 +77,12 @@ function throughWhat(flow: KnownFlow, facts: Facts): AutomaticPath | null {
   return facts.behindNetworkLoadBalancer && flow.openedBy !== 'instance' ? 'network-load-balancer' : null;
 }
 
+/**
+ * Rules that a flow of the case names. Where nothing is known of it but the peer, every rule of every group bears on it: a
+ * thousand ids in each flow are more than an item of the case table holds. `because` counts all of them.
+ */
+const RULE_LIMIT = 8;
+
 /** Classifies flows against one reading of the facts; compile once, classify many. */
 export function flowClassifier(
   facts: Facts,
@@ -107,9 +113,10 @@ export function flowClassifier(
     });
     const first = possible[0];
     if (first === undefined) throw new Error('an instance without network interfaces has no flows to classify');
+    const tracking = possible.map((one) => one.tracking).reduce(moreCautious, first.tracking);
     return {
       interfaceIds: possible.map(({ eni }) => eni.id),
-      tracking: possible.map(({ tracking }) => tracking).reduce(moreCautious, first.tracking),
+      tracking: { ...tracking, ruleIds: tracking.ruleIds.slice(0, RULE_LIMIT) },
       crossesSubnetBoundary: possible.every(({ path }) => path.crossesSubnetBoundary),
     };
   };
