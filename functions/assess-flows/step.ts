@@ -19,6 +19,7 @@ import type { Facts } from '../core/facts.ts';
 import { headStartOf } from '../core/head-start.ts';
 import type { CaseRequest } from '../core/intake-types.ts';
 import { urgencyOf } from '../core/pacing.ts';
+import { packDenies } from '../core/packed-denies.ts';
 import { describePlan } from '../core/plan.ts';
 import { type Assessed, HOST_ADDRESS_LIMIT, HOST_LIST_LIMIT, type Opened } from '../core/record.ts';
 import { withBalancer } from '../shared/behind-balancer.ts';
@@ -181,7 +182,7 @@ async function decide(tools: AssessTools, document: CaseDocument, facts: Facts |
   return {
     kind: 'contain',
     reason: document.classReason,
-    denies: assessment.denies,
+    denies: packDenies(assessment.denies),
     platform: facts.instance.platform,
     vpcIds: [...new Set(facts.interfaces.map((eni) => eni.vpcId))],
     addresses: [...new Set(assessment.flows.map((flow) => flow.remoteAddress))].slice(0, HOST_ADDRESS_LIMIT),

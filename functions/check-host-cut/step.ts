@@ -15,6 +15,7 @@ import { hostAccount } from '../core/host-account.ts';
 import { joinHostFlows, listedFlows } from '../core/host-flows.ts';
 import { type HostReport, parseHostOutput } from '../core/host-protocol.ts';
 import { AFTER_THE_CUT, urgencyOf } from '../core/pacing.ts';
+import { packDenies, unpackDenies } from '../core/packed-denies.ts';
 import { cleaned } from '../core/plain-text.ts';
 import type { CheckingHost, HostResult } from '../core/record.ts';
 import { withBalancer } from '../shared/behind-balancer.ts';
@@ -89,7 +90,7 @@ async function undone(tools: HostTools, caseId: string, report: HostReport): Pro
     updateCase(tools.cases, caseId, (stored) => (stored.hostUndone ? stored : { ...stored, hostUndone: true })),
     tell(tools, caseId, STEP, summary),
   ]);
-  return { kind: 'answered', denies: [], summary };
+  return { kind: 'answered', denies: packDenies([]), summary };
 }
 
 /**
@@ -133,7 +134,11 @@ const placeOf = ({ aclId, egress, cidr }: WantedDeny): string => `${aclId} ${egr
  * must be put on it, or it goes when the other lets go.
  */
 const deniedFirst = (record: CheckingHost): ReadonlySet<string> =>
-  new Set('assessment' in record && record.assessment.kind === 'contain' ? record.assessment.denies.map(placeOf) : []);
+  new Set(
+    'assessment' in record && record.assessment.kind === 'contain'
+      ? unpackDenies(record.assessment.denies).map(placeOf)
+      : [],
+  );
 
 async function joinAnswer(
   tools: HostTools,
@@ -192,5 +197,9 @@ async function joinAnswer(
     ),
   ]);
   const fresh = plan.denies.filter((deny) => !asked.denied.has(placeOf(deny)));
-  return { kind: 'answered', denies: fresh, summary: `${verdict.closed} of ${verdict.listed} flows closed` };
+  return {
+    kind: 'answered',
+    denies: packDenies(fresh),
+    summary: `${verdict.closed} of ${verdict.listed} flows closed`,
+  };
 }

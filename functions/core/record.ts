@@ -1,6 +1,6 @@
-import type { WantedDeny } from './case.ts';
 import type { HostOptions } from './host-options.ts';
 import type { Mode } from './model.ts';
+import type { PackedDenies } from './packed-denies.ts';
 import type { InterfaceStanding, VerdictKind } from './verdict.ts';
 
 /**
@@ -26,7 +26,7 @@ export type Assessed =
   | {
       readonly kind: 'contain';
       readonly reason: string;
-      readonly denies: readonly WantedDeny[];
+      readonly denies: PackedDenies;
       readonly platform: 'linux' | 'windows';
       readonly vpcIds: readonly string[];
       /** What the host is told to deny as well; at most {@link HOST_ADDRESS_LIMIT}. */
@@ -70,7 +70,7 @@ export interface DenyWaiting {
   readonly made: number;
   readonly refused: number;
   readonly at?: string;
-  readonly denies: readonly WantedDeny[];
+  readonly denies: PackedDenies;
   /** ISO; after it they are refused. */
   readonly deadline: string;
 }
@@ -88,7 +88,7 @@ export type HostResult =
   | HostCommandSent
   | {
       readonly kind: 'answered';
-      readonly denies: readonly WantedDeny[];
+      readonly denies: PackedDenies;
       readonly summary: string;
       /** What became of these denies. */
       readonly denied?: DenyResult;
@@ -116,7 +116,7 @@ export interface VerifyResult {
   readonly attempt: number;
   /** What to cut again, and how long to let that settle. */
   readonly next: 'cut-again' | 'report';
-  readonly denies: readonly WantedDeny[];
+  readonly denies: PackedDenies;
   readonly waitSeconds: number;
 }
 

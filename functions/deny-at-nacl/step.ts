@@ -1,6 +1,7 @@
 import { addToTimeline, needCase, updateCase } from '../aws/cases.ts';
 import { type DenyRefusal, isClosing, type WantedDeny } from '../core/case.ts';
-import type { Denying, DenyResult } from '../core/record.ts';
+import { packDenies, unpackDenies } from '../core/packed-denies.ts';
+import type { Denying, DenyResult, DenyWaiting } from '../core/record.ts';
 import type { Tools } from '../shared/toolbox.ts';
 import { makeDeny } from './make-deny.ts';
 
@@ -13,24 +14,32 @@ const WAIT_SECONDS = { first: 8, later: 40 } as const;
 /** When denies that still have no turn are given up, in seconds from the first run. */
 const DEADLINE_SECONDS = 300;
 
-/** Which denies are wanted now: the newest list in the record. `deadline` is null in the first run. */
-function wanted(record: Denying): { readonly denies: readonly WantedDeny[]; readonly deadline: string | null } {
+interface Wanted {
+  readonly denies: readonly WantedDeny[];
+  /** null in the first run. */
+  readonly deadline: string | null;
+}
+
+const leftOf = ({ denies, deadline }: DenyWaiting) => ({ denies: unpackDenies(denies), deadline });
+
+/** Which denies are wanted now: the newest list in the record. */
+function wanted(record: Denying): Wanted {
   const { verdict, cutAgain, lateDenies, cut, host, assessment } = record;
-  const assessed = assessment.kind === 'contain' ? assessment.denies : [];
+  const assessed = assessment.kind === 'contain' ? unpackDenies(assessment.denies) : [];
   if (verdict !== undefined) {
-    return cutAgain?.kind === 'waiting' ? cutAgain : { denies: verdict.denies, deadline: null };
+    return cutAgain?.kind === 'waiting' ? leftOf(cutAgain) : { denies: unpackDenies(verdict.denies), deadline: null };
   }
-  if (lateDenies?.kind === 'waiting') return lateDenies;
+  if (lateDenies?.kind === 'waiting') return leftOf(lateDenies);
   if (cut !== undefined) {
     const [first, answer] = cut;
     const late = [first, answer.kind === 'answered' ? answer.denied : undefined].flatMap((result) =>
-      result?.kind === 'waiting' ? [result] : [],
+      result?.kind === 'waiting' ? [leftOf(result)] : [],
     );
     const failed = first.kind === 'failed' ? assessed : [];
     const deadline = late.map((result) => result.deadline).sort()[0] ?? null;
     return { denies: [...failed, ...late.flatMap((result) => result.denies)], deadline };
   }
-  return { denies: host?.kind === 'answered' ? host.denies : assessed, deadline: null };
+  return { denies: host?.kind === 'answered' ? unpackDenies(host.denies) : assessed, deadline: null };
 }
 
 /**
@@ -62,7 +71,9 @@ export async function denyAtNacl(tools: Tools<'ec2' | 'cases'>, record: Denying)
       what: `of ${denies.length} denies ${made} stand, ${refusals.length} are refused, ${waiting.length} wait for their turn`,
     }),
   ]);
-  return waiting.length > 0 ? { kind: 'waiting', ...counts, denies: waiting, deadline } : { kind: 'done', ...counts };
+  return waiting.length > 0
+    ? { kind: 'waiting', ...counts, denies: packDenies(waiting), deadline }
+    : { kind: 'done', ...counts };
 }
 
 async function noteRefusals(

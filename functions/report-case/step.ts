@@ -6,6 +6,7 @@ import type { EvidenceItem } from '../core/evidence.ts';
 import { hostSilence } from '../core/host-silence.ts';
 import { openingsText } from '../core/isolation-rules.ts';
 import { notification } from '../core/notification.ts';
+import { unpackDenies } from '../core/packed-denies.ts';
 import type { Reporting } from '../core/record.ts';
 import {
   caseReport,
@@ -221,7 +222,7 @@ async function readAndReport(tools: ReportTools, record: Reporting, caseId: stri
 /** What the interim report says of denies that EC2 had no turn for yet. */
 function waitingText({ isolated, cut }: Reporting): readonly string[] {
   const results = [cut?.[0], cut?.[1].kind === 'answered' ? cut[1].denied : undefined];
-  const denies = results.flatMap((result) => (result?.kind === 'waiting' ? result.denies : []));
+  const denies = results.flatMap((result) => (result?.kind === 'waiting' ? unpackDenies(result.denies) : []));
   if (isolated === undefined || denies.length === 0) return [];
   const peers = [...new Set(denies.map((deny) => deny.cidr))].join(', ');
   return [`EC2 takes only so many calls per second: denies of ${peers} wait for their turn and are being made`];

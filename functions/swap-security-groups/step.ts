@@ -9,6 +9,7 @@ import { computeWait, FLOW_LOG_DELAY_SECONDS, SETTLE_SECONDS, SHORTEST_TIMEOUTS 
 import { hostSilence } from '../core/host-silence.ts';
 import type { NetworkInterfaceFacts } from '../core/model.ts';
 import { AFTER_THE_CUT, urgencyOf } from '../core/pacing.ts';
+import { unpackDenies } from '../core/packed-denies.ts';
 import type { Isolating, IsolationResult } from '../core/record.ts';
 import type { Verdict } from '../core/verdict.ts';
 import { ensureIsolationGroup } from '../shared/isolation-group.ts';
@@ -68,7 +69,7 @@ interface Pace {
 /** Addresses whose denies wait for their turn, and will be made after the isolation. */
 function waitingDenies({ cut }: Isolating): ReadonlySet<string> {
   const results = [cut?.[0], cut?.[1].kind === 'answered' ? cut[1].denied : undefined];
-  const denies = results.flatMap((result) => (result?.kind === 'waiting' ? result.denies : []));
+  const denies = results.flatMap((result) => (result?.kind === 'waiting' ? unpackDenies(result.denies) : []));
   return new Set(denies.map((deny) => deny.cidr.replace(/\/\d+$/, '')));
 }
 

@@ -12,6 +12,7 @@ import {
   withAcls,
 } from '../core/case.ts';
 import { FLOW_LOG_DELAY_SECONDS, SETTLE_SECONDS } from '../core/expiry.ts';
+import { packDenies } from '../core/packed-denies.ts';
 import type { Verifying, VerifyResult } from '../core/record.ts';
 import type { VerdictQuestion } from '../core/verdict.ts';
 import { judgeStanding, listen, readStanding } from '../shared/standing.ts';
@@ -55,7 +56,7 @@ export async function verifyCut(tools: Tools<'ec2' | 'logs' | 'cases'>, record: 
     reason: verdict.reason,
     attempt,
     next: again ? 'cut-again' : 'report',
-    denies,
+    denies: packDenies(denies),
     waitSeconds: flowLog === null ? SETTLE_SECONDS : SETTLE_SECONDS + FLOW_LOG_DELAY_SECONDS,
   };
 }

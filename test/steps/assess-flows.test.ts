@@ -18,10 +18,10 @@ describe('open and assess', () => {
         case: { instanceId: ids.instance, mode: 'contain', trigger: 'Backdoor:EC2/C&CActivity.B' },
         assessment: {
           kind: 'contain',
-          denies: [
-            { egress: false, ruleNumber: 1 },
-            { egress: true, ruleNumber: 1 },
-          ],
+          denies: {
+            cidrs: [`${ids.peer}/32`],
+            acls: [{ ids: [ids.acl], in: [[0, 1, 99]], out: [[0, 1, 99]] }],
+          },
           platform: 'linux',
           vpcIds: [ids.vpc],
           addresses: [ids.peer],

@@ -3,6 +3,7 @@ import { ledgerOf, updateCase } from '../../functions/aws/cases.ts';
 import { createDeny } from '../../functions/aws/network-acls.ts';
 import { noteRefusal } from '../../functions/aws/turns.ts';
 import { bucketTimes, rateOf } from '../../functions/core/pacing.ts';
+import { packDenies } from '../../functions/core/packed-denies.ts';
 import type { Opened } from '../../functions/core/record.ts';
 import { denyAtNacl } from '../../functions/deny-at-nacl/step.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';
@@ -233,7 +234,9 @@ describe('deny at the subnet', () => {
       if (opened.assessment.kind !== 'contain') throw new Error(opened.assessment.reason);
       const { assessment } = opened;
       await Promise.all(
-        wanted.map((deny) => denyAtNacl(bench.tools, { ...opened, assessment: { ...assessment, denies: [deny] } })),
+        wanted.map((deny) =>
+          denyAtNacl(bench.tools, { ...opened, assessment: { ...assessment, denies: packDenies([deny]) } }),
+        ),
       );
       const numbers = bench
         .entries()

@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { deleteEntry } from '../../functions/aws/network-acls.ts';
+import { packDenies } from '../../functions/core/packed-denies.ts';
 import { denyAtNacl } from '../../functions/deny-at-nacl/step.ts';
 import { verifyCut } from '../../functions/verify-cut/step.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';
 import { type Bench, defaultWorld, ids, onBench, readEvent, refusedBy } from '../support/bench.ts';
+
+const NO_DENIES = packDenies([]);
 
 const finding = readEvent('guardduty-ec2-c2activity');
 
@@ -34,7 +37,7 @@ describe('verify', () => {
   it('reads back what is in force and gives the verdict, which the case keeps', async () => {
     await onBench(quiet(), async (bench) => {
       const { case: ref, verdict } = await bench.contain(finding);
-      expect(verdict).toMatchObject({ kind: 'contained', attempt: 1, next: 'report', denies: [] });
+      expect(verdict).toMatchObject({ kind: 'contained', attempt: 1, next: 'report', denies: NO_DENIES });
       expect(await bench.document(ref.caseId)).toMatchObject({
         status: 'reported',
         verdict: 'contained',
@@ -103,7 +106,10 @@ describe('verify', () => {
     await onBench(hidden(), async (bench) => {
       const record = await bench.contain(finding);
       expect(record.verdict).toMatchObject({ kind: 'leaking', next: 'cut-again', attempt: 1 });
-      expect(record.verdict?.denies.map(({ cidr }) => cidr)).toEqual(['203.0.113.66/32', '203.0.113.66/32']);
+      expect(record.verdict?.denies).toMatchObject({
+        cidrs: ['203.0.113.66/32'],
+        acls: [{ ids: [ids.acl], in: [{}], out: [{}] }],
+      });
       expect((await bench.document(record.case.caseId)).flows).toMatchObject([
         { remoteAddress: ids.peer, named: true },
         { remoteAddress: '203.0.113.66', named: false, source: 'flow-log' },
@@ -113,7 +119,7 @@ describe('verify', () => {
       expect(denies(bench)).toHaveLength(4);
       await bench.tools.sleep(record.verdict?.waitSeconds ?? 0);
       const second = await verifyCut(bench.tools, { ...record, cutAgain });
-      expect(second).toMatchObject({ next: 'report', attempt: 2, denies: [] });
+      expect(second).toMatchObject({ next: 'report', attempt: 2, denies: NO_DENIES });
       expect(['held', 'contained']).toContain(second.kind);
     });
   });
