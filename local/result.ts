@@ -99,6 +99,7 @@ export function resultJson(simulation: Simulation): object {
     onHost: report.onHost,
     preserved: report.preserved,
     plan: report.plan,
+    ...(report.more.length > 0 && { more: report.more }),
     timeline: timeline.map(({ at, state, call, outcome }) => ({ at, state, call, outcome })),
     calls,
     ...(restore !== null && {

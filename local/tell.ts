@@ -105,6 +105,7 @@ export function tellSimulation(simulation: Simulation): string {
     ),
     ...section('Still open', report.leftOpen.map(bullet)),
     ...section('Last resorts, least harmful first', report.lastResort.map(bullet)),
+    ...section('Left out', report.more.map(bullet)),
     ...section('Restore', restoreLines(simulation)),
     ...(restore === null && report.undo !== null ? section('To undo', [bullet(report.undo)]) : []),
   ].join('\n');

@@ -76,6 +76,7 @@ export const PURPOSES: Readonly<Record<string, string>> = {
   StartResponse: 'one execution per case, under a name that the same event always gives',
   LookAtResponse: 'did an earlier response to the case fail, so that this event takes over?',
   SendWhatFailed: 'what cannot be read or started waits in the dead-letter queue',
+  KeepReport: 'the whole report and the timeline, beside their case; nothing outside the items of cases',
   Look: 'reads before deciding, and reads back what is in force',
   Deny: 'two entries per peer, recorded first',
   LiftDenies: 'removes entries of the ledger that nobody needs; makes one again that a case joined in the meantime',

@@ -29,6 +29,7 @@ import type { RecordedGroup } from './replaced-groups.ts';
  * | `CASE#id` | `GROUP#sg-...` | a group that was deleted, whole |
  * | `CASE#id` | `HOST#command id` | what the host printed, whole |
  * | `CASE#id` | `TIME#iso#step` | the timeline |
+ * | `CASE#id` | `REPORT` | the newest report, whole (reports.ts) |
  * | `CASE#id` | `SAID#step#last` | what the step put on the timeline last |
  * | `SETTINGS` | `MODE` | the switch: `observe` stops everything |
  * | `CAP#vpc-...#hour` | `PLACES` | the cases that were newly isolated in the hour |

@@ -3,7 +3,7 @@ import type { Report, ReportedFlow } from './report.ts';
 
 /** SNS takes 99 ASCII characters without line breaks as the subject of an e-mail. */
 const SUBJECT_LIMIT = 99;
-/** What a phone shows without much scrolling; the whole list is in the execution's output. */
+/** What a phone shows without much scrolling. */
 const LINES_PER_SECTION = 10;
 const LINE_LIMIT = 300;
 
@@ -16,16 +16,18 @@ const plain = (line: string): string =>
     .replaceAll(/[<>`*|]/g, '')
     .slice(0, LINE_LIMIT);
 
-function section(title: string, lines: readonly string[]): readonly string[] {
-  if (lines.length === 0) return [];
-  const more = lines.length - LINES_PER_SECTION;
-  return [
-    '',
-    title,
-    ...lines.slice(0, LINES_PER_SECTION).map((line) => `- ${plain(line)}`),
-    ...(more > 0 ? [`- and ${more} more: see the execution's output`] : []),
-  ];
-}
+const sections =
+  (where: string) =>
+  (title: string, lines: readonly string[]): readonly string[] => {
+    if (lines.length === 0) return [];
+    const more = lines.length - LINES_PER_SECTION;
+    return [
+      '',
+      title,
+      ...lines.slice(0, LINES_PER_SECTION).map((line) => `- ${plain(line)}`),
+      ...(more > 0 ? [`- and ${more} more: see ${where}`] : []),
+    ];
+  };
 
 /** What the evidence says of a flow, and whether it may go on for all that is known. */
 const EVIDENCE: Readonly<Record<ReportedFlow['evidence'], { readonly cut: boolean; readonly says: string }>> = {
@@ -43,12 +45,17 @@ const toAct = ({ verdict, instanceId }: Report): readonly string[] =>
     ? [`start the respond state machine with {"instanceId": "${instanceId}", "mode": "contain"}`]
     : [];
 
-/** What people get, short enough for a phone: the verdict, what to do, what is cut and what is not, where to look. */
+/**
+ * What people get, short enough for a phone: the verdict, what to do, what is cut and what is not, where to look. `report`
+ * is the whole one, for what is left out here is counted; `where` says where all of it is.
+ */
 export function notification(
   report: Report,
   phase: 'interim' | 'final',
   links: ConsoleLinks,
+  where = "the execution's output",
 ): { subject: string; body: string } {
+  const section = sections(where);
   const word = phase === 'interim' ? `so far ${report.verdict}` : report.verdict;
   const subject = `flowcut: ${report.instanceId ?? 'no instance'} ${word}`.slice(0, SUBJECT_LIMIT);
   const body = [

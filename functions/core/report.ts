@@ -2,7 +2,7 @@ import type { CaseDocument, LedgerDeny } from './case.ts';
 import { accountLines } from './host-account.ts';
 import type { KnownFlow } from './model.ts';
 import type { PlannedChange } from './record.ts';
-import type { Basis, EvidenceLevel, InterfaceStanding, Verdict, VerdictKind } from './verdict.ts';
+import type { Basis, EvidenceLevel, FlowVerdict, InterfaceStanding, Verdict, VerdictKind } from './verdict.ts';
 
 export type ReportVerdict = VerdictKind | 'planned' | 'refused' | 'ignored';
 
@@ -24,6 +24,8 @@ export interface Report {
   readonly preserved: readonly string[];
   readonly plan: readonly PlannedChange[];
   readonly undo: string | null;
+  /** What is left out of the lists, and where it is: short-report.ts. Empty = nothing is. */
+  readonly more: readonly string[];
 }
 
 export interface ReportedFlow {
@@ -106,7 +108,8 @@ function skippedOf(document: CaseDocument, interfaces: readonly InterfaceStandin
   const evidence = document.evidence
     .filter((entry) => entry.outcome === 'failed' || entry.outcome === 'not-possible')
     .map((entry) => ({ id: entry.item, reason: entry.reason ?? entry.outcome }));
-  return [...enis, ...denies, ...host, ...evidence];
+  // The denies last: with many ACLs they are many, and where the report must be short the beginning stays.
+  return [...enis, ...host, ...evidence, ...denies];
 }
 
 const FIREWALLS: Readonly<Record<string, string>> = {
@@ -139,6 +142,14 @@ function killOwners({ host, instanceId, request }: CaseDocument): readonly strin
 
 export const undoText = (caseId: string): string => `start the restore state machine with {"caseId": "${caseId}"}`;
 
+const isOpen = ({ evidence }: FlowVerdict): boolean => evidence === 'unproven' || evidence === 'requested';
+
+/** What goes on, or may, comes first; of two alike the one that somebody named. */
+const byImportance = (a: FlowVerdict, b: FlowVerdict): number =>
+  Number(b.alive) - Number(a.alive) ||
+  Number(isOpen(b)) - Number(isOpen(a)) ||
+  Number(b.flow.named) - Number(a.flow.named);
+
 /** The report of a case that acted. */
 export function caseReport(input: {
   readonly document: CaseDocument;
@@ -155,7 +166,9 @@ export function caseReport(input: {
     verdict: verdict.kind,
     reason: verdict.reason,
     basis: verdict.basis,
-    flows: verdict.flows.map(({ flow, evidence }) => describeFlow(flow, flow.tracking, evidence)),
+    flows: [...verdict.flows]
+      .sort(byImportance)
+      .map(({ flow, evidence }) => describeFlow(flow, flow.tracking, evidence)),
     skipped: skippedOf(document, input.interfaces),
     held: input.held.map(heldDeny),
     leftOpen: [...LEFT_OPEN, ...document.request.notes, ...input.notes],
@@ -164,6 +177,7 @@ export function caseReport(input: {
     preserved: document.evidence.filter((entry) => entry.outcome === 'done').map((entry) => entry.item),
     plan: [],
     undo: undoText(document.caseId),
+    more: [],
   };
 }
 
@@ -189,5 +203,6 @@ export function quietReport(input: {
     onHost: [],
     preserved: [],
     undo: null,
+    more: [],
   };
 }

@@ -1,6 +1,7 @@
 import { needCase, readCase } from '../aws/cases.ts';
 import { errorText } from '../aws/errors.ts';
 import { publish } from '../aws/notifications.ts';
+import { keepReport } from '../aws/reports.ts';
 import { consoleLinks } from '../core/console-links.ts';
 import type { EvidenceItem } from '../core/evidence.ts';
 import { hostSilence } from '../core/host-silence.ts';
@@ -17,6 +18,7 @@ import {
   type Report,
   undoText,
 } from '../core/report.ts';
+import { RECORD_REPORT_BYTES, STORED_REPORT_BYTES, shortReport } from '../core/short-report.ts';
 import { judgeStanding, listen, readStanding, unheardFlowLog } from '../shared/standing.ts';
 import { tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
@@ -41,13 +43,17 @@ export async function reportCase(
   record: Reporting,
   execution: string | null = null,
 ): Promise<Report> {
-  const report = await makeReport(tools, record);
+  const at = tools.now().toISOString();
+  const whole = await makeReport(tools, record);
+  const report = await keepWhole(tools, whole, at);
   const { topicArn } = tools.config;
   const kind = isInterim(record) ? 'interim' : 'final';
   let unpublished = '';
   if (topicArn !== null) {
     const links = consoleLinks(execution, tools.cases.name, report.caseId);
-    await publish(tools.sns, topicArn, notification(report, kind, links)).catch((error: unknown) => {
+    const where = report.more.length === 0 ? undefined : "the case's item REPORT in the case table";
+    const message = notification(whole, kind, links, where);
+    await publish(tools.sns, topicArn, message).catch((error: unknown) => {
       // The report stands in the execution's output as well; failing here would hide it behind an error.
       tools.log.warn('the report could not be published', { error: errorText(error) });
       unpublished = `; it could not be published: ${errorText(error)}`;
@@ -60,6 +66,23 @@ export async function reportCase(
   }
   tools.log.info('report', { caseId: report.caseId, verdict: report.verdict, reason: report.reason });
   return report;
+}
+
+/** What one item has no room for is not lost: it is in others, less easy to read. */
+const NO_ROOM =
+  'an item of the case table has no room for it; flows are in the item CASE, denies in those of their ACL';
+
+/** Keeps the whole report in the case table, where there is a case, and returns what the state machine can carry of it. */
+async function keepWhole(tools: ReportTools, whole: Report, at: string): Promise<Report> {
+  const short = (where: string): Report => shortReport(whole, RECORD_REPORT_BYTES, where);
+  if (!/^case-[0-9a-f]{20}$/.test(whole.caseId)) return short('left out');
+  try {
+    await keepReport(tools.cases, shortReport(whole, STORED_REPORT_BYTES, NO_ROOM), at);
+    return short(`in the case table, item REPORT of CASE#${whole.caseId}`);
+  } catch (error) {
+    tools.log.warn('the whole report could not be kept', { error: errorText(error) });
+    return short(`left out, for the case table did not take the whole report: ${errorText(error)}`);
+  }
 }
 
 /** Isolated a moment ago, and nothing else of the response has ended: what is told before the wait. */
@@ -219,13 +242,19 @@ async function readAndReport(tools: ReportTools, record: Reporting, caseId: stri
   });
 }
 
+const WAITING_PEERS = 6;
+
 /** What the interim report says of denies that EC2 had no turn for yet. */
 function waitingText({ isolated, cut }: Reporting): readonly string[] {
   const results = [cut?.[0], cut?.[1].kind === 'answered' ? cut[1].denied : undefined];
   const denies = results.flatMap((result) => (result?.kind === 'waiting' ? unpackDenies(result.denies) : []));
   if (isolated === undefined || denies.length === 0) return [];
-  const peers = [...new Set(denies.map((deny) => deny.cidr))].join(', ');
-  return [`EC2 takes only so many calls per second: denies of ${peers} wait for their turn and are being made`];
+  const peers = [...new Set(denies.map((deny) => deny.cidr))];
+  const named = peers.slice(0, WAITING_PEERS).join(', ');
+  const others = peers.length > WAITING_PEERS ? ` and ${peers.length - WAITING_PEERS} more` : '';
+  return [
+    `EC2 takes only so many calls per second: denies of ${named}${others} wait for their turn and are being made`,
+  ];
 }
 
 const isolationOf = ({ isolated, isolation }: Reporting) => isolated ?? isolation?.[0];

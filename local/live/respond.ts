@@ -14,6 +14,7 @@ import { startResponse } from '../../functions/start-response/step.ts';
 import { readDefinition } from '../definitions.ts';
 import { type ExecutionResult, runMachine } from '../runner.ts';
 import { failure, isEvent, localConfig, withMode } from '../simulate.ts';
+import { wholeReport } from '../whole-report.ts';
 import { openCaseStore, storeFile } from './case-store.ts';
 import { type Clients, regionOf } from './clients.ts';
 import { execute, readCheckpoint, type Say } from './execution.ts';
@@ -42,13 +43,15 @@ export async function respond(setting: Setting, input: unknown, mode: Mode | und
   const accountId = setting.accountId ?? (await ownerOf(setting, instanceOf(request)));
   const { tools, store } = await openTools(setting, accountId, mode);
   const run = { ...setting, tools, store };
-  if (!isEvent(request)) return [reportOf(await execute(run, { input: request }))];
+  if (!isEvent(request)) return [await reportOf(tools, await execute(run, { input: request }))];
   const started: unknown[] = [];
   const sfn = startingHere((execution) => started.push(execution));
   const result = await startResponse({ ...tools, sfn }, request);
   if (result.kind === 'nothing-to-do') return [result.report];
   const reports: Report[] = [];
-  for (const execution of started) reports.push(reportOf(await execute(run, { input: execution })));
+  for (const execution of started) {
+    reports.push(await reportOf(tools, await execute(run, { input: execution })));
+  }
   return reports;
 }
 
@@ -58,7 +61,7 @@ export async function resume(setting: Setting, caseId: string, mode: Mode | unde
   const checkpoint = readCheckpoint(store, caseId);
   if (checkpoint !== null) setting.say(`goes on at "${checkpoint.state}", entered ${checkpoint.enteredAt}`);
   const run = { ...setting, tools, store };
-  return reportOf(await execute(run, checkpoint === null ? { input: { caseId } } : { checkpoint }));
+  return reportOf(tools, await execute(run, checkpoint === null ? { input: { caseId } } : { checkpoint }));
 }
 
 /** Puts back what a case changed, as the restore state machine does. */
@@ -72,10 +75,10 @@ export async function restore(setting: Setting, caseId: string, force: boolean):
   return { ...output, restore: output.restore };
 }
 
-function reportOf(result: ExecutionResult): Report {
+function reportOf({ cases }: Toolbox, result: ExecutionResult): Promise<Report> {
   const output = result.output as unknown as { report?: Report } | null;
   if (output?.report === undefined) throw failure(result);
-  return output.report;
+  return wholeReport(cases, output.report);
 }
 
 /** The instance that an input is about; null = it names none. Throws InputError for input that cannot be read. */

@@ -51,6 +51,7 @@ export function tellReport(report: Report, mode: Mode | undefined): string {
     ),
     ...section('Still open', report.leftOpen.map(bullet)),
     ...section('Last resorts, least harmful first', report.lastResort.map(bullet)),
+    ...section('Left out', report.more.map(bullet)),
     ...(isCase ? ['', ...nextSteps(report.caseId, mode)] : []),
   ].join('\n');
 }

@@ -60,8 +60,10 @@ const TEXTS = ['document', 'before', 'preserved', 'group'];
 
 /** What a host command printed stands under an id that SSM made. */
 function withoutDetails(item: Record<string, unknown>): Record<string, unknown> {
-  const { output: _output, ...rest } = item;
-  return String(rest['sk']).startsWith('HOST#') ? { ...rest, sk: 'HOST#' } : rest;
+  const { pk, sk, output: _output, ...rest } = item;
+  // What it says is the report, which is judged by itself.
+  if (sk === 'REPORT') return { pk, sk };
+  return String(sk).startsWith('HOST#') ? { ...rest, pk, sk: 'HOST#' } : { ...rest, pk, sk };
 }
 
 /** Items that are a matter of time alone: when a step said something last, and how full EC2's token buckets are. */

@@ -156,6 +156,14 @@ describe('notification', () => {
     expect(lines).toContain("- and 30 more: see the execution's output");
   });
 
+  it('says where the whole list is, where the execution has not all of it', () => {
+    const skipped = Array.from({ length: 12 }, (_, index) => ({ id: `eni-${index}`, reason: 'requester-managed' }));
+
+    const { body } = notification({ ...theReport, skipped }, 'final', LINKS, "the case's item REPORT");
+
+    expect(body).toContain("\n- and 2 more: see the case's item REPORT\n");
+  });
+
   it('passes on no markup, no line break and no control character of a text that is not ours', () => {
     const hostile = 'failed: <a href="https://x.test">*now*</a>\r\nTo undo\u001b[31m | `rm`\u202e';
     const report = { ...theReport, reason: hostile, leftOpen: [hostile], skipped: [{ id: hostile, reason: hostile }] };

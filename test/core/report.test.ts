@@ -66,7 +66,7 @@ describe('the report of a case', () => {
     expect(LEFT_OPEN).toEqual(expect.arrayContaining(['VPC DNS resolver', 'instance metadata']));
   });
 
-  it('names what could not be done: interfaces, denies, the host', () => {
+  it('names what could not be done: interfaces, the host, denies', () => {
     const document = {
       ...theCase,
       host: { kind: 'unavailable', reason: 'no agent' } as const,
@@ -83,9 +83,9 @@ describe('the report of a case', () => {
     expect(reportOf({ document, interfaces }).skipped).toEqual([
       { id: 'eni-2', reason: 'requester-managed' },
       { id: 'eni-3', reason: 'not isolated' },
+      { id: 'i-0000000000000ab01', reason: 'no host cut: no agent' },
       { id: '10.0.1.99', reason: 'same subnet' },
       { id: '203.0.113.9 at acl-1', reason: 'full' },
-      { id: 'i-0000000000000ab01', reason: 'no host cut: no agent' },
     ]);
   });
 });

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { updateCase } from '../../functions/aws/cases.ts';
+import { keepReport, readReport } from '../../functions/aws/reports.ts';
 import { reportCase } from '../../functions/report-case/step.ts';
 import { type Bench, defaultWorld, ids, onBench, readEvent, refusedBy } from '../support/bench.ts';
 
@@ -50,6 +52,41 @@ describe('report', () => {
       const record = await bench.contain(finding);
       bench.fail(({ call }) => call === 'Publish', refusedBy('AuthorizationError'));
       expect(await reportCase(bench.tools, record)).toMatchObject({ verdict: 'contained' });
+    });
+  });
+
+  it('is kept whole in the case table, and an older one does not take its place', async () => {
+    await onBench(quiet(), async (bench) => {
+      const { tools } = bench;
+      const record = await bench.contain(finding);
+      const report = await reportCase(tools, record);
+      const { caseId } = record.case;
+      expect(await readReport(tools.cases, caseId)).toEqual(report);
+      await keepReport(tools.cases, { ...report, reason: 'of an hour ago' }, '2026-01-15T09:00:00.000Z');
+      expect(await readReport(tools.cases, caseId)).toEqual(report);
+      await keepReport(tools.cases, { ...report, reason: 'newer' }, '2027-01-15T10:00:00.000Z');
+      expect(await readReport(tools.cases, caseId)).toMatchObject({ reason: 'newer' });
+    });
+  });
+
+  it('is made although the case table does not take it, and says what is lost by that', async () => {
+    await onBench(quiet(), async (bench) => {
+      const record = await bench.contain(finding);
+      await updateCase(bench.tools.cases, record.case.caseId, (stored) => ({
+        ...stored,
+        evidence: Array.from({ length: 500 }, (_, index) => ({
+          item: `target group ${index}`,
+          outcome: 'failed' as const,
+          reason: 'the call was refused, and so was every attempt after it',
+        })),
+      }));
+      bench.fail(
+        ({ call, input }) => call === 'PutItem' && JSON.stringify(input).includes('"REPORT"'),
+        refusedBy('AccessDeniedException'),
+      );
+      const report = await reportCase(bench.tools, record);
+      expect(report).toMatchObject({ verdict: 'contained' });
+      expect(report.more).toEqual([expect.stringMatching(/^and \d+ more things .*: left out, .*AccessDenied/)]);
     });
   });
 

@@ -1,0 +1,8 @@
+import type { CaseTable } from '../functions/aws/cases.ts';
+import { readReport } from '../functions/aws/reports.ts';
+import type { Report } from '../functions/core/report.ts';
+
+/** The report with everything that its execution's output leaves out. */
+export async function wholeReport(table: CaseTable, report: Report): Promise<Report> {
+  return report.more.length === 0 ? report : ((await readReport(table, report.caseId)) ?? report);
+}
