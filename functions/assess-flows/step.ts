@@ -20,7 +20,7 @@ import { headStartOf } from '../core/head-start.ts';
 import type { CaseRequest } from '../core/intake-types.ts';
 import { urgencyOf } from '../core/pacing.ts';
 import { packDenies } from '../core/packed-denies.ts';
-import { describePlan } from '../core/plan.ts';
+import { describePlan, RECORD_PLAN_DENIES } from '../core/plan.ts';
 import { type Assessed, HOST_ADDRESS_LIMIT, HOST_LIST_LIMIT, type Opened } from '../core/record.ts';
 import { withBalancer } from '../shared/behind-balancer.ts';
 import { type CaseOpening, openCase } from '../shared/open-case.ts';
@@ -214,7 +214,7 @@ async function planned(
   return {
     kind: 'planned',
     reason,
-    plan: describePlan({ ...facts, surroundings }, assessment.flows, assessment.denies),
+    plan: describePlan({ ...facts, surroundings }, assessment.flows, assessment.denies, RECORD_PLAN_DENIES),
   };
 }
 

@@ -20,14 +20,23 @@ interface PlanFacts extends Pick<Facts, 'instance' | 'interfaces' | 'acls'> {
   readonly surroundings: Surroundings | null;
 }
 
-/** What would be done, in the order in which it would be done, for a person to read and to decide on. */
+/** Denies that a plan in the record of the state machine describes one by one: a large instance wants hundreds. */
+export const RECORD_PLAN_DENIES = 12;
+
+/**
+ * What would be done, in the order in which it would be done, for a person to read and to decide on. Beyond `denyLimit` the
+ * denies are one change, which names its peers and counts them.
+ */
 export function describePlan(
   facts: PlanFacts,
   flows: readonly CaseFlow[],
   denies: readonly WantedDeny[],
+  denyLimit = Number.POSITIVE_INFINITY,
 ): readonly PlannedChange[] {
+  const made = denies.filter((deny) => deny.ruleNumber !== null);
   return [
-    ...denies.filter((deny) => deny.ruleNumber !== null).map((deny) => denyChange(facts, flows, deny)),
+    ...made.slice(0, denyLimit).map((deny) => denyChange(facts, flows, deny)),
+    ...otherDenies(made.slice(denyLimit)),
     hostChange(facts, flows),
     ...facts.interfaces.map((eni) => swapChange(facts, flows, eni)),
     evidenceChange(facts),
@@ -48,6 +57,21 @@ function denyChange({ acls, surroundings }: PlanFacts, flows: readonly CaseFlow[
     alsoHits: `${names(subnetIds, 'the subnet')}: ${surroundings === null ? 'its instances could not be read' : names(neighbours, 'no other instance')}`,
     undo: 'restore removes the entry when no other case needs it',
   };
+}
+
+function otherDenies(denies: readonly WantedDeny[]): readonly PlannedChange[] {
+  if (denies.length === 0) return [];
+  const peers = [...new Set(denies.map(({ cidr }) => cidr))];
+  const acls = [...new Set(denies.map(({ aclId }) => aclId))];
+  return [
+    {
+      change: `${denies.length} more denies, of ${names(peers, '')}, at ${names(acls, '')}`,
+      why: 'as above, at every network ACL that the packets cross',
+      cuts: 'the flows to these peers',
+      alsoHits: 'every instance in the subnets of these network ACLs that talks to these peers',
+      undo: 'restore removes the entries when no other case needs them',
+    },
+  ];
 }
 
 function hostChange({ instance }: PlanFacts, flows: readonly CaseFlow[]): PlannedChange {

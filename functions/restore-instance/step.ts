@@ -18,6 +18,7 @@ import { InputError, quote } from '../core/errors.ts';
 import { SHORTEST_TIMEOUTS } from '../core/expiry.ts';
 import type { NetworkInterfaceFacts, TrackingTimeouts } from '../core/model.ts';
 import type { RestoreItem, RestoreResult } from '../core/record.ts';
+import { shortItems } from '../core/restore-items.ts';
 import { defaultTimeouts } from '../core/tracking.ts';
 import type { Verdict } from '../core/verdict.ts';
 import { liftDenies } from '../shared/lift-denies.ts';
@@ -118,7 +119,7 @@ export async function restoreInstance(tools: RestoreTools, input: unknown): Prom
     kind: failed ? 'partly-restored' : 'restored',
     caseId,
     instanceId,
-    items,
+    items: shortItems(items),
     host: instance === null ? null : { platform: instance.platform, stopped },
   };
 }

@@ -28,6 +28,16 @@ describe('describePlan', () => {
     expect(describePlan(theFacts, flows, standing).filter(({ change }) => change.startsWith('deny'))).toEqual([]);
   });
 
+  it('names and counts the denies beyond a limit in one change', () => {
+    const many = ['203.0.113.1/32', '203.0.113.2/32'].flatMap((cidr) => denies.map((deny) => ({ ...deny, cidr })));
+    const changes = describePlan(theFacts, flows, many, 1).map(({ change }) => change);
+    expect(changes.slice(0, 2)).toEqual([
+      'deny 203.0.113.1/32 inbound as rule 1 of acl-1',
+      '3 more denies, of 203.0.113.1/32, 203.0.113.2/32, at acl-1',
+    ]);
+    expect(changes[2]).toContain('on the host');
+  });
+
   it('says of an interface that is not ours that it stays as it is, and why', () => {
     const interfaces = [theEni, { ...theEni, id: 'eni-2', requesterManaged: true }];
     const plan = describePlan({ ...theFacts, interfaces }, flows, denies);
