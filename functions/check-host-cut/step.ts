@@ -27,8 +27,11 @@ type HostTools = Tools<'ec2' | 'elb' | 'ssm' | 'cases'>;
 
 const STEP = 'check-host-cut';
 
-/** How long one run of the function looks for the answer, and how often, in seconds: a state transition costs more. */
-const LOOK_SECONDS = 8;
+/**
+ * How long one run of the function looks for the answer, and how often, in seconds: a state transition costs more, and a
+ * history holds only so many. The rest of the function's minute is for reading what the answer names.
+ */
+const LOOK_SECONDS = 35;
 const PAUSE_SECONDS = 0.5;
 
 /** How long its reading may wait for its turn in a storm, in seconds: the isolation waits for it. */

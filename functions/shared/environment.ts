@@ -51,7 +51,7 @@ export function readConfig(environment: Environment): Config {
     exemptTag: text(environment, 'FLOWCUT_EXEMPT_TAG', 'flowcut:exempt'),
     aclRuleNumbers: ruleNumbers(environment),
     aclEntriesPerDirection: wholeNumber(environment, 'FLOWCUT_ACL_ENTRY_QUOTA', 20, 1, 40),
-    hostCutBudgetSeconds: wholeNumber(environment, 'FLOWCUT_HOST_CUT_BUDGET_SECONDS', 45, 5, 600),
+    hostCutBudgetSeconds: wholeNumber(environment, 'FLOWCUT_HOST_CUT_BUDGET_SECONDS', 45, 5, 180),
     hostOptions: {
       mode: oneOf(environment, 'FLOWCUT_HOST_MODE', HOST_OPTIONS.mode, HOST_OPTIONS.mode[0]),
       survivors: oneOf(environment, 'FLOWCUT_HOST_SURVIVORS', HOST_OPTIONS.survivors, HOST_OPTIONS.survivors[0]),

@@ -219,7 +219,7 @@ describe('the environment', () => {
   });
 
   it('misses a limit that is wider in the template', () => {
-    expect(parameterProblems(withTemplate('MaxValue: 600', 'MaxValue: 900'))).toEqual([
+    expect(parameterProblems(withTemplate('MaxValue: 180', 'MaxValue: 900'))).toEqual([
       expect.stringContaining('template.yaml allows HostCutBudgetSeconds = 900, the functions refuse it'),
     ]);
   });
