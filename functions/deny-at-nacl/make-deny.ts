@@ -33,25 +33,43 @@ interface Place {
   readonly ruleNumber: number;
 }
 
+/** Pause before another try where EC2 or the table had no room for something else than the entry, in seconds. */
+const THROTTLE_PAUSE_SECONDS = 2;
+
 /** Makes one deny, or finds it made. Throws nothing: what cannot be done is refused with the reason. */
 export async function makeDeny(tools: DenyTools, deny: WantedDeny, asked: DenyFor): Promise<DenyOutcome> {
   const refuse = (reason: string): DenyOutcome => ({
     kind: 'refused',
     refusal: { address: deny.cidr.replace(/\/\d+$/, ''), aclId: deny.aclId, reason },
   });
-  try {
-    const outcome = await takeNumberAndMake(tools, deny, asked);
-    return typeof outcome === 'string' ? refuse(outcome) : outcome;
-  } catch (error) {
-    if (!(error instanceof NoTurnError || isThrottle(error))) return refuse(errorText(error));
-    if (tools.now() < new Date(asked.deadline)) return { kind: 'waiting', deny };
+  for (;;) {
     try {
-      await release(tools, deny, asked.caseId);
-    } catch {
-      // Still in the ledger: a restore finds nothing at its number, and forgets it.
+      const outcome = await takeNumberAndMake(tools, deny, asked);
+      return typeof outcome === 'string' ? refuse(outcome) : outcome;
+    } catch (error) {
+      const isNoTurn = error instanceof NoTurnError;
+      if (!isNoTurn && !isThrottle(error)) return refuse(errorText(error));
+      const hasTime = tools.now().getTime() + THROTTLE_PAUSE_SECONDS * 1000 < asked.until;
+      if (isNoTurn || !hasTime) return giveUp(tools, deny, asked, refuse(isNoTurn ? error.message : errorText(error)));
+      await tools.sleep(THROTTLE_PAUSE_SECONDS);
     }
-    return refuse(error instanceof NoTurnError ? error.message : errorText(error));
   }
+}
+
+/** There was no turn in this run: it waits for a later one, unless its time is over. */
+async function giveUp(
+  tools: DenyTools,
+  deny: WantedDeny,
+  { caseId, deadline }: DenyFor,
+  refused: DenyOutcome,
+): Promise<DenyOutcome> {
+  if (tools.now() < new Date(deadline)) return { kind: 'waiting', deny };
+  try {
+    await release(tools, deny, caseId);
+  } catch {
+    // Still in the ledger: a restore finds nothing at its number, and forgets it.
+  }
+  return refused;
 }
 
 /** One deny on its way: what was learnt in the attempts so far. */

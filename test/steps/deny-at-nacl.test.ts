@@ -335,6 +335,28 @@ describe('deny at the subnet', () => {
       });
     });
 
+    it('tries again within its time where EC2 has no room for what it has to read', async () => {
+      await inAcl(bothWays(50, { CidrBlock: '198.51.100.0/24' }), async (bench) => {
+        // An entry covers the peer: it is looked at again, and nothing is made.
+        const opened = await bench.open();
+        const from = now(bench);
+        bench.fail(
+          ({ call, at }) => call === 'DescribeNetworkAcls' && at < from + 120,
+          refusedBy('RequestLimitExceeded'),
+        );
+        const first = await denyAtNacl(bench.tools, opened);
+        expect(first).toMatchObject({ kind: 'waiting', made: 0, refused: 0 });
+        const cut = [first, { kind: 'failed', reason: 'no host' }, { kind: 'ready' }] as const;
+        let lateDenies = first;
+        let runs = 0;
+        for (; lateDenies.kind === 'waiting'; runs += 1) {
+          lateDenies = await denyAtNacl(bench.tools, { ...opened, cut, lateDenies });
+        }
+        expect(lateDenies).toMatchObject({ kind: 'done', made: 2, refused: 0 });
+        expect(runs).toBeLessThanOrEqual(4);
+      });
+    });
+
     it('denies nothing late where a restore has begun', async () => {
       await inAcl([], async (bench) => {
         const opened = await bench.open();

@@ -96,7 +96,9 @@ function everyStepTwice(chaos: ChaosWorld): Promise<{ readonly added: readonly s
     const tools = localToolbox(world, { ...localConfig(file), ...chaos.config });
     const added: string[] = [];
     const around: Around = async (_state, name, run) => {
-      await run();
+      const first = await run();
+      // It has not ended: run again, it goes on.
+      if ((first as { kind?: unknown }).kind === 'pending') return first;
       const own = () => entriesOf(world.dumpTable()).filter((entry) => entry.startsWith(`${name}:`));
       const before = own();
       const result = await run();
