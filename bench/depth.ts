@@ -309,6 +309,7 @@ export async function depth({ quick }: Effort): Promise<Section> {
         ({ isolation }) => isolation,
         counted.filter(({ shape }) => !shape.groupStands),
       ),
+      'It is made once per VPC, beside the cuts: created, seen, emptied of the rules that EC2 gives it, and read back in both families before any interface gets it. None of that can be left out or done at once.',
     ),
   ];
   return {

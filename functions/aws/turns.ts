@@ -44,19 +44,21 @@ async function move(
 }
 
 /**
- * Takes one token, in one write where nobody calls much. Returns the milliseconds after which there can be one at the
- * earliest; 0 = it is taken.
+ * Takes the tokens, in one write where nobody calls much. Returns the milliseconds after which they can be there at the
+ * earliest; 0 = they are taken.
  */
 export async function takeTurn(table: CaseTable, bucket: Bucket, now: number, times: BucketTimes): Promise<number> {
-  const { interval, latest } = times;
+  const { step, latest } = times;
+  // More than a full bucket holds.
+  if (latest < now) return now - latest;
   const full = await move(table, bucket, 'SET #fullAt = :next', 'attribute_not_exists(#fullAt) OR #fullAt < :now', {
-    ':next': now + interval,
+    ':next': now + step,
     ':now': now,
   });
   if (full === null) return 0;
   if (full > latest) return full - latest;
-  const other = await move(table, bucket, 'SET #fullAt = #fullAt + :interval', '#fullAt BETWEEN :now AND :latest', {
-    ':interval': interval,
+  const other = await move(table, bucket, 'SET #fullAt = #fullAt + :step', '#fullAt BETWEEN :now AND :latest', {
+    ':step': step,
     ':now': now,
     ':latest': latest,
   });

@@ -55,15 +55,20 @@ export function tokensToLeave(rate: Rate, urgency: number, canWait: boolean): nu
 
 /**
  * A token bucket told by one number, so that one conditional write can take from it: `fullAt`, the moment (in ms) at which
- * it will be full again. A token taken moves it by `interval`; it may move while it is not beyond `latest`.
+ * it will be full again. Tokens taken move it by `step`; it may move while it is not beyond `latest`. `count`: so many at
+ * once, or none of them.
  */
-export function bucketTimes(rate: Rate, leave: number, now: number): BucketTimes {
+export function bucketTimes(rate: Rate, leave: number, now: number, count = 1): BucketTimes {
   const interval = 1000 / rate.perSecond;
-  return { interval, latest: now + (rate.burst - 1 - leave) * interval, ifEmpty: now + rate.burst * interval };
+  return {
+    step: count * interval,
+    latest: now + (rate.burst - count - leave) * interval,
+    ifEmpty: now + rate.burst * interval,
+  };
 }
 
 export interface BucketTimes {
-  readonly interval: number;
+  readonly step: number;
   /** Beyond it, too few tokens are left for this call. */
   readonly latest: number;
   /** Where the moment stands when EC2 has just refused a call: others took what we believed to be there. */

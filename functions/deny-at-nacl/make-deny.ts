@@ -3,7 +3,7 @@ import { errorCode, errorText, isThrottle } from '../aws/errors.ts';
 import { aclsById, createDeny } from '../aws/network-acls.ts';
 import { denyEntry, freeNumbers, planDeny, sameEntry } from '../core/acl-numbers.ts';
 import type { DenyRefusal, WantedDeny } from '../core/case.ts';
-import { NoTurnError, type PacedCall, paced, type Turn, tryTurn } from '../shared/paced.ts';
+import { NoTurnError, type PacedCall, paced, type Turn } from '../shared/paced.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
 type DenyTools = Tools<'ec2' | 'cases'>;
@@ -13,9 +13,14 @@ export type DenyOutcome =
   | { readonly kind: 'refused'; readonly refusal: DenyRefusal }
   | { readonly kind: 'waiting'; readonly deny: WantedDeny };
 
+/** The API that the denies take turns for. */
+export const DENY_API = 'CreateNetworkAclEntry';
+
 export interface DenyFor {
   readonly caseId: string;
   readonly urgency: number;
+  /** A turn for all the denies of this run, asked for while their numbers are reserved, so that it costs no time. */
+  readonly turn: Turn;
   /** How long this run may wait for a turn, as a moment in ms. */
   readonly until: number;
   /** ISO; after it a deny without a turn is refused. */
@@ -42,15 +47,17 @@ export async function makeDeny(tools: DenyTools, deny: WantedDeny, asked: DenyFo
     kind: 'refused',
     refusal: { address: deny.cidr.replace(/\/\d+$/, ''), aclId: deny.aclId, reason },
   });
+  let { turn } = asked;
   for (;;) {
     try {
-      const outcome = await takeNumberAndMake(tools, deny, asked);
+      const outcome = await takeNumberAndMake(tools, deny, { ...asked, turn });
       return typeof outcome === 'string' ? refuse(outcome) : outcome;
     } catch (error) {
       const isNoTurn = error instanceof NoTurnError;
       if (!isNoTurn && !isThrottle(error)) return refuse(errorText(error));
       const hasTime = tools.now().getTime() + THROTTLE_PAUSE_SECONDS * 1000 < asked.until;
       if (isNoTurn || !hasTime) return giveUp(tools, deny, asked, refuse(isNoTurn ? error.message : errorText(error)));
+      turn = Promise.resolve(false);
       await tools.sleep(THROTTLE_PAUSE_SECONDS);
     }
   }
@@ -77,7 +84,7 @@ interface Attempt {
   readonly caseId: string;
   readonly call: PacedCall;
   readonly unavailable: Place[];
-  /** Of a first cut: asked for while the number is reserved, so that it costs no time; used up by the first call. */
+  /** Used up by the first call. */
   turn: Turn | undefined;
   /** The last look found the address denied by an entry that the ledger does not know. */
   isForeignCover: boolean;
@@ -90,11 +97,10 @@ type Step = { readonly ended: DenyOutcome | string } | { readonly next: number |
 async function takeNumberAndMake(
   tools: DenyTools,
   deny: WantedDeny,
-  { caseId, urgency, until }: DenyFor,
+  { caseId, urgency, until, turn }: DenyFor,
 ): Promise<DenyOutcome | string> {
   // The first entry of a pair stops the packets of the instance; the other one can wait for the first cuts of others.
-  const call: PacedCall = { api: 'CreateNetworkAclEntry', urgency, canWait: !deny.egress, until };
-  const turn = call.canWait || deny.ruleNumber === null ? undefined : tryTurn(tools, call);
+  const call: PacedCall = { api: DENY_API, urgency, canWait: !deny.egress, until };
   const attempt: Attempt = { caseId, call, unavailable: [], turn, isForeignCover: false };
   let { ruleNumber } = deny;
   for (let count = 1; count <= NUMBER_ATTEMPTS; count += 1) {

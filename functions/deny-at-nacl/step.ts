@@ -2,8 +2,9 @@ import { addToTimeline, needCase, updateCase } from '../aws/cases.ts';
 import { type DenyRefusal, isClosing, type WantedDeny } from '../core/case.ts';
 import { packDenies, unpackDenies } from '../core/packed-denies.ts';
 import type { Denying, DenyResult, DenyWaiting } from '../core/record.ts';
+import { tryTurn } from '../shared/paced.ts';
 import type { Tools } from '../shared/toolbox.ts';
-import { makeDeny } from './make-deny.ts';
+import { DENY_API, makeDeny } from './make-deny.ts';
 
 /**
  * How long one run waits for its turns, in seconds. The first is short: the isolation waits for it, and must come soon after
@@ -55,7 +56,12 @@ export async function denyAtNacl(tools: Tools<'ec2' | 'cases'>, record: Denying)
   if (!isFirst && isClosing(await needCase(tools.cases, caseId))) return { kind: 'done', made: 0, refused: 0 };
   const deadline = given ?? new Date(startedAt + DEADLINE_SECONDS * 1000).toISOString();
   const until = startedAt + (isFirst ? WAIT_SECONDS.first : WAIT_SECONDS.later) * 1000;
-  const outcomes = await Promise.all(denies.map((deny) => makeDeny(tools, deny, { caseId, urgency, until, deadline })));
+  const calls = denies.filter((deny) => deny.ruleNumber !== null).length;
+  const turn =
+    calls === 0 ? Promise.resolve(false) : tryTurn(tools, { api: DENY_API, urgency, canWait: true, until }, calls);
+  const outcomes = await Promise.all(
+    denies.map((deny) => makeDeny(tools, deny, { caseId, urgency, until, deadline, turn })),
+  );
 
   const refusals = outcomes.flatMap((outcome) => (outcome.kind === 'refused' ? [outcome.refusal] : []));
   const waiting = outcomes.flatMap((outcome) => (outcome.kind === 'waiting' ? [outcome.deny] : []));

@@ -24,7 +24,7 @@ export class NoTurnError extends Error {
 /** Longest pause between two looks at the bucket, in ms, and the shortest. */
 const PAUSES = { longest: 2000, shortest: 250 } as const;
 
-/** A turn for a call, asked for before it is known whether the call is needed; {@link paced} uses it up. */
+/** A turn for a call, or for several, asked for while something else is done; {@link paced} uses it. */
 export type Turn = Promise<boolean>;
 
 type PaceTools = Tools<'cases'>;
@@ -38,7 +38,7 @@ export async function paced<T>(
   tools: PaceTools,
   asked: PacedCall,
   call: () => Promise<T>,
-  first: Turn = tryTurn(tools, asked),
+  first: Turn | boolean = tryTurn(tools, asked),
 ): Promise<T> {
   let hasTurn = await first;
   for (;;) {
@@ -69,9 +69,9 @@ export async function afterTurn<T>(tools: PaceTools, asked: PacedCall, call: () 
   return call();
 }
 
-/** Asks once, without waiting. */
-export async function tryTurn(tools: PaceTools, asked: PacedCall): Turn {
-  return (await look(tools, asked)) === 0;
+/** Asks once, without waiting; for several calls at once, or for none of them. */
+export async function tryTurn(tools: PaceTools, asked: PacedCall, count = 1): Turn {
+  return (await look(tools, asked, count)) === 0;
 }
 
 async function waitForTurn(tools: PaceTools, asked: PacedCall): Promise<void> {
@@ -91,9 +91,9 @@ async function waitForTurn(tools: PaceTools, asked: PacedCall): Promise<void> {
 }
 
 /** Milliseconds until there can be a token; 0 = it is ours. */
-async function look(tools: PaceTools, asked: PacedCall): Promise<number> {
+async function look(tools: PaceTools, asked: PacedCall, count = 1): Promise<number> {
   const now = tools.now().getTime();
-  const take = () => takeTurn(tools.cases, bucketOf(tools, asked), now, timesOf(asked, now));
+  const take = () => takeTurn(tools.cases, bucketOf(tools, asked), now, timesOf(asked, now, count));
   return (await forgiving(tools, take)) ?? 0;
 }
 
@@ -103,9 +103,9 @@ const bucketOf = ({ config: { accountId, region } }: PaceTools, { api }: PacedCa
   api,
 });
 
-function timesOf({ api, urgency, canWait }: PacedCall, now: number): BucketTimes {
+function timesOf({ api, urgency, canWait }: PacedCall, now: number, count = 1): BucketTimes {
   const rate = rateOf(api);
-  return bucketTimes(rate, tokensToLeave(rate, urgency, canWait), now);
+  return bucketTimes(rate, tokensToLeave(rate, urgency, canWait), now, count);
 }
 
 /** null = the table did not answer. */

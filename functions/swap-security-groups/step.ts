@@ -13,7 +13,7 @@ import { unpackDenies } from '../core/packed-denies.ts';
 import type { Isolating, IsolationResult } from '../core/record.ts';
 import type { Verdict } from '../core/verdict.ts';
 import { ensureIsolationGroup } from '../shared/isolation-group.ts';
-import { afterTurn, paced } from '../shared/paced.ts';
+import { afterTurn, type PacedCall, paced, type Turn, tryTurn } from '../shared/paced.ts';
 import { judgeStanding, longestTimer, readStanding, type Standing, unheardFlowLog } from '../shared/standing.ts';
 import { tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
@@ -28,10 +28,11 @@ export async function swapSecurityGroups(tools: Tools<'ec2' | 'cases'>, record: 
   const pace = { urgency: urgencyOf(document.request), startedAt: tools.now().getTime() };
   const until = pace.startedAt + READ_WAIT_SECONDS * 1000;
   const read = { ...READ, urgency: pace.urgency + AFTER_THE_CUT, canWait: false, until };
-  const [interfaces, before, successor] = await Promise.all([
+  const [interfaces, before, successor, known] = await Promise.all([
     afterTurn(tools, read, () => interfacesOf(tools.ec2, document.instanceId)),
     readBefore(tools.cases, caseId),
     successorOf(tools, document),
+    groupsIn(tools, record.assessment.kind === 'contain' ? record.assessment.vpcIds : []),
   ]);
   const modifiable = interfaces.filter((eni) => unmodifiable(eni) === null);
   if (successor === null) {
@@ -44,7 +45,7 @@ export async function swapSecurityGroups(tools: Tools<'ec2' | 'cases'>, record: 
   }
   const shortened = successor === null ? shorten(tools, modifiable, pace) : Promise.resolve();
   try {
-    const failures = successor === null ? await isolate(tools, modifiable, pace) : leftTo(successor, modifiable);
+    const failures = successor === null ? await isolate(tools, modifiable, pace, known) : leftTo(successor, modifiable);
     const standing = await readStanding(tools, document, { failures, canWait: false });
     const isolated = await noteIsolation(tools, document, standing, hostSilence(record), successor === null);
     const expiry = planWait(tools.config, isolated, standing, waitingDenies(record));
@@ -102,37 +103,49 @@ async function recordNewcomers(
   );
 }
 
+/** The isolation group of a VPC, or why there is none. */
+type Found = { readonly groupId: string } | { readonly problem: string };
+
+async function groupsIn(tools: Tools<'ec2' | 'cases'>, vpcIds: readonly string[]): Promise<ReadonlyMap<string, Found>> {
+  const found = vpcIds.map(async (vpcId): Promise<readonly [string, Found]> => {
+    try {
+      return [vpcId, { groupId: await ensureIsolationGroup(tools, vpcId) }];
+    } catch (error) {
+      return [vpcId, { problem: `no isolation group in ${vpcId}: ${errorText(error)}` }];
+    }
+  });
+  return new Map(await Promise.all(found));
+}
+
 async function isolate(
   tools: Tools<'ec2' | 'cases'>,
   interfaces: readonly NetworkInterfaceFacts[],
-  pace: Pace,
+  { urgency, startedAt }: Pace,
+  known: ReadonlyMap<string, Found>,
 ): Promise<ReadonlyMap<string, string>> {
   const failures = new Map<string, string>();
-  const vpcIds = [...new Set(interfaces.map((eni) => eni.vpcId))];
-  const groups = new Map<string, string>();
-  await Promise.all(
-    vpcIds.map(async (vpcId) => {
-      try {
-        groups.set(vpcId, await ensureIsolationGroup(tools, vpcId));
-      } catch (error) {
-        const affected = interfaces.filter((eni) => eni.vpcId === vpcId);
-        for (const eni of affected) failures.set(eni.id, `no isolation group in ${vpcId}: ${errorText(error)}`);
-      }
-    }),
-  );
-  const { urgency, startedAt } = pace;
+  const call = { ...SWAP, urgency, canWait: false, until: startedAt + SWAP_WAIT_SECONDS * 1000 };
+  const others = [...new Set(interfaces.map((eni) => eni.vpcId))].filter((vpcId) => !known.has(vpcId));
+  const [more, turn] = await Promise.all([groupsIn(tools, others), turnFor(tools, call, interfaces)]);
+  const groups = new Map([...known, ...more]);
   await Promise.all(
     interfaces.map(async (eni) => {
-      const groupId = groups.get(eni.vpcId);
-      if (groupId === undefined) return;
-      const call = { ...SWAP, urgency, canWait: false, until: startedAt + SWAP_WAIT_SECONDS * 1000 };
-      await paced(tools, call, () => setGroups(tools.ec2, eni.id, [groupId])).catch((error: unknown) => {
+      const group = groups.get(eni.vpcId) ?? { problem: `no isolation group in ${eni.vpcId}` };
+      if ('problem' in group) {
+        failures.set(eni.id, group.problem);
+        return;
+      }
+      await paced(tools, call, () => setGroups(tools.ec2, eni.id, [group.groupId]), turn).catch((error: unknown) => {
         failures.set(eni.id, errorText(error));
       });
     }),
   );
   return failures;
 }
+
+/** One turn for the calls of all interfaces, so that they are made at once; where there is none, each waits for its own. */
+const turnFor = (tools: Tools<'ec2' | 'cases'>, call: PacedCall, interfaces: readonly NetworkInterfaceFacts[]): Turn =>
+  interfaces.length === 0 ? Promise.resolve(false) : tryTurn(tools, call, interfaces.length);
 
 /** Shortens the tracking timeouts, beside the swap and never before it. Throws nothing, for nothing rests on it. */
 async function shorten(
@@ -141,9 +154,10 @@ async function shorten(
   { urgency, startedAt }: Pace,
 ): Promise<void> {
   const call = { ...SWAP, urgency, canWait: true, until: startedAt + TIMEOUTS_WAIT_SECONDS * 1000 };
+  const turn = await turnFor(tools, call, interfaces);
   await Promise.all(
     interfaces.map((eni) =>
-      paced(tools, call, () => setTimeouts(tools.ec2, eni.id, SHORTEST_TIMEOUTS)).catch((error: unknown) => {
+      paced(tools, call, () => setTimeouts(tools.ec2, eni.id, SHORTEST_TIMEOUTS), turn).catch((error: unknown) => {
         // Configurable on Nitro instances only.
         tools.log.warn('tracking timeouts were not shortened', { networkInterfaceId: eni.id, error: errorText(error) });
       }),

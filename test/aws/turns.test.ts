@@ -29,6 +29,17 @@ describe('a turn', () => {
     });
   });
 
+  it('is had for several calls at once, or for none of them', async () => {
+    await onTable(async (table) => {
+      const takeAll = (count: number) => takeTurn(table, bucket, NOW, bucketTimes(rate, 0, NOW, count));
+      expect(await takeAll(rate.burst + 1)).toBeGreaterThan(0);
+      expect(await takeAll(30)).toBe(0);
+      expect(await takeAll(21)).toBe(200);
+      expect(await takeAll(20)).toBe(0);
+      expect(await take(table)).toBe(200);
+    });
+  });
+
   it('comes again as the bucket fills, and not before', async () => {
     await onTable(async (table) => {
       for (const _ of times(rate.burst)) await take(table);

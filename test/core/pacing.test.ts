@@ -59,10 +59,10 @@ describe('tokensToLeave', () => {
 function takes(rate: Rate, calls: readonly { readonly at: number; readonly leave: number }[]): readonly boolean[] {
   let fullAt = 0;
   return calls.map(({ at, leave }) => {
-    const { interval, latest } = bucketTimes(rate, leave, at);
+    const { step, latest } = bucketTimes(rate, leave, at);
     const from = Math.max(fullAt, at);
     if (fullAt >= at && fullAt > latest) return false;
-    fullAt = from + interval;
+    fullAt = from + step;
     return true;
   });
 }

@@ -93,11 +93,11 @@ export function createJournal(now: () => number): Journal {
       const state = states.getStore() ?? null;
       const own = functions.findLast((run) => run.state === state && run.end === null);
       const beside = functions.filter((run) => own !== undefined && run !== own && (run.end ?? at.end) > own.start);
-      const runs = functions.map(({ start, end }) => ({ start, end: end ?? at.end }));
       firstCut = {
         ...at,
         isEc2,
-        functions: longestChain(runs, { ...at, isEc2: false }),
+        // One that is still writing down what it did has done its part as well.
+        functions: functions.filter((run) => !beside.includes(run)).length,
         besideStates: new Set(beside.map((run) => run.state)),
       };
     },
