@@ -291,7 +291,12 @@ export async function recordPreserved(table: CaseTable, caseId: string, preserve
   } catch (error) {
     if (errorCode(error) !== CONDITION_FAILED) throw error;
     await table.client.send(
-      new UpdateItemCommand({ ...again, UpdateExpression: 'ADD taken :one', ExpressionAttributeValues: count }),
+      new UpdateItemCommand({
+        ...again,
+        UpdateExpression: 'ADD taken :one',
+        ConditionExpression: 'attribute_exists(pk)',
+        ExpressionAttributeValues: count,
+      }),
     );
   }
 }
@@ -351,15 +356,22 @@ export async function casesNeedingGroup(table: CaseTable, groupId: string): Prom
   return items.map((item) => textOf(item, 'sk').slice('CASE#'.length));
 }
 
-/** The restore is done: the case needs its groups no more. */
+/** The restore is done: the case needs its groups no more. One that it has let go of before is let go of. */
 export async function forgetGroupUse(table: CaseTable, caseId: string, groupIds: readonly string[]): Promise<void> {
-  await Promise.all(
-    groupIds.map((groupId) =>
-      table.client.send(
-        new DeleteItemCommand({ TableName: table.name, Key: keyOf(`GROUP#${groupId}`, `CASE#${caseId}`) }),
-      ),
-    ),
-  );
+  const forget = async (groupId: string): Promise<void> => {
+    try {
+      await table.client.send(
+        new DeleteItemCommand({
+          TableName: table.name,
+          Key: keyOf(`GROUP#${groupId}`, `CASE#${caseId}`),
+          ConditionExpression: 'attribute_exists(pk)',
+        }),
+      );
+    } catch (error) {
+      if (errorCode(error) !== CONDITION_FAILED) throw error;
+    }
+  };
+  await Promise.all(groupIds.map(forget));
 }
 
 /** Notes that a deleted group has been made again with all its rules, and under which id. */

@@ -415,6 +415,20 @@ describe('the mark of a deny that is being removed', () => {
   });
 });
 
+describe('the use of a group', () => {
+  it('is let go of once, however often that is asked, and an error is no answer', async () => {
+    await onTable(async (table, bench) => {
+      await noteGroupUse(table, 'case-a', ['sg-1']);
+      await noteGroupUse(table, 'case-b', ['sg-1']);
+      await forgetGroupUse(table, 'case-a', ['sg-1', 'sg-2']);
+      await forgetGroupUse(table, 'case-a', ['sg-1', 'sg-2']);
+      expect(await casesNeedingGroup(table, 'sg-1')).toEqual(['case-b']);
+      bench.fail(({ call }) => call === 'DeleteItem', refusedBy('AccessDeniedException'));
+      await expect(forgetGroupUse(table, 'case-b', ['sg-1'])).rejects.toThrow('AccessDeniedException');
+    });
+  });
+});
+
 describe('a place for a new isolation', () => {
   const ask = (table: CaseTable, id: string, places = 2) =>
     takePlace(table, { vpcId: 'vpc-1', hour: '2026-01-15T10', caseId: id, places });
