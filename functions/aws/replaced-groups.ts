@@ -7,6 +7,7 @@ import {
   type EC2Client,
   type IpPermission,
   paginateDescribeNetworkInterfaces,
+  paginateDescribeSecurityGroupRules,
   paginateDescribeSecurityGroups,
   RevokeSecurityGroupEgressCommand,
   type SecurityGroup,
@@ -61,6 +62,15 @@ export async function usersOfGroup(ec2: EC2Client, groupId: string): Promise<rea
     }
   }
   return [...new Set(users)].filter((id) => id !== groupId);
+}
+
+/** Do single rules of the group carry tags? A rule that is authorised again has none. */
+export async function hasTaggedRules(ec2: EC2Client, groupId: string): Promise<boolean> {
+  const input = { Filters: [{ Name: 'group-id', Values: [groupId] }] };
+  for await (const page of paginateDescribeSecurityGroupRules({ client: ec2, pageSize: 1000 }, input)) {
+    if ((page.SecurityGroupRules ?? []).some(({ Tags = [] }) => Tags.length > 0)) return true;
+  }
+  return false;
 }
 
 /** Deletes the group; one that is gone already is fine. EC2 refuses while anything holds it (`DependencyViolation`). */

@@ -1,6 +1,6 @@
 import { casesNeedingGroup, readBefore, readDeletedGroups, recordDeletedGroup } from '../aws/cases.ts';
 import { errorText } from '../aws/errors.ts';
-import { deleteGroup, readGroup, usersOfGroup } from '../aws/replaced-groups.ts';
+import { deleteGroup, hasTaggedRules, readGroup, usersOfGroup } from '../aws/replaced-groups.ts';
 import type { DeletionResult, Verifying } from '../core/record.ts';
 import { tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
@@ -47,6 +47,8 @@ async function deleteOne(
     const needing = (await casesNeedingGroup(tools.cases, groupId)).filter((id) => id !== caseId);
     if (needing.length > 0)
       return { groupId, outcome: `kept: the restore of ${needing.slice(0, 3).join(', ')} needs it` };
+    if (await hasTaggedRules(tools.ec2, groupId))
+      return { groupId, outcome: 'kept: its rules carry tags, which a restore could not give back' };
     await recordDeletedGroup(tools.cases, caseId, group);
     await deleteGroup(tools.ec2, groupId);
     return { groupId, outcome: 'deleted' };

@@ -72,6 +72,29 @@ const itemsOf = ({ restore }: Restored) => {
 const outcomes = (restored: Restored) => itemsOf(restored).map(({ item, outcome }) => `${item}: ${outcome}`);
 
 describe('a group that was replaced', () => {
+  it('is kept where single rules of it carry tags, which could not be given back', async () => {
+    await inEpisode(
+      alone(),
+      async (episode) => {
+        const { ec2 } = episode.tools;
+        const send = async (command: unknown): Promise<object> => {
+          const answer: object = await ec2.send(command as never);
+          const { SecurityGroupRules: rules } = answer as { SecurityGroupRules?: readonly object[] };
+          if (rules === undefined) return answer;
+          return {
+            ...answer,
+            SecurityGroupRules: rules.map((rule) => ({ ...rule, Tags: [{ Key: 'ticket', Value: '7' }] })),
+          };
+        };
+        Object.assign(episode.tools, { ec2: Object.assign(Object.create(ec2) as typeof ec2, { send }) });
+        await episode.send(finding);
+        expect(groupNames(episode.file)).toContain('shop-web');
+        expect(what(episode).join()).toContain('its rules carry tags');
+      },
+      deleting,
+    );
+  });
+
   it('is kept by default', async () => {
     const file = alone();
     const run = await simulate(file, finding);
