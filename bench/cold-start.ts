@@ -112,6 +112,8 @@ async function interleaved(
 
 /** What stands in the way of the first call, by function. */
 const FIRST_CALL_LIMITS: Readonly<Record<string, string>> = {
+  'start-response':
+    'About half of the import is V8 compiling the bundle, of which the reader of findings and the SDK are the largest parts.',
   'assess-flows':
     'Its first round opens seven TLS connections at once (six reads of EC2, and the case), where the limit opens one, and about half of the import is V8 compiling the bundle.',
   'deny-at-nacl':

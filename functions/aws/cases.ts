@@ -536,7 +536,9 @@ export async function reserveDeny(
   } catch (error) {
     if (!(error instanceof TransactionCanceledException)) throw error;
     const reasons = (error.CancellationReasons ?? []).map((reason) => reason.Code ?? 'None');
-    if (reasons.some((reason) => reason !== 'None' && reason !== 'ConditionalCheckFailed')) throw error;
+    // A conflict beside a condition that failed is no news: what failed stands.
+    const isAnswer = ['None', 'ConditionalCheckFailed', 'TransactionConflict'];
+    if (reasons.some((reason) => !isAnswer.includes(reason))) throw error;
     // The deny is recorded already, by another case or an earlier run of this one: join it. Or the number alone is taken.
     const recorded = await joinDeny(table, deny, caseId);
     if (recorded === null) return { kind: 'number-taken' };

@@ -555,6 +555,18 @@ describe('with DynamoDB as it is in a storm', () => {
     });
   });
 
+  it('takes a failed condition for the answer, though another transaction was in the way of the rest', async () => {
+    const mock = mockClient(DynamoDBClient);
+    mock
+      .on(UpdateItemCommand)
+      .rejects(Object.assign(new Error('no'), { name: 'ConditionalCheckFailedException' }))
+      .on(TransactWriteItemsCommand)
+      .rejects(cancelled('TransactionConflict', 'ConditionalCheckFailed'));
+    const table = { client: new DynamoDBClient({}), name: 'cases' };
+    const outcome = await reserveDeny(table, deny, 'case-a').finally(() => mock.restore());
+    expect(outcome).toEqual({ kind: 'number-taken' });
+  });
+
   it('reads the whole ledger, page by page, and consistently', async () => {
     const mock = mockClient(DynamoDBClient);
     const item = (cidr: string) => ({
