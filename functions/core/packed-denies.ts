@@ -1,4 +1,5 @@
 import type { WantedDeny } from './case.ts';
+import type { Cuts, DenyWaiting } from './record.ts';
 
 /** `[index of the cidr, rule number, highest number]`; the last is left out where the deny has none. */
 type PackedRow = readonly [cidr: number, ruleNumber: number | null, highestNumber?: number];
@@ -74,3 +75,17 @@ export function unpackDenies(packed: PackedDenies | readonly WantedDeny[]): read
 }
 
 const isFlat = (denies: PackedDenies | readonly WantedDeny[]): denies is readonly WantedDeny[] => Array.isArray(denies);
+
+/** Denies that wait for their turn, and until when. */
+export interface Waiting {
+  readonly denies: readonly WantedDeny[];
+  readonly deadline: string;
+}
+
+export const leftOf = ({ denies, deadline }: DenyWaiting): Waiting => ({ denies: unpackDenies(denies), deadline });
+
+/** What waits of the denies of the cut: of the first ones, and of those whose peers the host has listed. */
+export function waitingAfter(cut: Cuts | undefined): readonly Waiting[] {
+  const results = [cut?.[0], cut?.[1].kind === 'answered' ? cut[1].denied : undefined];
+  return results.flatMap((result) => (result?.kind === 'waiting' ? [leftOf(result)] : []));
+}

@@ -1,7 +1,7 @@
 import { addToTimeline, needCase, updateCase } from '../aws/cases.ts';
 import { type DenyRefusal, isClosing, type WantedDeny } from '../core/case.ts';
-import { packDenies, unpackDenies } from '../core/packed-denies.ts';
-import type { Denying, DenyResult, DenyWaiting } from '../core/record.ts';
+import { leftOf, packDenies, unpackDenies, waitingAfter } from '../core/packed-denies.ts';
+import type { Denying, DenyResult } from '../core/record.ts';
 import { tryTurn } from '../shared/paced.ts';
 import type { Tools } from '../shared/toolbox.ts';
 import { DENY_API, makeDeny } from './make-deny.ts';
@@ -21,8 +21,6 @@ interface Wanted {
   readonly deadline: string | null;
 }
 
-const leftOf = ({ denies, deadline }: DenyWaiting) => ({ denies: unpackDenies(denies), deadline });
-
 /** Which denies are wanted now: the newest list in the record. */
 function wanted(record: Denying): Wanted {
   const { verdict, cutAgain, lateDenies, cut, host, assessment } = record;
@@ -32,11 +30,8 @@ function wanted(record: Denying): Wanted {
   }
   if (lateDenies?.kind === 'waiting') return leftOf(lateDenies);
   if (cut !== undefined) {
-    const [first, answer] = cut;
-    const late = [first, answer.kind === 'answered' ? answer.denied : undefined].flatMap((result) =>
-      result?.kind === 'waiting' ? [leftOf(result)] : [],
-    );
-    const failed = first.kind === 'failed' ? assessed : [];
+    const late = waitingAfter(cut);
+    const failed = cut[0].kind === 'failed' ? assessed : [];
     const deadline = late.map((result) => result.deadline).sort()[0] ?? null;
     return { denies: [...failed, ...late.flatMap((result) => result.denies)], deadline };
   }
@@ -57,8 +52,7 @@ export async function denyAtNacl(tools: Tools<'ec2' | 'cases'>, record: Denying)
   const deadline = given ?? new Date(startedAt + DEADLINE_SECONDS * 1000).toISOString();
   const until = startedAt + (isFirst ? WAIT_SECONDS.first : WAIT_SECONDS.later) * 1000;
   const calls = denies.filter((deny) => deny.ruleNumber !== null).length;
-  const turn =
-    calls === 0 ? Promise.resolve(false) : tryTurn(tools, { api: DENY_API, urgency, canWait: true, until }, calls);
+  const turn = tryTurn(tools, { api: DENY_API, urgency, canWait: true, until }, calls);
   const outcomes = await Promise.all(
     denies.map((deny) => makeDeny(tools, deny, { caseId, urgency, until, deadline, turn })),
   );

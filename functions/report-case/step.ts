@@ -7,7 +7,7 @@ import type { EvidenceItem } from '../core/evidence.ts';
 import { hostSilence } from '../core/host-silence.ts';
 import { openingsText } from '../core/isolation-rules.ts';
 import { notification } from '../core/notification.ts';
-import { unpackDenies } from '../core/packed-denies.ts';
+import { waitingAfter } from '../core/packed-denies.ts';
 import type { Reporting } from '../core/record.ts';
 import {
   caseReport,
@@ -246,8 +246,7 @@ const WAITING_PEERS = 6;
 
 /** What the interim report says of denies that EC2 had no turn for yet. */
 function waitingText({ isolated, cut }: Reporting): readonly string[] {
-  const results = [cut?.[0], cut?.[1].kind === 'answered' ? cut[1].denied : undefined];
-  const denies = results.flatMap((result) => (result?.kind === 'waiting' ? unpackDenies(result.denies) : []));
+  const denies = waitingAfter(cut).flatMap((waiting) => waiting.denies);
   if (isolated === undefined || denies.length === 0) return [];
   const peers = [...new Set(denies.map((deny) => deny.cidr))];
   const named = peers.slice(0, WAITING_PEERS).join(', ');

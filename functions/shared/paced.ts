@@ -69,9 +69,9 @@ export async function afterTurn<T>(tools: PaceTools, asked: PacedCall, call: () 
   return call();
 }
 
-/** Asks once, without waiting; for several calls at once, or for none of them. */
+/** Asks once, without waiting; for several calls at once, or for none of them. Where there is no call, there is no turn. */
 export async function tryTurn(tools: PaceTools, asked: PacedCall, count = 1): Turn {
-  return (await look(tools, asked, count)) === 0;
+  return count > 0 && (await look(tools, asked, count)) === 0;
 }
 
 async function waitForTurn(tools: PaceTools, asked: PacedCall): Promise<void> {

@@ -9,11 +9,11 @@ import { computeWait, FLOW_LOG_DELAY_SECONDS, SETTLE_SECONDS, SHORTEST_TIMEOUTS 
 import { hostSilence } from '../core/host-silence.ts';
 import type { NetworkInterfaceFacts } from '../core/model.ts';
 import { AFTER_THE_CUT, urgencyOf } from '../core/pacing.ts';
-import { unpackDenies } from '../core/packed-denies.ts';
+import { waitingAfter } from '../core/packed-denies.ts';
 import type { Isolating, IsolationResult } from '../core/record.ts';
 import type { Verdict } from '../core/verdict.ts';
 import { ensureIsolationGroup } from '../shared/isolation-group.ts';
-import { afterTurn, type PacedCall, paced, type Turn, tryTurn } from '../shared/paced.ts';
+import { afterTurn, paced, tryTurn } from '../shared/paced.ts';
 import { judgeStanding, longestTimer, readStanding, type Standing, unheardFlowLog } from '../shared/standing.ts';
 import { tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
@@ -69,8 +69,7 @@ interface Pace {
 
 /** Addresses whose denies wait for their turn, and will be made after the isolation. */
 function waitingDenies({ cut }: Isolating): ReadonlySet<string> {
-  const results = [cut?.[0], cut?.[1].kind === 'answered' ? cut[1].denied : undefined];
-  const denies = results.flatMap((result) => (result?.kind === 'waiting' ? unpackDenies(result.denies) : []));
+  const denies = waitingAfter(cut).flatMap((waiting) => waiting.denies);
   return new Set(denies.map((deny) => deny.cidr.replace(/\/\d+$/, '')));
 }
 
@@ -126,7 +125,8 @@ async function isolate(
   const failures = new Map<string, string>();
   const call = { ...SWAP, urgency, canWait: false, until: startedAt + SWAP_WAIT_SECONDS * 1000 };
   const others = [...new Set(interfaces.map((eni) => eni.vpcId))].filter((vpcId) => !known.has(vpcId));
-  const [more, turn] = await Promise.all([groupsIn(tools, others), turnFor(tools, call, interfaces)]);
+  // One turn for all, so that they are made at once; where there is none, each waits for its own.
+  const [more, turn] = await Promise.all([groupsIn(tools, others), tryTurn(tools, call, interfaces.length)]);
   const groups = new Map([...known, ...more]);
   await Promise.all(
     interfaces.map(async (eni) => {
@@ -143,10 +143,6 @@ async function isolate(
   return failures;
 }
 
-/** One turn for the calls of all interfaces, so that they are made at once; where there is none, each waits for its own. */
-const turnFor = (tools: Tools<'ec2' | 'cases'>, call: PacedCall, interfaces: readonly NetworkInterfaceFacts[]): Turn =>
-  interfaces.length === 0 ? Promise.resolve(false) : tryTurn(tools, call, interfaces.length);
-
 /** Shortens the tracking timeouts, beside the swap and never before it. Throws nothing, for nothing rests on it. */
 async function shorten(
   tools: Tools<'ec2' | 'cases'>,
@@ -154,7 +150,7 @@ async function shorten(
   { urgency, startedAt }: Pace,
 ): Promise<void> {
   const call = { ...SWAP, urgency, canWait: true, until: startedAt + TIMEOUTS_WAIT_SECONDS * 1000 };
-  const turn = await turnFor(tools, call, interfaces);
+  const turn = await tryTurn(tools, call, interfaces.length);
   await Promise.all(
     interfaces.map((eni) =>
       paced(tools, call, () => setTimeouts(tools.ec2, eni.id, SHORTEST_TIMEOUTS), turn).catch((error: unknown) => {
