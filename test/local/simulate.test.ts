@@ -2,16 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { resultJson } from '../../local/result.ts';
 import { type SimulationOptions, simulate } from '../../local/simulate.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';
-import { defaultWorld, ids, readEvent, twoInterfaces } from '../support/bench.ts';
+import { defaultWorld, ids, readEvent, shellAlone, twoInterfaces } from '../support/bench.ts';
 
 const finding = readEvent('guardduty-ec2-c2activity');
 const ask = { instanceId: ids.instance, remoteAddresses: [ids.peer] };
-
-const quiet = (change: (world: WorldFile) => void = () => undefined): WorldFile =>
-  defaultWorld((world) => {
-    world.Flows = world.Flows.filter(({ Malicious }) => Malicious);
-    change(world);
-  });
 
 const run = (file: WorldFile, input: unknown = finding, options: SimulationOptions = {}) =>
   simulate(file, input, options);
@@ -26,7 +20,7 @@ describe('the whole response', () => {
   });
 
   it('comes to the same in two runs, to the last call', async () => {
-    const [once, twice] = [await run(quiet(twoInterfaces)), await run(quiet(twoInterfaces))];
+    const [once, twice] = [await run(shellAlone(twoInterfaces)), await run(shellAlone(twoInterfaces))];
     expect(JSON.stringify(resultJson(twice))).toBe(JSON.stringify(resultJson(once)));
   });
 
@@ -76,7 +70,7 @@ describe('the whole response', () => {
       'Region',
     ],
   ])('refuses %s and changes nothing', async (_, change, input, reason) => {
-    const file = quiet(change);
+    const file = shellAlone(change);
     const before = JSON.stringify(file);
     const { report, finalState } = await run(file, input);
     expect(report).toMatchObject({ verdict: 'refused', reason: expect.stringContaining(reason), held: [] });
@@ -85,7 +79,7 @@ describe('the whole response', () => {
 
   it('isolates a host whose agent is not there, and is honest about it', async () => {
     const { report, finalState, truth } = await run(
-      quiet((world) => {
+      shellAlone((world) => {
         world.InstanceInformationList = [];
       }),
     );
@@ -97,7 +91,7 @@ describe('the whole response', () => {
 
   it('says that there was no host cut where the agent is not there', async () => {
     const { report } = await run(
-      quiet((world) => {
+      shellAlone((world) => {
         world.InstanceInformationList = [];
       }),
     );
@@ -105,7 +99,7 @@ describe('the whole response', () => {
   });
 
   it('leaves the world as it was found after a restore, but for what the restore says', async () => {
-    const file = quiet(twoInterfaces);
+    const file = shellAlone(twoInterfaces);
     const before = structuredClone(file);
     const { restore, finalState } = await run(file, finding, { restore: { force: false } });
     expect(restore?.kind).toBe('restored');
@@ -126,7 +120,7 @@ describe('the whole response', () => {
       detail: { service: { action: { networkConnectionAction: { protocol: string } } } };
     };
     event.detail.service.action.networkConnectionAction.protocol = 'ICMP';
-    const file = quiet((world) => {
+    const file = shellAlone((world) => {
       const [flow] = world.Flows;
       if (flow) Object.assign(flow, { Protocol: 'icmp', LocalPort: null, RemotePort: null });
       world.Hosts = [{ InstanceId: ids.instance, SocketKill: false } as WorldFile['Hosts'][number]];
@@ -138,7 +132,7 @@ describe('the whole response', () => {
   });
 
   it('keeps what crosses between states small, with 500 flows and 15 interfaces', async () => {
-    const file = quiet((world) => {
+    const file = shellAlone((world) => {
       const [flow] = world.Flows;
       const [eni] = world.NetworkInterfaces;
       if (!flow || !eni) return;
@@ -170,7 +164,7 @@ describe('the whole response', () => {
   });
 
   it('joins each malicious flow of the world to what the report says of it', async () => {
-    const file = quiet((world) => {
+    const file = shellAlone((world) => {
       const [flow] = world.Flows;
       if (flow) world.Flows.push({ ...flow, Name: 'unseen', LocalPort: 51_999, RemoteAddress: '203.0.113.66' });
       world.Hosts = [{ InstanceId: ids.instance, AgentLies: 'hides' } as WorldFile['Hosts'][number]];

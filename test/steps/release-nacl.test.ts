@@ -2,29 +2,16 @@ import { describe, expect, it } from 'vitest';
 import { updateCase } from '../../functions/aws/cases.ts';
 import { releaseNacl } from '../../functions/release-nacl/step.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';
-import { type Bench, defaultWorld, ids, onBench, readEvent } from '../support/bench.ts';
+import { type Bench, ids, onBench, readEvent, shellAlone, shellWatched } from '../support/bench.ts';
 
 const finding = readEvent('guardduty-ec2-c2activity');
 const afterProof = { releaseDenies: 'after-proof' } as const;
-
-/** The reverse shell alone, so that a verdict can be contained; watched by a flow log where asked. */
-const quiet = (change: (world: WorldFile) => void = () => undefined) =>
-  defaultWorld((world) => {
-    world.Flows = world.Flows.filter(({ Malicious }) => Malicious);
-    change(world);
-  });
-
-const watched = (change: (world: WorldFile) => void = () => undefined) =>
-  quiet((world) => {
-    world.FlowLogs = [{ ResourceId: ids.vpc, DeliverySeconds: 300 }];
-    change(world);
-  });
 
 const denies = (bench: Bench) => bench.entries().filter((line) => line.includes('deny'));
 
 describe('the release of denies', () => {
   it('waits for the restore, unless that was opted out of', async () => {
-    await onBench(watched(), async (bench) => {
+    await onBench(shellWatched(), async (bench) => {
       const record = await bench.contain(finding);
       expect(await releaseNacl(bench.tools, record)).toEqual({ kind: 'kept', reason: 'denies stay until a restore' });
       expect(denies(bench)).toHaveLength(2);
@@ -33,7 +20,7 @@ describe('the release of denies', () => {
 
   it('lifts them on the word of the host and the flow log both, and once', async () => {
     await onBench(
-      watched(),
+      shellWatched(),
       async (bench) => {
         const record = await bench.contain(finding);
         const result = await releaseNacl(bench.tools, record);
@@ -48,18 +35,18 @@ describe('the release of denies', () => {
   });
 
   it.each<[string, () => WorldFile]>([
-    ['only the host', () => quiet()],
+    ['only the host', () => shellAlone()],
     [
       'only the flow log',
       () =>
-        watched((world) => {
+        shellWatched((world) => {
           world.InstanceInformationList = [];
         }),
     ],
     [
       'nobody',
       () =>
-        quiet((world) => {
+        shellAlone((world) => {
           world.InstanceInformationList = [];
         }),
     ],
@@ -77,7 +64,7 @@ describe('the release of denies', () => {
 
   it('keeps them where one flow of several is not proven dead by the host as well', async () => {
     await onBench(
-      watched(),
+      shellWatched(),
       async (bench) => {
         const record = await bench.contain(finding);
         await updateCase(bench.tools.cases, record.case.caseId, (stored) => {
@@ -99,7 +86,7 @@ describe('the release of denies', () => {
 
   it('keeps them where every flow is proven dead twice and an interface is not isolated any more', async () => {
     await onBench(
-      watched(),
+      shellWatched(),
       async (bench) => {
         const record = await bench.contain(finding);
         await updateCase(bench.tools.cases, record.case.caseId, (stored) => ({ ...stored, flows: [] }));
@@ -113,7 +100,7 @@ describe('the release of denies', () => {
 
   it('tells the timeline what became of the denies', async () => {
     await onBench(
-      watched(),
+      shellWatched(),
       async (bench) => {
         const record = await bench.contain(finding);
         await releaseNacl(bench.tools, record);

@@ -2,19 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { updateCase } from '../../functions/aws/cases.ts';
 import { keepReport, readReport } from '../../functions/aws/reports.ts';
 import { reportCase } from '../../functions/report-case/step.ts';
-import { type Bench, defaultWorld, ids, onBench, readEvent, refusedBy } from '../support/bench.ts';
+import { type Bench, ids, onBench, readEvent, refusedBy, shellAlone } from '../support/bench.ts';
 
 const finding = readEvent('guardduty-ec2-c2activity');
-const quiet = () =>
-  defaultWorld((world) => {
-    world.Flows = world.Flows.filter(({ Malicious }) => Malicious);
-  });
-
 const subjects = ({ world }: Bench) => world.messages.map(({ subject }) => subject);
 
 describe('report', () => {
   it('says what stands, publishes it, and says the same the second time', async () => {
-    await onBench(quiet(), async (bench) => {
+    await onBench(shellAlone(), async (bench) => {
       const record = await bench.contain(finding);
       const report = await reportCase(bench.tools, record);
       expect(report).toMatchObject({
@@ -39,7 +34,7 @@ describe('report', () => {
   });
 
   it('says before the wait what is cut so far', async () => {
-    await onBench(quiet(), async (bench) => {
+    await onBench(shellAlone(), async (bench) => {
       const { verdict: _verdict, isolation, ...record } = await bench.contain(finding);
       if (isolation === undefined) throw new Error('unreachable');
       await reportCase(bench.tools, { ...record, isolated: isolation[0] });
@@ -48,7 +43,7 @@ describe('report', () => {
   });
 
   it('is made although nobody can be told', async () => {
-    await onBench(quiet(), async (bench) => {
+    await onBench(shellAlone(), async (bench) => {
       const record = await bench.contain(finding);
       bench.fail(({ call }) => call === 'Publish', refusedBy('AuthorizationError'));
       expect(await reportCase(bench.tools, record)).toMatchObject({ verdict: 'contained' });
@@ -56,7 +51,7 @@ describe('report', () => {
   });
 
   it('is kept whole in the case table, and an older one does not take its place', async () => {
-    await onBench(quiet(), async (bench) => {
+    await onBench(shellAlone(), async (bench) => {
       const { tools } = bench;
       const record = await bench.contain(finding);
       const report = await reportCase(tools, record);
@@ -70,7 +65,7 @@ describe('report', () => {
   });
 
   it('is made although the case table does not take it, and says what is lost by that', async () => {
-    await onBench(quiet(), async (bench) => {
+    await onBench(shellAlone(), async (bench) => {
       const record = await bench.contain(finding);
       await updateCase(bench.tools.cases, record.case.caseId, (stored) => ({
         ...stored,
@@ -92,7 +87,7 @@ describe('report', () => {
 
   it('publishes nothing where there is no topic', async () => {
     await onBench(
-      quiet(),
+      shellAlone(),
       async (bench) => {
         await reportCase(bench.tools, await bench.contain(finding));
         expect(bench.calls('Publish')).toBe(0);
@@ -102,7 +97,7 @@ describe('report', () => {
   });
 
   it('says after a failure half way what stands, and that it stopped', async () => {
-    await onBench(quiet(), async (bench) => {
+    await onBench(shellAlone(), async (bench) => {
       const opened = await bench.open(finding);
       await bench.cutHost(opened);
       const Cause = JSON.stringify({ errorType: 'Error', errorMessage: 'the swap has failed' });
@@ -118,7 +113,7 @@ describe('report', () => {
   });
 
   it('claims nothing where nothing can be read back, and says what a person can do', async () => {
-    await onBench(quiet(), async (bench) => {
+    await onBench(shellAlone(), async (bench) => {
       const record = await bench.contain(finding);
       bench.fail(({ call }) => call === 'GetItem', refusedBy('AccessDeniedException'));
       const report = await reportCase(bench.tools, record);
@@ -129,7 +124,7 @@ describe('report', () => {
   });
 
   it('says of a plan what would be done, and of a refusal why', async () => {
-    await onBench(quiet(), async (bench) => {
+    await onBench(shellAlone(), async (bench) => {
       const planned = await bench.open({
         instanceId: ids.instance,
         remoteAddresses: [ids.peer, '10.9.9.9'],
@@ -148,7 +143,7 @@ describe('report', () => {
   });
 
   it('gives advice with what it ignores', async () => {
-    await onBench(quiet(), async (bench) => {
+    await onBench(shellAlone(), async (bench) => {
       const report = await reportCase(bench.tools, await bench.open(readEvent('guardduty-sample')));
       expect(report).toMatchObject({ verdict: 'ignored', plan: [], flows: [] });
       expect(report.reason.length).toBeGreaterThan(30);
@@ -156,7 +151,7 @@ describe('report', () => {
   });
 
   it('verifies a case that is contained already, and does not start over', async () => {
-    await onBench(quiet(), async (bench) => {
+    await onBench(shellAlone(), async (bench) => {
       const record = await bench.contain(finding);
       const before = bench.state();
       const again = await bench.open({ caseId: record.case.caseId });
@@ -167,7 +162,7 @@ describe('report', () => {
   });
 
   it("knows a person's case again as contained when the same person asks again", async () => {
-    await onBench(quiet(), async (bench) => {
+    await onBench(shellAlone(), async (bench) => {
       const ask = { instanceId: ids.instance, remoteAddresses: [ids.peer] };
       await bench.contain(ask);
       expect((await bench.open(ask)).assessment.kind).toBe('already-contained');
@@ -175,7 +170,7 @@ describe('report', () => {
   });
 
   it('keeps the verdict when the same person asks again and the agent is cut off by then', async () => {
-    await onBench(quiet(), async (bench) => {
+    await onBench(shellAlone(), async (bench) => {
       const ask = { instanceId: ids.instance, remoteAddresses: [ids.peer] };
       const first = await bench.contain(ask);
       const second = await bench.contain(ask);

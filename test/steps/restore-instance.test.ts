@@ -8,17 +8,19 @@ import type { HostAccount } from '../../functions/core/host-account.ts';
 import type { TrackingTimeouts } from '../../functions/core/model.ts';
 import type { RestoreItem, RestoreResult } from '../../functions/core/record.ts';
 import { parseRestoreRequest, restoreInstance } from '../../functions/restore-instance/step.ts';
-import { type Bench, defaultWorld, ids, onBench, readEvent, refusedBy, twoInterfaces } from '../support/bench.ts';
+import {
+  type Bench,
+  defaultWorld,
+  ids,
+  onBench,
+  readEvent,
+  refusedBy,
+  shellAlone,
+  twoInterfaces,
+} from '../support/bench.ts';
 import { wholeAnswer } from '../support/incident.ts';
 
 const finding = readEvent('guardduty-ec2-c2activity');
-/** The named peer only, so that every flow of the case can be proven dead. */
-const quiet = (change: Parameters<typeof defaultWorld>[0] = () => undefined) =>
-  defaultWorld((world) => {
-    world.Flows = world.Flows.filter(({ Malicious }) => Malicious);
-    change(world);
-  });
-
 async function contained(bench: Bench): Promise<string> {
   const { case: ref, verdict } = await bench.contain(finding);
   expect(verdict?.kind).toBe('contained');
@@ -38,7 +40,7 @@ const denies = (bench: Bench) => bench.entries().filter((line) => line.includes(
 
 describe('restore', () => {
   it('puts back groups in their order on every interface, then the denies', async () => {
-    await onBench(quiet(twoInterfaces), async (bench) => {
+    await onBench(shellAlone(twoInterfaces), async (bench) => {
       const before = bench.entries();
       const caseId = await contained(bench);
       expect(denies(bench)).toHaveLength(2);
@@ -65,7 +67,7 @@ describe('restore', () => {
   });
 
   it("puts back timeouts that were set, and the family's default where none was, and says so", async () => {
-    const file = quiet((world) => {
+    const file = shellAlone((world) => {
       twoInterfaces(world);
       const [first] = world.NetworkInterfaces;
       if (first)
@@ -91,7 +93,7 @@ describe('restore', () => {
   });
 
   it('writes the shorter default of a Nitro v6 family where none was set', async () => {
-    const file = quiet((world) => {
+    const file = shellAlone((world) => {
       const instance = world.Reservations[0]?.Instances[0];
       if (instance) instance.InstanceType = 'm8i.large';
     });
@@ -102,7 +104,7 @@ describe('restore', () => {
   });
 
   it('run twice changes nothing the second time', async () => {
-    await onBench(quiet(twoInterfaces), async (bench) => {
+    await onBench(shellAlone(twoInterfaces), async (bench) => {
       const caseId = await contained(bench);
       await restore(bench, caseId);
       const before = bench.state();
@@ -113,7 +115,7 @@ describe('restore', () => {
   });
 
   it('works by instance, on its current case', async () => {
-    await onBench(quiet(), async (bench) => {
+    await onBench(shellAlone(), async (bench) => {
       const caseId = await contained(bench);
       expect(await restoreInstance(bench.tools, { instanceId: ids.instance })).toMatchObject({
         kind: 'restored',
@@ -123,7 +125,7 @@ describe('restore', () => {
   });
 
   it('leaves groups that somebody changed since, and says what it found', async () => {
-    await onBench(quiet(twoInterfaces), async (bench) => {
+    await onBench(shellAlone(twoInterfaces), async (bench) => {
       const caseId = await contained(bench);
       await setGroups(bench.tools.ec2, ids.eni, [ids.second]);
       const result = await restore(bench, caseId, true);
@@ -141,7 +143,7 @@ describe('restore', () => {
     ['UDP', { udpSeconds: 33 }, 'established 60 s, UDP 33 s, UDP stream 60 s'],
     ['UDP streams', { udpStreamSeconds: 77 }, 'established 60 s, UDP 30 s, UDP stream 77 s'],
   ])('leaves timeouts of which somebody changed only that of %s', async (_, change, found) => {
-    await onBench(quiet(), async (bench) => {
+    await onBench(shellAlone(), async (bench) => {
       const caseId = await contained(bench);
       await setTimeouts(bench.tools.ec2, ids.eni, { ...SHORTEST_TIMEOUTS, ...change });
       const before = bench.interfaceOf(ids.eni).ConnectionTrackingConfiguration;
@@ -156,7 +158,7 @@ describe('restore', () => {
   });
 
   it('leaves groups of which somebody took one away, or put another in its place', async () => {
-    await onBench(quiet(twoInterfaces), async (bench) => {
+    await onBench(shellAlone(twoInterfaces), async (bench) => {
       const caseId = await contained(bench);
       const [isolation = ''] = bench.groupsOf(ids.secondEni);
       for (const groups of [[ids.second], [ids.second, isolation]]) {
@@ -173,7 +175,7 @@ describe('restore', () => {
   });
 
   it("says that the family's default is there now also where one timeout of three was not set", async () => {
-    const file = quiet((world) => {
+    const file = shellAlone((world) => {
       const [first] = world.NetworkInterfaces;
       if (first) first.ConnectionTrackingConfiguration = { TcpEstablishedTimeout: 600 };
     });
@@ -193,7 +195,7 @@ describe('restore', () => {
   });
 
   it('waits for nothing where no group is made again', async () => {
-    await onBench(quiet(), async (bench) => {
+    await onBench(shellAlone(), async (bench) => {
       const caseId = await contained(bench);
       const waits: number[] = [];
       const sleep = (seconds: number) => {
@@ -206,7 +208,7 @@ describe('restore', () => {
   });
 
   it('still says that a timeout was not set before, where the process died once it had written it', async () => {
-    await onBench(quiet(), async (bench) => {
+    await onBench(shellAlone(), async (bench) => {
       const caseId = await contained(bench);
       const written = ({ call, input }: { call: string; input: unknown }) =>
         call === 'ModifyNetworkInterfaceAttribute' && JSON.stringify(input).includes('Tracking');
@@ -231,7 +233,7 @@ describe('restore', () => {
   });
 
   it('leaves an entry that somebody has changed since, reports it, and lifts the other', async () => {
-    await onBench(quiet(), async (bench) => {
+    await onBench(shellAlone(), async (bench) => {
       const caseId = await contained(bench);
       const place = { aclId: ids.acl, egress: true, ruleNumber: 1 };
       await deleteEntry(bench.tools.ec2, place);
@@ -246,7 +248,7 @@ describe('restore', () => {
   });
 
   it('says of an entry and of an interface that are gone that they are gone', async () => {
-    await onBench(quiet(twoInterfaces), async (bench) => {
+    await onBench(shellAlone(twoInterfaces), async (bench) => {
       const caseId = await contained(bench);
       await deleteEntry(bench.tools.ec2, { aclId: ids.acl, egress: true, ruleNumber: 1 });
       bench.file.NetworkInterfaces = bench.file.NetworkInterfaces.filter(
@@ -264,7 +266,7 @@ describe('restore', () => {
   });
 
   it('keeps a deny that another case needs, until that one lets go too', async () => {
-    await onBench(quiet(), async (bench) => {
+    await onBench(shellAlone(), async (bench) => {
       const caseId = await contained(bench);
       const other = await bench.contain({ instanceId: ids.neighbour, remoteAddresses: [ids.peer] });
       const result = await restore(bench, caseId, true);
@@ -285,7 +287,7 @@ describe('restore', () => {
   ])(
     'does not say of a shared deny that it stands on where somebody has %s it, and leaves it',
     async (_, cidr, told) => {
-      await onBench(quiet(), async (bench) => {
+      await onBench(shellAlone(), async (bench) => {
         const caseId = await contained(bench);
         const other = await bench.contain({ instanceId: ids.neighbour, remoteAddresses: [ids.peer] });
         const place = { aclId: ids.acl, egress: true, ruleNumber: 1 };
@@ -304,7 +306,7 @@ describe('restore', () => {
   );
 
   it('leaves an interface alone that was never isolated', async () => {
-    const file = quiet((world) => {
+    const file = shellAlone((world) => {
       twoInterfaces(world);
       const second = world.NetworkInterfaces.at(-1);
       if (second) second.RequesterManaged = true;
@@ -318,7 +320,7 @@ describe('restore', () => {
   });
 
   it('has nothing to put back of a case in which nothing was changed', async () => {
-    await onBench(quiet(), async (bench) => {
+    await onBench(shellAlone(), async (bench) => {
       const { case: ref } = await bench.open({ instanceId: ids.instance, mode: 'observe' });
       const before = bench.state();
       expect(await restore(bench, ref.caseId)).toMatchObject({ kind: 'restored', items: [], host: null });
@@ -331,7 +333,7 @@ describe('what a restore writes down', () => {
   const told = (bench: Bench) => bench.world.dumpTable().find(({ step }) => step === 'restore-instance')?.['what'];
 
   it('is that the case is restored, what is as it was found, and that it needs its groups no more', async () => {
-    await onBench(quiet(), async (bench) => {
+    await onBench(shellAlone(), async (bench) => {
       const caseId = await contained(bench);
       const uses = () => bench.world.dumpTable().filter(({ pk }) => String(pk).startsWith('GROUP#'));
       expect(uses()).not.toEqual([]);
@@ -345,7 +347,7 @@ describe('what a restore writes down', () => {
   });
 
   it('is that there was nothing to restore, where nothing was changed', async () => {
-    await onBench(quiet(), async (bench) => {
+    await onBench(shellAlone(), async (bench) => {
       const { case: ref } = await bench.open({ instanceId: ids.instance, mode: 'observe' });
       await restore(bench, ref.caseId);
       expect(told(bench)).toBe('nothing to restore');
@@ -353,7 +355,7 @@ describe('what a restore writes down', () => {
   });
 
   it('leaves the case unfinished, with its groups, where something failed', async () => {
-    await onBench(quiet(), async (bench) => {
+    await onBench(shellAlone(), async (bench) => {
       const caseId = await contained(bench);
       const uses = () => bench.world.dumpTable().filter(({ pk }) => String(pk).startsWith('GROUP#'));
       const before = uses();
@@ -365,7 +367,7 @@ describe('what a restore writes down', () => {
   });
 
   it('does not close a case that a response has taken up in the meantime', async () => {
-    await onBench(quiet(), async (bench) => {
+    await onBench(shellAlone(), async (bench) => {
       const caseId = await contained(bench);
       const taken: Promise<unknown>[] = [];
       bench.world.interceptors.push({
@@ -415,7 +417,7 @@ describe('what a restore says of the host', () => {
     ['nothing, where it was never asked', { host: null }, null],
     ['nothing, where it is undone already', { host: wholeAnswer, hostUndone: true }, null],
   ])('is %s', async (_, change, host) => {
-    await onBench(quiet(), async (bench) => {
+    await onBench(shellAlone(), async (bench) => {
       expect(await outcome(bench, change)).toEqual(host);
     });
   });
@@ -423,7 +425,7 @@ describe('what a restore says of the host', () => {
 
 describe('restore while a flow may revive', () => {
   const silentAgent = () =>
-    quiet((world) => {
+    shellAlone((world) => {
       world.InstanceInformationList = [];
     });
 
@@ -469,7 +471,7 @@ describe('restore while a flow may revive', () => {
   });
 
   it('is refused where what is in force cannot be read back', async () => {
-    await onBench(quiet(), async (bench) => {
+    await onBench(shellAlone(), async (bench) => {
       const caseId = await contained(bench);
       let denied = true;
       bench.fail(({ call }) => call === 'DescribeNetworkAcls' && denied, refusedBy('UnauthorizedOperation'));
@@ -497,7 +499,7 @@ describe('a restore that fails half way', () => {
   };
 
   it('says what failed, and puts back all else', async () => {
-    await onBench(quiet(twoInterfaces), async (bench) => {
+    await onBench(shellAlone(twoInterfaces), async (bench) => {
       const caseId = await contained(bench);
       failOnce(
         bench,
@@ -527,7 +529,7 @@ describe('a restore that fails half way', () => {
     ['the ledger', ({ call, input }) => call === 'UpdateItem' && JSON.stringify(input).includes('DELETE #cases')],
     ['forgetting a deny', ({ call }) => call === 'TransactWriteItems'],
   ])('at %s is finished by the next one with force', async (_, which) => {
-    await onBench(quiet(twoInterfaces), async (bench) => {
+    await onBench(shellAlone(twoInterfaces), async (bench) => {
       const caseId = await contained(bench);
       failOnce(bench, which);
       expect(await restore(bench, caseId)).toMatchObject({ kind: 'partly-restored' });
@@ -546,7 +548,7 @@ describe('a restore that fails half way', () => {
     ],
     ['the deletion of a deny', ({ call }) => call === 'DeleteNetworkAclEntry'],
   ])('at %s is finished by the next one without force: the flows were proven dead', async (_, which) => {
-    await onBench(quiet(twoInterfaces), async (bench) => {
+    await onBench(shellAlone(twoInterfaces), async (bench) => {
       const caseId = await contained(bench);
       failOnce(bench, which);
       expect(await restore(bench, caseId)).toMatchObject({ kind: 'partly-restored' });
@@ -555,7 +557,7 @@ describe('a restore that fails half way', () => {
   });
 
   it('by an error, after the groups, is finished by the retry of the state machine', async () => {
-    await onBench(quiet(), async (bench) => {
+    await onBench(shellAlone(), async (bench) => {
       const caseId = await contained(bench);
       failOnce(
         bench,
@@ -571,7 +573,7 @@ describe('a restore that fails half way', () => {
 
 describe('a restored case that is started again', () => {
   const silentAgent = () =>
-    quiet((world) => {
+    shellAlone((world) => {
       world.InstanceInformationList = [];
     });
 

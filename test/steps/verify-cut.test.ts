@@ -4,28 +4,15 @@ import { packDenies } from '../../functions/core/packed-denies.ts';
 import { denyAtNacl } from '../../functions/deny-at-nacl/step.ts';
 import { verifyCut } from '../../functions/verify-cut/step.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';
-import { type Bench, defaultWorld, ids, onBench, readEvent, refusedBy } from '../support/bench.ts';
+import { type Bench, ids, onBench, readEvent, refusedBy, shellAlone, shellWatched } from '../support/bench.ts';
 
 const NO_DENIES = packDenies([]);
 
 const finding = readEvent('guardduty-ec2-c2activity');
 
-/** The reverse shell alone, so that a verdict can be contained; watched by a flow log where asked. */
-const quiet = (change: (world: WorldFile) => void = () => undefined) =>
-  defaultWorld((world) => {
-    world.Flows = world.Flows.filter(({ Malicious }) => Malicious);
-    change(world);
-  });
-
-const watched = (change: (world: WorldFile) => void = () => undefined) =>
-  quiet((world) => {
-    world.FlowLogs = [{ ResourceId: ids.vpc, DeliverySeconds: 300 }];
-    change(world);
-  });
-
 /** A second shell that a lying host does not list. */
 const hidden = () =>
-  watched((world) => {
+  shellWatched((world) => {
     const [shell] = world.Flows;
     if (shell) world.Flows.push({ ...shell, Name: 'second', LocalPort: 51_999, RemoteAddress: '203.0.113.66' });
     world.Hosts = [{ InstanceId: ids.instance, AgentLies: 'hides' } as WorldFile['Hosts'][number]];
@@ -35,7 +22,7 @@ const denies = (bench: Bench) => bench.entries().filter((line) => line.includes(
 
 describe('verify', () => {
   it('reads back what is in force and gives the verdict, which the case keeps', async () => {
-    await onBench(quiet(), async (bench) => {
+    await onBench(shellAlone(), async (bench) => {
       const { case: ref, verdict } = await bench.contain(finding);
       expect(verdict).toMatchObject({ kind: 'contained', attempt: 1, next: 'report', denies: NO_DENIES });
       expect(await bench.document(ref.caseId)).toMatchObject({
@@ -47,7 +34,7 @@ describe('verify', () => {
   });
 
   it('run twice comes to the same and changes nothing', async () => {
-    await onBench(quiet(), async (bench) => {
+    await onBench(shellAlone(), async (bench) => {
       const record = await bench.contain(finding);
       const before = bench.state();
       const { verdict: _verdict, ...again } = record;
@@ -57,7 +44,7 @@ describe('verify', () => {
   });
 
   it('believes what stands, not what was done: a deny that somebody removed is missed', async () => {
-    await onBench(quiet(), async (bench) => {
+    await onBench(shellAlone(), async (bench) => {
       const record = await bench.contain(finding);
       await deleteEntry(bench.tools.ec2, { aclId: ids.acl, egress: true, ruleNumber: 1 });
       expect((await verifyCut(bench.tools, record)).kind).toBe('not-proven');
@@ -65,7 +52,7 @@ describe('verify', () => {
   });
 
   it('believes what stands: a rule that somebody added to the isolation group is seen', async () => {
-    await onBench(quiet(), async (bench) => {
+    await onBench(shellAlone(), async (bench) => {
       const record = await bench.contain(finding);
       const group = bench.file.SecurityGroups.find(({ GroupName }) => GroupName === 'flowcut-isolation');
       group?.IpPermissionsEgress.push({ IpProtocol: '-1', IpRanges: [{ CidrIp: '0.0.0.0/0' }] });
@@ -78,7 +65,7 @@ describe('verify', () => {
   it.each(['DescribeNetworkAcls', 'DescribeSecurityGroups', 'DescribeNetworkInterfaces'])(
     'is never contained where %s fails',
     async (api) => {
-      await onBench(quiet(), async (bench) => {
+      await onBench(shellAlone(), async (bench) => {
         const record = await bench.contain(finding);
         bench.fail(({ call }) => call === api, refusedBy('UnauthorizedOperation'));
         const verdict = await verifyCut(bench.tools, record).catch(() => ({ kind: 'thrown' }));
@@ -88,7 +75,7 @@ describe('verify', () => {
   );
 
   it('is contained on the word of host and flow log when the log was silent for the whole timer', async () => {
-    await onBench(watched(), async (bench) => {
+    await onBench(shellWatched(), async (bench) => {
       const { verdict } = await bench.contain(finding);
       expect(verdict?.kind).toBe('contained');
       expect(bench.world.clock.now()).toBeGreaterThan(432_000);
@@ -96,7 +83,7 @@ describe('verify', () => {
   });
 
   it('is not contained while a flow log is there that cannot be read', async () => {
-    await onBench(watched(), async (bench) => {
+    await onBench(shellWatched(), async (bench) => {
       bench.fail(({ call }) => call === 'FilterLogEvents', refusedBy('AccessDeniedException'));
       expect((await bench.contain(finding)).verdict?.kind).toBe('held');
     });

@@ -41,6 +41,20 @@ export function defaultWorld(change: (world: WorldFile) => void = () => undefine
   return parseWorld(world);
 }
 
+/** The reverse shell alone, so that a verdict can be contained. */
+export const shellAlone = (change: (world: WorldFile) => void = () => undefined): WorldFile =>
+  defaultWorld((world) => {
+    world.Flows = world.Flows.filter(({ Malicious }) => Malicious);
+    change(world);
+  });
+
+/** The reverse shell alone, watched by a flow log of its VPC. */
+export const shellWatched = (change: (world: WorldFile) => void = () => undefined): WorldFile =>
+  shellAlone((world) => {
+    world.FlowLogs = [{ ResourceId: ids.vpc, DeliverySeconds: 300 }];
+    change(world);
+  });
+
 export function readEvent(name: string): unknown {
   return JSON.parse(read(`events/${name}.json`));
 }
