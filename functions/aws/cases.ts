@@ -94,7 +94,7 @@ async function putNew(table: CaseTable, item: Record<string, unknown>): Promise<
     await table.client.send(
       new PutItemCommand({
         TableName: table.name,
-        Item: marshall(item, { removeUndefinedValues: true }),
+        Item: marshall(item),
         ConditionExpression: 'attribute_not_exists(pk)',
       }),
     );

@@ -67,6 +67,9 @@ export function hostCidr(address: string): string {
   return `${parsed.address}/${BITS[parsed.family]}`;
 }
 
+/** The address of a {@link hostCidr}. */
+export const hostAddress = (cidr: string): string => cidr.slice(0, cidr.lastIndexOf('/'));
+
 /** Texts whose reading is remembered; then all are forgotten, so that no input makes the memory grow. */
 const REMEMBERED = 20_000;
 

@@ -1,3 +1,4 @@
+import { hostAddress } from './addresses.ts';
 import { unmodifiable } from './assess.ts';
 import type { CaseFlow, WantedDeny } from './case.ts';
 import type { Facts, Surroundings } from './facts.ts';
@@ -48,7 +49,7 @@ function denyChange({ acls, surroundings }: PlanFacts, flows: readonly CaseFlow[
   const neighbours = (surroundings?.neighbours ?? [])
     .filter((neighbour) => subnetIds.includes(neighbour.subnetId))
     .map(({ instanceId, name }) => (name === null ? instanceId : `${instanceId} (${name})`));
-  const address = deny.cidr.replace(/\/\d+$/, '');
+  const address = hostAddress(deny.cidr);
   const cut = flows.filter((flow) => flow.remoteAddress === address && flow.crossesSubnetBoundary);
   return {
     change: `deny ${deny.cidr} ${deny.egress ? 'outbound' : 'inbound'} as rule ${deny.ruleNumber} of ${deny.aclId}`,

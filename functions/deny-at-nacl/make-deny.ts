@@ -2,6 +2,7 @@ import { forgetDeny, joinDeny, leaveDeny, ledgerOf, renumberDeny, reserveDeny } 
 import { errorCode, errorText, isThrottle } from '../aws/errors.ts';
 import { aclsById, createDeny } from '../aws/network-acls.ts';
 import { denyEntry, freeNumbers, planDeny, sameEntry } from '../core/acl-numbers.ts';
+import { hostAddress } from '../core/addresses.ts';
 import type { DenyRefusal, WantedDeny } from '../core/case.ts';
 import { NoTurnError, type PacedCall, paced, type Turn } from '../shared/paced.ts';
 import type { Tools } from '../shared/toolbox.ts';
@@ -45,7 +46,7 @@ const THROTTLE_PAUSE_SECONDS = 2;
 export async function makeDeny(tools: DenyTools, deny: WantedDeny, asked: DenyFor): Promise<DenyOutcome> {
   const refuse = (reason: string): DenyOutcome => ({
     kind: 'refused',
-    refusal: { address: deny.cidr.replace(/\/\d+$/, ''), aclId: deny.aclId, reason },
+    refusal: { address: hostAddress(deny.cidr), aclId: deny.aclId, reason },
   });
   let { turn } = asked;
   for (;;) {
@@ -132,7 +133,7 @@ async function tryNumber(tools: DenyTools, deny: WantedDeny, ruleNumber: number,
   }
   const place = { ...deny, ruleNumber: reservation.ruleNumber };
   // Where another case needs it, it stands in all likelihood: to look is cheaper than to make it.
-  if (reservation.shared && (await standingAt(tools, place)) === 'ours') return { ended: STANDS };
+  if (reservation.shared && (await isInPlace(tools, place))) return { ended: STANDS };
   attempt.turn = undefined;
   const made = await createOrAdopt(tools, place, call, turn);
   if (made === 'in-place') {
@@ -170,10 +171,9 @@ async function planAgain(
   // Numbers of the ledger are taken, though their entries may not have been made yet.
   const [[acl], ledger] = await Promise.all([aclsById(tools.ec2, [deny.aclId]), ledgerOf(tools.cases, deny.aclId)]);
   if (acl === undefined) return `network ACL ${deny.aclId} cannot be read`;
-  const address = deny.cidr.replace(/\/\d+$/, '');
   const plan = planDeny({
     acl,
-    address,
+    address: hostAddress(deny.cidr),
     family: deny.cidr.includes(':') ? 'ipv6' : 'ipv4',
     range: tools.config.aclRuleNumbers,
     entriesPerDirection: tools.config.aclEntriesPerDirection,
@@ -231,12 +231,10 @@ async function release(tools: DenyTools, deny: WantedDeny, caseId: string): Prom
 
 type Placed = WantedDeny & { readonly ruleNumber: number };
 
-/** What stands at the number of a deny. */
-async function standingAt(tools: DenyTools, deny: Placed): Promise<'ours' | 'foreign' | 'nothing'> {
+/** Whether the deny stands at its number. */
+async function isInPlace(tools: DenyTools, deny: Placed): Promise<boolean> {
   const [acl] = await aclsById(tools.ec2, [deny.aclId]);
-  const standing = acl?.entries.find((entry) => entry.ruleNumber === deny.ruleNumber && entry.egress === deny.egress);
-  if (standing === undefined) return 'nothing';
-  return sameEntry(standing, denyEntry(deny)) ? 'ours' : 'foreign';
+  return acl?.entries.some((entry) => sameEntry(entry, denyEntry(deny))) ?? false;
 }
 
 /**
@@ -255,7 +253,7 @@ async function createOrAdopt(
     return 'in-place';
   } catch (failure) {
     if (failure instanceof NoTurnError) throw failure;
-    if ((await standingAt(tools, deny)) === 'ours') return 'in-place';
+    if (await isInPlace(tools, deny)) return 'in-place';
     return errorCode(failure) === 'NetworkAclEntryAlreadyExists' ? 'foreign' : { reason: errorText(failure) };
   }
 }

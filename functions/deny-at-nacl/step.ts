@@ -1,8 +1,9 @@
-import { addToTimeline, needCase, updateCase } from '../aws/cases.ts';
+import { needCase, updateCase } from '../aws/cases.ts';
 import { type DenyRefusal, isClosing, type WantedDeny } from '../core/case.ts';
 import { leftOf, packDenies, unpackDenies, waitingAfter } from '../core/packed-denies.ts';
 import type { Denying, DenyResult } from '../core/record.ts';
 import { tryTurn } from '../shared/paced.ts';
+import { tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
 import { DENY_API, makeDeny } from './make-deny.ts';
 
@@ -65,11 +66,12 @@ export async function denyAtNacl(tools: Tools<'ec2' | 'cases'>, record: Denying)
   const counts = { made, refused: refusals.length, ...(!isFirst && made > 0 && { at }) };
   await Promise.all([
     noteRefusals(tools, caseId, refusals),
-    addToTimeline(tools.cases, caseId, {
-      at,
-      step: 'deny-at-nacl',
-      what: `of ${denies.length} denies ${made} stand, ${refusals.length} are refused, ${waiting.length} wait for their turn`,
-    }),
+    tell(
+      tools,
+      caseId,
+      'deny-at-nacl',
+      `of ${denies.length} denies ${made} stand, ${refusals.length} are refused, ${waiting.length} wait for their turn`,
+    ),
   ]);
   return waiting.length > 0
     ? { kind: 'waiting', ...counts, denies: packDenies(waiting), deadline }

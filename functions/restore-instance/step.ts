@@ -13,7 +13,7 @@ import { getInstance } from '../aws/instances.ts';
 import { interfacesOf, setGroups, setTimeouts } from '../aws/network-interfaces.ts';
 import { lostTags, type RecordedGroup, readGroup, recreateGroup, refillGroup } from '../aws/replaced-groups.ts';
 import { isolationGroups } from '../aws/security-groups.ts';
-import type { BeforeInterface, CaseDocument } from '../core/case.ts';
+import { type BeforeInterface, type CaseDocument, isClosing } from '../core/case.ts';
 import { InputError, quote } from '../core/errors.ts';
 import { SHORTEST_TIMEOUTS } from '../core/expiry.ts';
 import type { NetworkInterfaceFacts, TrackingTimeouts } from '../core/model.ts';
@@ -71,8 +71,7 @@ export async function restoreInstance(tools: RestoreTools, input: unknown): Prom
   const document = await findCase(tools, request);
   const { caseId, instanceId } = document;
   const before = await readBefore(tools.cases, caseId);
-  const begun = document.status === 'restoring' || document.status === 'restored';
-  if (!begun) {
+  if (!isClosing(document)) {
     const reason = request.force ? null : await revivable(tools, document, before);
     if (reason !== null) {
       await tell(tools, caseId, STEP, `refused: ${reason}`);

@@ -2,6 +2,7 @@ import { needCase, noteGroupUse, readBefore, readClaim, recordBefore, updateCase
 import { errorText } from '../aws/errors.ts';
 import { getInstance } from '../aws/instances.ts';
 import { interfacesOf, setGroups, setTimeouts } from '../aws/network-interfaces.ts';
+import { hostAddress } from '../core/addresses.ts';
 import { unmodifiable } from '../core/assess.ts';
 import { beforeOf, type CaseDocument, type HostOutcome, isClosing } from '../core/case.ts';
 import type { Config } from '../core/config.ts';
@@ -70,7 +71,7 @@ interface Pace {
 /** Addresses whose denies wait for their turn, and will be made after the isolation. */
 function waitingDenies({ cut }: Isolating): ReadonlySet<string> {
   const denies = waitingAfter(cut).flatMap((waiting) => waiting.denies);
-  return new Set(denies.map((deny) => deny.cidr.replace(/\/\d+$/, '')));
+  return new Set(denies.map((deny) => hostAddress(deny.cidr)));
 }
 
 /** The case that was opened since this one was restored, while this response went on; null = there is none. */

@@ -3,9 +3,11 @@ import { describe, expect, it } from 'vitest';
 import {
   askedAddresses,
   beforeOf,
+  type CaseDocument,
   caseIdOf,
   executionNameOf,
   flowId,
+  isClosing,
   isKnownFlow,
   mayBeSameFlow,
   mergeRequests,
@@ -192,6 +194,17 @@ describe('askedAddresses', () => {
   it('are those of the flows that a person named', () => {
     const asked: KnownFlow = { ...theShell, remoteAddress: '10.0.2.9', source: 'request' };
     expect(askedAddresses({ ...theRequest, flows: [theShell, asked] })).toEqual(new Set(['10.0.2.9']));
+  });
+});
+
+describe('isClosing', () => {
+  it.each<[CaseDocument['status'], boolean]>([
+    ['open', false],
+    ['reported', false],
+    ['restoring', true],
+    ['restored', true],
+  ])('of a case that is %s: %s', (status, closing) => {
+    expect(isClosing({ ...theCase, status })).toBe(closing);
   });
 });
 

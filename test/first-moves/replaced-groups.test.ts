@@ -242,7 +242,10 @@ describe('a group that was deleted', () => {
 
   it('is made again without the tags that AWS alone can set, and the report names them', async () => {
     const file = alone((world) => {
-      web(world).Tags?.push({ Key: 'aws:cloudformation:stack-name', Value: 'shop' });
+      web(world).Tags?.push(
+        { Key: 'aws:cloudformation:stack-name', Value: 'shop' },
+        { Key: 'aws:cloudformation:logical-id', Value: 'Web' },
+      );
     });
     await inEpisode(
       file,
@@ -250,7 +253,9 @@ describe('a group that was deleted', () => {
         const [report] = await send(finding);
         const { restore: restored } = await restore(report?.caseId ?? '');
         expect(restored.kind).toBe('restored');
-        expect(JSON.stringify(restored)).toContain('without aws:cloudformation:stack-name');
+        expect(JSON.stringify(restored)).toContain(
+          'without aws:cloudformation:stack-name, aws:cloudformation:logical-id, which AWS alone can set',
+        );
         expect(web(file).Tags?.map(({ Key }) => Key)).toEqual(['Name', 'team']);
       },
       deleting,

@@ -3,8 +3,8 @@ import { ledgerOf, updateCase } from '../../functions/aws/cases.ts';
 import { createDeny } from '../../functions/aws/network-acls.ts';
 import { noteRefusal } from '../../functions/aws/turns.ts';
 import { bucketTimes, rateOf } from '../../functions/core/pacing.ts';
-import { packDenies } from '../../functions/core/packed-denies.ts';
-import type { Opened } from '../../functions/core/record.ts';
+import { packDenies, unpackDenies } from '../../functions/core/packed-denies.ts';
+import type { Cuts, Denying, DenyResult, HostResult, Opened, VerifyResult } from '../../functions/core/record.ts';
 import { denyAtNacl } from '../../functions/deny-at-nacl/step.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';
 import { type Bench, defaultWorld, ids, onBench, refusedBy } from '../support/bench.ts';
@@ -39,6 +39,17 @@ const inAcl = <T>(entries: readonly Entry[], body: (bench: Bench) => Promise<T>)
   );
 
 const refusalsOf = async (bench: Bench, opened: Opened) => (await bench.document(opened.case.caseId)).denyRefusals;
+
+/** EC2 refuses every entry, or those of one direction, until the given second. */
+const busyUntil = (bench: Bench, seconds: number, egress?: boolean) =>
+  bench.fail(
+    ({ call, input, at }) =>
+      call === 'CreateNetworkAclEntry' &&
+      at < seconds &&
+      (egress === undefined || (input as { Egress: boolean }).Egress === egress),
+    refusedBy('RequestLimitExceeded'),
+  );
+const now = ({ world }: Bench): number => world.clock.now();
 
 describe('deny at the subnet', () => {
   it('denies the peer both ways, below the allow, and nothing else', async () => {
@@ -272,17 +283,6 @@ describe('deny at the subnet', () => {
   });
 
   describe('in a storm', () => {
-    /** EC2 refuses every entry, or those of one direction, until the given second. */
-    const busyUntil = (bench: Bench, seconds: number, egress?: boolean) =>
-      bench.fail(
-        ({ call, input, at }) =>
-          call === 'CreateNetworkAclEntry' &&
-          at < seconds &&
-          (egress === undefined || (input as { Egress: boolean }).Egress === egress),
-        refusedBy('RequestLimitExceeded'),
-      );
-    const now = ({ world }: Bench): number => world.clock.now();
-
     it('lets the isolation go ahead, and keeps what is still to be denied', async () => {
       await inAcl([], async (bench) => {
         const opened = await bench.open();
@@ -385,6 +385,173 @@ describe('deny at the subnet', () => {
         const directions = bench.inputsOf(api).map((input) => (input as { Egress: boolean }).Egress);
         expect(directions).toEqual([true, true, true, false, false, false]);
       });
+    });
+  });
+
+  describe('in a record that has several lists', () => {
+    const wantedOf = (address: string) =>
+      packDenies([{ aclId: ids.acl, egress: true, cidr: `${address}/32`, ruleNumber: 1 }]);
+    const later = '2026-01-15T23:00:00.000Z';
+    const waitingFor = (address: string, deadline = later) =>
+      ({ kind: 'waiting', made: 0, refused: 0, denies: wantedOf(address), deadline }) as const;
+    const done = { kind: 'done', made: 1, refused: 0 } as const;
+    const failed = { kind: 'failed', made: 0, refused: 0, reason: 'it died' } as const;
+    const answered = (denied?: DenyResult): HostResult => ({
+      kind: 'answered',
+      summary: 'it was asked',
+      denies: wantedOf('203.0.113.2'),
+      ...(denied && { denied }),
+    });
+    const noHost = { kind: 'failed', reason: 'no host' } as const;
+    const cutOf = (first: DenyResult, host: HostResult = noHost): Cuts => [first, host, { kind: 'ready' }];
+    const verdict: VerifyResult = {
+      kind: 'leaking',
+      reason: 'a deny is missing',
+      attempt: 1,
+      next: 'cut-again',
+      denies: wantedOf('203.0.113.6'),
+      waitSeconds: 0,
+    };
+
+    it.each<[string, Partial<Denying>, readonly string[]]>([
+      ['the assessment, first', {}, [ids.peer]],
+      ['what the host has listed', { host: answered() }, ['203.0.113.2']],
+      ['the assessment, where the host has listed nothing', { host: noHost }, [ids.peer]],
+      ['what waits of the first', { cut: cutOf(waitingFor('203.0.113.1')) }, ['203.0.113.1']],
+      ['nothing, where nothing waits', { cut: cutOf(done, answered(done)) }, []],
+      [
+        'what waits of both',
+        { cut: cutOf(waitingFor('203.0.113.1'), answered(waitingFor('203.0.113.3'))) },
+        ['203.0.113.1', '203.0.113.3'],
+      ],
+      [
+        'the assessment, where the first run failed, and what waits',
+        { cut: cutOf(failed, answered(waitingFor('203.0.113.3'))) },
+        [ids.peer, '203.0.113.3'],
+      ],
+      [
+        'what the late run has left',
+        { cut: cutOf(waitingFor('203.0.113.1')), lateDenies: waitingFor('203.0.113.4') },
+        ['203.0.113.4'],
+      ],
+      [
+        'what the cut has left, where the late run failed',
+        { cut: cutOf(waitingFor('203.0.113.1')), lateDenies: failed },
+        ['203.0.113.1'],
+      ],
+      [
+        'what the verdict misses',
+        { cut: cutOf(waitingFor('203.0.113.1')), lateDenies: waitingFor('203.0.113.4'), verdict },
+        ['203.0.113.6'],
+      ],
+      ['what the cut after the verdict has left', { verdict, cutAgain: waitingFor('203.0.113.7') }, ['203.0.113.7']],
+      [
+        'what the verdict misses, where the cut after the last one is done',
+        { verdict, cutAgain: done },
+        ['203.0.113.6'],
+      ],
+    ])('makes %s', async (_, change, addresses) => {
+      await inAcl([], async (bench) => {
+        const opened = await bench.open();
+        await denyAtNacl(bench.tools, { ...opened, ...change });
+        const denied = bench.entries().filter((line) => line.startsWith('out') && line.includes('deny'));
+        expect(denied.map((line) => line.split(' ')[4]).sort()).toEqual(addresses.map((one) => `${one}/32`).sort());
+      });
+    });
+
+    it('waits to the earliest of the deadlines', async () => {
+      await inAcl([], async (bench) => {
+        const opened = await bench.open();
+        busyUntil(bench, Number.POSITIVE_INFINITY);
+        const earlier = '2026-01-15T22:00:00.000Z';
+        const cut = cutOf(waitingFor('203.0.113.1'), answered(waitingFor('203.0.113.3', earlier)));
+        const result = await denyAtNacl(bench.tools, { ...opened, cut });
+        expect(result).toEqual({
+          kind: 'waiting',
+          made: 0,
+          refused: 0,
+          denies: packDenies([...unpackDenies(wantedOf('203.0.113.1')), ...unpackDenies(wantedOf('203.0.113.3'))]),
+          deadline: earlier,
+        });
+      });
+    });
+
+    it.each<[string, Partial<Denying>]>([
+      ['after the cut', { cut: cutOf(waitingFor('203.0.113.1')) }],
+      ['after the verdict', { verdict }],
+    ])('says when it has made what came late, %s, and waits for it as long as a function can', async (_, change) => {
+      await inAcl([], async (bench) => {
+        const opened = await bench.open();
+        const from = now(bench);
+        busyUntil(bench, from + 30);
+        const result = await denyAtNacl(bench.tools, { ...opened, ...change });
+        expect(now(bench) - from).toBeGreaterThan(30);
+        expect(result).toEqual({ kind: 'done', made: 1, refused: 0, at: expect.stringMatching(/^2026-01-15T/) });
+        expect(Date.parse((result as { at: string }).at)).toBeGreaterThan(
+          Date.parse(bench.file.Now) + (from + 30) * 1000,
+        );
+      });
+    });
+
+    it('says no such time where nothing was made', async () => {
+      await inAcl([], async (bench) => {
+        const opened = await bench.open();
+        bench.fail(({ call }) => call === 'CreateNetworkAclEntry', refusedBy('UnauthorizedOperation'));
+        const cut = cutOf(waitingFor('203.0.113.1'));
+        expect(await denyAtNacl(bench.tools, { ...opened, cut })).toEqual({ kind: 'done', made: 0, refused: 1 });
+      });
+    });
+  });
+
+  it('tells the timeline how many denies stand, are refused and wait', async () => {
+    await inAcl([], async (bench) => {
+      const remoteAddresses = ['198.51.100.1', '198.51.100.2', '198.51.100.3'];
+      const opened = await bench.open({ instanceId: ids.instance, remoteAddresses });
+      const is = (input: unknown, address: string) => (input as { CidrBlock: string }).CidrBlock === `${address}/32`;
+      bench.fail(
+        ({ call, input }) => call === 'CreateNetworkAclEntry' && is(input, '198.51.100.2'),
+        refusedBy('UnauthorizedOperation'),
+      );
+      bench.fail(
+        ({ call, input }) =>
+          call === 'CreateNetworkAclEntry' && is(input, '198.51.100.3') && (input as { Egress: boolean }).Egress,
+        refusedBy('RequestLimitExceeded'),
+      );
+      await denyAtNacl(bench.tools, opened);
+      const entries = bench.world.dumpTable().filter(({ step }) => step === 'deny-at-nacl');
+      expect(entries.map(({ what }) => what)).toEqual(['of 6 denies 3 stand, 2 are refused, 1 wait for their turn']);
+    });
+  });
+
+  it('keeps each reason of a peer and an ACL once, however often the step is run, and writes nothing else', async () => {
+    await inAcl([], async (bench) => {
+      const remoteAddresses = ['198.51.100.1', '198.51.100.2'];
+      const opened = await bench.open({ instanceId: ids.instance, remoteAddresses });
+      let code = 'UnauthorizedOperation';
+      bench.fail(
+        ({ call }) => call === 'CreateNetworkAclEntry',
+        () => refusedBy(code)(),
+      );
+      await denyAtNacl(bench.tools, opened);
+      const reasons = async () =>
+        (await refusalsOf(bench, opened)).map(({ address, aclId, reason }) => [address, aclId, reason.split(':')[0]]);
+      const first = remoteAddresses.map((address) => [address, ids.acl, 'UnauthorizedOperation']);
+      expect(await reasons()).toEqual(first);
+      const versions = bench.world.dumpTable().flatMap(({ sk, version }) => (sk === 'CASE' ? [version] : []));
+      await denyAtNacl(bench.tools, opened);
+      expect(bench.world.dumpTable().flatMap(({ sk, version }) => (sk === 'CASE' ? [version] : []))).toEqual(versions);
+      code = 'InvalidParameterValue';
+      await denyAtNacl(bench.tools, opened);
+      expect(await reasons()).toEqual([...first, ...remoteAddresses.map((address) => [address, ids.acl, code])]);
+    });
+  });
+
+  it('reads no case where nothing is refused', async () => {
+    await inAcl([], async (bench) => {
+      const opened = await bench.open();
+      const before = bench.calls('GetItem');
+      await denyAtNacl(bench.tools, opened);
+      expect(bench.calls('GetItem')).toBe(before);
     });
   });
 

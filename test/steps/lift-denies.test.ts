@@ -18,6 +18,15 @@ async function denied(bench: Bench, instanceId: string = ids.instance, peer: str
   return opened.case.caseId;
 }
 
+const other = 'acl-00000000000000d02';
+/** A second ACL, with the entries of the first one. */
+const withSecondAcl = () =>
+  defaultWorld((world) => {
+    const [acl] = world.NetworkAcls;
+    if (acl)
+      world.NetworkAcls.push({ ...structuredClone(acl), NetworkAclId: other, Associations: [], IsDefault: false });
+  });
+
 const lift = (bench: Bench, caseId: string) => liftDenies(bench.tools, caseId, [ids.acl]);
 
 /** From the first call that matches on, the process is gone: nothing that it asks for has an effect. */
@@ -58,7 +67,7 @@ describe('lifting the denies of a case', () => {
   it('leaves them to a case that still needs them', async () => {
     await onBench(defaultWorld(), async (bench) => {
       const caseId = await denied(bench);
-      const other = await denied(bench, ids.neighbour);
+      const neighbour = await denied(bench, ids.neighbour);
       const created = bench.calls('CreateNetworkAclEntry');
       const items = await lift(bench, caseId);
       expect(bench.calls('CreateNetworkAclEntry')).toBe(created);
@@ -67,7 +76,10 @@ describe('lifting the denies of a case', () => {
         'stands on: another case needs it',
       ]);
       expect(ours(bench)).toEqual(BOTH);
-      expect((await ledgerOf(bench.tools.cases, ids.acl)).map(({ cases }) => cases)).toEqual([[other], [other]]);
+      expect((await ledgerOf(bench.tools.cases, ids.acl)).map(({ cases }) => cases)).toEqual([
+        [neighbour],
+        [neighbour],
+      ]);
     });
   });
 
@@ -157,14 +169,41 @@ describe('lifting the denies of a case', () => {
     });
   });
 
-  it('looks for each entry in the ACL of its own', async () => {
-    const other = 'acl-00000000000000d02';
-    const file = defaultWorld((world) => {
-      const [acl] = world.NetworkAcls;
-      if (acl)
-        world.NetworkAcls.push({ ...structuredClone(acl), NetworkAclId: other, Associations: [], IsDefault: false });
+  it('looks for each entry in the ACL of its own, though another one has the same number', async () => {
+    await onBench(withSecondAcl(), async (bench) => {
+      const caseId = await denied(bench);
+      // Recorded by a run that died before it made the entry.
+      await reserveDeny(
+        bench.tools.cases,
+        { aclId: other, egress: true, cidr: `${ids.peer}/32`, ruleNumber: 1 },
+        caseId,
+      );
+      const items = await liftDenies(bench.tools, caseId, [ids.acl, other]);
+      expect(outcomes(items)).toEqual(['restored', 'restored', 'gone']);
+      expect(bench.calls('DeleteNetworkAclEntry')).toBe(2);
     });
-    await onBench(file, async (bench) => {
+  });
+
+  it('removes an entry that a response which still runs has made since the first look', async () => {
+    await onBench(defaultWorld(), async (bench) => {
+      const { tools } = bench;
+      const deny = { aclId: ids.acl, egress: true, cidr: `${ids.peer}/32`, ruleNumber: 1 };
+      await reserveDeny(tools.cases, deny, 'case-a');
+      const made: Promise<void>[] = [];
+      bench.world.interceptors.push({
+        after: ({ call }) => {
+          if (call === 'DescribeNetworkAcls' && made.length === 0) made.push(createDeny(tools.ec2, deny, deny.cidr));
+        },
+      });
+      expect(outcomes(await lift(bench, 'case-a'))).toEqual(['restored']);
+      await Promise.all(made);
+      expect(ours(bench)).toEqual([]);
+      expect(await ledgerOf(tools.cases, ids.acl)).toEqual([]);
+    });
+  });
+
+  it('looks for each entry in the ACL of its own', async () => {
+    await onBench(withSecondAcl(), async (bench) => {
       const caseId = await denied(bench);
       const deny = { aclId: other, egress: true, cidr: `${ids.peer}/32`, ruleNumber: 7 };
       await reserveDeny(bench.tools.cases, deny, caseId);

@@ -8,6 +8,7 @@ const finding = readEvent('guardduty-ec2-c2activity');
 const afterProof = { releaseDenies: 'after-proof' } as const;
 
 const denies = (bench: Bench) => bench.entries().filter((line) => line.includes('deny'));
+const told = (bench: Bench) => bench.world.dumpTable().find(({ step }) => step === 'release-nacl')?.['what'];
 
 describe('the release of denies', () => {
   it('waits for the restore, unless that was opted out of', async () => {
@@ -98,14 +99,33 @@ describe('the release of denies', () => {
     );
   });
 
+  it('tells the timeline why the denies are kept', async () => {
+    await onBench(shellWatched(), async (bench) => {
+      await releaseNacl(bench.tools, await bench.contain(finding));
+      expect(told(bench)).toBe('kept: denies stay until a restore');
+    });
+  });
+
+  it('tells the timeline where there was no deny', async () => {
+    await onBench(
+      shellWatched(),
+      async (bench) => {
+        const record = await bench.contain(finding);
+        await updateCase(bench.tools.cases, record.case.caseId, (stored) => ({ ...stored, flows: [], aclIds: [] }));
+        expect(await releaseNacl(bench.tools, record)).toEqual({ kind: 'released', items: [] });
+        expect(told(bench)).toBe('there was no deny to release');
+      },
+      afterProof,
+    );
+  });
+
   it('tells the timeline what became of the denies', async () => {
     await onBench(
       shellWatched(),
       async (bench) => {
         const record = await bench.contain(finding);
         await releaseNacl(bench.tools, record);
-        const entry = bench.world.dumpTable().find(({ step }) => step === 'release-nacl');
-        expect(entry?.['what']).toBe(`this case holds no deny any more in ${ids.acl}`);
+        expect(told(bench)).toBe(`this case holds no deny any more in ${ids.acl}`);
       },
       afterProof,
     );

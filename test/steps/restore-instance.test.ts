@@ -157,6 +157,22 @@ describe('restore', () => {
     });
   });
 
+  it('tells of a timeout that is not set any more that it is not', async () => {
+    const file = shellAlone((world) => {
+      const [first] = world.NetworkInterfaces;
+      if (first)
+        first.ConnectionTrackingConfiguration = { TcpEstablishedTimeout: 600, UdpTimeout: 45, UdpStreamTimeout: 120 };
+    });
+    await onBench(file, async (bench) => {
+      const caseId = await contained(bench);
+      bench.interfaceOf(ids.eni).ConnectionTrackingConfiguration = { UdpTimeout: 30 };
+      const items = itemsOf(await restore(bench, caseId, true));
+      expect(items.find(({ item }) => item.endsWith('timeouts'))?.detail).toBe(
+        'found established not set, UDP 30 s, UDP stream not set; expected established 60 s, UDP 30 s, UDP stream 60 s',
+      );
+    });
+  });
+
   it('leaves groups of which somebody took one away, or put another in its place', async () => {
     await onBench(shellAlone(twoInterfaces), async (bench) => {
       const caseId = await contained(bench);
@@ -329,8 +345,45 @@ describe('restore', () => {
   });
 });
 
+describe('the restore of a case that a newer one has followed', () => {
+  it('says of each interface how it stands, and touches none of them', async () => {
+    await onBench(shellAlone(twoInterfaces), async (bench) => {
+      const caseId = await contained(bench);
+      await restore(bench, caseId);
+      const { case: next } = await bench.contain(finding);
+      expect(next.caseId).not.toBe(caseId);
+      const [isolation = ''] = bench.groupsOf(ids.eni);
+      const left = `${next.caseId} has it now: restore that case`;
+      // A person has given the second interface back by hand.
+      await setGroups(bench.tools.ec2, ids.secondEni, [ids.second, ids.web]);
+      expect(itemsOf(await restore(bench, caseId))).toEqual([
+        { item: `${ids.eni} groups`, outcome: 'drifted', detail: `found ${isolation}; ${left}` },
+        { item: `${ids.secondEni} groups`, outcome: 'already' },
+      ]);
+      await setGroups(bench.tools.ec2, ids.eni, [ids.second, isolation]);
+      bench.file.NetworkInterfaces = bench.file.NetworkInterfaces.filter(
+        ({ NetworkInterfaceId }) => NetworkInterfaceId !== ids.secondEni,
+      );
+      expect(itemsOf(await restore(bench, caseId))).toEqual([
+        { item: `${ids.eni} groups`, outcome: 'drifted', detail: `found ${ids.second}, ${isolation}; ${left}` },
+        { item: `${ids.secondEni} groups`, outcome: 'gone' },
+      ]);
+      expect(bench.groupsOf(ids.eni)).toEqual([ids.second, isolation]);
+    });
+  });
+});
+
 describe('what a restore writes down', () => {
   const told = (bench: Bench) => bench.world.dumpTable().find(({ step }) => step === 'restore-instance')?.['what'];
+
+  it('is why it was refused', async () => {
+    await onBench(shellAlone(), async (bench) => {
+      bench.fail(({ call }) => call === 'SendCommand', refusedBy('AccessDeniedException'));
+      const { case: ref } = await bench.contain(finding);
+      const result = await restore(bench, ref.caseId);
+      expect(result.kind === 'refused' && told(bench) === `refused: ${result.reason}`).toBe(true);
+    });
+  });
 
   it('is that the case is restored, what is as it was found, and that it needs its groups no more', async () => {
     await onBench(shellAlone(), async (bench) => {

@@ -26,6 +26,11 @@ const started = (bench: Bench): readonly string[] =>
 /** Executions that really started: a name starts once. */
 const executions = (bench: Bench): number => new Set(started(bench)).size;
 
+const told = ({ world }: Bench) =>
+  world
+    .dumpTable()
+    .flatMap(({ sk, step, what }) => (String(sk).startsWith('TIME#') && step === 'start-response' ? [what] : []));
+
 /** The bench's tools with a log that can be read. */
 function listening({ tools }: Bench) {
   const lines: unknown[][] = [];
@@ -59,7 +64,9 @@ describe('start-response', () => {
           }),
         },
       ]);
-      expect((await bench.document(caseId ?? '')).decision).toBe('act');
+      const { decision, classReason } = await bench.document(caseId ?? '');
+      expect(decision).toBe('act');
+      expect(told(bench)).toEqual([`taken: Backdoor:EC2/C&CActivity.B, ${classReason}`]);
     });
   });
 
@@ -173,7 +180,9 @@ describe('start-response', () => {
     await onBench(defaultWorld(), async (bench) => {
       const result = await startResponse(bench.tools, readEvent('guardduty-eks-runtime-crypto-miner'));
       if (result.kind === 'nothing-to-do') throw new Error(result.report.reason);
-      expect((await bench.document(result.caseIds[0] ?? '')).decision).toBe('ask');
+      const { decision, classReason } = await bench.document(result.caseIds[0] ?? '');
+      expect(decision).toBe('ask');
+      expect(told(bench)).toEqual([`taken for a person to decide: Impact:Runtime/CryptoMinerExecuted, ${classReason}`]);
     });
   });
 
