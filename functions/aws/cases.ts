@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   type AttributeValue,
   ConditionalCheckFailedException,
@@ -28,7 +29,7 @@ import type { RecordedGroup } from './replaced-groups.ts';
  * | `CASE#id` | `PRESERVED#...` | what was done to keep evidence, and what undoes it |
  * | `CASE#id` | `GROUP#sg-...` | a group that was deleted, whole |
  * | `CASE#id` | `HOST#command id` | what the host printed, whole |
- * | `CASE#id` | `TIME#iso#step` | the timeline |
+ * | `CASE#id` | `TIME#iso#step#hash` | the timeline; the hash is of the entry's words |
  * | `CASE#id` | `REPORT` | the newest report, whole (reports.ts) |
  * | `CASE#id` | `SAID#step#last` | what the step put on the timeline last |
  * | `SETTINGS` | `MODE` | the switch: `observe` stops everything |
@@ -435,7 +436,9 @@ export async function addToTimeline(table: CaseTable, caseId: string, entry: Tim
     if (!(error instanceof ConditionalCheckFailedException)) throw error;
     at = error.Item?.['at']?.S ?? at;
   }
-  await putNew(table, { ...entry, pk, sk: `TIME#${at}#${entry.step}`, at });
+  // Two runs of a step may say different things in the same millisecond.
+  const words = createHash('sha256').update(entry.what).digest('hex').slice(0, 8);
+  await putNew(table, { ...entry, pk, sk: `TIME#${at}#${entry.step}#${words}`, at });
 }
 
 // --- the brakes ----------------------------------------------------------------------------------------------------
