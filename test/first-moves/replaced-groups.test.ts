@@ -24,7 +24,7 @@ const groupIdsOf = (file: WorldFile, eniId: string) =>
 const what = ({ world }: Episode) =>
   world
     .dumpTable()
-    .filter(({ sk }) => String(sk).endsWith('#delete-security-groups'))
+    .filter(({ sk, step }) => String(sk).startsWith('TIME#') && step === 'delete-security-groups')
     .map((item) => String(item['what']));
 
 /** Rules as a person compares them: without ids of rules, in an order of their own, the group's own id as `self`. */
