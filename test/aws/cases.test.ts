@@ -31,6 +31,7 @@ import {
   readSuccessor,
   readSwitch,
   recordBefore,
+  recordHostAnswer,
   recordPreserved,
   recordSuccessor,
   renumberDeny,
@@ -264,7 +265,8 @@ describe('the ledger', () => {
         ruleNumber: 1,
         shared: false,
       });
-      expect(await ledgerOf(table, 'acl-1')).toEqual([entryOf('case-a')]);
+      // Nothing is in it that the table has not: no mark of a removal.
+      expect(await ledgerOf(table, 'acl-1')).toStrictEqual([entryOf('case-a')]);
     });
   });
 
@@ -765,6 +767,20 @@ describe('the evidence of a case', () => {
       await recordPreserved(table, caseId, { ...preserved, before: true });
       expect(await readPreserved(table, caseId)).toEqual([
         { preserved: { ...preserved, before: true }, undone: false, taken: 3 },
+      ]);
+    });
+  });
+});
+
+describe('what the host printed', () => {
+  it('is kept whole, once for each command, and the first answer stays', async () => {
+    await onTable(async (table, { world }) => {
+      await recordHostAnswer(table, caseId, { commandId: 'command-1', output: 'flows and processes' });
+      await recordHostAnswer(table, caseId, { commandId: 'command-1', output: 'something else' });
+      await recordHostAnswer(table, caseId, { commandId: 'command-2', output: '' });
+      expect(world.dumpTable()).toEqual([
+        { pk: `CASE#${caseId}`, sk: 'HOST#command-1', output: 'flows and processes' },
+        { pk: `CASE#${caseId}`, sk: 'HOST#command-2', output: '' },
       ]);
     });
   });

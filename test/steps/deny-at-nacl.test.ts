@@ -51,6 +51,14 @@ const busyUntil = (bench: Bench, seconds: number, egress?: boolean) =>
   );
 const now = ({ world }: Bench): number => world.clock.now();
 
+/** How far a turn moves the moment at which the bucket is full, in ms. */
+const tokensOf = (input: unknown): number => {
+  const { ':next': next, ':now': before } = (
+    input as { ExpressionAttributeValues: Readonly<Record<string, { N: string } | undefined>> }
+  ).ExpressionAttributeValues;
+  return Number(next?.N) - Number(before?.N);
+};
+
 describe('deny at the subnet', () => {
   it('denies the peer both ways, below the allow, and nothing else', async () => {
     await inAcl([], async (bench) => {
@@ -543,6 +551,49 @@ describe('deny at the subnet', () => {
       code = 'InvalidParameterValue';
       await denyAtNacl(bench.tools, opened);
       expect(await reasons()).toEqual([...first, ...remoteAddresses.map((address) => [address, ids.acl, code])]);
+    });
+  });
+
+  it('keeps the same reason of the same peer once for each ACL', async () => {
+    await inAcl([], async (bench) => {
+      const opened = await bench.open();
+      if (opened.assessment.kind !== 'contain') throw new Error(opened.assessment.reason);
+      bench.fail(({ call }) => call === 'CreateNetworkAclEntry', refusedBy('UnauthorizedOperation'));
+      const deny = { aclId: ids.acl, egress: true, cidr: `${ids.peer}/32`, ruleNumber: 1 };
+      const denies = packDenies([deny, { ...deny, aclId: 'acl-00000000000000d02' }]);
+      await denyAtNacl(bench.tools, { ...opened, assessment: { ...opened.assessment, denies } });
+      const refusals = await refusalsOf(bench, opened);
+      expect(refusals.map(({ aclId }) => aclId).sort()).toEqual([ids.acl, 'acl-00000000000000d02']);
+    });
+  });
+
+  it('asks once for the turns of all its calls, and for none where there is no call', async () => {
+    // Outbound somebody denies the peers already.
+    await inAcl([entry(50, true, { CidrBlock: '198.51.100.0/24' })], async (bench) => {
+      const remoteAddresses = ['198.51.100.1', '198.51.100.2'];
+      const opened = await bench.open({ instanceId: ids.instance, remoteAddresses });
+      expect(await denyAtNacl(bench.tools, opened)).toMatchObject({ made: 4 });
+      const turns = bench
+        .inputsOf('UpdateItem')
+        .filter((input) => JSON.stringify(input).includes('"CreateNetworkAclEntry"'));
+      const { step } = bucketTimes(rateOf('CreateNetworkAclEntry'), 0, 0, 2);
+      expect(turns.map(tokensOf)).toEqual([step]);
+    });
+  });
+
+  it('leaves the last tokens to the first cuts of others', async () => {
+    await inAcl([], async (bench) => {
+      const { accountId, region } = bench.tools.config;
+      const api = 'CreateNetworkAclEntry';
+      const opened = await bench.open();
+      const moment = bench.tools.now().getTime();
+      await noteRefusal(bench.tools.cases, { accountId, region, api }, bucketTimes(rateOf(api), 0, moment));
+      // Ten tokens are there, thirty are left to others by what can wait.
+      await bench.tools.sleep(2);
+      const made: number[] = [];
+      bench.world.interceptors.push({ after: ({ call, at }) => void (call === api && made.push(at)) });
+      await denyAtNacl(bench.tools, opened);
+      expect((made[1] ?? 0) - (made[0] ?? 0)).toBeGreaterThan(3);
     });
   });
 
