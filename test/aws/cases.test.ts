@@ -199,7 +199,7 @@ describe('the timeline', () => {
   const told = (world: Bench['world']) =>
     world
       .dumpTable()
-      .flatMap(({ sk, at, step, what }) => (String(sk).startsWith('TIME#') ? [`${at} ${step} ${what}`] : []));
+      .flatMap(({ sk, at, step, what }) => (String(sk).startsWith('TIME#') ? [[at, step, what].join(' ')] : []));
   const said = (at: string, what: string) => ({ at: `2026-01-15T10:${at}.000Z`, step: 'verify-cut', what });
 
   it('keeps once what a step says again when it is started again, and twice what it says later or otherwise', async () => {

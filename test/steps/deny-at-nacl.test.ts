@@ -463,7 +463,9 @@ describe('deny at the subnet', () => {
         const opened = await bench.open();
         await denyAtNacl(bench.tools, { ...opened, ...change });
         const denied = bench.entries().filter((line) => line.startsWith('out') && line.includes('deny'));
-        expect(denied.map((line) => line.split(' ')[4]).sort()).toEqual(addresses.map((one) => `${one}/32`).sort());
+        expect(denied.map((line) => line.split(' ')[4] ?? '').sort()).toEqual(
+          addresses.map((one) => `${one}/32`).sort(),
+        );
       });
     });
 
@@ -563,7 +565,7 @@ describe('deny at the subnet', () => {
       const denies = packDenies([deny, { ...deny, aclId: 'acl-00000000000000d02' }]);
       await denyAtNacl(bench.tools, { ...opened, assessment: { ...opened.assessment, denies } });
       const refusals = await refusalsOf(bench, opened);
-      expect(refusals.map(({ aclId }) => aclId).sort()).toEqual([ids.acl, 'acl-00000000000000d02']);
+      expect(refusals.map(({ aclId }) => aclId ?? '').sort()).toEqual([ids.acl, 'acl-00000000000000d02']);
     });
   });
 
