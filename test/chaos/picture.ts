@@ -58,12 +58,13 @@ export function pictureOfWorld(snapshot: Record<string, unknown>, file: WorldFil
 /** Members of items that hold JSON text. */
 const TEXTS = ['document', 'before', 'preserved', 'group'];
 
-/** What a host command printed stands under an id that SSM made. */
+/** What a host command printed stands under an id that SSM made, a timeline entry under a hash of words that may name a time. */
 function withoutDetails(item: Record<string, unknown>): Record<string, unknown> {
   const { pk, sk, output: _output, ...rest } = item;
   // What it says is the report, which is judged by itself.
   if (sk === 'REPORT') return { pk, sk };
-  return String(sk).startsWith('HOST#') ? { ...rest, pk, sk: 'HOST#' } : { ...rest, pk, sk };
+  if (String(sk).startsWith('HOST#')) return { ...rest, pk, sk: 'HOST#' };
+  return { ...rest, pk, sk: String(sk).startsWith('TIME#') ? 'TIME#' : sk };
 }
 
 /** Items that are a matter of time alone: when a step said something last, and how full EC2's token buckets are. */
