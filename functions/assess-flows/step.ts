@@ -263,8 +263,12 @@ async function record(tools: AssessTools, document: CaseDocument, facts: Facts, 
   const groupIds = [...new Set(facts.interfaces.flatMap((eni) => eni.groupIds))];
   await Promise.all([
     ...interfaces.map((before) => recordBefore(tools.cases, document.caseId, before)),
-    ...(document.isolatedAt === null ? [noteGroupUse(tools.cases, document.caseId, groupIds)] : []),
-    updateCase(tools.cases, document.caseId, (stored) => withAssessment(stored, assessment)),
+    noteGroupUse(tools.cases, document.caseId, groupIds),
+    updateCase(tools.cases, document.caseId, (stored) => {
+      // What is cut during a restore takes the case up again: its before-state is still the one of the first response.
+      const status = stored.status === 'restoring' ? 'open' : stored.status;
+      return { ...withAssessment(stored, assessment), status };
+    }),
     // The reads on the way to the first cut wait for no turn; they are counted for the others.
     tryTurn(tools, { api: 'DescribeNetworkInterfaces', urgency: 0, canWait: false, until: 0 }),
     tell(
@@ -282,8 +286,6 @@ async function record(tools: AssessTools, document: CaseDocument, facts: Facts, 
  */
 function withAssessment(stored: CaseDocument, assessment: Assessment): CaseDocument {
   const fresh: readonly CaseFlow[] = assessment.flows.filter((flow) => !isKnownFlow(flow, stored.flows));
-  // A finding during a restore takes the case up again: its before-state is still the one of the first response.
-  const status = stored.status === 'restoring' ? 'open' : stored.status;
-  const document = { ...stored, status, flows: [...stored.flows, ...fresh] };
+  const document = { ...stored, flows: [...stored.flows, ...fresh] };
   return withAcls(withRefusals(document, assessment.refusals), assessment.denies);
 }

@@ -391,9 +391,40 @@ export async function readSuccessor(table: CaseTable, caseId: string, groupId: s
   return item === null ? null : textOf(item, 'successor');
 }
 
-/** Records a group whole before it is deleted. */
-export async function recordDeletedGroup(table: CaseTable, caseId: string, group: RecordedGroup): Promise<void> {
-  await putNew(table, { pk: caseKey(caseId), sk: `GROUP#${group.groupId}`, group: JSON.stringify(group) });
+/**
+ * Records a group whole before it is deleted, in place of the record that was read before the group was: an earlier run could
+ * not delete it. Throws where another run has recorded it in between.
+ */
+export async function recordDeletedGroup(
+  table: CaseTable,
+  caseId: string,
+  group: RecordedGroup,
+  inPlaceOf?: RecordedGroup,
+): Promise<void> {
+  const item = { pk: caseKey(caseId), sk: `GROUP#${group.groupId}`, group: JSON.stringify(group) };
+  const known = inPlaceOf === undefined ? undefined : JSON.stringify(inPlaceOf);
+  if (known === undefined) {
+    if (await putNew(table, item)) return;
+  } else {
+    try {
+      await table.client.send(
+        new PutItemCommand({
+          TableName: table.name,
+          Item: marshall(item),
+          ConditionExpression: '#group = :known',
+          ExpressionAttributeNames: { '#group': 'group' },
+          ExpressionAttributeValues: { ':known': { S: known } },
+        }),
+      );
+      return;
+    } catch (error) {
+      if (errorCode(error) !== CONDITION_FAILED) throw error;
+    }
+  }
+  // Ours, and its answer was lost; or another run's.
+  const now = await get(table, item.pk, item.sk);
+  if (now?.group !== item.group)
+    throw new Error(`security group ${group.groupId} was recorded by another run meanwhile`);
 }
 
 export async function readDeletedGroups(table: CaseTable, caseId: string): Promise<readonly RecordedGroup[]> {

@@ -35,11 +35,11 @@ async function deleteOne(
   groupId: string,
 ): Promise<{ readonly groupId: string; readonly outcome: string }> {
   try {
+    const recorded = (await readDeletedGroups(tools.cases, caseId)).find((one) => one.groupId === groupId);
     const group = await readGroup(tools.ec2, groupId);
     if (group === null) {
       // Deleted by an earlier run of ours, which died before it said so, or by somebody else.
-      const ours = (await readDeletedGroups(tools.cases, caseId)).some((recorded) => recorded.groupId === groupId);
-      return { groupId, outcome: ours ? 'deleted' : 'gone already' };
+      return { groupId, outcome: recorded === undefined ? 'gone already' : 'deleted' };
     }
     if (group.name === 'default') return { groupId, outcome: 'kept: the default group of a VPC cannot be deleted' };
     const users = await usersOfGroup(tools.ec2, groupId);
@@ -49,7 +49,8 @@ async function deleteOne(
       return { groupId, outcome: `kept: the restore of ${needing.slice(0, 3).join(', ')} needs it` };
     if (await hasTaggedRules(tools.ec2, groupId))
       return { groupId, outcome: 'kept: its rules carry tags, which a restore could not give back' };
-    await recordDeletedGroup(tools.cases, caseId, group);
+    // Recorded by an earlier run that could not delete it, it may have changed since: what is deleted is what is given back.
+    await recordDeletedGroup(tools.cases, caseId, group, recorded);
     await deleteGroup(tools.ec2, groupId);
     return { groupId, outcome: 'deleted' };
   } catch (error) {

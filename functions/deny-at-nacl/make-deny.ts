@@ -3,7 +3,7 @@ import { errorCode, errorText, isThrottle } from '../aws/errors.ts';
 import { aclsById, createDeny } from '../aws/network-acls.ts';
 import { denyEntry, freeNumbers, planDeny, sameEntry } from '../core/acl-numbers.ts';
 import { hostAddress } from '../core/addresses.ts';
-import type { DenyRefusal, WantedDeny } from '../core/case.ts';
+import type { DenyRefusal, LedgerDeny, WantedDeny } from '../core/case.ts';
 import { NoTurnError, type PacedCall, paced, type Turn } from '../shared/paced.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
@@ -73,9 +73,12 @@ async function giveUp(
 ): Promise<DenyOutcome> {
   if (tools.now() < new Date(deadline)) return { kind: 'waiting', deny };
   try {
+    // A run that died, or whose answer was lost, may have made the entry: then it is not let go of.
+    const ours = await joinDeny(tools.cases, deny, caseId);
+    if (ours !== null && (await isInPlace(tools, ours))) return STANDS;
     await release(tools, deny, caseId);
   } catch {
-    // Still in the ledger: a restore finds nothing at its number, and forgets it.
+    // Still in the ledger: a restore looks what stands at its number, and forgets it.
   }
   return refused;
 }
@@ -229,7 +232,8 @@ async function release(tools: DenyTools, deny: WantedDeny, caseId: string): Prom
   if (left.length === 0) await forgetDeny(tools.cases, ours);
 }
 
-type Placed = WantedDeny & { readonly ruleNumber: number };
+/** A deny with its number in the ledger. */
+type Placed = Pick<LedgerDeny, 'aclId' | 'egress' | 'cidr' | 'ruleNumber'>;
 
 /** Whether the deny stands at its number. */
 async function isInPlace(tools: DenyTools, deny: Placed): Promise<boolean> {

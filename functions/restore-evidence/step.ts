@@ -1,4 +1,4 @@
-import { notePutBack, readPreserved, updateCase } from '../aws/cases.ts';
+import { needCase, notePutBack, readPreserved, updateCase } from '../aws/cases.ts';
 import { errorText } from '../aws/errors.ts';
 import {
   readProtection,
@@ -11,6 +11,7 @@ import {
 import { getInstance } from '../aws/instances.ts';
 import { classicBalancersOf, joinClassic, register, targetsOf } from '../aws/load-balancers.ts';
 import { attach, exitStandby, type Membership, membershipOf } from '../aws/scaling.ts';
+import { isClosing } from '../core/case.ts';
 import { quote } from '../core/errors.ts';
 import { CASE_TAG, type EvidenceItem, type Preserved, preservedName } from '../core/evidence.ts';
 import type { InstanceFacts } from '../core/facts.ts';
@@ -22,7 +23,9 @@ type EvidenceTools = Tools<'ec2' | 'scaling' | 'elb' | 'classicElb' | 'cases'>;
 
 /**
  * Undoes what was done to keep the evidence, each item compared with what we wrote first. Protection goes back before
- * the Auto Scaling group gets the instance again. Snapshots stay: they are the evidence.
+ * the Auto Scaling group gets the instance again. Snapshots stay: they are the evidence. Then the case is closed, if all
+ * groups and denies were put back: what failed here is tried again when the case is restored again. Where a response takes it
+ * up meanwhile, what is left is that one's to keep.
  */
 export async function restoreEvidence(tools: EvidenceTools, restoring: Restoring): Promise<EvidenceRestored> {
   const { restore } = restoring;
@@ -47,6 +50,10 @@ export async function restoreEvidence(tools: EvidenceTools, restoring: Restoring
       items.push({ item, outcome: 'gone' });
       continue;
     }
+    if (!(await isOurs(tools, caseId))) {
+      items.push({ item, ...TAKEN_AGAIN });
+      continue;
+    }
     try {
       const result = await undo(tools, { entry, instance, caseId, wasDone: isDone(item) });
       const isLast = await notePutBack(tools.cases, caseId, record);
@@ -55,8 +62,20 @@ export async function restoreEvidence(tools: EvidenceTools, restoring: Restoring
       items.push({ item, outcome: 'failed', detail: errorText(error) });
     }
   }
+  if (restore.kind === 'restored') await close(tools, caseId);
   await tell(tools, caseId, STEP, restoredText(items) || 'nothing to give back');
   return { items };
+}
+
+/** Not where a response has taken the case up again since the restore began. */
+const isOurs = async ({ cases }: EvidenceTools, caseId: string): Promise<boolean> =>
+  isClosing(await needCase(cases, caseId));
+
+/** The next finding opens a case of its own, with a before-state of its own. */
+async function close({ cases }: EvidenceTools, caseId: string): Promise<void> {
+  await updateCase(cases, caseId, (stored) =>
+    stored.status === 'restoring' ? { ...stored, status: 'restored' } : stored,
+  );
 }
 
 const STEP = 'restore-evidence';
@@ -212,6 +231,8 @@ async function returnToGroup(
     return RESTORED;
   }
   if (member === null) return { outcome: 'gone', detail: 'it is in no Auto Scaling group any more' };
+  // To settle may have taken a minute.
+  if (!(await isOurs(tools, undoing.caseId))) return TAKEN_AGAIN;
   if (member.lifecycleState !== 'Standby') return unchanged(undoing, member.lifecycleState, 'Standby');
   const isOut = (now: Membership | null): boolean => now !== null && now.lifecycleState !== 'Standby';
   await move(tools, instance.id, () => exitStandby(tools.scaling, entry.groupName, instance.id), isOut);

@@ -1,5 +1,6 @@
 import {
   forgetGroupUse,
+  needCase,
   readBefore,
   readCase,
   readClaim,
@@ -29,6 +30,12 @@ import type { Tools } from '../shared/toolbox.ts';
 type RestoreTools = Tools<'ec2' | 'logs' | 'cases'>;
 
 const STEP = 'restore-instance';
+
+/** What is left of a restore when a response has begun to cut again: what it cuts is its to keep. */
+const TAKEN_UP = {
+  outcome: 'drifted',
+  detail: 'a response has taken the case up again: restore again when it has ended',
+} as const;
 
 /** Until EC2 knows a group that was just created. */
 const GROUP_SETTLE_SECONDS = 2;
@@ -64,7 +71,8 @@ export function parseRestoreRequest(input: unknown): RestoreRequest {
 /**
  * Restore: puts back what was recorded, newest change first (groups and timeouts, then the denies). Each item is compared
  * with what we wrote before it is touched; what somebody changed in between is reported and left. Run twice, the second
- * run changes nothing.
+ * run changes nothing. The case is closed by the step behind it, which gives back what was done for the evidence. Where a
+ * response takes the case up again meanwhile, the rest is left to that one.
  */
 export async function restoreInstance(tools: RestoreTools, input: unknown): Promise<RestoreResult> {
   const request = parseRestoreRequest(input);
@@ -86,7 +94,13 @@ export async function restoreInstance(tools: RestoreTools, input: unknown): Prom
   const successor = await successorOf(tools, document);
   const found: RestoreItem[] = [];
   const successors = await restoreGroupsThemselves(tools, caseId, found);
+  let isOurs = true;
   for (const recorded of before) {
+    isOurs &&= isClosing(await needCase(tools.cases, caseId));
+    if (!isOurs) {
+      found.push({ item: `${recorded.networkInterfaceId} groups`, ...TAKEN_UP });
+      continue;
+    }
     const expected = { ...recorded, groupIds: recorded.groupIds.map((id) => successors.get(id) ?? id) };
     const eni = interfaces.find((candidate) => candidate.id === recorded.networkInterfaceId);
     found.push(
@@ -96,26 +110,26 @@ export async function restoreInstance(tools: RestoreTools, input: unknown): Prom
     );
   }
   // Denies last: they were first, and they hold the flows until the groups stand again.
-  const lifted = await liftDenies(tools, caseId, document.aclIds);
+  isOurs &&= isClosing(await needCase(tools.cases, caseId));
+  const lifted = isOurs
+    ? await liftDenies(tools, caseId, document.aclIds)
+    : document.aclIds.map((aclId) => ({ item: `the denies in ${aclId}`, ...TAKEN_UP }));
   const items = [...found, ...lifted];
-  const failed = items.some((item) => item.outcome === 'failed');
-  if (!failed) {
+  const isDone = isOurs && items.every((item) => item.outcome !== 'failed');
+  if (isDone) {
     // Two responses at once: the later one found the isolation group of the first, and noted that.
     const noted = [...before.flatMap((eni) => eni.groupIds), ...isolation];
     await forgetGroupUse(tools.cases, caseId, [...new Set(noted)]);
-    await updateCase(tools.cases, caseId, (stored) =>
-      // A response that has taken the case up again in the meantime keeps it.
-      stored.status === 'restoring' ? { ...stored, status: 'restored' } : stored,
-    );
   }
-  const parts = [restoredText(found), liftedText(lifted, document.aclIds)].filter((part) => part !== '');
+  const parts = [restoredText(found), liftedText(lifted, isOurs ? document.aclIds : [])].filter((part) => part !== '');
   await tell(tools, caseId, STEP, parts.join('; ') || 'nothing to restore');
   // Also where no answer came: the cut may have run all the same, and the answer been lost with the agent's path.
   const { host } = document;
-  const instance = host === null || document.hostUndone === true ? null : await getInstance(tools.ec2, instanceId);
+  const isUncut = host === null || document.hostUndone === true || !isOurs;
+  const instance = isUncut ? null : await getInstance(tools.ec2, instanceId);
   const stopped = (host?.kind === 'answered' && host.account?.stopped) || [];
   return {
-    kind: failed ? 'partly-restored' : 'restored',
+    kind: isDone ? 'restored' : 'partly-restored',
     caseId,
     instanceId,
     items: shortItems(items),

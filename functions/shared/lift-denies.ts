@@ -89,18 +89,35 @@ async function removeEntry(tools: Tools<'ec2' | 'cases'>, deny: LedgerDeny, case
     // Done already, by a run whose answer was lost.
     if (errorCode(error) !== 'InvalidNetworkAclEntry.NotFound') throw error;
   }
-  if (await forgetDeny(tools.cases, deny)) return { outcome: 'restored' };
-  await standAgain(tools, deny, caseId);
-  return NEEDED;
+  if (!(await forgetDeny(tools.cases, deny))) {
+    await standAgain(tools, deny, caseId);
+    return NEEDED;
+  }
+  await giveBack(tools, deny);
+  return { outcome: 'restored' };
+}
+
+/**
+ * Where another run of this restore, or of another case's, was faster, the number may have become another deny's by the time
+ * the deletion took effect: that one is made again.
+ */
+async function giveBack(tools: Tools<'ec2' | 'cases'>, { aclId, egress, ruleNumber }: LedgerDeny): Promise<void> {
+  const ledger = await ledgerOf(tools.cases, aclId);
+  const next = ledger.find((deny) => deny.egress === egress && deny.ruleNumber === ruleNumber);
+  if (next !== undefined) await makeAgain(tools, next);
+}
+
+async function makeAgain({ ec2 }: Tools<'ec2'>, deny: LedgerDeny): Promise<void> {
+  try {
+    await createDeny(ec2, deny, deny.cidr);
+  } catch (error) {
+    // It was not removed, or the one that needs it has made it: what stands at the number is its to judge.
+    if (errorCode(error) !== 'NetworkAclEntryAlreadyExists') throw error;
+  }
 }
 
 /** A case that joined while the entry was being removed must not lose it. */
 async function standAgain(tools: Tools<'ec2' | 'cases'>, deny: LedgerDeny, caseId: string): Promise<void> {
-  try {
-    await createDeny(tools.ec2, deny, deny.cidr);
-  } catch (error) {
-    // It was not removed, or the one that joined has made it: what stands at the number is its to judge.
-    if (errorCode(error) !== 'NetworkAclEntryAlreadyExists') throw error;
-  }
+  await makeAgain(tools, deny);
   await endLifting(tools.cases, deny, caseId);
 }

@@ -89,10 +89,9 @@ async function joinCase(tools: Tools<'cases'>, current: CaseDocument, opening: C
     const acts = stored.decision === 'act' || opening.decision === 'act';
     const decision = acts ? 'act' : 'ask';
     if (JSON.stringify(request) === JSON.stringify(stored.request) && decision === stored.decision) return stored;
-    // News while a restore runs: from now on the restore does not close the case, for it will be cut again, and what undoes
-    // that is the before-state of this case.
+    // News while a restore runs. The restore goes on until a response is about to cut, and closes the case where none does.
     isTakenUp = stored.status === 'restoring' && opening.decision === 'act';
-    return { ...stored, request, decision, status: isTakenUp ? 'open' : stored.status };
+    return { ...stored, request, decision };
   });
   return document.status === 'restored' ? null : { document, isTakenUp };
 }

@@ -96,11 +96,13 @@ async function recordNewcomers(
   if (newcomers.length === 0) return;
   const instance = await getInstance(tools.ec2, document.instanceId);
   const recordedAt = tools.now().toISOString();
-  await Promise.all(
-    newcomers.map((eni) =>
+  const groupIds = [...new Set(newcomers.flatMap((eni) => eni.groupIds))];
+  await Promise.all([
+    noteGroupUse(tools.cases, document.caseId, groupIds),
+    ...newcomers.map((eni) =>
       recordBefore(tools.cases, document.caseId, beforeOf(eni, instance?.instanceType ?? 'unknown', recordedAt)),
     ),
-  );
+  ]);
 }
 
 /** The isolation group of a VPC, or why there is none. */

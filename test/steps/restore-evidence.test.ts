@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { recordPreserved } from '../../functions/aws/cases.ts';
+import { recordPreserved, updateCase } from '../../functions/aws/cases.ts';
 import { setProtection } from '../../functions/aws/instance-attributes.ts';
 import { register } from '../../functions/aws/load-balancers.ts';
 import { preserveEvidence } from '../../functions/preserve-evidence/step.ts';
@@ -11,14 +11,19 @@ const GROUP = 'Auto Scaling group shop-web';
 const lifecycle = ({ file }: Bench) =>
   file.AutoScalingInstances.find(({ InstanceId }) => InstanceId === ids.instance)?.LifecycleState;
 
+/** The second step of a restore, behind a first one that has begun and has not put back everything. */
+async function giveBack({ tools }: Bench, caseId: string) {
+  await updateCase(tools.cases, caseId, (stored) => ({ ...stored, status: 'restoring' }));
+  const restore = { kind: 'partly-restored', caseId, instanceId: ids.instance, items: [], host: null } as const;
+  return restoreEvidence(tools, { restore });
+}
+
 /** Evidence is preserved, and a restore of it begins so many seconds later. */
 async function restoredAfter(bench: Bench, seconds: number) {
   const opened = await bench.open();
   await preserveEvidence(bench.tools, opened);
   await bench.tools.sleep(seconds);
-  const { caseId } = opened.case;
-  const restore = { kind: 'restored', caseId, instanceId: ids.instance, items: [], host: null } as const;
-  const again = () => restoreEvidence(bench.tools, { restore });
+  const again = () => giveBack(bench, opened.case.caseId);
   const { items } = await again();
   return { items, again, outcome: items.find(({ item }) => item === GROUP) };
 }
@@ -138,11 +143,10 @@ describe('evidence that a response takes again after a restore has put it back',
           if (call === 'DeleteTags') response ??= take();
         },
       });
-      const restore = { kind: 'restored', caseId, instanceId: ids.instance, items: [], host: null } as const;
-      await restoreEvidence(bench.tools, { restore });
+      await giveBack(bench, caseId);
       await response;
       await bench.tools.sleep(60);
-      await restoreEvidence(bench.tools, { restore });
+      await giveBack(bench, caseId);
       expect(bench.file.InstanceAttributes[ids.instance]?.['DisableApiStop']).toBe(false);
     });
   });
@@ -160,8 +164,7 @@ describe('evidence that somebody has changed since', () => {
     await bench.tools.sleep(60);
     bench.world.snapshot();
     await change();
-    const restore = { kind: 'restored', caseId, instanceId: ids.instance, items: [], host: null } as const;
-    const run = async () => (await restoreEvidence(bench.tools, { restore })).items;
+    const run = async () => (await giveBack(bench, caseId)).items;
     return { caseId, items: await run(), again: run };
   }
 
@@ -257,11 +260,10 @@ describe('evidence that somebody has changed since', () => {
           return refusedBy('Killed')();
         },
       );
-      const restore = { kind: 'restored', caseId, instanceId: ids.instance, items: [], host: null } as const;
-      await restoreEvidence(bench.tools, { restore }).catch(() => undefined);
+      await giveBack(bench, caseId).catch(() => undefined);
       isDead = false;
       bench.world.interceptors.pop();
-      const { items } = await restoreEvidence(bench.tools, { restore });
+      const { items } = await giveBack(bench, caseId);
       expect(items.filter(({ outcome }) => !['restored', 'already'].includes(outcome))).toEqual([]);
     });
   });

@@ -7,6 +7,7 @@ import { SHORTEST_TIMEOUTS } from '../../functions/core/expiry.ts';
 import type { HostAccount } from '../../functions/core/host-account.ts';
 import type { TrackingTimeouts } from '../../functions/core/model.ts';
 import type { RestoreItem, RestoreResult } from '../../functions/core/record.ts';
+import { restoreEvidence } from '../../functions/restore-evidence/step.ts';
 import { parseRestoreRequest, restoreInstance } from '../../functions/restore-instance/step.ts';
 import {
   type Bench,
@@ -29,6 +30,13 @@ async function contained(bench: Bench): Promise<string> {
 
 const restore = ({ tools }: Bench, caseId: string, force = false): Promise<RestoreResult> =>
   restoreInstance(tools, { caseId, force });
+
+/** With the step behind it, which closes the case. */
+async function wholeRestore(bench: Bench, caseId: string, force = false): Promise<RestoreResult> {
+  const result = await restore(bench, caseId, force);
+  await restoreEvidence(bench.tools, { restore: result });
+  return result;
+}
 
 function itemsOf(result: RestoreResult): readonly RestoreItem[] {
   if (result.kind === 'refused') throw new Error(result.reason);
@@ -349,7 +357,7 @@ describe('the restore of a case that a newer one has followed', () => {
   it('says of each interface how it stands, and touches none of them', async () => {
     await onBench(shellAlone(twoInterfaces), async (bench) => {
       const caseId = await contained(bench);
-      await restore(bench, caseId);
+      await wholeRestore(bench, caseId);
       const { case: next } = await bench.contain(finding);
       expect(next.caseId).not.toBe(caseId);
       const [isolation = ''] = bench.groupsOf(ids.eni);
@@ -390,7 +398,7 @@ describe('what a restore writes down', () => {
       const caseId = await contained(bench);
       const uses = () => bench.world.dumpTable().filter(({ pk }) => String(pk).startsWith('GROUP#'));
       expect(uses()).not.toEqual([]);
-      await restore(bench, caseId);
+      await wholeRestore(bench, caseId);
       expect((await bench.document(caseId)).status).toBe('restored');
       expect(uses()).toEqual([]);
       expect(told(bench)).toBe(
@@ -413,7 +421,7 @@ describe('what a restore writes down', () => {
       const uses = () => bench.world.dumpTable().filter(({ pk }) => String(pk).startsWith('GROUP#'));
       const before = uses();
       bench.fail(({ call }) => call === 'DeleteNetworkAclEntry', refusedBy('UnauthorizedOperation'));
-      await restore(bench, caseId);
+      await wholeRestore(bench, caseId);
       expect((await bench.document(caseId)).status).toBe('restoring');
       expect(uses()).toEqual(before);
     });
@@ -430,7 +438,7 @@ describe('what a restore writes down', () => {
           taken.push(updateCase(bench.tools.cases, caseId, (stored) => ({ ...stored, status: 'open' })));
         },
       });
-      expect((await restore(bench, caseId)).kind).toBe('restored');
+      expect((await wholeRestore(bench, caseId)).kind).toBe('restored');
       await Promise.all(taken);
       expect((await bench.document(caseId)).status).toBe('open');
     });
@@ -632,7 +640,7 @@ describe('a restored case that is started again', () => {
 
   async function startedAgain(bench: Bench): Promise<string> {
     const { case: ref } = await bench.contain(finding);
-    await restore(bench, ref.caseId, true);
+    await wholeRestore(bench, ref.caseId, true);
     // By an execution that was named before the restore ended, or by a person from the console.
     const again = await bench.contain({ caseId: ref.caseId });
     expect(again.verdict?.kind).toBe('held');
