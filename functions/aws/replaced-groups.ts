@@ -82,14 +82,54 @@ export async function deleteGroup(ec2: EC2Client, groupId: string): Promise<void
   );
 }
 
-/** Finds a group by name, for a creation whose answer was lost. */
-async function idByName(ec2: EC2Client, vpcId: string, name: string): Promise<string | null> {
+/** Finds a group by name, which is unique in the VPC. */
+async function groupByName(ec2: EC2Client, vpcId: string, name: string): Promise<RecordedGroup | null> {
   const Filters = [
     { Name: 'vpc-id', Values: [vpcId] },
     { Name: 'group-name', Values: [name] },
   ];
   const answer = await ec2.send(new DescribeSecurityGroupsCommand({ Filters }));
-  return answer.SecurityGroups?.[0]?.GroupId ?? null;
+  const group = answer.SecurityGroups?.[0];
+  return group === undefined ? null : toRecord(group);
+}
+
+const RANGES = ['IpRanges', 'Ipv6Ranges', 'PrefixListIds', 'UserIdGroupPairs'] as const;
+
+/** The same rules, each of one peer. */
+const oneByOne = (permissions: readonly IpPermission[]): readonly IpPermission[] =>
+  permissions.flatMap((permission) => {
+    const { IpRanges: _4, Ipv6Ranges: _6, PrefixListIds: _lists, UserIdGroupPairs: _groups, ...ports } = permission;
+    return RANGES.flatMap((kind) => (permission[kind] ?? []).map((peer) => ({ ...ports, [kind]: [peer] })));
+  });
+
+/** What makes a rule the same to EC2. A reference to a group counts as one to any: who made it again gave it another id. */
+const ruleKey = ({ IpProtocol, FromPort = -1, ToPort = -1, ...peers }: IpPermission): string => {
+  const peer = peers.IpRanges?.[0]?.CidrIp ?? peers.Ipv6Ranges?.[0]?.CidrIpv6 ?? peers.PrefixListIds?.[0]?.PrefixListId;
+  return [IpProtocol, FromPort, ToPort, peer ?? 'a group'].join(' ');
+};
+
+/**
+ * Whether the group can be what a run of ours has made again and died over: it says the same of itself, nobody holds or
+ * references it, and it has no rule that ours would not have. Any other group of the name is somebody's.
+ */
+async function isOurs(ec2: EC2Client, group: RecordedGroup, wanted: RecordedGroup): Promise<boolean> {
+  const tagsOf = (of: RecordedGroup): string =>
+    of.tags
+      .filter((one) => !isReserved(one))
+      .map(({ Key, Value }) => JSON.stringify([Key, Value]))
+      .sort()
+      .join();
+  const areIn = (rules: readonly IpPermission[], known: readonly IpPermission[]): boolean => {
+    const keys = new Set(oneByOne(known).map(ruleKey));
+    return oneByOne(rules).every((rule) => keys.has(ruleKey(rule)));
+  };
+  return (
+    group.description === wanted.description &&
+    tagsOf(group) === tagsOf(wanted) &&
+    areIn(group.ingress, wanted.ingress) &&
+    areIn(group.egress, [...BORN_WITH, ...wanted.egress]) &&
+    (await usersOfGroup(ec2, group.groupId)).length === 0
+  );
 }
 
 /**
@@ -126,7 +166,7 @@ export const lostTags = (group: RecordedGroup): readonly string[] =>
 
 /**
  * Creates the group again with its tags; its id is a new one, and it has no rule of its own yet. Done twice it finds what
- * the first run made: the name is unique in the VPC.
+ * the first run made. Throws where somebody else has made a group of the name meanwhile, which is theirs.
  */
 export async function recreateGroup(ec2: EC2Client, group: RecordedGroup): Promise<string> {
   const tags = group.tags.filter((one) => !isReserved(one));
@@ -145,9 +185,12 @@ export async function recreateGroup(ec2: EC2Client, group: RecordedGroup): Promi
       ),
     () => null,
   );
-  const groupId = created?.GroupId ?? (await idByName(ec2, group.vpcId, group.name));
-  if (groupId === null) throw new Error(`security group ${group.name} could not be created again in ${group.vpcId}`);
-  return groupId;
+  if (created?.GroupId !== undefined) return created.GroupId;
+  const standing = await groupByName(ec2, group.vpcId, group.name);
+  if (standing === null) throw new Error(`security group ${group.name} could not be created again in ${group.vpcId}`);
+  if (!(await isOurs(ec2, standing, group)))
+    throw new Error(`somebody has made a group ${group.name} meanwhile, ${standing.groupId}: it is left as it is`);
+  return standing.groupId;
 }
 
 /**
@@ -164,12 +207,24 @@ export async function refillGroup(
     const revoke = new RevokeSecurityGroupEgressCommand({ GroupId: groupId, IpPermissions: [permission] });
     await ec2.send(revoke).catch(tolerate('InvalidPermission.NotFound'));
   }
-  for (const permission of group.egress) {
-    const input = { GroupId: groupId, IpPermissions: [translated(permission, successors)] };
-    await ec2.send(new AuthorizeSecurityGroupEgressCommand(input)).catch(tolerate('InvalidPermission.Duplicate'));
-  }
-  for (const permission of group.ingress) {
-    const input = { GroupId: groupId, IpPermissions: [translated(permission, successors)] };
-    await ec2.send(new AuthorizeSecurityGroupIngressCommand(input)).catch(tolerate('InvalidPermission.Duplicate'));
+  const out = (IpPermissions: IpPermission[]) =>
+    ec2.send(new AuthorizeSecurityGroupEgressCommand({ GroupId: groupId, IpPermissions }));
+  const into = (IpPermissions: IpPermission[]) =>
+    ec2.send(new AuthorizeSecurityGroupIngressCommand({ GroupId: groupId, IpPermissions }));
+  for (const permission of group.egress) await authorizeAll(translated(permission, successors), out);
+  for (const permission of group.ingress) await authorizeAll(translated(permission, successors), into);
+}
+
+/** One peer of a rule that stands already has EC2 refuse the whole call: then each is asked for by itself. */
+async function authorizeAll(
+  permission: IpPermission,
+  authorize: (permissions: IpPermission[]) => Promise<unknown>,
+): Promise<void> {
+  const isDuplicate = tolerate('InvalidPermission.Duplicate');
+  try {
+    await authorize([permission]);
+  } catch (error) {
+    isDuplicate(error);
+    for (const one of oneByOne([permission])) await authorize([one]).catch(isDuplicate);
   }
 }

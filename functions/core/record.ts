@@ -110,6 +110,12 @@ export interface IsolationResult {
   readonly expiry: { readonly seconds: number; readonly because: string };
 }
 
+/** The function that isolates failed as often as it was started. */
+export interface IsolationFailed {
+  readonly kind: 'failed';
+  readonly failure: Failure;
+}
+
 export interface VerifyResult {
   readonly kind: VerdictKind;
   readonly reason: string;
@@ -179,7 +185,7 @@ export type Isolating = Opened & { readonly cut?: Cuts };
  */
 export type Verifying = Isolating & {
   readonly isolated?: IsolationResult;
-  readonly isolation?: readonly [IsolationResult, EvidenceResult, DenyResult];
+  readonly isolation?: readonly [IsolationResult | IsolationFailed, EvidenceResult, DenyResult];
   readonly verdict?: VerifyResult;
   readonly cutAgain?: DenyResult;
 };

@@ -94,7 +94,10 @@ function evidenceText(items: readonly EvidenceItem[]): string {
   return lines.sort().join('; ') || 'there was nothing to preserve';
 }
 
-/** What an earlier run of this case has recorded and this one finds done was done by us, whoever died before saying so. */
+/**
+ * What an earlier run of this case has recorded and this one finds done was done by us, whoever died before saying so. Where
+ * this run could not look, nothing is claimed.
+ */
 async function withEarlierRuns(
   { tools, caseId }: Subject,
   found: readonly EvidenceItem[],
@@ -106,8 +109,17 @@ async function withEarlierRuns(
     entry.outcome === 'already' && ours.includes(entry.item) ? { item: entry.item, outcome: 'done' as const } : entry,
   );
   const untold = ours.filter((item) => !told.some((entry) => entry.item === item));
-  return [...told, ...untold.map((item) => ({ item, outcome: 'done' as const }))];
+  const blind = found.filter(({ outcome }) => outcome === 'failed').map(({ item }) => item.replace(/s$/, ''));
+  return [
+    ...told,
+    ...untold.map((item): EvidenceItem => {
+      const isUnseen = blind.some((measure) => item.startsWith(measure));
+      return isUnseen ? { item, outcome: 'failed', reason: UNSEEN } : { item, outcome: 'done' };
+    }),
+  ];
 }
+
+const UNSEEN = 'an earlier run was about to do it, and whether it is done could not be read';
 
 const READ = 'DescribeInstanceAttribute';
 const MODIFY = 'ModifyInstanceAttribute';

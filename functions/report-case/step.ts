@@ -8,7 +8,7 @@ import { hostSilence } from '../core/host-silence.ts';
 import { openingsText } from '../core/isolation-rules.ts';
 import { notification } from '../core/notification.ts';
 import { waitingAfter } from '../core/packed-denies.ts';
-import type { Reporting } from '../core/record.ts';
+import type { IsolationResult, Reporting } from '../core/record.ts';
 import {
   caseReport,
   describeFlow,
@@ -256,7 +256,10 @@ function waitingText({ isolated, cut }: Reporting): readonly string[] {
   ];
 }
 
-const isolationOf = ({ isolated, isolation }: Reporting) => isolated ?? isolation?.[0];
+function isolationOf({ isolated, isolation }: Reporting): IsolationResult | undefined {
+  const result = isolated ?? isolation?.[0];
+  return result?.kind === 'done' ? result : undefined;
+}
 
 function failuresOf(record: Reporting): ReadonlyMap<string, string> {
   const failed = isolationOf(record)?.interfaces.filter((entry) => entry.isolation === 'failed') ?? [];

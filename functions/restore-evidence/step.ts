@@ -1,4 +1,4 @@
-import { needCase, notePutBack, readPreserved, updateCase } from '../aws/cases.ts';
+import { needCase, notePutBack, type PreservedRecord, readPreserved, updateCase } from '../aws/cases.ts';
 import { errorText } from '../aws/errors.ts';
 import {
   readProtection,
@@ -11,7 +11,7 @@ import {
 import { getInstance } from '../aws/instances.ts';
 import { classicBalancersOf, joinClassic, register, targetsOf } from '../aws/load-balancers.ts';
 import { attach, exitStandby, type Membership, membershipOf } from '../aws/scaling.ts';
-import { isClosing } from '../core/case.ts';
+import { caseIdOf, isClosing } from '../core/case.ts';
 import { quote } from '../core/errors.ts';
 import { CASE_TAG, type EvidenceItem, type Preserved, preservedName } from '../core/evidence.ts';
 import type { InstanceFacts } from '../core/facts.ts';
@@ -34,11 +34,12 @@ export async function restoreEvidence(tools: EvidenceTools, restoring: Restoring
     await tell(tools, caseId, STEP, 'nothing is given back: the restore was refused');
     return { items: [] };
   }
-  const preserved = await readPreserved(tools.cases, caseId);
   const isDone = await begin(tools, caseId);
+  const [preserved, left] = await Promise.all([readPreserved(tools.cases, caseId), leftByEarlier(tools, caseId)]);
   const instance = await getInstance(tools.ec2, instanceId);
   const items: RestoreItem[] = [];
-  const inOrder = [...preserved].sort((a, b) => ORDER[a.preserved.kind] - ORDER[b.preserved.kind]);
+  const records = [...preserved.map((record) => ({ ...record, caseId })), ...left];
+  const inOrder = records.sort((a, b) => ORDER[a.preserved.kind] - ORDER[b.preserved.kind]);
   for (const record of inOrder) {
     const { preserved: entry } = record;
     const item = preservedName(entry);
@@ -56,7 +57,7 @@ export async function restoreEvidence(tools: EvidenceTools, restoring: Restoring
     }
     try {
       const result = await undo(tools, { entry, instance, caseId, wasDone: isDone(item) });
-      const isLast = await notePutBack(tools.cases, caseId, record);
+      const isLast = await notePutBack(tools.cases, record.caseId, record);
       items.push(isLast ? { item, ...result } : { item, ...TAKEN_AGAIN });
     } catch (error) {
       items.push({ item, outcome: 'failed', detail: errorText(error) });
@@ -65,6 +66,24 @@ export async function restoreEvidence(tools: EvidenceTools, restoring: Restoring
   if (restore.kind === 'restored') await close(tools, caseId);
   await tell(tools, caseId, STEP, restoredText(items) || 'nothing to give back');
   return { items };
+}
+
+/**
+ * What earlier cases of the instance took and their restores could not give back: the response of this case found it as it is
+ * now, and recorded nothing. What people are told by, and the snapshots, are each case's own.
+ */
+async function leftByEarlier(
+  { cases }: EvidenceTools,
+  caseId: string,
+): Promise<readonly (PreservedRecord & { readonly caseId: string })[]> {
+  const { accountId, region, instanceId, generation } = await needCase(cases, caseId);
+  const earlier = Array.from({ length: generation - 1 }, (_, index) =>
+    caseIdOf({ accountId, region, instanceId, generation: index + 1 }),
+  );
+  const records = await Promise.all(
+    earlier.map(async (id) => (await readPreserved(cases, id)).map((record) => ({ ...record, caseId: id }))),
+  );
+  return records.flat().filter(({ undone, preserved: { kind } }) => !undone && kind !== 'tags' && kind !== 'snapshots');
 }
 
 /** Not where a response has taken the case up again since the restore began. */

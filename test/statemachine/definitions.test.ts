@@ -8,7 +8,7 @@ const COMMON = ['Type', 'Comment', 'Next', 'End', 'OutputPath', 'InputPath'];
 const FIELDS: Readonly<Record<string, readonly string[]>> = {
   Task: [...COMMON, 'Resource', 'TimeoutSeconds', 'Retry', 'Catch', 'ResultPath'],
   Parallel: [...COMMON, 'Branches', 'Retry', 'Catch', 'ResultPath'],
-  Pass: [...COMMON, 'Result', 'ResultPath'],
+  Pass: [...COMMON, 'Parameters', 'Result', 'ResultPath'],
   Choice: ['Type', 'Comment', 'Choices', 'Default'],
   Wait: [...COMMON, 'Seconds', 'SecondsPath'],
   Succeed: ['Type', 'Comment'],
