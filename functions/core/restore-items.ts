@@ -1,5 +1,11 @@
 import type { RestoreItem } from './record.ts';
 
+/** What is left of a restore when a response has begun to cut again: what it cuts is its to keep. */
+export const TAKEN_UP = {
+  outcome: 'drifted',
+  detail: 'a response has taken the case up again: restore again when it has ended',
+} as const satisfies Omit<RestoreItem, 'item'>;
+
 /** Things that the record of the state machine names one by one: of a large instance, hundreds of denies were made. */
 export const ITEM_LIMIT = 100;
 

@@ -16,6 +16,7 @@ import { quote } from '../core/errors.ts';
 import { CASE_TAG, type EvidenceItem, type Preserved, preservedName } from '../core/evidence.ts';
 import type { InstanceFacts } from '../core/facts.ts';
 import type { EvidenceRestored, RestoreItem, Restoring } from '../core/record.ts';
+import { TAKEN_UP } from '../core/restore-items.ts';
 import { restoredText, tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
@@ -52,13 +53,13 @@ export async function restoreEvidence(tools: EvidenceTools, restoring: Restoring
       continue;
     }
     if (!(await isOurs(tools, caseId))) {
-      items.push({ item, ...TAKEN_AGAIN });
+      items.push({ item, ...TAKEN_UP });
       continue;
     }
     try {
       const result = await undo(tools, { entry, instance, caseId, wasDone: isDone(item) });
-      const isLast = await notePutBack(tools.cases, record.caseId, record);
-      items.push(isLast ? { item, ...result } : { item, ...TAKEN_AGAIN });
+      const isPutBack = result !== TAKEN_UP && (await notePutBack(tools.cases, record.caseId, record));
+      items.push({ item, ...(isPutBack ? result : TAKEN_UP) });
     } catch (error) {
       items.push({ item, outcome: 'failed', detail: errorText(error) });
     }
@@ -112,8 +113,6 @@ async function begin({ cases }: EvidenceTools, caseId: string): Promise<(item: s
   });
   return (item) => done.some((entry) => entry.item === item);
 }
-
-const TAKEN_AGAIN = { outcome: 'drifted', detail: 'a response has taken it again meanwhile; restore again' } as const;
 
 const ORDER: Record<Preserved['kind'], number> = {
   tags: 0,
@@ -251,7 +250,7 @@ async function returnToGroup(
   }
   if (member === null) return { outcome: 'gone', detail: 'it is in no Auto Scaling group any more' };
   // To settle may have taken a minute.
-  if (!(await isOurs(tools, undoing.caseId))) return TAKEN_AGAIN;
+  if (!(await isOurs(tools, undoing.caseId))) return TAKEN_UP;
   if (member.lifecycleState !== 'Standby') return unchanged(undoing, member.lifecycleState, 'Standby');
   const isOut = (now: Membership | null): boolean => now !== null && now.lifecycleState !== 'Standby';
   await move(tools, instance.id, () => exitStandby(tools.scaling, entry.groupName, instance.id), isOut);

@@ -19,7 +19,7 @@ import { InputError, quote } from '../core/errors.ts';
 import { SHORTEST_TIMEOUTS } from '../core/expiry.ts';
 import type { NetworkInterfaceFacts, TrackingTimeouts } from '../core/model.ts';
 import type { RestoreItem, RestoreResult } from '../core/record.ts';
-import { shortItems } from '../core/restore-items.ts';
+import { shortItems, TAKEN_UP } from '../core/restore-items.ts';
 import { defaultTimeouts } from '../core/tracking.ts';
 import type { Verdict } from '../core/verdict.ts';
 import { liftDenies } from '../shared/lift-denies.ts';
@@ -30,12 +30,6 @@ import type { Tools } from '../shared/toolbox.ts';
 type RestoreTools = Tools<'ec2' | 'logs' | 'cases'>;
 
 const STEP = 'restore-instance';
-
-/** What is left of a restore when a response has begun to cut again: what it cuts is its to keep. */
-const TAKEN_UP = {
-  outcome: 'drifted',
-  detail: 'a response has taken the case up again: restore again when it has ended',
-} as const;
 
 /** Until EC2 knows a group that was just created. */
 const GROUP_SETTLE_SECONDS = 2;
@@ -95,9 +89,12 @@ export async function restoreInstance(tools: RestoreTools, input: unknown): Prom
   const found: RestoreItem[] = [];
   const successors = await restoreGroupsThemselves(tools, caseId, found);
   let isOurs = true;
-  for (const recorded of before) {
+  const isStillOurs = async (): Promise<boolean> => {
     isOurs &&= isClosing(await needCase(tools.cases, caseId));
-    if (!isOurs) {
+    return isOurs;
+  };
+  for (const recorded of before) {
+    if (!(await isStillOurs())) {
       found.push({ item: `${recorded.networkInterfaceId} groups`, ...TAKEN_UP });
       continue;
     }
@@ -105,15 +102,12 @@ export async function restoreInstance(tools: RestoreTools, input: unknown): Prom
     const eni = interfaces.find((candidate) => candidate.id === recorded.networkInterfaceId);
     found.push(
       ...(successor === null || eni === undefined
-        ? await restoreInterface(tools, expected, interfaces, isolation)
+        ? await restoreInterface(tools, expected, interfaces, isolation, isStillOurs)
         : [leftTo(successor, expected, eni)]),
     );
   }
   // Denies last: they were first, and they hold the flows until the groups stand again.
-  isOurs &&= isClosing(await needCase(tools.cases, caseId));
-  const lifted = isOurs
-    ? await liftDenies(tools, caseId, document.aclIds)
-    : document.aclIds.map((aclId) => ({ item: `the denies in ${aclId}`, ...TAKEN_UP }));
+  const lifted = await liftDenies(tools, caseId, document.aclIds, isStillOurs);
   const items = [...found, ...lifted];
   const isDone = isOurs && items.every((item) => item.outcome !== 'failed');
   if (isDone) {
@@ -240,11 +234,26 @@ async function restoreInterface(
   before: BeforeInterface,
   interfaces: readonly NetworkInterfaceFacts[],
   isolation: readonly string[],
+  isStillOurs: () => Promise<boolean>,
 ): Promise<readonly RestoreItem[]> {
   const eni = interfaces.find((candidate) => candidate.id === before.networkInterfaceId);
   const groups = `${before.networkInterfaceId} groups`;
   if (eni === undefined) return [{ item: groups, outcome: 'gone' }];
-  return [await restoreGroups(tools, groups, before, eni, isolation), await restoreTimeouts(tools, before, eni)];
+  const restored = await restoreGroups(tools, groups, before, eni, isolation);
+  // A response may have isolated it meanwhile, or found it isolated.
+  if (restored.outcome === 'restored' && !(await isStillOurs())) return [await isolateAgain(tools, groups, eni)];
+  return [restored, await restoreTimeouts(tools, before, eni)];
+}
+
+/** Puts back the isolation that the restore has found, for the response that needs it. */
+async function isolateAgain(tools: RestoreTools, item: string, eni: NetworkInterfaceFacts): Promise<RestoreItem> {
+  try {
+    await setGroups(tools.ec2, eni.id, eni.groupIds);
+    return { item, ...TAKEN_UP };
+  } catch (error) {
+    const detail = `a response has taken the case up again, and its isolation could not be put back: ${errorText(error)}`;
+    return { item, outcome: 'failed', detail };
+  }
 }
 
 async function restoreGroups(

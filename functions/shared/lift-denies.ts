@@ -5,20 +5,24 @@ import { denyEntry, sameEntry } from '../core/acl-numbers.ts';
 import type { LedgerDeny } from '../core/case.ts';
 import type { AclEntry, AclFacts } from '../core/model.ts';
 import type { RestoreItem } from '../core/record.ts';
+import { TAKEN_UP } from '../core/restore-items.ts';
 import type { Tools } from './toolbox.ts';
 
 /**
  * Takes a case off its denies and removes those that no other case needs. Only entries that the ledger owns and that
- * still hold what we wrote are removed; one that somebody changed is reported as drifted and left.
+ * still hold what we wrote are removed; one that somebody changed is reported as drifted and left. `isWanted` is asked when
+ * all has been read, before anything is changed: a response may have taken the case up again.
  */
 export async function liftDenies(
   tools: Tools<'ec2' | 'cases'>,
   caseId: string,
   aclIds: readonly string[],
+  isWanted: () => Promise<boolean> = () => Promise.resolve(true),
 ): Promise<readonly RestoreItem[]> {
   const acls = await aclsById(tools.ec2, aclIds);
   const ledgers = await Promise.all(aclIds.map((aclId) => ledgerOf(tools.cases, aclId)));
   const ours = ledgers.flat().filter((deny) => concerns(deny, caseId));
+  if (!(await isWanted())) return ours.map((deny) => ({ item: nameOf(deny), ...TAKEN_UP }));
   return Promise.all(ours.map((deny) => liftDeny(tools, caseId, deny, acls)));
 }
 

@@ -4,7 +4,7 @@ import { createDeny } from '../../functions/aws/network-acls.ts';
 import { denyAtNacl } from '../../functions/deny-at-nacl/step.ts';
 import { liftDenies } from '../../functions/shared/lift-denies.ts';
 import type { CallInfo } from '../../local/world/api/middleware.ts';
-import { type Bench, defaultWorld, ids, onBench, refusedBy } from '../support/bench.ts';
+import { type Bench, defaultWorld, ids, onBench, refusedBy, slowTools } from '../support/bench.ts';
 
 const ours = (bench: Bench) => bench.entries().filter((line) => line.includes(`deny -1 ${ids.peer}`));
 const allDenies = (bench: Bench) => bench.entries().filter((line) => line.includes('deny'));
@@ -181,6 +181,34 @@ describe('lifting the denies of a case', () => {
       const items = await liftDenies(bench.tools, caseId, [ids.acl, other]);
       expect(outcomes(items)).toEqual(['restored', 'restored', 'gone']);
       expect(bench.calls('DeleteNetworkAclEntry')).toBe(2);
+    });
+  });
+
+  it('gives a number back that has become the deny of another case by the time the removal takes effect', async () => {
+    await onBench(defaultWorld(), async (bench) => {
+      const caseId = await denied(bench);
+      // Two restores of one case at once, and the calls of one of them take long.
+      const late = liftDenies(slowTools(bench, 'DeleteNetworkAclEntry', 5), caseId, [ids.acl]);
+      expect(outcomes(await lift(bench, caseId))).toEqual(['restored', 'restored']);
+      await denied(bench, ids.neighbour, '203.0.113.9');
+      expect(outcomes(await late)).toEqual(['restored', 'restored']);
+      expect(allDenies(bench)).toEqual(['in 1 deny -1 203.0.113.9/32', 'out 1 deny -1 203.0.113.9/32']);
+    });
+  });
+
+  it('lifts nothing where it is not wanted any more once all has been read', async () => {
+    await onBench(defaultWorld(), async (bench) => {
+      const caseId = await denied(bench);
+      const ledger = await ledgerOf(bench.tools.cases, ids.acl);
+      const items = await liftDenies(bench.tools, caseId, [ids.acl], () => Promise.resolve(false));
+      expect(items).toEqual(
+        ['inbound', 'outbound'].map((direction) => ({
+          item: `${ids.acl} rule 1 ${direction} deny ${ids.peer}/32`,
+          outcome: 'drifted',
+          detail: 'a response has taken the case up again: restore again when it has ended',
+        })),
+      );
+      expect([ours(bench), await ledgerOf(bench.tools.cases, ids.acl)]).toEqual([BOTH, ledger]);
     });
   });
 

@@ -539,6 +539,35 @@ describe('where EC2 or the table has no room', () => {
     }),
   );
 
+  it('a deny is not given up where its entry stands: made by a run that died, or by a call whose answer was lost', () =>
+    onAcl(async (bench) => {
+      let made = 0;
+      bench.world.interceptors.push({
+        before: ({ call }) => {
+          if (call === DENY_API && made > 0) throw refusedBy('RequestLimitExceeded')();
+        },
+        after: ({ call }) => {
+          if (call !== DENY_API) return;
+          made += 1;
+          throw Object.assign(new Error('no answer'), { name: 'TimeoutError' });
+        },
+      });
+      const now = bench.tools.now().getTime();
+      const given = { until: now + 3000, deadline: new Date(now + 3000).toISOString() };
+      expect(await makeDeny(bench.tools, OUT, asked(bench, given))).toEqual(STANDS);
+      expect([denies(bench), await ledger(bench)]).toEqual([[`out 1 deny -1 ${CIDR}`], [`out 1 ${CIDR} case-a`]]);
+    }));
+
+  it('a deny is given up where nothing stands at its number, and another case keeps it', () =>
+    onAcl(async (bench) => {
+      await recorded(bench, { ruleNumber: 1 });
+      bench.fail(({ call }) => call === DENY_API, refusedBy('RequestLimitExceeded'));
+      const now = bench.tools.now();
+      const given = { until: now.getTime(), deadline: now.toISOString() };
+      expect(await makeDeny(bench.tools, OUT, asked(bench, given))).toMatchObject({ kind: 'refused' });
+      expect(await ledger(bench)).toEqual([`out 1 ${CIDR} case-b`]);
+    }));
+
   it('a deny that is given up is refused though the ledger cannot be written', () =>
     onAcl(async (bench) => {
       const now = bench.tools.now();

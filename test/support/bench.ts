@@ -188,6 +188,20 @@ export function onBench<T>(
   });
 }
 
+/** The tools of another process in the same world, whose calls of one EC2 API take longer on their way. */
+export function slowTools({ world, file }: Pick<Bench, 'world' | 'file'>, api: string, seconds: number): Toolbox {
+  const tools = localToolbox(world, localConfig(file));
+  tools.ec2.middlewareStack.add(
+    (next, { commandName }) =>
+      async (given) => {
+        if (commandName === `${api}Command`) await world.clock.sleep(seconds);
+        return next(given);
+      },
+    { step: 'initialize' },
+  );
+  return tools;
+}
+
 /** An answer of AWS that the SDK does not try again. */
 export const refusedBy = (code: string) => () =>
   Object.assign(new Error(`${code}: by the test`), { name: code, Code: code });
