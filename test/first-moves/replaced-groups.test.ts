@@ -1,7 +1,17 @@
+import {
+  AuthorizeSecurityGroupIngressCommand,
+  CreateSecurityGroupCommand,
+  CreateTagsCommand,
+  RevokeSecurityGroupEgressCommand,
+  RevokeSecurityGroupIngressCommand,
+} from '@aws-sdk/client-ec2';
 import { describe, expect, it } from 'vitest';
+import { setGroups } from '../../functions/aws/network-interfaces.ts';
+import { deleteSecurityGroups } from '../../functions/delete-security-groups/step.ts';
+import { swapSecurityGroups } from '../../functions/swap-security-groups/step.ts';
 import { simulate } from '../../local/simulate.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';
-import { defaultWorld, ids, readEvent } from '../support/bench.ts';
+import { defaultWorld, ids, onBench, readEvent, refusedBy, twoInterfaces } from '../support/bench.ts';
 import type { Restored } from '../support/episode.ts';
 import { type Episode, inEpisode } from '../support/episode.ts';
 import { laterFinding, neighbourApart, neighbourFinding } from './worlds.ts';
@@ -376,6 +386,149 @@ describe('a group that was deleted', () => {
         await restore(again.caseId, true);
         expect(rulesOf(web(file))).toEqual(before);
         expect(groupIdsOf(file, ids.eni)).toEqual([web(file).GroupId]);
+      },
+      deleting,
+    );
+  });
+});
+
+describe('a group of the same name that somebody else has made meanwhile', () => {
+  const EVERYTHING_OUT = { IpProtocol: '-1', IpRanges: [{ CidrIp: '0.0.0.0/0' }] };
+  const inside = { IpProtocol: 'tcp', FromPort: 443, ToPort: 443, IpRanges: [{ CidrIp: '10.0.0.0/8' }] };
+
+  it.each<[string, (episode: Episode, groupId: string) => Promise<unknown>]>([
+    [
+      'has other rules',
+      async ({ tools: { ec2 } }, GroupId) => {
+        await ec2.send(new RevokeSecurityGroupEgressCommand({ GroupId, IpPermissions: [EVERYTHING_OUT] }));
+        await ec2.send(new AuthorizeSecurityGroupIngressCommand({ GroupId, IpPermissions: [inside] }));
+      },
+    ],
+    ['is held by a neighbour', ({ tools }, groupId) => setGroups(tools.ec2, 'eni-00000000000000e02', [groupId])],
+    [
+      'has other tags',
+      ({ tools }, id) =>
+        tools.ec2.send(new CreateTagsCommand({ Resources: [id], Tags: [{ Key: 'owner', Value: 'pipeline' }] })),
+    ],
+  ])('is left as it is where it %s, and that is told', async (_, change) => {
+    const file = alone();
+    await inEpisode(
+      file,
+      async (episode) => {
+        const { Description, Tags } = structuredClone(web(file));
+        const [report] = await episode.send(finding);
+        const { GroupId = '' } = await episode.tools.ec2.send(
+          new CreateSecurityGroupCommand({
+            GroupName: 'shop-web',
+            Description: String(Description),
+            VpcId: ids.vpc,
+            TagSpecifications: [{ ResourceType: 'security-group', Tags }],
+          }),
+        );
+        await episode.tools.sleep(10);
+        await change(episode, GroupId);
+        const before = structuredClone(web(file));
+        const { restore } = await episode.restore(report?.caseId ?? '');
+        expect(web(file)).toEqual(before);
+        expect(restore).toMatchObject({ kind: 'partly-restored' });
+        expect(itemsOf({ restore, evidence: { items: [] } })).toContainEqual({
+          item: `security group ${ids.web} (shop-web)`,
+          outcome: 'failed',
+          detail: `Error: somebody has made a group shop-web meanwhile, ${GroupId}: it is left as it is`,
+        });
+      },
+      deleting,
+    );
+  });
+});
+
+describe('a group that is filled twice', () => {
+  it('has every rule where the first restore died over it, though EC2 refuses rules of which one stands', async () => {
+    const file = alone((world) => {
+      web(world).IpPermissionsEgress = [
+        {
+          IpProtocol: '-1',
+          IpRanges: [{ CidrIp: '0.0.0.0/0', Description: 'everywhere' }, { CidrIp: '10.0.0.0/8' }],
+          Ipv6Ranges: [],
+          PrefixListIds: [],
+          UserIdGroupPairs: [],
+        },
+      ];
+    });
+    const before = rulesOf(web(file));
+    await inEpisode(
+      file,
+      async (episode) => {
+        const [report] = await episode.send(finding);
+        let isDead = false;
+        episode.world.interceptors.push({
+          before: ({ call, input }) => {
+            if (isDead || call !== 'PutItem' || !JSON.stringify(input).includes('SUCCESSOR#')) return;
+            isDead = true;
+            throw refusedBy('Killed')();
+          },
+        });
+        await episode.restore(report?.caseId ?? '');
+        expect(outcomes(await episode.restore(report?.caseId ?? ''))[0]).toMatch(/: restored$/);
+        expect(isDead).toBe(true);
+        expect(rulesOf(web(file))).toEqual(before);
+      },
+      deleting,
+    );
+  });
+});
+
+describe('a group that could not be deleted at first', () => {
+  it('is given back as it was when it was deleted', async () => {
+    const file = alone();
+    await inEpisode(
+      file,
+      async (episode) => {
+        let isRefused = true;
+        episode.world.interceptors.push({
+          before: ({ call }) => {
+            if (isRefused && call === 'DeleteSecurityGroup') throw refusedBy('DependencyViolation')();
+          },
+        });
+        const [report] = await episode.send(finding);
+        isRefused = false;
+        const { IpPermissions } = structuredClone(web(file));
+        await episode.tools.ec2.send(new RevokeSecurityGroupIngressCommand({ GroupId: ids.web, IpPermissions }));
+        await episode.send(laterFinding(ids.peer));
+        expect(groupNames(file)).not.toContain('shop-web');
+        await episode.restore(report?.caseId ?? '');
+        expect(web(file).IpPermissions).toEqual([]);
+      },
+      deleting,
+    );
+  });
+});
+
+describe('the group of an interface that was attached after the assessment', () => {
+  it('is not deleted by another case: the restore needs it', async () => {
+    const file = defaultWorld((world) => {
+      twoInterfaces(world);
+      const [, neighbour, second] = world.NetworkInterfaces;
+      const group = [{ GroupId: ids.second, GroupName: 'shop-second' }];
+      if (neighbour && second) Object.assign(neighbour, { Groups: group });
+      if (second) second.Groups = structuredClone(group);
+    });
+    const attached = file.NetworkInterfaces.pop();
+    if (attached?.NetworkInterfaceId !== ids.secondEni) throw new Error('the world has lost the second interface');
+    await onBench(
+      file,
+      async (bench) => {
+        const opened = await bench.open();
+        file.NetworkInterfaces.push(attached);
+        await swapSecurityGroups(bench.tools, opened);
+        const other = await bench.contain({ instanceId: ids.neighbour, remoteAddresses: [ids.peer] });
+        if (other.verdict === undefined) throw new Error('unreachable');
+        const deletion = await deleteSecurityGroups(bench.tools, {
+          ...other,
+          verdict: { ...other.verdict, kind: 'contained' },
+        });
+        expect(JSON.stringify(deletion)).toContain(`the restore of ${opened.case.caseId} needs it`);
+        expect(groupNames(file)).toContain('shop-second');
       },
       deleting,
     );

@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { readCase } from '../../functions/aws/cases.ts';
-import { defaultWorld, ids, readEvent, refusedBy } from '../support/bench.ts';
+import type { Report } from '../../functions/core/report.ts';
+import { readDefinition } from '../../local/definitions.ts';
+import { runMachine } from '../../local/runner.ts';
+import { defaultWorld, ids, onBench, readEvent, refusedBy } from '../support/bench.ts';
 import { type Episode, inEpisode } from '../support/episode.ts';
+import { withoutAgent } from './worlds.ts';
 
 const finding = readEvent('guardduty-ec2-c2activity');
 
@@ -75,6 +79,36 @@ describe('a response whose swap has no turn', () => {
       expect(isolatedAt(episode)).toBeLessThan(120);
       expect(deniedAt(episode)).toBeLessThan(10);
       expect(['held', 'contained']).toContain(report?.verdict);
+    });
+  });
+});
+
+describe('a response whose isolation fails in a storm', () => {
+  it('makes the denies that wait, preserves the evidence, and says why nothing is isolated', async () => {
+    await onBench(withoutAgent(), async (bench) => {
+      bench.world.interceptors.push({
+        before: ({ call, at }) => {
+          if (call === 'CreateNetworkAclEntry' && at < 60) throw refusedBy('RequestLimitExceeded')();
+        },
+      });
+      const request = { instanceId: ids.instance, remoteAddresses: [ids.peer] };
+      const { output, error } = await runMachine(readDefinition('respond'), request, bench.tools, {
+        around: (state, _name, run) => (state === 'Isolate' ? Promise.reject(new Error('Rate exceeded')) : run()),
+      });
+      expect(error).toBeNull();
+      expect(bench.entries().filter((line) => line.includes('deny'))).toEqual([
+        `in 1 deny -1 ${ids.peer}/32`,
+        `out 1 deny -1 ${ids.peer}/32`,
+      ]);
+      expect(bench.calls('CreateSnapshots')).toBe(1);
+      const { report } = output as unknown as { report: Report };
+      expect(report.held).toHaveLength(2);
+      expect(report.verdict).toBe('not-proven');
+      expect(report.leftOpen).toContain('the response stopped early: Rate exceeded');
+      expect(report.skipped).toContainEqual({
+        id: ids.eni,
+        reason: expect.stringContaining('not seen on an isolation group'),
+      });
     });
   });
 });

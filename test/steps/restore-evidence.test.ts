@@ -109,6 +109,33 @@ describe('preserving evidence, started again by Step Functions', () => {
   });
 });
 
+describe('preserving evidence that cannot be read again', () => {
+  it('does not tell as done what an earlier run has only recorded', async () => {
+    await onBench(worldOf('auto-scaling-member'), async (bench) => {
+      const opened = await bench.open();
+      let isDead = false;
+      bench.fail(
+        ({ call }) => isDead || call === 'EnterStandby',
+        () => {
+          isDead = true;
+          return refusedBy('Killed')();
+        },
+      );
+      await expect(preserveEvidence(bench.tools, opened)).rejects.toThrow('Killed');
+      bench.world.interceptors.pop();
+      bench.fail(({ call }) => call === 'DescribeAutoScalingInstances', refusedBy('AccessDenied'));
+      await preserveEvidence(bench.tools, opened);
+      const { evidence } = await bench.document(opened.case.caseId);
+      expect(evidence).toContainEqual({
+        item: GROUP,
+        outcome: 'failed',
+        reason: 'an earlier run was about to do it, and whether it is done could not be read',
+      });
+      expect(lifecycle(bench)).toBe('InService');
+    });
+  });
+});
+
 describe('evidence that a response takes again after a restore has put it back', () => {
   const isProtected = ({ file }: Bench) => file.InstanceAttributes[ids.instance]?.['DisableApiTermination'];
 
