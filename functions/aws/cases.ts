@@ -422,8 +422,8 @@ export async function recordDeletedGroup(
     }
   }
   // Ours, and its answer was lost; or another run's.
-  const now = await get(table, item.pk, item.sk);
-  if (now?.group !== item.group)
+  const now = (await readDeletedGroups(table, caseId)).find(({ groupId }) => groupId === group.groupId);
+  if (JSON.stringify(now) !== item.group)
     throw new Error(`security group ${group.groupId} was recorded by another run meanwhile`);
 }
 

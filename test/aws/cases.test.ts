@@ -27,10 +27,12 @@ import {
   readBefore,
   readCase,
   readClaim,
+  readDeletedGroups,
   readPreserved,
   readSuccessor,
   readSwitch,
   recordBefore,
+  recordDeletedGroup,
   recordHostAnswer,
   recordPreserved,
   recordSuccessor,
@@ -40,6 +42,7 @@ import {
   updateCase,
   writeClaim,
 } from '../../functions/aws/cases.ts';
+import type { RecordedGroup } from '../../functions/aws/replaced-groups.ts';
 import type { BeforeInterface, LedgerDeny } from '../../functions/core/case.ts';
 import { type Bench, defaultWorld, onBench, refusedBy } from '../support/bench.ts';
 import { theBefore, theCase } from '../support/incident.ts';
@@ -782,6 +785,78 @@ describe('what the host printed', () => {
         { pk: `CASE#${caseId}`, sk: 'HOST#command-1', output: 'flows and processes' },
         { pk: `CASE#${caseId}`, sk: 'HOST#command-2', output: '' },
       ]);
+    });
+  });
+});
+
+describe('a group that is about to be deleted', () => {
+  const group: RecordedGroup = {
+    groupId: 'sg-1',
+    name: 'web',
+    description: 'the web servers',
+    vpcId: 'vpc-1',
+    tags: [],
+    ingress: [{ IpProtocol: '-1', IpRanges: [{ CidrIp: '0.0.0.0/0' }] }],
+    egress: [],
+  };
+  const narrowed: RecordedGroup = { ...group, ingress: [] };
+
+  it('is recorded whole, and anew where it has changed before it could be deleted', async () => {
+    await onTable(async (table) => {
+      await recordDeletedGroup(table, caseId, group);
+      expect(await readDeletedGroups(table, caseId)).toEqual([group]);
+      await recordDeletedGroup(table, caseId, narrowed, group);
+      expect(await readDeletedGroups(table, caseId)).toEqual([narrowed]);
+    });
+  });
+
+  it('is written once where nothing has changed', async () => {
+    await onTable(async (table, bench) => {
+      await recordDeletedGroup(table, caseId, group);
+      await recordDeletedGroup(table, caseId, group, structuredClone(group));
+      expect(bench.calls('PutItem')).toBe(1);
+    });
+  });
+
+  it.each([
+    ['for the first time', undefined],
+    ['anew', group],
+  ])('is recorded %s where the answer was lost', async (_, known) => {
+    await onTable(async (table, bench) => {
+      if (known !== undefined) await recordDeletedGroup(table, caseId, known);
+      let isLost = false;
+      bench.fail(
+        ({ call }) => call === 'PutItem' && !isLost,
+        () => {
+          isLost = true;
+          return Object.assign(new Error('no answer'), { name: 'TimeoutError' });
+        },
+        'after',
+      );
+      await recordDeletedGroup(table, caseId, narrowed, known);
+      expect([isLost, await readDeletedGroups(table, caseId)]).toEqual([true, [narrowed]]);
+    });
+  });
+
+  it.each([
+    ['for the first time', undefined],
+    ['anew', group],
+  ])('is not recorded %s over what another run has recorded meanwhile, and that is an error', async (_, known) => {
+    await onTable(async (table) => {
+      const other = { ...group, description: 'as another run has read it' };
+      await recordDeletedGroup(table, caseId, other);
+      await expect(recordDeletedGroup(table, caseId, narrowed, known)).rejects.toThrow(
+        'security group sg-1 was recorded by another run meanwhile',
+      );
+      expect(await readDeletedGroups(table, caseId)).toEqual([other]);
+    });
+  });
+
+  it('is not recorded where the table refuses, and that is no answer', async () => {
+    await onTable(async (table, bench) => {
+      await recordDeletedGroup(table, caseId, group);
+      bench.fail(({ call }) => call === 'PutItem', refusedBy('AccessDeniedException'));
+      await expect(recordDeletedGroup(table, caseId, narrowed, group)).rejects.toThrow('AccessDeniedException');
     });
   });
 });
