@@ -810,14 +810,6 @@ describe('a group that is about to be deleted', () => {
     });
   });
 
-  it('is written once where nothing has changed', async () => {
-    await onTable(async (table, bench) => {
-      await recordDeletedGroup(table, caseId, group);
-      await recordDeletedGroup(table, caseId, group, structuredClone(group));
-      expect(bench.calls('PutItem')).toBe(1);
-    });
-  });
-
   it.each([
     ['for the first time', undefined],
     ['anew', group],

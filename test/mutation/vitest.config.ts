@@ -23,6 +23,7 @@ const TESTS = [
   'test/first-moves/brakes.test.ts',
   'test/first-moves/overtaken.test.ts',
   'test/first-moves/shared-peer.test.ts',
+  'test/first-moves/restore-meets-finding.test.ts',
   'test/first-moves/restore-beside-deny.test.ts',
   'test/steps/paced.test.ts',
   'test/first-moves/storm.test.ts',
