@@ -184,7 +184,7 @@ export type Isolating = Opened & { readonly cut?: Cuts };
  * wait. `isolated` is the swap alone, as its own branch knows it: people are told while the others go on.
  */
 export type Verifying = Isolating & {
-  readonly isolated?: IsolationResult;
+  readonly isolated?: IsolationResult | IsolationFailed;
   readonly isolation?: readonly [IsolationResult | IsolationFailed, EvidenceResult, DenyResult];
   readonly verdict?: VerifyResult;
   readonly cutAgain?: DenyResult;

@@ -8,7 +8,7 @@ import { hostSilence } from '../core/host-silence.ts';
 import { openingsText } from '../core/isolation-rules.ts';
 import { notification } from '../core/notification.ts';
 import { waitingAfter } from '../core/packed-denies.ts';
-import type { IsolationResult, Reporting } from '../core/record.ts';
+import type { Failure, IsolationResult, Reporting } from '../core/record.ts';
 import {
   caseReport,
   describeFlow,
@@ -85,7 +85,7 @@ async function keepWhole(tools: ReportTools, whole: Report, at: string): Promise
   }
 }
 
-/** Isolated a moment ago, and nothing else of the response has ended: what is told before the wait. */
+/** Isolated a moment ago, or not to be isolated, and the rest of the response goes on: what is told before the wait. */
 const isInterim = (record: Reporting): boolean => record.isolated !== undefined;
 
 async function makeReport(tools: ReportTools, record: Reporting): Promise<Report> {
@@ -132,7 +132,8 @@ const NOT_READ = { kind: 'unknown', because: 'the groups and routes could not be
 async function unassessedReport(tools: ReportTools, record: Reporting): Promise<Report> {
   const caseId = 'caseId' in record && typeof record.caseId === 'string' ? record.caseId : null;
   const document = caseId === null ? null : await readCase(tools.cases, caseId).catch(() => null);
-  const reason = `nothing was changed, for the instance could not be assessed: ${failureText(record)}`;
+  const why = record.failure === undefined ? 'the case could not be opened' : sentenceOf(record.failure);
+  const reason = `nothing was changed, for the instance could not be assessed: ${why}`;
   const flows = document?.request.flows ?? [];
   return {
     ...quietReport({ caseId: caseId ?? 'none', instanceId: document?.instanceId ?? null, verdict: 'refused', reason }),
@@ -143,21 +144,16 @@ async function unassessedReport(tools: ReportTools, record: Reporting): Promise<
   };
 }
 
-function failureText(record: Reporting): string {
-  return sentenceOf(record) ?? 'the case could not be opened';
-}
-
 /** The sentence in a Lambda error's cause, `{"errorType": ..., "errorMessage": ...}`. */
-function sentenceOf({ failure }: Reporting): string | null {
-  if (failure === undefined) return null;
+function sentenceOf({ Cause = '', Error: name = 'unknown error' }: Failure): string {
   try {
-    const cause: unknown = JSON.parse(failure.Cause ?? '');
+    const cause: unknown = JSON.parse(Cause);
     if (typeof cause === 'object' && cause !== null && 'errorMessage' in cause)
       return String(cause.errorMessage).slice(0, 300);
   } catch {
     // Not every cause is JSON; then the error name has to do.
   }
-  return failure.Error ?? 'unknown error';
+  return name;
 }
 
 /** Looks at what stands before the report gives up on reading it, and the pauses between them, in seconds. */
@@ -226,20 +222,23 @@ async function readAndReport(tools: ReportTools, record: Reporting, caseId: stri
   const standing = await readStanding(tools, document, { failures: failuresOf(record) });
   const flowLog = isInterim(record) ? unheardFlowLog(standing) : await listen(tools, document, standing);
   const verdict = judgeStanding(tools.config, document, standing, flowLog);
-  const failure = sentenceOf(record);
   return caseReport({
     document: { ...document, evidence: [...document.evidence, ...evidenceGaps(record)] },
     verdict,
     interfaces: standing.standings,
     held: standing.held,
     devices: standing.interfaces,
-    notes: [
-      ...openingsText(tools.config.openings),
-      ...standing.unread,
-      ...waitingText(record),
-      ...(failure === null ? [] : [`the response stopped early: ${failure}`]),
-    ],
+    notes: [...openingsText(tools.config.openings), ...standing.unread, ...waitingText(record), ...failureText(record)],
   });
+}
+
+/** What went wrong with a function, and how far the response has come. */
+function failureText(record: Reporting): readonly string[] {
+  const { isolated = record.isolation?.[0], failure } = record;
+  return [
+    ...(isolated?.kind === 'failed' ? [`the function that isolates failed: ${sentenceOf(isolated.failure)}`] : []),
+    ...(failure === undefined ? [] : [`the response stopped early: ${sentenceOf(failure)}`]),
+  ];
 }
 
 const WAITING_PEERS = 6;

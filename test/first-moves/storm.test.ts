@@ -102,9 +102,14 @@ describe('a response whose isolation fails in a storm', () => {
       ]);
       expect(bench.calls('CreateSnapshots')).toBe(1);
       const { report } = output as unknown as { report: Report };
+      expect(bench.world.messages.map(({ message }) => message.split('\n')[0])).toEqual([
+        expect.stringMatching(/^SO FAR LEAKING: nothing in force reaches the flow/),
+        expect.stringMatching(/^NOT-PROVEN: eni-00000000000000e01 should be isolated and could not be/),
+      ]);
       expect(report.held).toHaveLength(2);
       expect(report.verdict).toBe('not-proven');
-      expect(report.leftOpen).toContain('the response stopped early: Rate exceeded');
+      expect(report.leftOpen).toContain('the function that isolates failed: Rate exceeded');
+      expect(report.leftOpen.join()).not.toContain('stopped early');
       expect(report.skipped).toContainEqual({
         id: ids.eni,
         reason: expect.stringContaining('not seen on an isolation group'),
