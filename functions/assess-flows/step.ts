@@ -1,7 +1,6 @@
 import { noteGroupUse, readCase, readSwitch, recordBefore, takePlace, updateCase } from '../aws/cases.ts';
 import { errorText } from '../aws/errors.ts';
 import { readFacts } from '../aws/facts.ts';
-import { isolationGroups } from '../aws/security-groups.ts';
 import { readSurroundings } from '../aws/surroundings.ts';
 import { type Assessment, assess, placeRefusal, refusal } from '../core/assess.ts';
 import {
@@ -22,7 +21,9 @@ import { urgencyOf } from '../core/pacing.ts';
 import { packDenies } from '../core/packed-denies.ts';
 import { describePlan, RECORD_PLAN_DENIES } from '../core/plan.ts';
 import { type Assessed, HOST_ADDRESS_LIMIT, HOST_LIST_LIMIT, type Opened } from '../core/record.ts';
+import { withTimersAsFound } from '../shared/as-found.ts';
 import { withBalancer } from '../shared/behind-balancer.ts';
+import { exactGroupIds } from '../shared/isolation-group.ts';
 import { type CaseOpening, openCase } from '../shared/open-case.ts';
 import { tryTurn } from '../shared/paced.ts';
 import { tell } from '../shared/timeline.ts';
@@ -163,14 +164,18 @@ async function decide(tools: AssessTools, document: CaseDocument, facts: Facts |
   if (facts.interfaces.length === 0) {
     return refuse(tools, document, `instance ${document.instanceId} has no network interface that could be read`);
   }
-  const assessment = assess(request, facts, tools.config);
+  // In a later response of the case the timers are ours.
+  const isFirst = document.flows.length === 0 && document.isolatedAt === null;
+  const found = isFirst ? facts : await withTimersAsFound(tools, document.caseId, facts);
+  const assessment = assess(request, found, tools.config);
   const watch = document.decision === 'ask' ? document.classReason : null;
   if (watch !== null || modeOf(request, tools.config.defaultMode) === 'observe') {
     await updateCase(tools.cases, document.caseId, (stored) => withAssessment(stored, assessment));
     const reason = watch ?? 'observe mode: nothing was changed, this is what would be done';
     return planned(tools, document, reason, facts, assessment);
   }
-  if (await isStanding(tools, document, facts, assessment)) {
+  const isolated = document.isolatedAt !== null && (await isIsolated(tools, facts));
+  if (isolated && isStanding(document, assessment)) {
     const reason = 'the case is isolated and knows every peer: it is verified again';
     await tell(tools, document.caseId, STEP, reason);
     return { kind: 'already-contained', reason };
@@ -178,7 +183,7 @@ async function decide(tools: AssessTools, document: CaseDocument, facts: Facts |
   const brake = await brakes(tools, document, facts);
   if (brake !== null) return planned(tools, document, brake, facts, assessment);
   // Only now: a plan records no before-state, for by the time it is acted on the instance may look different.
-  await record(tools, document, facts, assessment);
+  await record(tools, document, facts, assessment, isolated);
   return {
     kind: 'contain',
     reason: document.classReason,
@@ -243,21 +248,24 @@ async function brakes(tools: AssessTools, document: CaseDocument, facts: Facts):
   return `cap reached: ${places} new isolations in ${full.vpcId} within this hour; a person decides`;
 }
 
-/** Reported before, nothing new, and still isolated: verify, do not start over. */
-async function isStanding(
+/** Reported before and nothing new: where it is isolated still, it is verified and not started over. */
+const isStanding = (document: CaseDocument, assessment: Assessment): boolean =>
+  document.status === 'reported' && assessment.flows.every((flow) => isKnownFlow(flow, document.flows));
+
+/** Every ENI is on a group of ours without a rule but the openings: somebody may have taken it off, or added one. */
+async function isIsolated(tools: AssessTools, { interfaces }: Facts): Promise<boolean> {
+  const isolating = await exactGroupIds(tools, [...new Set(interfaces.map((eni) => eni.vpcId))]);
+  return interfaces.every((eni) => eni.groupIds.length > 0 && eni.groupIds.every((id) => isolating.includes(id)));
+}
+
+/** The before-state of every ENI and the flows of the case, recorded before anything changes. */
+async function record(
   tools: AssessTools,
   document: CaseDocument,
   facts: Facts,
   assessment: Assessment,
-): Promise<boolean> {
-  const isNews = assessment.flows.some((flow) => !isKnownFlow(flow, document.flows));
-  if (document.status !== 'reported' || isNews) return false;
-  const isolation = await isolationGroups(tools.ec2, [...new Set(facts.interfaces.map((eni) => eni.vpcId))]);
-  return facts.interfaces.every((eni) => eni.groupIds.every((id) => isolation.some((group) => group.id === id)));
-}
-
-/** The before-state of every ENI and the flows of the case, recorded before anything changes. */
-async function record(tools: AssessTools, document: CaseDocument, facts: Facts, assessment: Assessment): Promise<void> {
+  isolated: boolean,
+): Promise<void> {
   const recordedAt = tools.now().toISOString();
   const interfaces = facts.interfaces.map((eni) => beforeOf(eni, facts.instance.instanceType, recordedAt));
   const groupIds = [...new Set(facts.interfaces.flatMap((eni) => eni.groupIds))];
@@ -267,7 +275,11 @@ async function record(tools: AssessTools, document: CaseDocument, facts: Facts, 
     updateCase(tools.cases, document.caseId, (stored) => {
       // What is cut during a restore takes the case up again: its before-state is still the one of the first response.
       const status = stored.status === 'restoring' ? 'open' : stored.status;
-      return { ...withAssessment(stored, assessment), status };
+      const noted = { ...withAssessment(stored, assessment), status };
+      // Isolated no more: what was listed and watched before says nothing of what was opened since.
+      if (isolated) return { ...noted, cutAgainAt: recordedAt };
+      // Noted meanwhile, it is the work of another response.
+      return stored.isolatedAt === document.isolatedAt ? { ...noted, isolatedAt: null } : noted;
     }),
     // The reads on the way to the first cut wait for no turn; they are counted for the others.
     tryTurn(tools, { api: 'DescribeNetworkInterfaces', urgency: 0, canWait: false, until: 0 }),

@@ -1,22 +1,23 @@
 import { type CloudWatchLogsClient, paginateFilterLogEvents } from '@aws-sdk/client-cloudwatch-logs';
-import { DescribeFlowLogsCommand, type EC2Client } from '@aws-sdk/client-ec2';
+import { type EC2Client, type FlowLog, paginateDescribeFlowLogs } from '@aws-sdk/client-ec2';
 import type { FlowLogFacts } from '../core/facts.ts';
 
 /** Active flow logs on any of these resources (ENIs, subnets, VPCs) that are delivered to CloudWatch Logs. */
 export async function flowLogsOn(ec2: EC2Client, resourceIds: readonly string[]): Promise<readonly FlowLogFacts[]> {
   if (resourceIds.length === 0) return [];
-  const answer = await ec2.send(
-    new DescribeFlowLogsCommand({ Filter: [{ Name: 'resource-id', Values: [...resourceIds] }] }),
-  );
-  return (answer.FlowLogs ?? []).flatMap((log) => {
-    const { FlowLogId, ResourceId, LogGroupName } = log;
+  const input = { Filter: [{ Name: 'resource-id', Values: [...resourceIds] }] };
+  const found: FlowLog[] = [];
+  for await (const page of paginateDescribeFlowLogs({ client: ec2 }, input)) found.push(...(page.FlowLogs ?? []));
+  return found.flatMap((log) => {
+    const { FlowLogId, ResourceId, LogGroupName, CreationTime } = log;
     const usable =
       log.FlowLogStatus === 'ACTIVE' &&
       log.DeliverLogsStatus !== 'FAILED' &&
       log.TrafficType !== 'ACCEPT' &&
       log.TrafficType !== 'REJECT';
     if (!usable || FlowLogId === undefined || ResourceId === undefined || LogGroupName === undefined) return [];
-    return [{ id: FlowLogId, resourceId: ResourceId, logGroupName: LogGroupName }];
+    const createdAt = CreationTime === undefined ? null : CreationTime.getTime() / 1000;
+    return [{ id: FlowLogId, resourceId: ResourceId, logGroupName: LogGroupName, createdAt }];
   });
 }
 

@@ -18,6 +18,7 @@ import { AFTER_THE_CUT, urgencyOf } from '../core/pacing.ts';
 import { packDenies, unpackDenies } from '../core/packed-denies.ts';
 import { cleaned } from '../core/plain-text.ts';
 import type { CheckingHost, HostResult } from '../core/record.ts';
+import { withTimersAsFound } from '../shared/as-found.ts';
 import { withBalancer } from '../shared/behind-balancer.ts';
 import { afterTurn } from '../shared/paced.ts';
 import { tell } from '../shared/timeline.ts';
@@ -163,7 +164,7 @@ async function joinAnswer(
   );
   const facts = found && (await withBalancer(tools, found, listedFlows(report)));
   if (facts === null) return settle(tools, caseId, 'no-evidence', 'the instance is not there any more');
-  const classify = flowClassifier(facts);
+  const classify = flowClassifier(await withTimersAsFound(tools, caseId, facts));
   const joined = joinHostFlows(document.flows, report, document.request, classify);
   if (joined.kind === 'no-evidence') return settle(tools, caseId, 'no-evidence', joined.reason);
 

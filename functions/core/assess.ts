@@ -61,6 +61,10 @@ export function carriers(
   return byAddress.length > 0 ? byAddress : interfaces;
 }
 
+/** ENIs that may carry a flow of the case: those that were there when it was classified, and those attached since. */
+export const carrierIds = (flow: CaseFlow, interfaces: readonly NetworkInterfaceFacts[]): ReadonlySet<string> =>
+  new Set([...flow.interfaceIds, ...carriers(flow, interfaces).map((eni) => eni.id)]);
+
 const CAUTION: Record<TrackingVerdict['kind'], number> = { unknown: 3, 'auto-tracked': 2, tracked: 1, untracked: 0 };
 
 /** The more cautious of two verdicts: the one that outlives a group swap, and of those the longer-lived. */
@@ -191,7 +195,7 @@ export function planDenies(
       continue;
     }
     if (!flow.named) unnamed.add(flow.remoteAddress);
-    for (const interfaceId of flow.interfaceIds) {
+    for (const interfaceId of carrierIds(flow, facts.interfaces)) {
       const eni = facts.interfaces.find((candidate) => candidate.id === interfaceId);
       if (eni === undefined) continue;
       const acl = aclOf(eni, facts.acls);

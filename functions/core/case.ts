@@ -125,6 +125,8 @@ export interface CaseDocument {
   readonly isolatedAt: string | null;
   /** When peers were last denied after the isolation, ISO: late in a storm, or seen alive at the verification; null = none was. */
   readonly cutAgainAt: string | null;
+  /** A flow log was seen to cover the instance when it was isolated: wherever it is now, nothing is contained without its word. */
+  readonly watched?: boolean;
   readonly verdict: string | null;
 }
 

@@ -23,6 +23,8 @@ export interface FlowLogFacts {
   /** ENI, subnet or VPC that it covers. */
   readonly resourceId: string;
   readonly logGroupName: string;
+  /** Epoch seconds: nothing was logged before. null = not said. */
+  readonly createdAt: number | null;
 }
 
 /** Everything that one round of reads brings, before any decision. */

@@ -1,4 +1,5 @@
 import { parseAddress } from './addresses.ts';
+import { mayBeSameFlow } from './case.ts';
 import type { KnownFlow } from './model.ts';
 
 /** One line of a flow log in the default format (version 2). Times in epoch seconds. */
@@ -97,6 +98,14 @@ function asFlow(record: FlowRecord, localAddresses: readonly string[]): FlowLogF
   };
 }
 
+/**
+ * Could the record be of the flow? For IPv4 the default format has the primary private address of the interface in the place
+ * of whichever of its addresses, or of those behind it, the packet had.
+ * https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-limitations.html
+ */
+export const mayBeRecordOf = (record: KnownFlow, flow: KnownFlow): boolean =>
+  mayBeSameFlow(record, flow.family === 'ipv4' ? { ...flow, localAddress: null } : flow);
+
 /** Longest silence of a healthy log at either end of the window: an interval without traffic is logged as NODATA. */
 const HEARTBEAT_SECONDS = 3700;
 
@@ -121,8 +130,10 @@ export function readFlowLogs(
     coveredUntil =
       healthy && coveredUntil !== null ? Math.min(coveredUntil, Math.max(...lines.map((line) => line.end))) : null;
     for (const line of lines) {
-      const flow = line.kind === 'record' && line.start >= since ? asFlow(line, answer?.localAddresses ?? []) : null;
-      if (flow !== null) records.push(flow);
+      if (line.kind !== 'record' || line.start < since) continue;
+      const flow = asFlow(line, answer?.localAddresses ?? []);
+      if (flow === null) coveredUntil = null;
+      else records.push(flow);
     }
   }
   return { coveredUntil, records };

@@ -1,6 +1,6 @@
-import { type CaseFlow, type HostOutcome, mayBeSameFlow } from './case.ts';
+import type { CaseFlow, HostOutcome } from './case.ts';
 import { TCP_RETRANSMIT_SECONDS } from './expiry.ts';
-import type { FlowLogFindings } from './flow-log.ts';
+import { type FlowLogFindings, mayBeRecordOf } from './flow-log.ts';
 import { admits, type IsolationOpenings } from './isolation-rules.ts';
 
 export type VerdictKind = 'contained' | 'held' | 'not-proven' | 'leaking';
@@ -30,6 +30,8 @@ export interface VerdictQuestion {
   readonly host: HostOutcome | null;
   /** When isolation was in force on every ENI that can be isolated, ISO; null = never. */
   readonly isolatedAt: string | null;
+  /** When peers were last denied after the isolation, ISO; null = none was. */
+  readonly cutAgainAt: string | null;
   /** null = no flow log covers the instance. */
   readonly flowLog: { readonly findings: FlowLogFindings; readonly since: number } | null;
   /** What the isolation group allows; a flow that it may let pass is not isolated by it. */
@@ -69,7 +71,7 @@ function judgeFlow(flow: CaseFlow, question: VerdictQuestion): FlowVerdict {
   // An ACL sees the packets only where they cross the subnet's boundary; the swap reaches an untracked flow anywhere.
   const blocked = (standing === 'in-force' && flow.crossesSubnetBoundary) || untrackedAndSwapped;
 
-  const records = question.flowLog?.findings.records.filter((record) => mayBeSameFlow(record, flow)) ?? [];
+  const records = question.flowLog?.findings.records.filter((record) => mayBeRecordOf(record, flow)) ?? [];
   const accepted = records.some((record) => record.action === 'ACCEPT');
   const covered = coveredSeconds(question);
   const silent = isolated && covered > 0 && silentSeconds(question, records) >= flow.tracking.timeoutSeconds;
@@ -92,7 +94,7 @@ function judgeFlow(flow: CaseFlow, question: VerdictQuestion): FlowVerdict {
 /** Peers of accepted packets that belong to no flow of the case. */
 function acceptedStrangers({ flowLog, flows }: VerdictQuestion): readonly string[] {
   const accepted = flowLog?.findings.records.filter((record) => record.action === 'ACCEPT') ?? [];
-  const strangers = accepted.filter((record) => !flows.some((flow) => mayBeSameFlow(record, flow)));
+  const strangers = accepted.filter((record) => !flows.some((flow) => mayBeRecordOf(record, flow)));
   return [...new Set(strangers.map((record) => record.remoteAddress))];
 }
 
@@ -220,11 +222,15 @@ export function judge(question: VerdictQuestion): Verdict {
 }
 
 /** Since when it is held, and when the flows of an honest host would be gone: a lying one may keep its own alive. */
-function heldSince(flows: readonly FlowVerdict[], { isolatedAt, longestTimerSeconds }: VerdictQuestion): string {
+function heldSince(
+  flows: readonly FlowVerdict[],
+  { isolatedAt, cutAgainAt, longestTimerSeconds }: VerdictQuestion,
+): string {
   if (isolatedAt === null) return 'when it began is not recorded';
   const timers = flows.filter((flow) => flow.dead.length === 0).map(({ flow }) => flow.tracking.timeoutSeconds);
   const longest = timers.length === 0 ? longestTimerSeconds : Math.max(...timers);
-  const expired = new Date(Date.parse(isolatedAt) + (longest + TCP_RETRANSMIT_SECONDS) * 1000);
+  const lastCut = Math.max(Date.parse(isolatedAt), Date.parse(cutAgainAt ?? isolatedAt));
+  const expired = new Date(lastCut + (longest + TCP_RETRANSMIT_SECONDS) * 1000);
   return `held since ${isolatedAt}, an honest host's flow would have expired by ${expired.toISOString()}`;
 }
 

@@ -220,7 +220,7 @@ async function readAndReport(tools: ReportTools, record: Reporting, caseId: stri
   // Where the swap failed nobody has noted yet why the host said nothing.
   const document = { ...stored, host: stored.host ?? hostSilence(record) };
   const standing = await readStanding(tools, document, { failures: failuresOf(record) });
-  const flowLog = isInterim(record) ? unheardFlowLog(standing) : await listen(tools, document, standing);
+  const flowLog = isInterim(record) ? unheardFlowLog(document, standing) : await listen(tools, document, standing);
   const verdict = judgeStanding(tools.config, document, standing, flowLog);
   return caseReport({
     document: { ...document, evidence: [...document.evidence, ...evidenceGaps(record)] },

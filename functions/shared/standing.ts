@@ -4,7 +4,7 @@ import { flowLogsOn, searchLog } from '../aws/flow-logs.ts';
 import { aclsOfSubnets } from '../aws/network-acls.ts';
 import { interfacesOf } from '../aws/network-interfaces.ts';
 import { protects } from '../core/acl-numbers.ts';
-import { unmodifiable } from '../core/assess.ts';
+import { carrierIds, unmodifiable } from '../core/assess.ts';
 import type { BeforeInterface, CaseDocument, CaseFlow, LedgerDeny } from '../core/case.ts';
 import type { Config } from '../core/config.ts';
 import { SETTLE_SECONDS } from '../core/expiry.ts';
@@ -62,13 +62,16 @@ function denyStanding(
   interfaces: readonly NetworkInterfaceFacts[],
   acls: readonly AclFacts[],
 ): DenyStanding {
-  const subnetIds = interfaces.filter((eni) => flow.interfaceIds.includes(eni.id)).map((eni) => eni.subnetId);
+  const ids = carrierIds(flow, interfaces);
+  const subnetIds = interfaces.filter((eni) => ids.has(eni.id)).map((eni) => eni.subnetId);
   const denied = (subnetId: string): boolean => {
     const acl = acls.find((candidate) => candidate.subnetIds.includes(subnetId));
     return acl !== undefined && [true, false].every((egress) => protects(acl.entries, flow.remoteAddress, egress));
   };
   return subnetIds.length > 0 && subnetIds.every(denied) ? 'in-force' : 'none';
 }
+
+const LOG_LOST = 'the flow log that watched the instance when it was isolated is gone, or is not delivered any more';
 
 /** How long the reads wait for their turn in a storm, in seconds; what the isolation needs goes before what reports do. */
 const READ_WAIT_SECONDS = 20;
@@ -127,6 +130,7 @@ export async function readStanding(
     .sort(
       (a, b) => a.aclId.localeCompare(b.aclId) || a.ruleNumber - b.ruleNumber || Number(a.egress) - Number(b.egress),
     );
+  if (document.watched && flowLogs !== null && !isWatched({ interfaces, flowLogs })) unread.push(LOG_LOST);
   // Not seen at all: what was recorded before stands for them.
   const unseen = interfaces.length === 0 ? before : [];
   return {
@@ -198,8 +202,8 @@ async function askFlowLogs(
     const log = logFor(eni, standing.flowLogs);
     return log === undefined ? [] : [{ eni, log }];
   });
-  if (watched.length === 0 || document.isolatedAt === null) return unheardFlowLog(standing);
-  const since = watchedSince(document);
+  if (watched.length === 0 || document.isolatedAt === null) return unheardFlowLog(document, standing);
+  const since = Math.max(watchedSince(document), ...watched.map(({ log }) => log.createdAt ?? 0));
   const until = tools.now().getTime() / 1000;
   const peers = [...new Set(document.flows.map((flow) => flow.remoteAddress))];
   const answers = await Promise.all(
@@ -224,13 +228,16 @@ async function askFlowLogs(
   return { findings: readFlowLogs(answers, since, interfaceIds), since };
 }
 
+/** A flow log is seen to cover an ENI of the instance. */
+export const isWatched = ({ interfaces, flowLogs }: Pick<Standing, 'interfaces' | 'flowLogs'>): boolean =>
+  interfaces.some((eni) => logFor(eni, flowLogs) !== undefined);
+
 /**
- * The flow log that covers the instance but has not been asked yet, or could not be: it proves nothing, and as long as it
- * has not spoken nothing is called contained. null = there is none.
+ * The flow log that covers the instance but has not been asked yet, could not be, or is not there any more: it proves
+ * nothing, and as long as it has not spoken nothing is called contained. null = there is none, and was none.
  */
-export function unheardFlowLog(standing: Standing): VerdictQuestion['flowLog'] {
-  const covered =
-    standing.flowLogs === null || standing.interfaces.some((eni) => logFor(eni, standing.flowLogs) !== undefined);
+export function unheardFlowLog({ watched = false }: CaseDocument, standing: Standing): VerdictQuestion['flowLog'] {
+  const covered = watched || standing.flowLogs === null || isWatched(standing);
   return covered ? { findings: { coveredUntil: null, records: [] }, since: 0 } : null;
 }
 
@@ -244,7 +251,7 @@ export async function listen(
     return await askFlowLogs(tools, document, standing);
   } catch (error) {
     tools.log.warn('the flow log cannot be read', { error: errorText(error) });
-    return unheardFlowLog(standing);
+    return unheardFlowLog(document, standing);
   }
 }
 
@@ -262,6 +269,7 @@ export function judgeStanding(
     interfaces: standing.standings,
     host: document.host,
     isolatedAt: document.isolatedAt,
+    cutAgainAt: document.cutAgainAt,
     flowLog,
     longestTimerSeconds: longestTimer(standing.before),
   });

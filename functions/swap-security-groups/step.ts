@@ -15,7 +15,14 @@ import type { Isolating, IsolationResult } from '../core/record.ts';
 import type { Verdict } from '../core/verdict.ts';
 import { ensureIsolationGroup } from '../shared/isolation-group.ts';
 import { afterTurn, paced, tryTurn } from '../shared/paced.ts';
-import { judgeStanding, longestTimer, readStanding, type Standing, unheardFlowLog } from '../shared/standing.ts';
+import {
+  isWatched,
+  judgeStanding,
+  longestTimer,
+  readStanding,
+  type Standing,
+  unheardFlowLog,
+} from '../shared/standing.ts';
 import { tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
@@ -184,8 +191,9 @@ async function noteIsolation(
       isTakenUp = isClosing(stored) && isOurs && inForce.length > 0;
       const isolatedAt = complete ? (stored.isolatedAt ?? at) : stored.isolatedAt;
       const host = stored.host ?? silence;
-      if (isTakenUp) return { ...stored, status: 'open', isolatedAt, host };
-      return isolatedAt === stored.isolatedAt && host === stored.host ? stored : { ...stored, isolatedAt, host };
+      const watched = stored.watched === true || isWatched(standing);
+      const noted = { ...stored, isolatedAt, host, ...(watched && { watched }) };
+      return isTakenUp ? { ...noted, status: 'open' } : noted;
     }),
     tell(
       tools,
@@ -216,8 +224,8 @@ function planWait(
   waiting: ReadonlySet<string>,
 ): IsolationResult['expiry'] {
   const standing = withDenies(found, document, waiting);
-  const unheard = unheardFlowLog(standing);
-  const willSpeak = unheard !== null && standing.flowLogs !== null;
+  const unheard = unheardFlowLog(document, standing);
+  const willSpeak = isWatched(standing);
   const prospect: Verdict = judgeStanding(config, document, standing, willSpeak ? null : unheard);
   if (prospect.kind === 'leaking' || (prospect.kind === 'not-proven' && !willSpeak)) {
     return { seconds: SETTLE_SECONDS, because: `waiting cannot better this: ${prospect.reason}` };

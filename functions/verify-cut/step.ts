@@ -7,14 +7,15 @@ import {
   type CaseFlow,
   flowId,
   isClosing,
-  mayBeSameFlow,
   type WantedDeny,
   withAcls,
 } from '../core/case.ts';
 import { FLOW_LOG_DELAY_SECONDS, SETTLE_SECONDS } from '../core/expiry.ts';
+import { mayBeRecordOf } from '../core/flow-log.ts';
 import { packDenies } from '../core/packed-denies.ts';
 import type { Verifying, VerifyResult } from '../core/record.ts';
 import type { VerdictQuestion } from '../core/verdict.ts';
+import { withTimersAsFound } from '../shared/as-found.ts';
 import { judgeStanding, listen, readStanding } from '../shared/standing.ts';
 import { tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
@@ -79,11 +80,11 @@ async function joinSeenFlows(
   flowLog: VerdictQuestion['flowLog'],
 ): Promise<CaseDocument> {
   const accepted = flowLog?.findings.records.filter((record) => record.action === 'ACCEPT') ?? [];
-  const strangers = accepted.filter((record) => !document.flows.some((flow) => mayBeSameFlow(record, flow)));
+  const strangers = accepted.filter((record) => !document.flows.some((flow) => mayBeRecordOf(record, flow)));
   if (strangers.length === 0) return document;
   const facts = await readFacts(tools.ec2, document.instanceId, { ...document.request, flows: document.flows });
   if (facts === null) return document;
-  const classify = flowClassifier(facts);
+  const classify = flowClassifier(await withTimersAsFound(tools, document.caseId, facts));
   const fresh = new Map<string, CaseFlow>();
   for (const { action: _action, at: _at, until: _until, ...flow } of strangers) {
     fresh.set(flowId(flow), caseFlow(flow, classify, { named: false, process: null, host: null }));

@@ -27,11 +27,23 @@ describe('flowLogsOn', () => {
   it('finds the logs on any of the resources that can be queried', async () => {
     ec2.on(DescribeFlowLogsCommand).resolves({ FlowLogs: [usable] });
     expect(await flowLogsOn(client, ['vpc-1', 'eni-1'])).toEqual([
-      { id: 'fl-1', resourceId: 'vpc-1', logGroupName: 'flow-logs' },
+      { id: 'fl-1', resourceId: 'vpc-1', logGroupName: 'flow-logs', createdAt: null },
     ]);
     expect(ec2).toHaveReceivedCommandExactlyOnceWith(DescribeFlowLogsCommand, {
       Filter: [{ Name: 'resource-id', Values: ['vpc-1', 'eni-1'] }],
     });
+  });
+
+  it('reads on to the last page, and says since when a log has watched', async () => {
+    const CreationTime = new Date('2026-01-15T10:00:00.000Z');
+    ec2
+      .on(DescribeFlowLogsCommand)
+      .resolvesOnce({ FlowLogs: [usable], NextToken: 'more' })
+      .resolves({ FlowLogs: [{ ...usable, FlowLogId: 'fl-2', CreationTime }] });
+    expect((await flowLogsOn(client, ['vpc-1'])).map(({ id, createdAt }) => [id, createdAt])).toEqual([
+      ['fl-1', null],
+      ['fl-2', 1_768_471_200],
+    ]);
   });
 
   it.each([

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type FlowLogAnswer, parseFlowLogLine, readFlowLogs } from '../../functions/core/flow-log.ts';
+import { type FlowLogAnswer, mayBeRecordOf, parseFlowLogLine, readFlowLogs } from '../../functions/core/flow-log.ts';
+import type { KnownFlow } from '../../functions/core/model.ts';
+import { theShell } from '../support/incident.ts';
 
 const SINCE = 1_768_471_300;
 
@@ -168,6 +170,11 @@ describe('readFlowLogs', () => {
     expect(read(...lines).coveredUntil).toBe(covered === null ? null : SINCE + covered);
   });
 
+  it.each(['ACCEPT', 'REJECT'])('proves nothing with a packet of strangers, as of a delegated prefix: %s', (action) => {
+    const { coveredUntil, records } = read(bare('NODATA', SINCE, SINCE + 60), lineOf({ src: '10.0.9.9', action }));
+    expect([coveredUntil, records]).toEqual([null, []]);
+  });
+
   it('covers an instance as far as its worst ENI is covered', () => {
     const good = answer([bare('NODATA', SINCE, SINCE + 60), bare('NODATA', SINCE + 600, SINCE + 660)]);
     const worse = answer([bare('NODATA', SINCE, SINCE + 60, 'eni-2')], 'eni-2');
@@ -186,5 +193,22 @@ describe('readFlowLogs', () => {
       }),
       { numRuns: 200 },
     );
+  });
+});
+
+describe('mayBeRecordOf', () => {
+  const record = { ...theShell, source: 'flow-log' as const };
+  const ipv6 = { ...theShell, family: 'ipv6' as const, remoteAddress: '2001:db8::7', localAddress: '2001:db8:1::10' };
+
+  it.each<[string, KnownFlow, KnownFlow, boolean]>([
+    ['the flow itself', record, theShell, true],
+    ['a flow from another IPv4 address of the interface', record, { ...theShell, localAddress: '10.0.1.99' }, true],
+    ['a flow from a container behind it', record, { ...theShell, localAddress: '172.17.0.2' }, true],
+    ['a flow to another peer', record, { ...theShell, remoteAddress: '198.51.100.8' }, false],
+    ['a flow from another port', record, { ...theShell, localPort: 1 }, false],
+    ['the same IPv6 flow', ipv6, ipv6, true],
+    ['a flow from another IPv6 address', ipv6, { ...ipv6, localAddress: '2001:db8:1::11' }, false],
+  ])('says of %s', (_, seen, flow, expected) => {
+    expect(mayBeRecordOf(seen, flow)).toBe(expected);
   });
 });

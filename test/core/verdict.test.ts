@@ -29,6 +29,7 @@ const contained: VerdictQuestion = {
   interfaces: [isolated],
   host: wholeAnswer,
   isolatedAt: '2026-01-15T10:00:08.000Z',
+  cutAgainAt: null,
   flowLog: null,
   openings: theConfig.openings,
   longestTimerSeconds: TIMER,
@@ -349,6 +350,7 @@ describe('over all questions', () => {
       return {
         ...question,
         denies: new Map(question.flows.map((flow) => [flow.id, standings.next().value])),
+        cutAgainAt: null,
         openings: theConfig.openings,
         longestTimerSeconds: TIMER,
       };

@@ -65,7 +65,8 @@ export function createFlowLog(world: WorldFile, current: () => Snapshot): FlowLo
       if (coverage === null) return [];
       const first = Math.max(0, Math.ceil(from / WINDOW));
       const last = Math.min(Math.floor(to / WINDOW), Math.floor((at - coverage.deliverySeconds) / WINDOW) - 1);
-      const packets = packetsByWindow(runs.get(eniId) ?? [], first, last, coverage.trafficType);
+      const seen = (runs.get(eniId) ?? []).map((run) => ({ ...run, tuple: asLogged(run.tuple, world, eniId) }));
+      const packets = packetsByWindow(seen, first, last, coverage.trafficType);
       const line = (fields: string, [start, end]: readonly [number, number], rest: string): string =>
         `2 ${world.AccountId} ${eniId} ${fields} ${epoch + start * WINDOW} ${epoch + end * WINDOW} ${rest}`;
       const longestGap = to - from > FINE_RANGE ? FINE_RANGE / WINDOW : 1;
@@ -76,6 +77,17 @@ export function createFlowLog(world: WorldFile, current: () => Snapshot): FlowLo
       );
     },
   };
+}
+
+/**
+ * The default format has the primary private IPv4 address of the interface in the place of its other ones, and of those of
+ * containers behind it. https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-limitations.html
+ */
+function asLogged(tuple: Tuple, world: WorldFile, eniId: string): Tuple {
+  const eni = world.NetworkInterfaces.find(({ NetworkInterfaceId }) => NetworkInterfaceId === eniId);
+  const primary = eni?.PrivateIpAddresses?.find((one) => one.Primary === true)?.PrivateIpAddress;
+  const isIpv4 = !tuple.remoteAddress.includes(':');
+  return isIpv4 && primary !== undefined ? { ...tuple, localAddress: primary } : tuple;
 }
 
 interface LogRecord {

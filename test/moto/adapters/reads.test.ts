@@ -195,7 +195,14 @@ describe.skipIf(moto === null)('the adapters that read, over HTTP', () => {
       }),
     );
     const found = await flowLogsOn(ec2, [publicSubnet.subnetId, 'eni-0123456789abcdef0']);
-    expect(found).toEqual([{ id: expect.any(String), resourceId: publicSubnet.subnetId, logGroupName: 'flows' }]);
+    expect(found).toEqual([
+      {
+        id: expect.any(String),
+        resourceId: publicSubnet.subnetId,
+        logGroupName: 'flows',
+        createdAt: expect.any(Number),
+      },
+    ]);
     const search = (from: number) => searchLog(logs, 'flows', ['198.51.100.7'], from, now / 1000 + 1);
     expect(await search(now / 1000 - 120)).toEqual([line]);
     expect(await search(now / 1000 - 10)).toEqual([]);

@@ -224,7 +224,7 @@ export const NAMED_WORLDS: readonly NamedWorld[] = [
       flowLogs: 'vpc',
       flows: [SHELL, shell({ peer: { kind: 'public', host: 2 }, everySeconds: null, wakesAt: 2 * DAY })],
     },
-    ({ lowered }) => (lowered ? says('contained', 'host', 'flow-log') : says('held', 'host', 'flow-log')),
+    ({ lowered }) => (lowered ? says('contained', 'host', 'flow-log') : says('held', 'host')),
     'held: the second shell was seen alive and is denied now; contained: its entry expired by the lowered timeout',
   ),
   world(
