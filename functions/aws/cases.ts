@@ -402,8 +402,7 @@ export async function recordDeletedGroup(
   inPlaceOf?: RecordedGroup,
 ): Promise<void> {
   const item = { pk: caseKey(caseId), sk: `GROUP#${group.groupId}`, group: JSON.stringify(group) };
-  const known = inPlaceOf === undefined ? undefined : JSON.stringify(inPlaceOf);
-  if (known === undefined) {
+  if (inPlaceOf === undefined) {
     if (await putNew(table, item)) return;
   } else {
     try {
@@ -413,7 +412,7 @@ export async function recordDeletedGroup(
           Item: marshall(item),
           ConditionExpression: '#group = :known',
           ExpressionAttributeNames: { '#group': 'group' },
-          ExpressionAttributeValues: { ':known': { S: known } },
+          ExpressionAttributeValues: { ':known': { S: JSON.stringify(inPlaceOf) } },
         }),
       );
       return;

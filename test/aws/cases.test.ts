@@ -815,6 +815,7 @@ describe('a group that is about to be deleted', () => {
     ['anew', group],
   ])('is recorded %s where the answer was lost', async (_, known) => {
     await onTable(async (table, bench) => {
+      await recordDeletedGroup(table, caseId, { ...group, groupId: 'sg-0' });
       if (known !== undefined) await recordDeletedGroup(table, caseId, known);
       let isLost = false;
       bench.fail(
@@ -826,7 +827,7 @@ describe('a group that is about to be deleted', () => {
         'after',
       );
       await recordDeletedGroup(table, caseId, narrowed, known);
-      expect([isLost, await readDeletedGroups(table, caseId)]).toEqual([true, [narrowed]]);
+      expect([isLost, (await readDeletedGroups(table, caseId)).slice(1)]).toEqual([true, [narrowed]]);
     });
   });
 

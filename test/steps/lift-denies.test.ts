@@ -196,6 +196,26 @@ describe('lifting the denies of a case', () => {
     });
   });
 
+  it('gives back that number alone, in its own direction', async () => {
+    await onBench(defaultWorld(), async (bench) => {
+      const { tools } = bench;
+      const place = { aclId: ids.acl, egress: true, ruleNumber: 1 };
+      await reserveDeny(tools.cases, { ...place, cidr: `${ids.peer}/32` }, 'case-a');
+      await createDeny(tools.ec2, place, `${ids.peer}/32`);
+      const late = liftDenies(slowTools(bench, 'DeleteNetworkAclEntry', 5), 'case-a', [ids.acl]);
+      await lift(bench, 'case-a');
+      // Recorded, and not made: the other direction at the same number, and another number that comes first in the ledger.
+      const others = [
+        { ...place, ruleNumber: 2, cidr: '192.0.2.1/32' },
+        { ...place, egress: false, cidr: '203.0.113.9/32' },
+      ];
+      for (const deny of others) await reserveDeny(tools.cases, deny, 'case-b');
+      await reserveDeny(tools.cases, { ...place, cidr: '203.0.113.9/32' }, 'case-b');
+      await late;
+      expect(allDenies(bench)).toEqual(['out 1 deny -1 203.0.113.9/32']);
+    });
+  });
+
   it('lifts nothing where it is not wanted any more once all has been read', async () => {
     await onBench(defaultWorld(), async (bench) => {
       const caseId = await denied(bench);

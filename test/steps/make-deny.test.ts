@@ -558,6 +558,15 @@ describe('where EC2 or the table has no room', () => {
       expect([denies(bench), await ledger(bench)]).toEqual([[`out 1 deny -1 ${CIDR}`], [`out 1 ${CIDR} case-a`]]);
     }));
 
+  it('a deny that the ledger has forgotten is given up without a look', () =>
+    onAcl(async (bench) => {
+      const clock = still(bench);
+      bench.fail(({ call }) => call === 'TransactWriteItems', isThrottled);
+      const given = { until: clock.now.getTime(), deadline: clock.now.toISOString() };
+      const looks = await callsIn(bench, 'DescribeNetworkAcls', () => makeDeny(clock.tools, OUT, asked(bench, given)));
+      expect(looks).toBe(0);
+    }));
+
   it('a deny is given up where nothing stands at its number, and another case keeps it', () =>
     onAcl(async (bench) => {
       await recorded(bench, { ruleNumber: 1 });

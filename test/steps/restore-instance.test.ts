@@ -381,6 +381,103 @@ describe('the restore of a case that a newer one has followed', () => {
   });
 });
 
+describe('a restore whose case a response takes up again', () => {
+  const TAKEN_UP = 'a response has taken the case up again: restore again when it has ended';
+  const takeUp = ({ tools }: Bench, caseId: string) =>
+    updateCase(tools.cases, caseId, (stored) => ({ ...stored, status: 'open' }));
+
+  /** The response takes the case up when the restore makes its n-th call of the API. */
+  function takenUpAt(bench: Bench, caseId: string, api: string, nth = 1, when: 'before' | 'after' = 'before') {
+    let calls = 0;
+    const taken: Promise<unknown>[] = [];
+    bench.world.interceptors.push({
+      [when]: ({ call }: { call: string }) => {
+        if (call !== api) return;
+        calls += 1;
+        if (calls === nth) taken.push(takeUp(bench, caseId));
+      },
+    });
+    return taken;
+  }
+
+  it('before it has touched anything leaves everything, and names it', async () => {
+    await onBench(shellAlone(twoInterfaces), async (bench) => {
+      const caseId = await contained(bench);
+      const before = bench.state();
+      const taken = takenUpAt(bench, caseId, 'DescribeSecurityGroups');
+      const result = await restore(bench, caseId, true);
+      await Promise.all(taken);
+      expect(bench.state()).toBe(before);
+      expect(result).toEqual({
+        kind: 'partly-restored',
+        caseId,
+        instanceId: ids.instance,
+        host: null,
+        items: [
+          `${ids.eni} groups`,
+          `${ids.secondEni} groups`,
+          `${ids.acl} rule 1 inbound deny ${ids.peer}/32`,
+          `${ids.acl} rule 1 outbound deny ${ids.peer}/32`,
+        ].map((item) => ({ item, outcome: 'drifted', detail: TAKEN_UP })),
+      });
+      const told = bench.world.dumpTable().find(({ step }) => step === 'restore-instance')?.['what'];
+      expect(String(told).startsWith(`${ids.eni} groups: drifted (${TAKEN_UP}); `)).toBe(true);
+      expect(told).not.toContain('this case holds no deny any more');
+    });
+  });
+
+  it('while an interface is given back isolates that one again, and touches no timeouts', async () => {
+    await onBench(shellAlone(), async (bench) => {
+      const caseId = await contained(bench);
+      const isolated = [bench.groupsOf(ids.eni), bench.interfaceOf(ids.eni).ConnectionTrackingConfiguration];
+      // With the look before the interface is touched: it is through when the interface is.
+      const taken = takenUpAt(bench, caseId, 'GetItem', 4);
+      const items = itemsOf(await restore(bench, caseId, true));
+      await Promise.all(taken);
+      expect(items[0]).toEqual({ item: `${ids.eni} groups`, outcome: 'drifted', detail: TAKEN_UP });
+      expect(items[1]?.item).toContain('deny');
+      expect([bench.groupsOf(ids.eni), bench.interfaceOf(ids.eni).ConnectionTrackingConfiguration]).toEqual(isolated);
+    });
+  });
+
+  it('says so where the isolation cannot be put back', async () => {
+    await onBench(shellAlone(), async (bench) => {
+      const caseId = await contained(bench);
+      // With the look before the interface is touched: it is through when the interface is.
+      const taken = takenUpAt(bench, caseId, 'GetItem', 4);
+      let calls = 0;
+      bench.fail(({ call }) => {
+        calls += call === 'ModifyNetworkInterfaceAttribute' ? 1 : 0;
+        return call === 'ModifyNetworkInterfaceAttribute' && calls === 2;
+      }, refusedBy('UnauthorizedOperation'));
+      const [item] = itemsOf(await restore(bench, caseId, true));
+      await Promise.all(taken);
+      expect(item).toEqual({
+        item: `${ids.eni} groups`,
+        outcome: 'failed',
+        detail:
+          'a response has taken the case up again, and its isolation could not be put back: UnauthorizedOperation: UnauthorizedOperation: by the test',
+      });
+    });
+  });
+
+  it('leaves an interface that was given back by hand as it is', async () => {
+    await onBench(shellAlone(), async (bench) => {
+      const caseId = await contained(bench);
+      await setGroups(bench.tools.ec2, ids.eni, [ids.web]);
+      const before = bench.calls('ModifyNetworkInterfaceAttribute');
+      // Asked first of the interface, then of the denies: in between the case is taken up.
+      const taken = takenUpAt(bench, caseId, 'ModifyNetworkInterfaceAttribute', 1, 'after');
+      const items = itemsOf(await restore(bench, caseId, true));
+      await Promise.all(taken);
+      expect(items[0]).toEqual({ item: `${ids.eni} groups`, outcome: 'already' });
+      // The timeouts alone.
+      expect(bench.calls('ModifyNetworkInterfaceAttribute') - before).toBe(1);
+      expect(bench.groupsOf(ids.eni)).toEqual([ids.web]);
+    });
+  });
+});
+
 describe('what a restore writes down', () => {
   const told = (bench: Bench) => bench.world.dumpTable().find(({ step }) => step === 'restore-instance')?.['what'];
 
