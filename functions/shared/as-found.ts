@@ -1,13 +1,27 @@
 import { readBefore } from '../aws/cases.ts';
+import { errorText } from '../aws/errors.ts';
 import type { Facts } from '../core/facts.ts';
+import type { TrackingTimeouts } from '../core/model.ts';
 import type { Tools } from './toolbox.ts';
+
+const NOT_SET: TrackingTimeouts = { tcpEstablishedSeconds: null, udpSeconds: null, udpStreamSeconds: null };
 
 /**
  * The facts with the tracking timers that were in force before the response shortened them: an entry that was made before
- * then may still have those.
+ * then may still have those. Where the records cannot be read, the timers count as not set, which is the family's default.
  */
 export async function withTimersAsFound(tools: Tools<'cases'>, caseId: string, facts: Facts): Promise<Facts> {
-  const before = new Map((await readBefore(tools.cases, caseId)).map((eni) => [eni.networkInterfaceId, eni.timeouts]));
-  const interfaces = facts.interfaces.map((eni) => ({ ...eni, timeouts: before.get(eni.id) ?? eni.timeouts }));
-  return { ...facts, interfaces };
+  try {
+    const before = await readBefore(tools.cases, caseId);
+    const recorded = new Map(before.map((eni) => [eni.networkInterfaceId, eni.timeouts]));
+    return withTimeouts(facts, ({ id, timeouts }) => recorded.get(id) ?? timeouts);
+  } catch (error) {
+    tools.log.warn('the timers before the isolation cannot be read', { caseId, error: errorText(error) });
+    return withTimeouts(facts, () => NOT_SET);
+  }
 }
+
+const withTimeouts = (facts: Facts, timeoutsOf: (eni: Facts['interfaces'][number]) => TrackingTimeouts): Facts => ({
+  ...facts,
+  interfaces: facts.interfaces.map((eni) => ({ ...eni, timeouts: timeoutsOf(eni) })),
+});
