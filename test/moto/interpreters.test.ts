@@ -114,8 +114,9 @@ const PATHS: readonly Path[] = [
   {
     title: 'a task that fails',
     executions: [{ machine: 'respond', input: contain }],
-    refused: { functionName: 'swap-security-groups', service: 'EC2' },
-    visits: ['Isolate', 'Report'],
+    // Not the one that isolates: moto reads "$.isolation[0].kind" as a list of one, which equals no text.
+    refused: { functionName: 'assess-flows', service: 'EC2' },
+    visits: ['Open and assess', 'Report'],
   },
 ];
 
