@@ -21,7 +21,7 @@ import { urgencyOf } from '../core/pacing.ts';
 import { packDenies } from '../core/packed-denies.ts';
 import { describePlan, RECORD_PLAN_DENIES } from '../core/plan.ts';
 import { type Assessed, HOST_ADDRESS_LIMIT, HOST_LIST_LIMIT, type Opened } from '../core/record.ts';
-import { withTimersAsFound } from '../shared/as-found.ts';
+import { timersAsFound } from '../shared/as-found.ts';
 import { withBalancer } from '../shared/behind-balancer.ts';
 import { exactGroupIds } from '../shared/isolation-group.ts';
 import { type CaseOpening, openCase } from '../shared/open-case.ts';
@@ -166,7 +166,7 @@ async function decide(tools: AssessTools, document: CaseDocument, facts: Facts |
   }
   // In a later response of the case the timers are ours.
   const isFirst = document.flows.length === 0 && document.isolatedAt === null;
-  const found = isFirst ? facts : await withTimersAsFound(tools, document.caseId, facts);
+  const found = isFirst ? facts : (await timersAsFound(tools, document.caseId))(facts);
   const assessment = assess(request, found, tools.config);
   const watch = document.decision === 'ask' ? document.classReason : null;
   if (watch !== null || modeOf(request, tools.config.defaultMode) === 'observe') {

@@ -18,7 +18,7 @@ import { AFTER_THE_CUT, urgencyOf } from '../core/pacing.ts';
 import { packDenies, unpackDenies } from '../core/packed-denies.ts';
 import { cleaned } from '../core/plain-text.ts';
 import type { CheckingHost, HostResult } from '../core/record.ts';
-import { withTimersAsFound } from '../shared/as-found.ts';
+import { timersAsFound } from '../shared/as-found.ts';
 import { withBalancer } from '../shared/behind-balancer.ts';
 import { afterTurn } from '../shared/paced.ts';
 import { tell } from '../shared/timeline.ts';
@@ -159,12 +159,13 @@ async function joinAnswer(
   const until = tools.now().getTime() + READ_WAIT_SECONDS * 1000;
   const urgency = urgencyOf(document.request) + AFTER_THE_CUT;
   const read = { api: 'DescribeNetworkInterfaces', urgency, canWait: false, until };
-  const found = await afterTurn(tools, read, () =>
-    readFacts(tools.ec2, instanceId, { ...document.request, flows: listedFlows(report) }),
-  );
+  const [found, asFound] = await Promise.all([
+    afterTurn(tools, read, () => readFacts(tools.ec2, instanceId, { ...document.request, flows: listedFlows(report) })),
+    timersAsFound(tools, caseId),
+  ]);
   const facts = found && (await withBalancer(tools, found, listedFlows(report)));
   if (facts === null) return settle(tools, caseId, 'no-evidence', 'the instance is not there any more');
-  const classify = flowClassifier(await withTimersAsFound(tools, caseId, facts));
+  const classify = flowClassifier(asFound(facts));
   const joined = joinHostFlows(document.flows, report, document.request, classify);
   if (joined.kind === 'no-evidence') return settle(tools, caseId, 'no-evidence', joined.reason);
 

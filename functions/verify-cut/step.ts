@@ -15,7 +15,7 @@ import { mayBeRecordOf } from '../core/flow-log.ts';
 import { packDenies } from '../core/packed-denies.ts';
 import type { Verifying, VerifyResult } from '../core/record.ts';
 import type { VerdictQuestion } from '../core/verdict.ts';
-import { withTimersAsFound } from '../shared/as-found.ts';
+import { timersAsFound } from '../shared/as-found.ts';
 import { judgeStanding, listen, readStanding } from '../shared/standing.ts';
 import { tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
@@ -82,9 +82,12 @@ async function joinSeenFlows(
   const accepted = flowLog?.findings.records.filter((record) => record.action === 'ACCEPT') ?? [];
   const strangers = accepted.filter((record) => !document.flows.some((flow) => mayBeRecordOf(record, flow)));
   if (strangers.length === 0) return document;
-  const facts = await readFacts(tools.ec2, document.instanceId, { ...document.request, flows: document.flows });
+  const [facts, asFound] = await Promise.all([
+    readFacts(tools.ec2, document.instanceId, { ...document.request, flows: document.flows }),
+    timersAsFound(tools, document.caseId),
+  ]);
   if (facts === null) return document;
-  const classify = flowClassifier(await withTimersAsFound(tools, document.caseId, facts));
+  const classify = flowClassifier(asFound(facts));
   const fresh = new Map<string, CaseFlow>();
   for (const { action: _action, at: _at, until: _until, ...flow } of strangers) {
     fresh.set(flowId(flow), caseFlow(flow, classify, { named: false, process: null, host: null }));
