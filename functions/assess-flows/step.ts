@@ -17,6 +17,7 @@ import { InputError, quote } from '../core/errors.ts';
 import type { Facts } from '../core/facts.ts';
 import { headStartOf } from '../core/head-start.ts';
 import type { CaseRequest } from '../core/intake-types.ts';
+import { isOnlyOn } from '../core/isolation-rules.ts';
 import { urgencyOf } from '../core/pacing.ts';
 import { packDenies } from '../core/packed-denies.ts';
 import { describePlan, RECORD_PLAN_DENIES } from '../core/plan.ts';
@@ -255,7 +256,7 @@ const isStanding = (document: CaseDocument, assessment: Assessment): boolean =>
 /** Every ENI is on a group of ours without a rule but the openings: somebody may have taken it off, or added one. */
 async function isIsolated(tools: AssessTools, { interfaces }: Facts): Promise<boolean> {
   const isolating = await exactGroupIds(tools, [...new Set(interfaces.map((eni) => eni.vpcId))]);
-  return interfaces.every((eni) => eni.groupIds.length > 0 && eni.groupIds.every((id) => isolating.includes(id)));
+  return interfaces.every((eni) => isOnlyOn(eni, isolating));
 }
 
 /** The before-state of every ENI and the flows of the case, recorded before anything changes. */

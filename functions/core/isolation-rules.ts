@@ -1,6 +1,6 @@
 import { canonicalCidr, contains } from './addresses.ts';
 import { InputError, quote } from './errors.ts';
-import type { GroupRule, KnownFlow } from './model.ts';
+import type { GroupRule, KnownFlow, NetworkInterfaceFacts } from './model.ts';
 
 /**
  * What the isolation group may allow, both off by default: the agent's way to Systems Manager, and an analyst's way in.
@@ -95,3 +95,7 @@ export function admits(
     return covers && protocolFits && (flow.remotePort === null || flow.remotePort === rule.toPort);
   });
 }
+
+/** The ENI has groups, and no others than these. */
+export const isOnlyOn = ({ groupIds }: Pick<NetworkInterfaceFacts, 'groupIds'>, these: readonly string[]): boolean =>
+  groupIds.length > 0 && groupIds.every((id) => these.includes(id));

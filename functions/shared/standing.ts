@@ -10,6 +10,7 @@ import type { Config } from '../core/config.ts';
 import { SETTLE_SECONDS } from '../core/expiry.ts';
 import type { FlowLogFacts } from '../core/facts.ts';
 import { type FlowLogAnswer, readFlowLogs } from '../core/flow-log.ts';
+import { isOnlyOn } from '../core/isolation-rules.ts';
 import type { AclFacts, NetworkInterfaceFacts } from '../core/model.ts';
 import { AFTER_THE_CUT, urgencyOf } from '../core/pacing.ts';
 import { defaultTimeouts } from '../core/tracking.ts';
@@ -46,8 +47,7 @@ function interfaceStandings(
   failures: ReadonlyMap<string, string>,
 ): readonly InterfaceStanding[] {
   return interfaces.map((eni) => {
-    const isolated = eni.groupIds.length > 0 && eni.groupIds.every((id) => isolating.includes(id));
-    if (isolated) return { id: eni.id, isolation: 'in-force', reason: null };
+    if (isOnlyOn(eni, isolating)) return { id: eni.id, isolation: 'in-force', reason: null };
     const objection = unmodifiable(eni);
     if (objection !== null) return { id: eni.id, isolation: 'not-modifiable', reason: objection };
     const reason =

@@ -191,9 +191,11 @@ async function noteIsolation(
       isTakenUp = isClosing(stored) && isOurs && inForce.length > 0;
       const isolatedAt = complete ? (stored.isolatedAt ?? at) : stored.isolatedAt;
       const host = stored.host ?? silence;
-      const watched = stored.watched === true || isWatched(standing);
+      const watched = stored.watched || isWatched(standing);
       const noted = { ...stored, isolatedAt, host, ...(watched && { watched }) };
-      return isTakenUp ? { ...noted, status: 'open' } : noted;
+      if (isTakenUp) return { ...noted, status: 'open' };
+      const isSame = isolatedAt === stored.isolatedAt && host === stored.host && noted.watched === stored.watched;
+      return isSame ? stored : noted;
     }),
     tell(
       tools,

@@ -65,7 +65,8 @@ export function createFlowLog(world: WorldFile, current: () => Snapshot): FlowLo
       if (coverage === null) return [];
       const first = Math.max(0, Math.ceil(from / WINDOW));
       const last = Math.min(Math.floor(to / WINDOW), Math.floor((at - coverage.deliverySeconds) / WINDOW) - 1);
-      const seen = (runs.get(eniId) ?? []).map((run) => ({ ...run, tuple: asLogged(run.tuple, world, eniId) }));
+      const primary = primaryAddressOf(world, eniId);
+      const seen = (runs.get(eniId) ?? []).map((run) => ({ ...run, tuple: asLogged(run.tuple, primary) }));
       const packets = packetsByWindow(seen, first, last, coverage.trafficType);
       const line = (fields: string, [start, end]: readonly [number, number], rest: string): string =>
         `2 ${world.AccountId} ${eniId} ${fields} ${epoch + start * WINDOW} ${epoch + end * WINDOW} ${rest}`;
@@ -83,11 +84,14 @@ export function createFlowLog(world: WorldFile, current: () => Snapshot): FlowLo
  * The default format has the primary private IPv4 address of the interface in the place of its other ones, and of those of
  * containers behind it. https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-limitations.html
  */
-function asLogged(tuple: Tuple, world: WorldFile, eniId: string): Tuple {
-  const eni = world.NetworkInterfaces.find(({ NetworkInterfaceId }) => NetworkInterfaceId === eniId);
-  const primary = eni?.PrivateIpAddresses?.find((one) => one.Primary === true)?.PrivateIpAddress;
+function asLogged(tuple: Tuple, primary: string | undefined): Tuple {
   const isIpv4 = !tuple.remoteAddress.includes(':');
   return isIpv4 && primary !== undefined ? { ...tuple, localAddress: primary } : tuple;
+}
+
+function primaryAddressOf(world: WorldFile, eniId: string): string | undefined {
+  const eni = world.NetworkInterfaces.find(({ NetworkInterfaceId }) => NetworkInterfaceId === eniId);
+  return eni?.PrivateIpAddresses?.find((one) => one.Primary === true)?.PrivateIpAddress;
 }
 
 interface LogRecord {
