@@ -557,15 +557,15 @@ own_tree() {
   done
 }
 
+# $1 pid, $2 its executable, read by the caller: a process that ends meanwhile has none any more, and shall not pass for a kernel thread,
+# which never has one.
 is_protected() {
   [ "$1" -gt 1 ] || return 0
   case $OWN_TREE in *" $1 "*) return 0 ;; esac
-  executable=$(link_of "/proc/$1/exe")
-  # Kernel threads have none.
-  [ -n "$executable" ] || return 0
+  [ -n "$2" ] || return 0
   # A container's files under these paths are its own.
   awk '$1 == "NSpid:" && NF > 2 { found = 1 } END { exit !found }' "/proc/$1/status" && return 1
-  case $executable in
+  case $2 in
     /usr/bin/ssm-session-worker | /usr/sbin/ssm-session-worker | /snap/amazon-ssm-agent/*/ssm-session-worker)
       [ "$AGENT_SESSIONS" = keep ] && return 0 ;;
     /usr/bin/amazon-ssm-agent* | /usr/sbin/amazon-ssm-agent* | /snap/amazon-ssm-agent/*) return 0 ;;
@@ -582,9 +582,10 @@ stop_owners() {
   printf '%s\n' "$1" | awk -F'\t' '$1 == "flow" && $16 != "" { n = split($9, pid, ","); for (i = 1; i <= n; i++) if (!(pid[i] in seen)) { seen[pid[i]]; print pid[i], $16 } }' | {
     halted=''
     while read -r pid inode; do
+      executable=$(link_of "/proc/$pid/exe")
       # The pid may have passed to another process since it was listed.
       ls -lnq "/proc/$pid/fd" | grep -q "socket:\[$inode\]" || continue
-      if is_protected "$pid"; then
+      if is_protected "$pid" "$executable"; then
         printf 'left %s\n' "$pid"
       elif kill -STOP "$pid"; then
         printf 'stopped %s\n' "$pid"
@@ -612,11 +613,12 @@ end_sessions() {
   fi
   printf '%s\n' "$1" | awk -F'\t' '$1 == "session" { print $2, $4, $3 }' | {
     halted=''
-    while read -r pid session executable; do
+    while read -r pid session listed; do
       same=no
+      executable=$(link_of "/proc/$pid/exe")
       # The pid may have passed to another process since it was listed.
-      [ "$(link_of "/proc/$pid/exe" | tr -c ' -~\n' '?' | cut -c 1-128)" = "$executable" ] && same=yes
-      [ "$same" = yes ] && is_protected "$pid" && continue
+      [ "$(printf '%s\n' "$executable" | tr -c ' -~\n' '?' | cut -c 1-128)" = "$listed" ] && same=yes
+      [ "$same" = yes ] && is_protected "$pid" "$executable" && continue
       [ "$same" = yes ] && kill -STOP "$pid" && halted="$halted $pid"
       # Many end with their socket. To logind the leader is sshd's first process, and that one's child holds the socket.
       [ "$pid" = "$session" ] || continue

@@ -98,3 +98,20 @@ scenario("Sessions=stop ends the agent's sessions and not the agent", async (lab
   assert.equal(lab.running(worker), false);
   await lab.alive(AGENT);
 });
+
+scenario('a session that ends by itself while it is being ended counts', async (lab) => {
+  const worker = lab.copyPython('/usr/bin/ssm-session-worker');
+  lab.startShell(`exec ${worker} -u ${PEERS} stubborn_shell ${ATTACKER} ${SHELL}`);
+  await lab.alive(SHELL);
+  // The script has read the executable of the session by then, and looks at it once more through this tool.
+  const wrapper = [
+    '#!/bin/sh',
+    'text=$(cat)',
+    `[ "$1" != -c ] || { kill -KILL $(grep -lsa "^${worker}" /proc/[0-9]*/cmdline | cut -d/ -f3); sleep 0.2; }`,
+    `printf "%s\\n" "$text" | tr.real "$@"`,
+  ].join('\n');
+  lab.victim(`mv /usr/bin/tr /usr/bin/tr.real && cat > /usr/bin/tr <<'END'\n${wrapper}\nEND\nchmod +x /usr/bin/tr`);
+  const { verdict } = lab.script('cut', { remote: 'none', environment: { SSM_Sessions: 'stop' } });
+  assert.deepEqual([verdict.listed, verdict.survived, verdict.sessionsEnded], [1, 0, 1]);
+  assert.equal(lab.running(worker), false);
+});
