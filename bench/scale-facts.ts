@@ -153,7 +153,7 @@ export function requestFor(flows: readonly KnownFlow[]): CaseRequest {
     flows,
     processes: [],
     domains: [],
-    hints: { vpcIds: [], subnetIds: [], networkInterfaceIds: [], groupIds: [] },
+    hints: { vpcIds: [], subnetIds: [], groupIds: [] },
     notes: [],
   };
 }

@@ -68,7 +68,8 @@ function numberOf(item: Plain, member: string): number {
   return value;
 }
 
-function parsed<T extends object>(item: Plain, member: string): T {
+/** JSON text in an item, as the object that it is. Throws, naming item and member, where it is none. */
+export function parsed<T extends object>(item: Plain, member: string): T {
   let value: unknown = null;
   try {
     value = JSON.parse(textOf(item, member));
@@ -82,21 +83,36 @@ function parsed<T extends object>(item: Plain, member: string): T {
 
 const keyOf = (pk: string, sk: string): Item => ({ pk: { S: pk }, sk: { S: sk } });
 
-async function get(table: CaseTable, pk: string, sk: string): Promise<Record<string, unknown> | null> {
+/** Reads one item of the table; null = it is not there. */
+export async function readItem(table: CaseTable, pk: string, sk: string): Promise<Record<string, unknown> | null> {
   const answer = await table.client.send(
     new GetItemCommand({ TableName: table.name, Key: keyOf(pk, sk), ConsistentRead: true }),
   );
   return answer.Item === undefined ? null : unmarshall(answer.Item);
 }
 
-/** Writes an item that is not there yet; false = there was one already, which stays. */
-async function putNew(table: CaseTable, item: Record<string, unknown>): Promise<boolean> {
+interface Condition {
+  readonly expression: string;
+  readonly names?: Readonly<Record<string, string>>;
+  readonly values?: Readonly<Record<string, string | number>>;
+}
+
+const IS_NEW: Condition = { expression: 'attribute_not_exists(pk)' };
+
+/** Writes a whole item under a condition; false = the condition does not hold, and what is there stays. */
+export async function putIf(
+  table: CaseTable,
+  item: Readonly<Record<string, unknown>>,
+  { expression, names, values }: Condition,
+): Promise<boolean> {
   try {
     await table.client.send(
       new PutItemCommand({
         TableName: table.name,
         Item: marshall(item),
-        ConditionExpression: 'attribute_not_exists(pk)',
+        ConditionExpression: expression,
+        ...(names && { ExpressionAttributeNames: names }),
+        ...(values && { ExpressionAttributeValues: marshall(values) }),
       }),
     );
     return true;
@@ -105,6 +121,10 @@ async function putNew(table: CaseTable, item: Record<string, unknown>): Promise<
     throw error;
   }
 }
+
+/** Writes an item that is not there yet; false = there was one already, which stays. */
+const putNew = (table: CaseTable, item: Readonly<Record<string, unknown>>): Promise<boolean> =>
+  putIf(table, item, IS_NEW);
 
 async function list(table: CaseTable, pk: string, prefix: string): Promise<readonly Record<string, unknown>[]> {
   const found: Record<string, unknown>[] = [];
@@ -134,7 +154,7 @@ export interface Claim {
 const claimKey = (key: InstanceKey): string => `INSTANCE#${key.accountId}#${key.region}#${key.instanceId}`;
 
 export async function readClaim(table: CaseTable, key: InstanceKey): Promise<Claim | null> {
-  const item = await get(table, claimKey(key), 'CLAIM');
+  const item = await readItem(table, claimKey(key), 'CLAIM');
   return item === null ? null : { caseId: textOf(item, 'caseId'), generation: numberOf(item, 'generation') };
 }
 
@@ -142,26 +162,13 @@ export async function readClaim(table: CaseTable, key: InstanceKey): Promise<Cla
  * Makes `claim` the current case of the instance, if the current generation is `replaces` (0 = there is none).
  * false = somebody else was faster.
  */
-export async function writeClaim(table: CaseTable, key: InstanceKey, claim: Claim, replaces: number): Promise<boolean> {
-  const item = { pk: claimKey(key), sk: 'CLAIM', ...claim };
-  if (replaces === 0) return putNew(table, item);
-  try {
-    await table.client.send(
-      new PutItemCommand({
-        TableName: table.name,
-        Item: marshall(item),
-        ConditionExpression: 'generation = :replaces',
-        ExpressionAttributeValues: { ':replaces': { N: String(replaces) } },
-      }),
-    );
-    return true;
-  } catch (error) {
-    if (errorCode(error) === CONDITION_FAILED) return false;
-    throw error;
-  }
+export function writeClaim(table: CaseTable, key: InstanceKey, claim: Claim, replaces: number): Promise<boolean> {
+  const stands: Condition = { expression: 'generation = :replaces', values: { ':replaces': replaces } };
+  return putIf(table, { pk: claimKey(key), sk: 'CLAIM', ...claim }, replaces === 0 ? IS_NEW : stands);
 }
 
-const caseKey = (caseId: string): string => `CASE#${caseId}`;
+/** The partition of everything that is one case's. */
+export const caseKey = (caseId: string): string => `CASE#${caseId}`;
 
 /** The document is kept as JSON text: it is read and written whole, and no empty list or null changes on the way. */
 export function createCase(table: CaseTable, document: CaseDocument): Promise<boolean> {
@@ -172,7 +179,7 @@ async function readVersioned(
   table: CaseTable,
   caseId: string,
 ): Promise<{ document: CaseDocument; version: number } | null> {
-  const item = await get(table, caseKey(caseId), 'CASE');
+  const item = await readItem(table, caseKey(caseId), 'CASE');
   if (item === null) return null;
   return { document: parsed<CaseDocument>(item, 'document'), version: numberOf(item, 'version') };
 }
@@ -387,7 +394,7 @@ export async function recordSuccessor(
 
 /** The id under which a deleted group was made again, rules and all; null = it was not. */
 export async function readSuccessor(table: CaseTable, caseId: string, groupId: string): Promise<string | null> {
-  const item = await get(table, caseKey(caseId), `SUCCESSOR#${groupId}`);
+  const item = await readItem(table, caseKey(caseId), `SUCCESSOR#${groupId}`);
   return item === null ? null : textOf(item, 'successor');
 }
 
@@ -402,24 +409,15 @@ export async function recordDeletedGroup(
   inPlaceOf?: RecordedGroup,
 ): Promise<void> {
   const item = { pk: caseKey(caseId), sk: `GROUP#${group.groupId}`, group: JSON.stringify(group) };
-  if (inPlaceOf === undefined) {
-    if (await putNew(table, item)) return;
-  } else {
-    try {
-      await table.client.send(
-        new PutItemCommand({
-          TableName: table.name,
-          Item: marshall(item),
-          ConditionExpression: '#group = :known',
-          ExpressionAttributeNames: { '#group': 'group' },
-          ExpressionAttributeValues: { ':known': { S: JSON.stringify(inPlaceOf) } },
-        }),
-      );
-      return;
-    } catch (error) {
-      if (errorCode(error) !== CONDITION_FAILED) throw error;
-    }
-  }
+  const condition =
+    inPlaceOf === undefined
+      ? IS_NEW
+      : {
+          expression: '#group = :known',
+          names: { '#group': 'group' },
+          values: { ':known': JSON.stringify(inPlaceOf) },
+        };
+  if (await putIf(table, item, condition)) return;
   // Ours, and its answer was lost; or another run's.
   const now = (await readDeletedGroups(table, caseId)).find(({ groupId }) => groupId === group.groupId);
   if (JSON.stringify(now) !== item.group)
@@ -475,7 +473,7 @@ export async function addToTimeline(table: CaseTable, caseId: string, entry: Tim
 
 /** The one switch that stops everything: `observe` in it makes every response a plan. null = it is not set. */
 export async function readSwitch(table: CaseTable): Promise<'observe' | 'contain' | null> {
-  const item = await get(table, 'SETTINGS', 'MODE');
+  const item = await readItem(table, 'SETTINGS', 'MODE');
   return item?.mode === 'observe' || item?.mode === 'contain' ? item.mode : null;
 }
 
@@ -738,7 +736,7 @@ export async function forgetDeny(table: CaseTable, deny: LedgerDeny): Promise<bo
   } catch (error) {
     const reasons = error instanceof TransactionCanceledException ? (error.CancellationReasons ?? []) : [];
     if (!reasons.some((reason) => reason.Code === 'ConditionalCheckFailed')) throw error;
-    const now = await get(table, pk, sk);
+    const now = await readItem(table, pk, sk);
     return now === null || toLedgerDeny(now).cases.length === 0;
   }
 }

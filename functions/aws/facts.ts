@@ -46,7 +46,7 @@ export async function readFacts(
       return null;
     }
   };
-  const reads = (ids: Omit<Hints, 'networkInterfaceIds'>) =>
+  const reads = (ids: Hints) =>
     Promise.all([
       attempt('subnets', subnetsById(ec2, ids.subnetIds)),
       attempt('network ACLs', aclsOfSubnets(ec2, ids.subnetIds)),

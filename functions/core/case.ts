@@ -219,7 +219,6 @@ export function mergeRequests(known: CaseRequest, next: CaseRequest): CaseReques
     hints: {
       vpcIds: union(known.hints.vpcIds, next.hints.vpcIds),
       subnetIds: union(known.hints.subnetIds, next.hints.subnetIds),
-      networkInterfaceIds: union(known.hints.networkInterfaceIds, next.hints.networkInterfaceIds),
       groupIds: union(known.hints.groupIds, next.hints.groupIds),
     },
   };

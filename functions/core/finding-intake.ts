@@ -106,7 +106,6 @@ function hintsOf({ networkInterfaces: interfaces = [] }: InstanceDetails): Hints
   return {
     vpcIds: unique(interfaces.map(({ vpcId }) => vpcId)),
     subnetIds: unique(interfaces.map(({ subnetId }) => subnetId)),
-    networkInterfaceIds: unique(interfaces.map(({ networkInterfaceId }) => networkInterfaceId)),
     groupIds: unique(interfaces.flatMap(({ securityGroups }) => securityGroups ?? []).map(({ groupId }) => groupId)),
   };
 }

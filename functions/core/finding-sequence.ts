@@ -28,7 +28,6 @@ function idIn(pattern: RegExp, ...candidates: readonly (string | null | undefine
 }
 
 const INSTANCE_ID = /^i-(?:[0-9a-f]{8}|[0-9a-f]{17})$/;
-const NETWORK_INTERFACE_ID = /^eni-(?:[0-9a-f]{8}|[0-9a-f]{17})$/;
 
 /** Account and Region of an EC2 ARN (`arn:aws:ec2:<region>:<account>:instance/i-...`); null where it is none. */
 function homeIn(uid: string): { readonly accountId: string | null; readonly region: string | null } {
@@ -50,7 +49,6 @@ function hintsOf(interfaceUids: readonly string[], resources: readonly Resource[
     .map(({ data }) => data?.ec2NetworkInterface)
     .filter(present);
   return {
-    networkInterfaceIds: unique(interfaceUids.map((uid) => idIn(NETWORK_INTERFACE_ID, uid)).filter(present)),
     subnetIds: unique(details.map(({ subNetId }) => subNetId).filter(present)),
     vpcIds: unique(details.map(({ vpcId }) => vpcId).filter(present)),
     groupIds: unique(

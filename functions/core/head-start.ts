@@ -30,7 +30,6 @@ export function headStartOf(input: unknown): HeadStart | null {
     hints: {
       vpcIds: idsOf(given.vpcIds, 'vpc'),
       subnetIds: idsOf(given.subnetIds, 'subnet'),
-      networkInterfaceIds: idsOf(given.networkInterfaceIds, 'eni'),
       groupIds: idsOf(given.groupIds, 'sg'),
     },
   };

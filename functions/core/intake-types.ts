@@ -32,7 +32,6 @@ export interface HostRequest {
 export interface Hints {
   readonly vpcIds: readonly string[];
   readonly subnetIds: readonly string[];
-  readonly networkInterfaceIds: readonly string[];
   readonly groupIds: readonly string[];
 }
 

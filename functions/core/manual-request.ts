@@ -160,7 +160,7 @@ export function intakeManual(input: Readonly<Record<string, unknown>>): Intake {
       processes: withPids(known?.processes ?? [], request.pids ?? []),
       ...hostPart(request),
       domains: known?.domains ?? [],
-      hints: known?.hints ?? { vpcIds: [], subnetIds: [], networkInterfaceIds: [], groupIds: [] },
+      hints: known?.hints ?? { vpcIds: [], subnetIds: [], groupIds: [] },
       notes: [...(known?.notes ?? []), ...(attached?.notes ?? [])],
     },
   };

@@ -17,9 +17,9 @@ import { theShell } from '../support/incident.ts';
 const ec2 = mockClient(EC2Client);
 const client = new EC2Client({});
 
-const none: Hints = { vpcIds: [], subnetIds: [], networkInterfaceIds: [], groupIds: [] };
-const right: Hints = { vpcIds: ['vpc-1'], subnetIds: ['subnet-1'], networkInterfaceIds: ['eni-1'], groupIds: ['sg-1'] };
-const wrong: Hints = { vpcIds: ['vpc-9'], subnetIds: ['subnet-9'], networkInterfaceIds: ['eni-9'], groupIds: ['sg-9'] };
+const none: Hints = { vpcIds: [], subnetIds: [], groupIds: [] };
+const right: Hints = { vpcIds: ['vpc-1'], subnetIds: ['subnet-1'], groupIds: ['sg-1'] };
+const wrong: Hints = { vpcIds: ['vpc-9'], subnetIds: ['subnet-9'], groupIds: ['sg-9'] };
 
 const read = (hints: Hints) => readFacts(client, 'i-1', { hints, flows: [theShell] });
 

@@ -237,7 +237,7 @@ describe('mergeRequests', () => {
     processes: [{ pid: 4242, name: 'bash', executablePath: null }],
     domains: ['c2.example'],
     notes: ['a note'],
-    hints: { vpcIds: ['vpc-1'], subnetIds: [], networkInterfaceIds: ['eni-1'], groupIds: [] },
+    hints: { vpcIds: ['vpc-1'], subnetIds: [], groupIds: [] },
   };
 
   it('keeps every peer, process, domain, note and hint of both', () => {
@@ -275,14 +275,12 @@ describe('mergeRequests', () => {
       hints: {
         vpcIds: ['vpc-0', `vpc-${n}`],
         subnetIds: ['subnet-0', `subnet-${n}`],
-        networkInterfaceIds: ['eni-0', `eni-${n}`],
         groupIds: ['sg-0', `sg-${n}`],
       },
     });
     expect(mergeRequests(hinted(1), hinted(2)).hints).toEqual({
       vpcIds: ['vpc-0', 'vpc-1', 'vpc-2'],
       subnetIds: ['subnet-0', 'subnet-1', 'subnet-2'],
-      networkInterfaceIds: ['eni-0', 'eni-1', 'eni-2'],
       groupIds: ['sg-0', 'sg-1', 'sg-2'],
     });
   });

@@ -7,7 +7,6 @@ const input = {
   hints: {
     vpcIds: ['vpc-00000000000000a01'],
     subnetIds: ['subnet-00000000000000b01'],
-    networkInterfaceIds: ['eni-00000000000000e01'],
     groupIds: ['sg-00000000000000c01'],
   },
 };
@@ -33,7 +32,6 @@ describe('headStartOf', () => {
     expect(headStartOf({ ...input, hints })?.hints).toEqual({
       vpcIds: ['vpc-00000000000000a01'],
       subnetIds: [],
-      networkInterfaceIds: [],
       groupIds: [],
     });
   });

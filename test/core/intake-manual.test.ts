@@ -29,7 +29,7 @@ describe('a manual request', () => {
         flows: [],
         processes: [],
         domains: [],
-        hints: { vpcIds: [], subnetIds: [], networkInterfaceIds: [], groupIds: [] },
+        hints: { vpcIds: [], subnetIds: [], groupIds: [] },
         notes: [],
       },
     });
@@ -176,7 +176,7 @@ describe('a finding in a manual request', () => {
       accountId: '111122223333',
       region: 'eu-central-1',
       flows: [{ remoteAddress: '198.51.100.7', remotePort: 4444, source: 'finding' }],
-      hints: { networkInterfaceIds: ['eni-00000000000000e01'] },
+      hints: { vpcIds: ['vpc-00000000000000a01'], groupIds: ['sg-00000000000000c01'] },
     });
   });
 
@@ -217,7 +217,10 @@ describe('a finding in a manual request', () => {
   it('never makes the place where stolen keys are used a peer', () => {
     const finding = readEvent('guardduty-credential-exfiltration')['detail'];
 
-    expect(request({ ...REQUEST, finding })).toMatchObject({ flows: [], hints: { networkInterfaceIds: [] } });
+    expect(request({ ...REQUEST, finding })).toMatchObject({
+      flows: [],
+      hints: { vpcIds: [], subnetIds: [], groupIds: [] },
+    });
   });
 
   it('notes that the finding is archived, and acts', () => {

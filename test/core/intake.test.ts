@@ -85,7 +85,6 @@ describe('a finding with a connection', () => {
       hints: {
         vpcIds: ['vpc-00000000000000a01'],
         subnetIds: ['subnet-00000000000000b01'],
-        networkInterfaceIds: ['eni-00000000000000e01'],
         groupIds: ['sg-00000000000000c01'],
       },
       notes: [],
@@ -174,7 +173,6 @@ describe('a finding with a connection', () => {
     expect(requestOf(intake(event)).hints).toEqual({
       vpcIds: ['vpc-00000000000000a01'],
       subnetIds: ['subnet-00000000000000b01'],
-      networkInterfaceIds: ['eni-00000000000000e01', 'eni-00000000000000e02'],
       groupIds: ['sg-00000000000000c01'],
     });
   });
@@ -390,7 +388,7 @@ describe('attack sequences', () => {
         accountId: '111122223333',
         flows: [{ remoteAddress: '198.51.100.7', remotePort: 4444, openedBy: 'instance' }],
         domains: [],
-        hints: { networkInterfaceIds: ['eni-00000000000000e01'], groupIds: ['sg-00000000000000c01'] },
+        hints: { groupIds: ['sg-00000000000000c01'] },
         notes: [],
       },
       {

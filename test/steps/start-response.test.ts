@@ -58,7 +58,6 @@ describe('start-response', () => {
             hints: {
               vpcIds: [ids.vpc],
               subnetIds: [ids.subnet],
-              networkInterfaceIds: [ids.eni],
               groupIds: [ids.web],
             },
           }),

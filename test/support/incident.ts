@@ -183,7 +183,7 @@ export const theRequest: CaseRequest = {
   flows: [theShell],
   processes: [],
   domains: [],
-  hints: { vpcIds: [], subnetIds: [], networkInterfaceIds: [], groupIds: [] },
+  hints: { vpcIds: [], subnetIds: [], groupIds: [] },
   notes: [],
 };
 

@@ -16,7 +16,7 @@ import { ACCOUNT, type Clients, clientsAt } from '../support/clients.ts';
 const moto = await startMoto();
 afterAll(() => moto?.stop());
 
-const NO_HINTS = { vpcIds: [], subnetIds: [], groupIds: [], networkInterfaceIds: [] };
+const NO_HINTS = { vpcIds: [], subnetIds: [], groupIds: [] };
 
 describe.skipIf(moto === null)('the adapters that read, over HTTP', () => {
   const clients: Clients = clientsAt(moto?.endpoint ?? '');
@@ -134,7 +134,6 @@ describe.skipIf(moto === null)('the adapters that read, over HTTP', () => {
       vpcIds: [vpcId],
       subnetIds: [publicSubnet.subnetId],
       groupIds: [groups.web],
-      networkInterfaceIds: [victim.networkInterfaceId],
     };
     const wrong = { ...NO_HINTS, subnetIds: ['subnet-0123456789abcdef0'], groupIds: [groups.bastion] };
     const [hinted, misled, unhinted] = await Promise.all(
