@@ -17,6 +17,7 @@ import { CASE_TAG, type EvidenceItem, type Preserved, preservedName } from '../c
 import type { InstanceFacts } from '../core/facts.ts';
 import type { EvidenceRestored, RestoreItem, Restoring } from '../core/record.ts';
 import { TAKEN_UP } from '../core/restore-items.ts';
+import { readBack } from '../shared/read-back.ts';
 import { restoredText, tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
@@ -58,8 +59,9 @@ export async function restoreEvidence(tools: EvidenceTools, restoring: Restoring
     }
     try {
       const result = await undo(tools, { entry, instance, caseId, wasDone: isDone(item) });
-      const isPutBack = result !== TAKEN_UP && (await notePutBack(tools.cases, record.caseId, record));
-      items.push({ item, ...(isPutBack ? result : TAKEN_UP) });
+      const isOver = result !== TAKEN_UP && result.outcome !== 'failed';
+      const isLost = isOver && !(await notePutBack(tools.cases, record.caseId, record));
+      items.push({ item, ...(isLost ? TAKEN_UP : result) });
     } catch (error) {
       items.push({ item, outcome: 'failed', detail: errorText(error) });
     }
@@ -146,44 +148,95 @@ const drifted = (found: string, expected: string): Outcome => ({
 
 const RESTORED = { outcome: 'restored' } as const;
 
-async function undo(tools: EvidenceTools, undoing: Undoing): Promise<Outcome> {
+const unseen = (found: string): Outcome => ({
+  outcome: 'failed',
+  detail: `AWS has accepted the change and shows ${found}`,
+});
+
+/** One thing of the instance: how it is read and written, and how it was before us. */
+interface Thing<T> {
+  readonly read: () => Promise<T>;
+  readonly isBack: (found: T) => boolean;
+  /** What we made of it, in words. */
+  readonly ours: string;
+  readonly text: (found: T) => string;
+  /** Neither as it was before us nor as we made it: it is left. */
+  readonly isForeign?: (found: T) => boolean;
+  readonly write: () => Promise<unknown>;
+}
+
+/** Puts one thing back and sees that it is; failed where AWS accepts that and goes on showing something else. */
+async function putBack<T>(tools: EvidenceTools, undoing: Undoing, thing: Thing<T>): Promise<Outcome> {
+  const { read, isBack, text, ours } = thing;
+  const found = await read();
+  if (isBack(found)) return unchanged(undoing, text(found), ours);
+  if (thing.isForeign?.(found) === true) return drifted(text(found), ours);
+  await thing.write();
+  const seen = await readBack(tools, read, isBack);
+  return isBack(seen) ? RESTORED : unseen(text(seen));
+}
+
+function undo(tools: EvidenceTools, undoing: Undoing): Promise<Outcome> {
   const { entry, instance, caseId } = undoing;
-  const instanceId = instance.id;
+  const { ec2, elb, classicElb } = tools;
   switch (entry.kind) {
-    case 'tags': {
-      const found = instance.tags[CASE_TAG];
-      if (found === undefined) return unchanged(undoing, 'no tag', quote(caseId));
-      if (found !== caseId) return drifted(quote(found), quote(caseId));
-      await untag(tools.ec2, instanceId, { [CASE_TAG]: caseId });
-      return RESTORED;
-    }
-    case 'protection': {
-      const found = await readProtection(tools.ec2, instanceId, entry.attribute);
-      if (found === entry.before) return unchanged(undoing, onOrOff(found), 'on');
-      await setProtection(tools.ec2, instanceId, entry.attribute, entry.before);
-      return RESTORED;
-    }
-    case 'shutdown-behavior': {
-      const found = await readShutdownBehavior(tools.ec2, instanceId);
-      if (found === entry.before) return unchanged(undoing, found, 'stop');
-      await setShutdownBehavior(tools.ec2, instanceId, entry.before);
-      return RESTORED;
-    }
+    case 'tags':
+      return putBack(tools, undoing, {
+        read: async () => (await getInstance(ec2, instance.id))?.tags[CASE_TAG],
+        isBack: (found) => found === undefined,
+        ours: quote(caseId),
+        text: (found) => (found === undefined ? 'no tag' : quote(found)),
+        isForeign: (found) => found !== caseId,
+        write: () => untag(ec2, instance.id, { [CASE_TAG]: caseId }),
+      });
+    case 'protection':
+      return putBack(tools, undoing, {
+        read: () => readProtection(ec2, instance.id, entry.attribute),
+        isBack: (found) => found === entry.before,
+        ours: 'on',
+        text: onOrOff,
+        write: () => setProtection(ec2, instance.id, entry.attribute, entry.before),
+      });
+    case 'shutdown-behavior':
+      return putBack(tools, undoing, {
+        read: () => readShutdownBehavior(ec2, instance.id),
+        isBack: (found) => found === entry.before,
+        ours: 'stop',
+        text: (found) => found,
+        write: () => setShutdownBehavior(ec2, instance.id, entry.before),
+      });
     case 'delete-on-termination':
-      if (instance.doomedDevices.includes(entry.deviceName)) return unchanged(undoing, 'on', 'off');
-      await setDeleteOnTermination(tools.ec2, instanceId, entry.deviceName, true);
-      return RESTORED;
-    case 'target':
-      return registerAgain(tools, { ...undoing, entry });
+      return putBack(tools, undoing, {
+        read: async () => (await getInstance(ec2, instance.id))?.doomedDevices.includes(entry.deviceName) ?? false,
+        isBack: (found) => found,
+        ours: 'off',
+        text: onOrOff,
+        write: () => setDeleteOnTermination(ec2, instance.id, entry.deviceName, true),
+      });
+    case 'target': {
+      const { targetGroupArn, targetId, port } = entry;
+      const ours = `no registration (it was at ${portText(port)})`;
+      return putBack(tools, undoing, {
+        read: async () => (await targetsOf(elb, { targetGroupArn }, [targetId])).map((target) => target.port),
+        isBack: (found) => found.includes(port),
+        ours,
+        text: (found) => (found.includes(port) ? portText(port) : found.map(portText).join(', ') || 'no registration'),
+        isForeign: (found) => found.length > 0,
+        write: () => register(elb, { targetGroupArn, targetId, port }),
+      });
+    }
     case 'classic-load-balancer':
-      if ((await classicBalancersOf(tools.classicElb, instanceId)).includes(entry.loadBalancerName))
-        return unchanged(undoing, 'the instance in it', 'it out of it');
-      await joinClassic(tools.classicElb, entry.loadBalancerName, instanceId);
-      return RESTORED;
+      return putBack(tools, undoing, {
+        read: async () => (await classicBalancersOf(classicElb, instance.id)).includes(entry.loadBalancerName),
+        isBack: (found) => found,
+        ours: 'it out of it',
+        text: (found) => (found ? 'the instance in it' : 'it out of it'),
+        write: () => joinClassic(classicElb, entry.loadBalancerName, instance.id),
+      });
     case 'auto-scaling':
       return returnToGroup(tools, { ...undoing, entry });
     case 'snapshots':
-      return { outcome: 'already', detail: 'kept: they are the evidence' };
+      return Promise.resolve({ outcome: 'already', detail: 'kept: they are the evidence' });
     default:
       return entry satisfies never;
   }
@@ -192,19 +245,6 @@ async function undo(tools: EvidenceTools, undoing: Undoing): Promise<Outcome> {
 const onOrOff = (value: boolean): string => (value ? 'on' : 'off');
 
 const portText = (port: number | null): string => (port === null ? 'the port of the group' : `port ${port}`);
-
-async function registerAgain(
-  tools: EvidenceTools,
-  undoing: Undoing<Extract<Preserved, { kind: 'target' }>>,
-): Promise<Outcome> {
-  const { targetGroupArn, targetId, port } = undoing.entry;
-  const ports = (await targetsOf(tools.elb, { targetGroupArn }, [targetId])).map((target) => target.port);
-  const expected = `no registration (it was at ${portText(port)})`;
-  if (ports.includes(port)) return unchanged(undoing, portText(port), expected);
-  if (ports.length > 0) return drifted(ports.map(portText).join(', '), expected);
-  await register(tools.elb, { targetGroupArn, targetId, port });
-  return RESTORED;
-}
 
 /** Auto Scaling takes its time to move an instance; how long and how often it is looked for, in seconds. */
 const MOVE_SECONDS = 60;
@@ -224,16 +264,20 @@ const LEAVING = ['EnteringStandby', 'Detaching'];
 
 /** What the group says afterwards counts, not the answer: a lost one is asked again, and refused the second time. */
 async function move(
-  { scaling }: EvidenceTools,
+  tools: EvidenceTools,
   instanceId: string,
   change: () => Promise<void>,
   isMoved: (now: Membership | null) => boolean,
-): Promise<void> {
+): Promise<Outcome> {
+  const read = () => membershipOf(tools.scaling, instanceId);
   try {
     await change();
   } catch (error) {
-    if (!isMoved(await membershipOf(scaling, instanceId))) throw error;
+    if (isMoved(await read())) return RESTORED;
+    throw error;
   }
+  const seen = await readBack(tools, read, isMoved);
+  return isMoved(seen) ? RESTORED : unseen(seen?.lifecycleState ?? 'it in no group');
 }
 
 async function returnToGroup(
@@ -245,14 +289,13 @@ async function returnToGroup(
   if (entry.action === 'detach') {
     if (member !== null) return unchanged(undoing, `it in ${member.groupName}`, 'it in no group');
     const isIn = (now: Membership | null): boolean => now !== null;
-    await move(tools, instance.id, () => attach(tools.scaling, entry.groupName, instance.id), isIn);
-    return RESTORED;
+    return move(tools, instance.id, () => attach(tools.scaling, entry.groupName, instance.id), isIn);
   }
   if (member === null) return { outcome: 'gone', detail: 'it is in no Auto Scaling group any more' };
   // To settle may have taken a minute.
   if (!(await isOurs(tools, undoing.caseId))) return TAKEN_UP;
   if (member.lifecycleState !== 'Standby') return unchanged(undoing, member.lifecycleState, 'Standby');
   const isOut = (now: Membership | null): boolean => now !== null && now.lifecycleState !== 'Standby';
-  await move(tools, instance.id, () => exitStandby(tools.scaling, entry.groupName, instance.id), isOut);
-  return { outcome: 'restored', detail: "the group's desired capacity is one higher now" };
+  const moved = await move(tools, instance.id, () => exitStandby(tools.scaling, entry.groupName, instance.id), isOut);
+  return moved === RESTORED ? { ...moved, detail: "the group's desired capacity is one higher now" } : moved;
 }

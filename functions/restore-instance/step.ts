@@ -23,6 +23,7 @@ import { shortItems, TAKEN_UP } from '../core/restore-items.ts';
 import { defaultTimeouts } from '../core/tracking.ts';
 import type { Verdict } from '../core/verdict.ts';
 import { liftDenies } from '../shared/lift-denies.ts';
+import { readBack } from '../shared/read-back.ts';
 import { judgeStanding, listen, readStanding } from '../shared/standing.ts';
 import { liftedText, restoredText, tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
@@ -30,6 +31,14 @@ import type { Tools } from '../shared/toolbox.ts';
 type RestoreTools = Tools<'ec2' | 'logs' | 'cases'>;
 
 const STEP = 'restore-instance';
+
+/** How a change of an interface is seen: `differs` says what it shows instead; null = what was written. */
+interface ReadBack {
+  readonly networkInterfaceId: string;
+  readonly differs: (eni: NetworkInterfaceFacts) => string | null;
+}
+
+type Written = RestoreItem & { readonly readBack?: ReadBack };
 
 /** Until EC2 knows a group that was just created. */
 const GROUP_SETTLE_SECONDS = 2;
@@ -86,7 +95,7 @@ export async function restoreInstance(tools: RestoreTools, input: unknown): Prom
   const vpcIds = [...new Set(before.map((eni) => eni.vpcId))];
   const isolation = (await isolationGroups(tools.ec2, vpcIds)).map((group) => group.id);
   const successor = await successorOf(tools, document);
-  const found: RestoreItem[] = [];
+  const found: Written[] = [];
   const successors = await restoreGroupsThemselves(tools, caseId, found);
   let isOurs = true;
   const isStillOurs = async (): Promise<boolean> => {
@@ -95,7 +104,7 @@ export async function restoreInstance(tools: RestoreTools, input: unknown): Prom
   };
   for (const recorded of before) {
     if (!(await isStillOurs())) {
-      found.push({ item: `${recorded.networkInterfaceId} groups`, ...TAKEN_UP });
+      found.push({ item: groupsOf(recorded.networkInterfaceId), ...TAKEN_UP });
       continue;
     }
     const expected = { ...recorded, groupIds: recorded.groupIds.map((id) => successors.get(id) ?? id) };
@@ -108,14 +117,17 @@ export async function restoreInstance(tools: RestoreTools, input: unknown): Prom
   }
   // Denies last: they were first, and they hold the flows until the groups stand again.
   const lifted = await liftDenies(tools, caseId, document.aclIds, isStillOurs);
-  const items = [...found, ...lifted];
+  const restored = await asReadBack(tools, instanceId, found, isStillOurs);
+  const items = [...restored, ...lifted];
   const isDone = isOurs && items.every((item) => item.outcome !== 'failed');
   if (isDone) {
     // Two responses at once: the later one found the isolation group of the first, and noted that.
     const noted = [...before.flatMap((eni) => eni.groupIds), ...isolation];
     await forgetGroupUse(tools.cases, caseId, [...new Set(noted)]);
   }
-  const parts = [restoredText(found), liftedText(lifted, isOurs ? document.aclIds : [])].filter((part) => part !== '');
+  const parts = [restoredText(restored), liftedText(lifted, isOurs ? document.aclIds : [])].filter(
+    (part) => part !== '',
+  );
   await tell(tools, caseId, STEP, parts.join('; ') || 'nothing to restore');
   // Also where no answer came: the cut may have run all the same, and the answer been lost with the agent's path.
   const { host } = document;
@@ -216,7 +228,7 @@ async function successorOf(tools: RestoreTools, document: CaseDocument): Promise
 
 /** What a newer case has isolated is its to give back. */
 function leftTo(successor: string, before: BeforeInterface, eni: NetworkInterfaceFacts): RestoreItem {
-  const item = `${eni.id} groups`;
+  const item = groupsOf(eni.id);
   return sameList(eni.groupIds, before.groupIds)
     ? { item, outcome: 'already' }
     : {
@@ -225,6 +237,8 @@ function leftTo(successor: string, before: BeforeInterface, eni: NetworkInterfac
         detail: `found ${eni.groupIds.join(', ')}; ${successor} has it now: restore that case`,
       };
 }
+
+const groupsOf = (networkInterfaceId: string): string => `${networkInterfaceId} groups`;
 
 const sameList = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && a.every((id, index) => id === b[index]);
@@ -235,9 +249,9 @@ async function restoreInterface(
   interfaces: readonly NetworkInterfaceFacts[],
   isolation: readonly string[],
   isStillOurs: () => Promise<boolean>,
-): Promise<readonly RestoreItem[]> {
+): Promise<readonly Written[]> {
   const eni = interfaces.find((candidate) => candidate.id === before.networkInterfaceId);
-  const groups = `${before.networkInterfaceId} groups`;
+  const groups = groupsOf(before.networkInterfaceId);
   if (eni === undefined) return [{ item: groups, outcome: 'gone' }];
   const restored = await restoreGroups(tools, groups, before, eni, isolation);
   // A response may have isolated it meanwhile, or found it isolated.
@@ -262,14 +276,16 @@ async function restoreGroups(
   before: BeforeInterface,
   eni: NetworkInterfaceFacts,
   isolation: readonly string[],
-): Promise<RestoreItem> {
+): Promise<Written> {
   if (sameList(eni.groupIds, before.groupIds)) return { item, outcome: 'already' };
   if (!eni.groupIds.every((id) => isolation.includes(id))) {
     return { item, outcome: 'drifted', detail: `found ${eni.groupIds.join(', ')}, expected the isolation group` };
   }
   try {
     await setGroups(tools.ec2, eni.id, before.groupIds);
-    return { item, outcome: 'restored' };
+    const differs = ({ groupIds }: NetworkInterfaceFacts) =>
+      sameList(groupIds, before.groupIds) ? null : groupIds.join(', ');
+    return { item, outcome: 'restored', readBack: { networkInterfaceId: eni.id, differs } };
   } catch (error) {
     return { item, outcome: 'failed', detail: errorText(error) };
   }
@@ -289,7 +305,7 @@ async function restoreTimeouts(
   tools: RestoreTools,
   before: BeforeInterface,
   eni: NetworkInterfaceFacts,
-): Promise<RestoreItem> {
+): Promise<Written> {
   const item = `${eni.id} tracking timeouts`;
   const defaults = defaultTimeouts(before.instanceType);
   // One that was not set cannot be unset again: the family's default is written instead.
@@ -309,8 +325,51 @@ async function restoreTimeouts(
   }
   try {
     await setTimeouts(tools.ec2, eni.id, target);
-    return { item, outcome: 'restored', ...note };
+    const differs = ({ timeouts }: NetworkInterfaceFacts) =>
+      sameTimeouts(timeouts, target) ? null : timeoutsText(timeouts);
+    return { item, outcome: 'restored', ...note, readBack: { networkInterfaceId: eni.id, differs } };
   } catch (error) {
     return { item, outcome: 'failed', detail: errorText(error) };
   }
+}
+
+/**
+ * The items as the interfaces show them now: what counts as restored was seen so. What EC2 accepted and does not show is a
+ * failure, unless a response has taken the case up again and isolated the instance.
+ */
+async function asReadBack(
+  tools: RestoreTools,
+  instanceId: string,
+  items: readonly Written[],
+  isStillOurs: () => Promise<boolean>,
+): Promise<readonly RestoreItem[]> {
+  const written = items.flatMap((item) => item.readBack ?? []);
+  if (written.length === 0) return items;
+  const areShown = (interfaces: readonly NetworkInterfaceFacts[]): boolean =>
+    written.every((one) => shown(one, interfaces) === null);
+  let interfaces: readonly NetworkInterfaceFacts[] = [];
+  let isTakenUp = false;
+  let problem: string | null = null;
+  try {
+    interfaces = await readBack(tools, () => interfacesOf(tools.ec2, instanceId), areShown);
+    isTakenUp = !(areShown(interfaces) || (await isStillOurs()));
+  } catch (error) {
+    problem = `EC2 has accepted the change, and it could not be read back: ${errorText(error)}`;
+  }
+  return items.map(({ readBack: one, ...item }) => {
+    if (one === undefined) return item;
+    if (problem !== null) return { ...item, outcome: 'failed', detail: problem };
+    const otherwise = shown(one, interfaces);
+    return otherwise === null ? item : { item: item.item, ...(isTakenUp ? TAKEN_UP : otherwise) };
+  });
+}
+
+/** What an interface shows instead of what was written; null = what was written. */
+function shown({ networkInterfaceId, differs }: ReadBack, interfaces: readonly NetworkInterfaceFacts[]) {
+  const eni = interfaces.find((one) => one.id === networkInterfaceId);
+  if (eni === undefined) return { outcome: 'gone' } as const;
+  const found = differs(eni);
+  return found === null
+    ? null
+    : ({ outcome: 'failed', detail: `EC2 has accepted the change and shows ${found}` } as const);
 }

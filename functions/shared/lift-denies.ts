@@ -6,12 +6,14 @@ import type { LedgerDeny } from '../core/case.ts';
 import type { AclEntry, AclFacts } from '../core/model.ts';
 import type { RestoreItem } from '../core/record.ts';
 import { TAKEN_UP } from '../core/restore-items.ts';
+import { readBack } from './read-back.ts';
 import type { Tools } from './toolbox.ts';
 
 /**
  * Takes a case off its denies and removes those that no other case needs. Only entries that the ledger owns and that
- * still hold what we wrote are removed; one that somebody changed is reported as drifted and left. `isWanted` is asked when
- * all has been read, before anything is changed: a response may have taken the case up again.
+ * still hold what we wrote are removed, and the ledger forgets them when they are seen gone; one that somebody changed is
+ * reported as drifted and left. `isWanted` is asked when all has been read, before anything is changed: a response may have
+ * taken the case up again.
  */
 export async function liftDenies(
   tools: Tools<'ec2' | 'cases'>,
@@ -23,7 +25,17 @@ export async function liftDenies(
   const ledgers = await Promise.all(aclIds.map((aclId) => ledgerOf(tools.cases, aclId)));
   const ours = ledgers.flat().filter((deny) => concerns(deny, caseId));
   if (!(await isWanted())) return ours.map((deny) => ({ item: nameOf(deny), ...TAKEN_UP }));
-  return Promise.all(ours.map((deny) => liftDeny(tools, caseId, deny, acls)));
+  const begun = await Promise.all(
+    ours.map(async (deny) => ({ deny, outcome: await orFailed(beginToLift(tools, caseId, deny, acls)) })),
+  );
+  const deleted = begun.filter(({ outcome }) => outcome === DELETED).map(({ deny }) => deny);
+  const after = seenAfter(tools, deleted);
+  return Promise.all(
+    begun.map(async ({ deny, outcome }) => ({
+      item: nameOf(deny),
+      ...(outcome === DELETED ? await orFailed(endLift(tools, caseId, deny, after)) : outcome),
+    })),
+  );
 }
 
 /** Denies of the case, those that nobody needs, and those that an interrupted run of this case was about to remove. */
@@ -47,35 +59,41 @@ function leftToOthers(deny: LedgerDeny, standing: AclEntry | undefined): Outcome
   return { outcome: 'drifted', detail: `${foundText(standing)}; ${OTHERS}` };
 }
 
-async function liftDeny(
+/** The entry was deleted, and is to be seen gone. */
+const DELETED = 'deleted';
+
+const orFailed = async <T>(work: Promise<T>): Promise<T | Outcome> => {
+  try {
+    return await work;
+  } catch (error) {
+    return { outcome: 'failed', detail: errorText(error) };
+  }
+};
+
+async function beginToLift(
   tools: Tools<'ec2' | 'cases'>,
   caseId: string,
   deny: LedgerDeny,
   acls: readonly AclFacts[],
-): Promise<RestoreItem> {
-  const item = nameOf(deny);
-  try {
-    const left = await leaveDeny(tools.cases, deny, caseId);
-    if (left.length > 0 && deny.liftedBy === caseId) {
-      await standAgain(tools, deny, caseId);
-      return { item, ...NEEDED };
-    }
-    // A response that still runs may have made the entry since: looked at now, it comes before the look or puts its case back.
-    const standing = standingOf(deny, acls) ?? standingOf(deny, await aclsById(tools.ec2, [deny.aclId]));
-    if (left.length > 0) return { item, ...leftToOthers(deny, standing) };
-    if (standing === undefined) {
-      await forgetDeny(tools.cases, deny);
-      // Removed by an earlier run of ours, or by somebody else while the case still needed it.
-      return { item, outcome: deny.cases.length === 0 ? 'already' : 'gone' };
-    }
-    if (!sameEntry(standing, denyEntry(deny))) {
-      await forgetDeny(tools.cases, deny);
-      return { item, outcome: 'drifted', detail: foundText(standing) };
-    }
-    return { item, ...(await removeEntry(tools, deny, caseId)) };
-  } catch (error) {
-    return { item, outcome: 'failed', detail: errorText(error) };
+): Promise<Outcome | typeof DELETED> {
+  const left = await leaveDeny(tools.cases, deny, caseId);
+  if (left.length > 0 && deny.liftedBy === caseId) {
+    await standAgain(tools, deny, caseId);
+    return NEEDED;
   }
+  // A response that still runs may have made the entry since: looked at now, it comes before the look or puts its case back.
+  const standing = standingOf(deny, acls) ?? standingOf(deny, await aclsById(tools.ec2, [deny.aclId]));
+  if (left.length > 0) return leftToOthers(deny, standing);
+  if (standing === undefined) {
+    await forgetDeny(tools.cases, deny);
+    // Removed by an earlier run of ours, or by somebody else while the case still needed it.
+    return { outcome: deny.cases.length === 0 ? 'already' : 'gone' };
+  }
+  if (!sameEntry(standing, denyEntry(deny))) {
+    await forgetDeny(tools.cases, deny);
+    return { outcome: 'drifted', detail: foundText(standing) };
+  }
+  return deleteIt(tools, caseId, deny);
 }
 
 /** What stands at the number of a deny. */
@@ -84,7 +102,11 @@ const standingOf = ({ aclId, egress, ruleNumber }: LedgerDeny, acls: readonly Ac
     .find((acl) => acl.id === aclId)
     ?.entries.find((entry) => entry.ruleNumber === ruleNumber && entry.egress === egress);
 
-async function removeEntry(tools: Tools<'ec2' | 'cases'>, deny: LedgerDeny, caseId: string): Promise<Outcome> {
+async function deleteIt(
+  tools: Tools<'ec2' | 'cases'>,
+  caseId: string,
+  deny: LedgerDeny,
+): Promise<Outcome | typeof DELETED> {
   // A case that joined since keeps it; one that joins from here on is found by the mark, whoever dies on the way.
   if (!(await beginLifting(tools.cases, deny, caseId))) return NEEDED;
   try {
@@ -93,12 +115,47 @@ async function removeEntry(tools: Tools<'ec2' | 'cases'>, deny: LedgerDeny, case
     // Done already, by a run whose answer was lost.
     if (errorCode(error) !== 'InvalidNetworkAclEntry.NotFound') throw error;
   }
-  if (!(await forgetDeny(tools.cases, deny))) {
-    await standAgain(tools, deny, caseId);
-    return NEEDED;
+  return DELETED;
+}
+
+const stands = (deny: LedgerDeny, acls: readonly AclFacts[]): boolean => {
+  const standing = standingOf(deny, acls);
+  return standing !== undefined && sameEntry(standing, denyEntry(deny));
+};
+
+/** The ACLs once the denies are seen gone from them, or as they were seen last. */
+function seenAfter({ ec2, sleep }: Tools<'ec2'>, deleted: readonly LedgerDeny[]): Promise<readonly AclFacts[]> {
+  const aclIds = [...new Set(deleted.map(({ aclId }) => aclId))];
+  const areGone = (acls: readonly AclFacts[]): boolean => !deleted.some((deny) => stands(deny, acls));
+  return readBack({ sleep }, () => aclsById(ec2, aclIds), areGone);
+}
+
+/** Forgets a deny that is seen gone. One that is not stays in the ledger, for the next restore. */
+async function endLift(
+  tools: Tools<'ec2' | 'cases'>,
+  caseId: string,
+  deny: LedgerDeny,
+  after: Promise<readonly AclFacts[]>,
+): Promise<Outcome> {
+  const isGone = !stands(deny, await after);
+  if (isGone && (await forgetDeny(tools.cases, deny))) {
+    await giveBack(tools, deny);
+    return { outcome: 'restored' };
   }
-  await giveBack(tools, deny);
-  return { outcome: 'restored' };
+  // Whoever joined meanwhile may have made it again.
+  if (!isGone && !(await isNeeded(tools, deny))) {
+    return { outcome: 'failed', detail: 'EC2 has accepted its deletion and shows it still' };
+  }
+  await standAgain(tools, deny, caseId);
+  return NEEDED;
+}
+
+const sameDeny = (a: LedgerDeny, b: LedgerDeny): boolean =>
+  a.egress === b.egress && a.ruleNumber === b.ruleNumber && a.cidr === b.cidr;
+
+async function isNeeded({ cases }: Tools<'cases'>, deny: LedgerDeny): Promise<boolean> {
+  const ledger = await ledgerOf(cases, deny.aclId);
+  return ledger.some((one) => sameDeny(one, deny) && one.cases.length > 0);
 }
 
 /**

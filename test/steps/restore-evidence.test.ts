@@ -295,3 +295,65 @@ describe('evidence that somebody has changed since', () => {
     });
   });
 });
+
+describe('evidence that AWS shows as if it had not been put back', () => {
+  /** From here on each read is answered as it was the first time, whatever is written in between. */
+  function freeze({ tools }: Bench): () => void {
+    const first = new Map<string, unknown>();
+    let isOn = true;
+    for (const client of [tools.ec2, tools.elb, tools.classicElb, tools.scaling]) {
+      const stack = client.middlewareStack as unknown as typeof tools.ec2.middlewareStack;
+      stack.add(
+        (next, { commandName = '' }) =>
+          async (given) => {
+            const answer = await next(given);
+            const key = `${commandName} ${JSON.stringify(given.input)}`;
+            if (!isOn || !commandName.startsWith('Describe')) return answer;
+            if (!first.has(key)) first.set(key, structuredClone(answer.output));
+            return { ...answer, output: structuredClone(first.get(key)) as never };
+          },
+        { step: 'initialize' },
+      );
+    }
+    return () => {
+      isOn = false;
+    };
+  }
+
+  it.each([
+    [
+      'standby',
+      [
+        `${GROUP}: failed (AWS has accepted the change and shows Standby)`,
+        'delete on termination of /dev/xvda: failed (AWS has accepted the change and shows off)',
+        'stop protection: failed (AWS has accepted the change and shows on)',
+        'classic load balancer shop-classic: failed (AWS has accepted the change and shows it out of it)',
+        'shutdown behaviour: failed (AWS has accepted the change and shows stop)',
+        'tags: failed (AWS has accepted the change and shows "CASE")',
+        'target group shop-web target i-0000000000000ab01:8443: failed (AWS has accepted the change and shows no registration)',
+        'termination protection: failed (AWS has accepted the change and shows on)',
+      ],
+    ],
+    ['detach', [`${GROUP}: failed (AWS has accepted the change and shows it in no group)`]],
+  ] as const)('has failed, and the next restore finds it put back (%s)', async (autoScaling, expected) => {
+    await onBench(
+      worldOf('auto-scaling-member'),
+      async (bench) => {
+        const opened = await bench.open();
+        const { caseId } = opened.case;
+        await preserveEvidence(bench.tools, opened);
+        await bench.tools.sleep(60);
+        const thaw = freeze(bench);
+        const { items } = await giveBack(bench, caseId);
+        const lines = items.map(({ item, outcome, detail }) =>
+          `${item}: ${outcome} (${detail})`.replace(caseId, 'CASE'),
+        );
+        expect(lines.sort()).toEqual(expect.arrayContaining([...expected]));
+        thaw();
+        const second = (await giveBack(bench, caseId)).items;
+        expect(new Set(second.map(({ outcome }) => outcome))).toEqual(new Set(['already']));
+      },
+      { autoScaling },
+    );
+  });
+});
