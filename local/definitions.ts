@@ -9,7 +9,7 @@ import { preserveEvidence } from '../functions/preserve-evidence/step.ts';
 import { releaseNacl } from '../functions/release-nacl/step.ts';
 import { reportExecution } from '../functions/report-case/step.ts';
 import { restoreEvidence } from '../functions/restore-evidence/step.ts';
-import { restoreInstance } from '../functions/restore-instance/step.ts';
+import { restoreExecution } from '../functions/restore-instance/step.ts';
 import type { Toolbox } from '../functions/shared/toolbox.ts';
 import { swapSecurityGroups } from '../functions/swap-security-groups/step.ts';
 import { verifyCut } from '../functions/verify-cut/step.ts';
@@ -33,7 +33,7 @@ export const STEPS = {
   DeleteSecurityGroupsFunctionArn: { name: 'delete-security-groups', step: deleteSecurityGroups },
   ReportCaseFunctionArn: { name: 'report-case', step: reportExecution },
   RestoreEvidenceFunctionArn: { name: 'restore-evidence', step: restoreEvidence },
-  RestoreInstanceFunctionArn: { name: 'restore-instance', step: restoreInstance },
+  RestoreInstanceFunctionArn: { name: 'restore-instance', step: restoreExecution },
 } as const satisfies Record<string, { name: string; step: Step }>;
 
 export interface StateDefinition {

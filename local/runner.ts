@@ -31,8 +31,9 @@ export interface ExecutionResult {
   readonly error: { readonly name: string; readonly cause: string } | null;
 }
 
-/** What the definitions may read of the context object: the same for every local execution. */
-const EXECUTION_ARN = 'arn:aws:states:eu-central-1:000000000000:execution:flowcut:local';
+/** What the definitions may read of the context object; an execution is named after the moment at which it starts. */
+const executionArn = (startedAt: Date): string =>
+  `arn:aws:states:eu-central-1:000000000000:execution:flowcut:local-${startedAt.getTime()}`;
 
 const copy = (value: unknown): Json => (value === undefined ? null : (JSON.parse(JSON.stringify(value)) as Json));
 
@@ -75,7 +76,7 @@ export async function runMachine(
   });
   try {
     const execution = machine.run(copy(input), {
-      context: { Execution: { Id: EXECUTION_ARN } },
+      context: { Execution: { Id: executionArn(tools.now()) } },
       overrides: { taskResourceLocalHandlers: handlers },
     });
     const [output] = await Promise.all([execution.result, follow(execution.eventLogs, definition, followers)]);

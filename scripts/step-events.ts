@@ -1,6 +1,7 @@
 /**
  * Writes events/steps/<function>.json: what each function gets at its boundary in the state machine, taken from a run of
- * the response to the default finding in the embedded world. `--check` writes nothing and fails where one is out of date.
+ * the response to the default finding in the embedded world. A restore gets the bare request, as by hand: with the name of an
+ * execution it would be a retry of that one. `--check` writes nothing and fails where one is out of date.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -29,12 +30,14 @@ async function stepEvents(): Promise<ReadonlyMap<string, unknown>> {
   const inputs = new Map<string, unknown>([['start-response', event]]);
   for (const { state, input } of visits) {
     const name = functions.get(state);
-    if (name !== undefined && !inputs.has(name)) inputs.set(name, input);
+    if (name !== undefined && !inputs.has(name)) inputs.set(name, name === 'restore-instance' ? bare(input) : input);
   }
   const unseen = Object.values(STEPS).filter(({ name }) => !inputs.has(name));
   if (unseen.length > 0) throw new Error(`the run never came to ${unseen.map(({ name }) => name).join(', ')}`);
   return inputs;
 }
+
+const bare = (input: unknown): unknown => (input as { request: unknown }).request;
 
 async function main(): Promise<void> {
   const inputs = await stepEvents();

@@ -2,7 +2,7 @@ import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import { EC2Client } from '@aws-sdk/client-ec2';
 import { CLIENT_SETTINGS } from '../aws/client-settings.ts';
 import { commonTools, handlerOf } from '../shared/lambda.ts';
-import { restoreInstance } from './step.ts';
+import { type RestoreExecution, restoreExecution } from './step.ts';
 
 const tools = {
   ...commonTools(),
@@ -10,4 +10,4 @@ const tools = {
   logs: new CloudWatchLogsClient(CLIENT_SETTINGS),
 };
 
-export const handler = handlerOf((input: Parameters<typeof restoreInstance>[1]) => restoreInstance(tools, input));
+export const handler = handlerOf((input: RestoreExecution) => restoreExecution(tools, input));

@@ -71,32 +71,58 @@ export function parseRestoreRequest(input: unknown): RestoreRequest {
   return { caseId, instanceId, force };
 }
 
+/** What the state machine passes, so that a retry is known from a new restore: the request as ever, and the execution's ARN. */
+export interface RestoreExecution {
+  readonly request: unknown;
+  readonly execution: string;
+}
+
+/** Takes a bare request as well: by hand there is no execution, and no retry. */
+export function restoreExecution(tools: RestoreTools, input: unknown): Promise<RestoreResult> {
+  const isWrapped = typeof input === 'object' && input !== null && 'request' in input && 'execution' in input;
+  if (!isWrapped) return restoreInstance(tools, input);
+  return restoreInstance(tools, input.request, typeof input.execution === 'string' ? input.execution : null);
+}
+
 /**
  * Restore: puts back what was recorded, newest change first (groups and timeouts, then the denies). Each item is compared
  * with what we wrote before it is touched; what somebody changed in between is reported and left. Run twice, the second
  * run changes nothing. The case is closed by the step behind it, which gives back what was done for the evidence. Where a
  * response takes the case up again meanwhile, the rest is left to that one.
  */
-export async function restoreInstance(tools: RestoreTools, input: unknown): Promise<RestoreResult> {
+export async function restoreInstance(
+  tools: RestoreTools,
+  input: unknown,
+  execution: string | null = null,
+): Promise<RestoreResult> {
   const request = parseRestoreRequest(input);
   const document = await findCase(tools, request);
   const { caseId, instanceId } = document;
   const before = await readBefore(tools.cases, caseId);
-  if (!isClosing(document)) {
+  // A response has taken the case up since this execution began to restore it: started again, it leaves everything.
+  const isTakenUp = !isClosing(document) && execution !== null && document.restoredBy === execution;
+  if (!isClosing(document) && !isTakenUp) {
     const reason = request.force ? null : await revivable(tools, document, before);
     if (reason !== null) {
       await tell(tools, caseId, STEP, `refused: ${reason}`);
       return { kind: 'refused', caseId, instanceId, reason };
     }
     // From here on the instance is no longer isolated as it was: what is isolated again later is so since then.
-    await updateCase(tools.cases, caseId, (stored) => ({ ...stored, status: 'restoring', isolatedAt: null }));
+    await updateCase(tools.cases, caseId, ({ restoredBy: _, ...stored }) => ({
+      ...stored,
+      status: 'restoring',
+      isolatedAt: null,
+      ...(execution !== null && { restoredBy: execution }),
+    }));
   }
   const interfaces = await interfacesOf(tools.ec2, instanceId);
   const vpcIds = [...new Set(before.map((eni) => eni.vpcId))];
   const isolation = (await isolationGroups(tools.ec2, vpcIds)).map((group) => group.id);
   const successor = await successorOf(tools, document);
   const found: Written[] = [];
-  const successors = await restoreGroupsThemselves(tools, caseId, found);
+  const successors: ReadonlyMap<string, string> = isTakenUp
+    ? new Map()
+    : await restoreGroupsThemselves(tools, caseId, found);
   let isOurs = true;
   const isStillOurs = async (): Promise<boolean> => {
     isOurs &&= isClosing(await needCase(tools.cases, caseId));

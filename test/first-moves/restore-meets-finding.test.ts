@@ -2,7 +2,7 @@ import { DeleteItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { describe, expect, it } from 'vitest';
 import { setGroups } from '../../functions/aws/network-interfaces.ts';
 import type { CaseDocument } from '../../functions/core/case.ts';
-import { restoreInstance } from '../../functions/restore-instance/step.ts';
+import { restoreExecution, restoreInstance } from '../../functions/restore-instance/step.ts';
 import { defaultWorld, ids, readEvent, refusedBy, slowTools, twoInterfaces } from '../support/bench.ts';
 import { type Episode, inEpisode } from '../support/episode.ts';
 import { laterFinding, worldOf } from './worlds.ts';
@@ -130,4 +130,58 @@ describe('a finding while a call of the restore takes a minute', () => {
       });
     },
   );
+});
+
+describe('a restore that dies half way, and is started again once a response has taken the case up', () => {
+  it('restores nothing more; another one does', async () => {
+    await inEpisode(defaultWorld(twoInterfaces), async (episode) => {
+      const { tools } = episode;
+      const caseId = await contained(episode);
+      const before = groupIds(episode);
+      const run = (execution: string) => restoreExecution(tools, { request: { caseId, force: true }, execution });
+      let isDown = true;
+      episode.world.interceptors.push({
+        before: ({ call }) => {
+          if (isDown && call === 'DescribeNetworkAcls') throw refusedBy('InternalFailure')();
+        },
+      });
+      await expect(run('the first')).rejects.toThrow('InternalFailure');
+      expect([groupIds(episode), statuses(episode)]).toEqual([[ids.web], ['restoring']]);
+      isDown = false;
+      const [report] = await episode.send(laterFinding(NEW_PEER));
+      const cut = [groupIds(episode), denies(episode)];
+      expect([report?.caseId, cut[0]]).toEqual([caseId, before]);
+      expect(cut[1]).toContain(`out ${NEW_PEER}/32`);
+
+      const again = await run('the first');
+      expect([groupIds(episode), denies(episode)]).toEqual(cut);
+      expect(statuses(episode)).toEqual(['reported']);
+      if (again.kind !== 'partly-restored') throw new Error(`it is ${again.kind}`);
+      expect(again.host).toBeNull();
+      expect(again.items).toHaveLength(2 + (cut[1]?.length ?? 0));
+      expect(new Set(again.items.map(({ outcome, detail }) => `${outcome}: ${detail}`))).toEqual(
+        new Set(['drifted: a response has taken the case up again: restore again when it has ended']),
+      );
+
+      expect((await run('the second')).kind).toBe('restored');
+      expect([groupIds(episode), denies(episode)]).toEqual([[ids.web], []]);
+    });
+  });
+
+  it('goes on where no response came in between', async () => {
+    await inEpisode(defaultWorld(), async (episode) => {
+      const caseId = await contained(episode);
+      const request = { request: { caseId, force: true }, execution: 'the first' };
+      let isDown = true;
+      episode.world.interceptors.push({
+        before: ({ call }) => {
+          if (isDown && call === 'DescribeNetworkAcls') throw refusedBy('InternalFailure')();
+        },
+      });
+      await expect(restoreExecution(episode.tools, request)).rejects.toThrow('InternalFailure');
+      isDown = false;
+      expect((await restoreExecution(episode.tools, request)).kind).toBe('restored');
+      expect([groupIds(episode), denies(episode)]).toEqual([[ids.web], []]);
+    });
+  });
 });

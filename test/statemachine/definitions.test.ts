@@ -56,10 +56,14 @@ interface Rule {
 /** The last state: where it cannot report, the execution fails, and an alarm says so. */
 const MAY_FAIL = ['Report'];
 
-/** The only input that is reshaped: who reports has to name the execution. The record itself stays as it is. */
-const REPORTING = '{"record.$":"$","execution.$":"$$.Execution.Id"}';
-const isReporting = ({ Resource, Parameters }: StateDefinition): boolean =>
-  Resource?.includes('ReportCaseFunctionArn') === true && JSON.stringify(Parameters) === REPORTING;
+/**
+ * The only inputs that are reshaped: who reports has to name the execution, who restores has to know it again. What they are
+ * given stays as it is.
+ */
+const TOLD_THE_EXECUTION: Readonly<Record<string, string>> = {
+  '${ReportCaseFunctionArn}': '{"record.$":"$","execution.$":"$$.Execution.Id"}',
+  '${RestoreInstanceFunctionArn}': '{"request.$":"$","execution.$":"$$.Execution.Id"}',
+};
 
 const listOf = <T>(value: unknown): readonly T[] => (Array.isArray(value) ? (value as T[]) : []);
 
@@ -114,14 +118,24 @@ function reachable({ StartAt, States }: MachineDefinition): ReadonlySet<string> 
   return seen;
 }
 
+function fieldProblems(name: string, state: StateDefinition): string[] {
+  const told = TOLD_THE_EXECUTION[state.Resource ?? ''];
+  if (told === undefined) return unknownFields(name, state, FIELDS[state.Type] ?? []);
+  const { Parameters, ...plain } = state;
+  const isTold = JSON.stringify(Parameters) === told;
+  return [
+    ...(isTold ? [] : [`${name}: does not learn its execution`]),
+    ...unknownFields(name, plain, FIELDS[state.Type] ?? []),
+  ];
+}
+
 /** What is wrong with a definition, or with the branches of one; in sentences that begin with the state. */
 function problemsOf(definition: MachineDefinition, isBranch = false, isCaught = false): readonly string[] {
   const problems = unknownFields('the machine', definition, isBranch ? BRANCH_FIELDS : MACHINE_FIELDS);
   if (!isBranch && typeof definition['TimeoutSeconds'] !== 'number') problems.push('the machine has no TimeoutSeconds');
   const reached = reachable(definition);
   for (const [name, state] of Object.entries(definition.States)) {
-    const { Parameters: _, ...plain } = state;
-    problems.push(...unknownFields(name, isReporting(state) ? plain : state, FIELDS[state.Type] ?? []));
+    problems.push(...fieldProblems(name, state));
     if ((state.Comment ?? '') === '') problems.push(`${name}: says nothing in a Comment`);
     if (!reached.has(name)) problems.push(`${name}: no state leads here`);
     for (const catcher of listOf<Catcher>(state['Catch'])) {
@@ -219,7 +233,7 @@ describe('a broken definition is caught', () => {
       'a report that does not learn its execution',
       '"$$.Execution.Id"',
       '"$$.Execution.Name"',
-      'Tell people what is cut so far: "Parameters" is no field of it',
+      'Tell people what is cut so far: does not learn its execution',
     ],
     [
       'a result that is reshaped',
