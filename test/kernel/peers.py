@@ -20,12 +20,18 @@ def family(address):
     return socket.AF_INET6 if ":" in address else socket.AF_INET
 
 
-def serve(address, port, first):
+def listen(address, port, kind=socket.SOCK_STREAM):
+    server = socket.socket(family(address), kind)
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    server.bind((address, port))
+    if kind == socket.SOCK_STREAM:
+        server.listen(4096)
+    return server
+
+
+def serve(listener, first):
     """Takes connections; sends `first` to each (a shell's command line) and tells of everything that arrives."""
-    listener = socket.socket(family(address))
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((address, port))
-    listener.listen(4096)
+    port = listener.getsockname()[1]
 
     def talk(peer):
         say(kind="accepted", port=port)
@@ -46,21 +52,15 @@ def serve(address, port, first):
         threading.Thread(target=talk, args=(peer,), daemon=True).start()
 
 
-def serve_udp(address, port):
-    server = socket.socket(family(address), socket.SOCK_DGRAM)
-    server.bind((address, port))
+def serve_udp(server):
     while True:
         data, peer = server.recvfrom(4096)
-        say(kind="data", port=port, bytes=len(data))
+        say(kind="data", port=server.getsockname()[1], bytes=len(data))
         server.sendto(b"ack", peer)
 
 
-def serve_many(address, port):
+def serve_many(listener):
     """Holds thousands of connections in one thread, and lets go of those that end."""
-    listener = socket.socket(family(address))
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((address, port))
-    listener.listen(4096)
     listener.setblocking(False)
     held, poll = {}, select.epoll()
     poll.register(listener.fileno(), select.EPOLLIN)
@@ -95,14 +95,18 @@ def dial_in(address, port):
 
 def attacker():
     v4, v6, agent = "198.51.100.7", "2001:db8:a::7", "203.0.113.5"
-    jobs = [
-        (serve, v4, 4444, TICKS), (serve, v4, 4445, None), (serve, v6, 4446, TICKS), (serve, v4, 4447, TICKS),
-        (serve, v4, 4448, None), (serve, v4, 4449, None), (serve, agent, 443, None), (serve_udp, v4, 5353),
-    ]
+    # All listen before the lab is told so: who is refused does not dial again.
     # A process of its own for each 10,000: no limit on open files has to be raised.
     for port in (5000, 5001):
+        crowd = listen(v4, port)
         if os.fork() == 0:
-            serve_many(v4, port)
+            serve_many(crowd)
+        crowd.close()
+    jobs = [
+        (serve, listen(v4, 4444), TICKS), (serve, listen(v4, 4445), None), (serve, listen(v6, 4446), TICKS),
+        (serve, listen(v4, 4447), TICKS), (serve, listen(v4, 4448), None), (serve, listen(v4, 4449), None),
+        (serve, listen(agent, 443), None), (serve_udp, listen(v4, 5353, socket.SOCK_DGRAM)),
+    ]
     for function, *arguments in jobs:
         threading.Thread(target=function, args=arguments, daemon=True).start()
     say(kind="ready")
