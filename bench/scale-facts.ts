@@ -50,6 +50,7 @@ function eniOf(index: number): NetworkInterfaceFacts {
     timeouts: { tcpEstablishedSeconds: null, udpSeconds: null, udpStreamSeconds: null },
     deviceIndex: index,
     attachmentId: null,
+    attachedTo: null,
   };
 }
 
@@ -66,7 +67,7 @@ export function largestFacts(): Facts {
       spot: false,
       vpcId: `vpc-${hex(0)}`,
       subnetId: subnetId(0),
-      doomedDevices: [],
+      volumes: [],
       tags: {},
     },
     interfaces: indices.map(eniOf),

@@ -1,23 +1,39 @@
-import { noteGroupUse, readCase, readSwitch, recordBefore, takePlace, updateCase } from '../aws/cases.ts';
+import {
+  noteGroupUse,
+  readBefore,
+  readCase,
+  readSwitch,
+  recordBefore,
+  recordBeforeAnew,
+  takePlace,
+  updateCase,
+} from '../aws/cases.ts';
 import { errorText } from '../aws/errors.ts';
 import { readFacts } from '../aws/facts.ts';
+import { groupsThatIsolated } from '../aws/security-groups.ts';
 import { readSurroundings } from '../aws/surroundings.ts';
-import { type Assessment, assess, placeRefusal, refusal } from '../core/assess.ts';
+import { type Assessment, assess, placeRefusal, refusal, unmodifiable } from '../core/assess.ts';
 import {
+  type BeforeInterface,
   beforeOf,
   type CaseDocument,
   type CaseFlow,
+  foundAnew,
+  type HostAsked,
   isKnownFlow,
   modeOf,
   noteIdOf,
+  type WantedDeny,
   withAcls,
   withRefusals,
 } from '../core/case.ts';
+import type { Config } from '../core/config.ts';
 import { InputError, quote } from '../core/errors.ts';
 import type { Facts } from '../core/facts.ts';
 import { headStartOf } from '../core/head-start.ts';
 import type { CaseRequest } from '../core/intake-types.ts';
 import { isOnlyOn } from '../core/isolation-rules.ts';
+import type { Mode } from '../core/model.ts';
 import { urgencyOf } from '../core/pacing.ts';
 import { packDenies } from '../core/packed-denies.ts';
 import { describePlan, RECORD_PLAN_DENIES } from '../core/plan.ts';
@@ -25,6 +41,7 @@ import { type Assessed, HOST_ADDRESS_LIMIT, HOST_LIST_LIMIT, type Opened } from 
 import { timersAsFound } from '../shared/as-found.ts';
 import { withBalancer } from '../shared/behind-balancer.ts';
 import { exactGroupIds } from '../shared/isolation-group.ts';
+import { missingDenies } from '../shared/missing-denies.ts';
 import { type CaseOpening, openCase } from '../shared/open-case.ts';
 import { tryTurn } from '../shared/paced.ts';
 import { tell } from '../shared/timeline.ts';
@@ -53,7 +70,9 @@ export async function assessFlows(tools: AssessTools, input: unknown): Promise<O
     isEnough ? ahead.facts : readFacts(tools.ec2, request.instanceId, { ...request, scope }),
   ]);
   const facts = found && (await withBalancer(tools, found, request.flows));
-  return { case: refOf(tools, document), assessment: await decide(tools, document, facts) };
+  const mode = start.isLook ? 'observe' : modeOf(document.request, tools.config.defaultMode);
+  const asked: Asked = { mode, byHand: caseId === null || headStartOf(input) === null };
+  return { case: refOf(document, mode), assessment: await decide(tools, document, facts, asked) };
 }
 
 type Start =
@@ -61,9 +80,17 @@ type Start =
   | {
       readonly request: CaseRequest;
       readonly open: () => Promise<CaseDocument>;
+      /** A person only looks, whatever the case does otherwise. */
+      readonly isLook: boolean;
       /** `carriers` where the case is known to have no flow but those of the request. */
       readonly scope: 'every-interface' | 'carriers';
     };
+
+interface Asked {
+  readonly mode: Mode;
+  /** Started by a person, not by a finding that came in. */
+  readonly byHand: boolean;
+}
 
 /** Reads EC2 while the case is being read, where the input says of which instance. */
 async function readAhead(
@@ -89,8 +116,8 @@ async function openKnown(
   // A restored case is over: started again it is the next generation, with a before-state of its own.
   const isOver = document.status === 'restored';
   const again = { decision, class: routed, classReason, request };
-  if (isOver) return { request, open: () => openCase(tools, again), scope: 'every-interface' };
-  return { request, open: () => Promise.resolve(document), scope: 'carriers' };
+  if (isOver) return { request, open: () => openCase(tools, again), isLook: false, scope: 'every-interface' };
+  return { request, open: () => Promise.resolve(document), isLook: false, scope: 'carriers' };
 }
 
 async function openWithout(tools: AssessTools, input: unknown): Promise<Start> {
@@ -109,7 +136,8 @@ async function openWithout(tools: AssessTools, input: unknown): Promise<Start> {
     classReason: taken.reason,
     request,
   };
-  return { request, open: () => openCase(tools, opening), scope: 'every-interface' };
+  const isLook = request.mode === 'observe';
+  return { request, open: () => openCase(tools, opening), isLook, scope: 'every-interface' };
 }
 
 function caseIdIn(input: unknown): string | null {
@@ -123,11 +151,11 @@ function caseIdIn(input: unknown): string | null {
 
 const triggerOf = (request: CaseRequest): string => request.finding?.type ?? 'manual request';
 
-function refOf(tools: AssessTools, document: CaseDocument): Opened['case'] {
+function refOf(document: CaseDocument, mode: Mode): Opened['case'] {
   return {
     caseId: document.caseId,
     instanceId: document.instanceId,
-    mode: modeOf(document.request, tools.config.defaultMode),
+    mode,
     trigger: triggerOf(document.request),
     urgency: urgencyOf(document.request),
   };
@@ -154,7 +182,12 @@ function refused(tools: AssessTools, request: CaseRequest, reason: string): Open
   return { case: ref, assessment: { kind: 'refused', reason } };
 }
 
-async function decide(tools: AssessTools, document: CaseDocument, facts: Facts | null): Promise<Assessed> {
+async function decide(
+  tools: AssessTools,
+  document: CaseDocument,
+  facts: Facts | null,
+  { mode, byHand }: Asked,
+): Promise<Assessed> {
   const { request } = document;
   if (facts === null) {
     const { instanceId, accountId, region } = document;
@@ -170,13 +203,16 @@ async function decide(tools: AssessTools, document: CaseDocument, facts: Facts |
   const found = isFirst ? facts : (await timersAsFound(tools, document.caseId))(facts);
   const assessment = assess(request, found, tools.config);
   const watch = document.decision === 'ask' ? document.classReason : null;
-  if (watch !== null || modeOf(request, tools.config.defaultMode) === 'observe') {
+  if (watch !== null || mode === 'observe') {
     await updateCase(tools.cases, document.caseId, (stored) => withAssessment(stored, assessment));
     const reason = watch ?? 'observe mode: nothing was changed, this is what would be done';
     return planned(tools, document, reason, facts, assessment);
   }
   const isolated = document.isolatedAt !== null && (await isIsolated(tools, facts));
-  if (isolated && isStanding(document, assessment)) {
+  const hostAsked = hostOrderOf(tools.config, request);
+  const missing = isolated ? await missingDenies(tools, document, facts) : [];
+  const isMore = missing.length > 0 || asksMore(document, hostAsked) || (byHand && lacksEvidence(document));
+  if (isolated && isStanding(document, assessment) && !isMore) {
     const reason = 'the case is isolated and knows every peer: it is verified again';
     await tell(tools, document.caseId, STEP, reason);
     return { kind: 'already-contained', reason };
@@ -184,18 +220,41 @@ async function decide(tools: AssessTools, document: CaseDocument, facts: Facts |
   const brake = await brakes(tools, document, facts);
   if (brake !== null) return planned(tools, document, brake, facts, assessment);
   // Only now: a plan records no before-state, for by the time it is acted on the instance may look different.
-  await record(tools, document, facts, assessment, isolated);
+  const denies = allOf(assessment.denies, missing);
+  await record(tools, document, facts, { assessment: { ...assessment, denies }, isolated, isFirst, hostAsked });
   return {
     kind: 'contain',
     reason: document.classReason,
-    denies: packDenies(assessment.denies),
+    denies: packDenies(denies),
     platform: facts.instance.platform,
     vpcIds: [...new Set(facts.interfaces.map((eni) => eni.vpcId))],
     addresses: [...new Set(assessment.flows.map((flow) => flow.remoteAddress))].slice(0, HOST_ADDRESS_LIMIT),
-    pids: request.processes.map((process) => process.pid).slice(0, HOST_LIST_LIMIT),
-    ports: (request.host?.ports ?? []).slice(0, HOST_LIST_LIMIT),
-    hostOptions: { ...tools.config.hostOptions, ...request.host?.options },
+    pids: hostAsked.pids,
+    ports: hostAsked.ports,
+    hostOptions: hostAsked.options,
   };
+}
+
+/** The order to the host, as far as a finding and a person choose it. */
+function hostOrderOf({ hostOptions }: Config, { processes, host }: CaseRequest): HostAsked {
+  return {
+    pids: processes.map((process) => process.pid).slice(0, HOST_LIST_LIMIT),
+    ports: (host?.ports ?? []).slice(0, HOST_LIST_LIMIT),
+    options: { ...hostOptions, ...host?.options },
+  };
+}
+
+/** The host is asked for more, or for something else, than it was the last time. */
+const asksMore = ({ hostAsked }: CaseDocument, now: HostAsked): boolean =>
+  hostAsked !== undefined && JSON.stringify(hostAsked) !== JSON.stringify(now);
+
+const lacksEvidence = ({ evidence }: CaseDocument): boolean => evidence.some(({ outcome }) => outcome === 'failed');
+
+/** What the request wants denied, and after it what the case lacks besides. */
+function allOf(wanted: readonly WantedDeny[], missing: readonly WantedDeny[]): readonly WantedDeny[] {
+  const place = ({ aclId, egress, cidr }: WantedDeny): string => `${aclId} ${egress} ${cidr}`;
+  const known = new Set(wanted.map(place));
+  return [...wanted, ...missing.filter((deny) => !known.has(place(deny)))];
 }
 
 async function refuse(tools: AssessTools, { caseId }: CaseDocument, reason: string): Promise<Assessed> {
@@ -205,22 +264,24 @@ async function refuse(tools: AssessTools, { caseId }: CaseDocument, reason: stri
 
 async function planned(
   tools: AssessTools,
-  { caseId }: CaseDocument,
+  { caseId, isolatedAt }: CaseDocument,
   reason: string,
   facts: Facts,
   assessment: Assessment,
 ): Promise<Assessed> {
-  const [surroundings] = await Promise.all([
+  const vpcIds = [...new Set(facts.interfaces.map((eni) => eni.vpcId))];
+  const [surroundings, isolating] = await Promise.all([
     readSurroundings(tools.ec2, facts).catch((error: unknown) => {
       tools.log.warn('the surroundings cannot be read', { error: errorText(error) });
       return null;
     }),
+    isolatedAt === null ? [] : exactGroupIds(tools, vpcIds),
     tell(tools, caseId, STEP, `a plan was made: ${reason}`),
   ]);
   return {
     kind: 'planned',
     reason,
-    plan: describePlan({ ...facts, surroundings }, assessment.flows, assessment.denies, RECORD_PLAN_DENIES),
+    plan: describePlan({ ...facts, surroundings, isolating }, assessment.flows, assessment.denies, RECORD_PLAN_DENIES),
   };
 }
 
@@ -253,10 +314,12 @@ async function brakes(tools: AssessTools, document: CaseDocument, facts: Facts):
 const isStanding = (document: CaseDocument, assessment: Assessment): boolean =>
   document.status === 'reported' && assessment.flows.every((flow) => isKnownFlow(flow, document.flows));
 
-/** Every ENI is on a group of ours without a rule but the openings: somebody may have taken it off, or added one. */
+/**
+ * Every ENI that can be is on a group of ours without a rule but the openings: somebody may have taken it off, or added one.
+ */
 async function isIsolated(tools: AssessTools, { interfaces }: Facts): Promise<boolean> {
   const isolating = await exactGroupIds(tools, [...new Set(interfaces.map((eni) => eni.vpcId))]);
-  return interfaces.every((eni) => isOnlyOn(eni, isolating));
+  return interfaces.every((eni) => unmodifiable(eni) !== null || isOnlyOn(eni, isolating));
 }
 
 /** The before-state of every ENI and the flows of the case, recorded before anything changes. */
@@ -264,19 +327,29 @@ async function record(
   tools: AssessTools,
   document: CaseDocument,
   facts: Facts,
-  assessment: Assessment,
-  isolated: boolean,
+  {
+    assessment,
+    isolated,
+    isFirst,
+    hostAsked,
+  }: {
+    readonly assessment: Assessment;
+    readonly isolated: boolean;
+    readonly isFirst: boolean;
+    readonly hostAsked: HostAsked;
+  },
 ): Promise<void> {
   const recordedAt = tools.now().toISOString();
   const interfaces = facts.interfaces.map((eni) => beforeOf(eni, facts.instance.instanceType, recordedAt));
   const groupIds = [...new Set(facts.interfaces.flatMap((eni) => eni.groupIds))];
   await Promise.all([
     ...interfaces.map((before) => recordBefore(tools.cases, document.caseId, before)),
+    isFirst || isolated ? undefined : recordAnew(tools, document.caseId, interfaces),
     noteGroupUse(tools.cases, document.caseId, groupIds),
     updateCase(tools.cases, document.caseId, (stored) => {
       // What is cut during a restore takes the case up again: its before-state is still the one of the first response.
       const status = stored.status === 'restoring' ? 'open' : stored.status;
-      const noted = { ...withAssessment(stored, assessment), status };
+      const noted = { ...withAssessment(stored, assessment), status, hostAsked, hostUndone: false, released: false };
       // Isolated no more: what was listed and watched before says nothing of what was opened since.
       if (isolated) return { ...noted, cutAgainAt: recordedAt };
       // Noted meanwhile, it is the work of another response.
@@ -291,6 +364,23 @@ async function record(
       `to be contained: ${document.classReason}; as they were found are recorded: ${interfaces.map((eni) => eni.networkInterfaceId).join(', ')}`,
     ),
   ]);
+}
+
+/** What a later response finds as neither an earlier one found it nor we made it. */
+async function recordAnew(tools: AssessTools, caseId: string, found: readonly BeforeInterface[]): Promise<void> {
+  const known = await readBefore(tools.cases, caseId);
+  const pairs = found.flatMap((now) => {
+    const then = known.find(({ networkInterfaceId }) => networkInterfaceId === now.networkInterfaceId);
+    return then === undefined || foundAnew(then, now, []) === null ? [] : [{ then, now }];
+  });
+  if (pairs.length === 0) return;
+  const ours = await groupsThatIsolated(tools.ec2, [...new Set(pairs.map(({ now }) => now.vpcId))]);
+  await Promise.all(
+    pairs.map(async ({ then, now }) => {
+      const news = foundAnew(then, now, ours);
+      if (news !== null) await recordBeforeAnew(tools.cases, caseId, then, news);
+    }),
+  );
 }
 
 /**

@@ -25,7 +25,7 @@ import type { RecordedGroup } from './replaced-groups.ts';
  * | --- | --- | --- |
  * | `INSTANCE#account#region#i-...` | `CLAIM` | which case is the instance's current one, and its generation |
  * | `CASE#id` | `CASE` | the case document, with a version for optimistic locking |
- * | `CASE#id` | `BEFORE#eni-...` | an ENI as it was found: written once |
+ * | `CASE#id` | `BEFORE#eni-...` | an ENI as it was found: written once, and anew where somebody has undone the isolation |
  * | `CASE#id` | `PRESERVED#...` | what was done to keep evidence, and what undoes it |
  * | `CASE#id` | `GROUP#sg-...` | a group that was deleted, whole |
  * | `CASE#id` | `HOST#command id` | what the host printed, whole |
@@ -269,6 +269,23 @@ export async function recordBefore(table: CaseTable, caseId: string, before: Bef
   await putNew(table, item);
 }
 
+/**
+ * Records an ENI as it was found anew, in place of what was found before, which it keeps. Where another run was faster, that one
+ * has recorded the same, or what is newer.
+ */
+export async function recordBeforeAnew(
+  table: CaseTable,
+  caseId: string,
+  known: BeforeInterface,
+  found: BeforeInterface,
+): Promise<void> {
+  await putIf(
+    table,
+    { pk: caseKey(caseId), sk: `BEFORE#${found.networkInterfaceId}`, before: JSON.stringify(found) },
+    { expression: '#before = :known', names: { '#before': 'before' }, values: { ':known': JSON.stringify(known) } },
+  );
+}
+
 export async function readBefore(table: CaseTable, caseId: string): Promise<readonly BeforeInterface[]> {
   const items = await list(table, caseKey(caseId), 'BEFORE#');
   return items.map((item) => parsed<BeforeInterface>(item, 'before'));
@@ -382,14 +399,22 @@ export async function forgetGroupUse(table: CaseTable, caseId: string, groupIds:
   await Promise.all(groupIds.map(forget));
 }
 
-/** Notes that a deleted group has been made again with all its rules, and under which id. */
+/** Notes that a deleted group has been made again with all its rules, and under which id: the newest counts. */
 export async function recordSuccessor(
   table: CaseTable,
   caseId: string,
   groupId: string,
   successor: string,
 ): Promise<void> {
-  await putNew(table, { pk: caseKey(caseId), sk: `SUCCESSOR#${groupId}`, successor });
+  await putIf(
+    table,
+    { pk: caseKey(caseId), sk: `SUCCESSOR#${groupId}`, successor },
+    {
+      expression: 'attribute_not_exists(pk) OR #successor <> :successor',
+      names: { '#successor': 'successor' },
+      values: { ':successor': successor },
+    },
+  );
 }
 
 /** The id under which a deleted group was made again, rules and all; null = it was not. */

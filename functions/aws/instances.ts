@@ -12,8 +12,10 @@ function toFacts(instance: Instance, reservation: Reservation): InstanceFacts {
     spot: instance.InstanceLifecycle === 'spot',
     vpcId: instance.VpcId ?? null,
     subnetId: instance.SubnetId ?? null,
-    doomedDevices: (instance.BlockDeviceMappings ?? []).flatMap(({ DeviceName, Ebs }) =>
-      Ebs?.DeleteOnTermination === true && DeviceName !== undefined ? [DeviceName] : [],
+    volumes: (instance.BlockDeviceMappings ?? []).flatMap(({ DeviceName: deviceName, Ebs }) =>
+      deviceName === undefined || Ebs?.VolumeId === undefined
+        ? []
+        : [{ deviceName, volumeId: Ebs.VolumeId, isDoomed: Ebs.DeleteOnTermination === true }],
     ),
     tags: Object.fromEntries((instance.Tags ?? []).map((tag) => [tag.Key ?? '', tag.Value ?? ''])),
   };

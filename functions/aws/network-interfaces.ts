@@ -37,13 +37,27 @@ function toFacts(eni: NetworkInterface): NetworkInterfaceFacts {
     },
     deviceIndex: eni.Attachment?.DeviceIndex ?? null,
     attachmentId: eni.Attachment?.AttachmentId ?? null,
+    attachedTo: eni.Attachment?.InstanceId ?? null,
   };
 }
 
 /** Every ENI of an instance, the primary one first. Paginated: in large accounts the unpaginated call fails. */
-export async function interfacesOf(ec2: EC2Client, instanceId: string): Promise<readonly NetworkInterfaceFacts[]> {
+export function interfacesOf(ec2: EC2Client, instanceId: string): Promise<readonly NetworkInterfaceFacts[]> {
+  return interfacesWhere(ec2, 'attachment.instance-id', [instanceId]);
+}
+
+/** ENIs by their ids, attached or not; one that is there no more is left out. */
+export function interfacesById(ec2: EC2Client, ids: readonly string[]): Promise<readonly NetworkInterfaceFacts[]> {
+  return ids.length === 0 ? Promise.resolve([]) : interfacesWhere(ec2, 'network-interface-id', ids);
+}
+
+async function interfacesWhere(
+  ec2: EC2Client,
+  name: string,
+  values: readonly string[],
+): Promise<readonly NetworkInterfaceFacts[]> {
   const found: NetworkInterfaceFacts[] = [];
-  const filter = { Filters: [{ Name: 'attachment.instance-id', Values: [instanceId] }] };
+  const filter = { Filters: [{ Name: name, Values: [...values] }] };
   for await (const page of paginateDescribeNetworkInterfaces({ client: ec2, pageSize: 100 }, filter)) {
     found.push(...(page.NetworkInterfaces ?? []).map(toFacts));
   }

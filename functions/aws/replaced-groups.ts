@@ -195,14 +195,15 @@ export async function recreateGroup(ec2: EC2Client, group: RecordedGroup): Promi
 
 /**
  * Gives a group that was made again its rules; `successors` tells the new ids of all groups that were made again. Rules
- * that stand already are no error.
+ * that stand already are no error. A rule for a group that somebody has deleted since cannot come back: returns the ids of
+ * those groups.
  */
 export async function refillGroup(
   ec2: EC2Client,
   groupId: string,
   group: RecordedGroup,
   successors: ReadonlyMap<string, string>,
-): Promise<void> {
+): Promise<readonly string[]> {
   for (const permission of BORN_WITH) {
     const revoke = new RevokeSecurityGroupEgressCommand({ GroupId: groupId, IpPermissions: [permission] });
     await ec2.send(revoke).catch(tolerate('InvalidPermission.NotFound'));
@@ -211,20 +212,38 @@ export async function refillGroup(
     ec2.send(new AuthorizeSecurityGroupEgressCommand({ GroupId: groupId, IpPermissions }));
   const into = (IpPermissions: IpPermission[]) =>
     ec2.send(new AuthorizeSecurityGroupIngressCommand({ GroupId: groupId, IpPermissions }));
-  for (const permission of group.egress) await authorizeAll(translated(permission, successors), out);
-  for (const permission of group.ingress) await authorizeAll(translated(permission, successors), into);
+  const gone: string[] = [];
+  for (const permission of group.egress) gone.push(...(await authorizeAll(translated(permission, successors), out)));
+  for (const permission of group.ingress) gone.push(...(await authorizeAll(translated(permission, successors), into)));
+  return [...new Set(gone)];
 }
 
-/** One peer of a rule that stands already has EC2 refuse the whole call: then each is asked for by itself. */
+/**
+ * One peer of a rule that stands already, or that is gone, has EC2 refuse the whole call: then each is asked for by itself.
+ * Returns the groups that are gone.
+ */
 async function authorizeAll(
   permission: IpPermission,
   authorize: (permissions: IpPermission[]) => Promise<unknown>,
-): Promise<void> {
-  const isDuplicate = tolerate('InvalidPermission.Duplicate');
+): Promise<readonly string[]> {
+  const gone: string[] = [];
+  const forgive = ({ UserIdGroupPairs: [pair] = [] }: IpPermission, error: unknown): void => {
+    const code = errorCode(error);
+    if (code === 'InvalidPermission.Duplicate') return;
+    const id = pair?.GroupId;
+    // EC2 names the group: the one that gets the rule may be unknown too, for a moment after it was made.
+    const isPair = code === 'InvalidGroup.NotFound' && error instanceof Error && error.message.includes(id ?? 'none');
+    if (id === undefined || !isPair) throw error;
+    gone.push(id);
+  };
   try {
     await authorize([permission]);
   } catch (error) {
-    isDuplicate(error);
-    for (const one of oneByOne([permission])) await authorize([one]).catch(isDuplicate);
+    if (!['InvalidPermission.Duplicate', 'InvalidGroup.NotFound'].includes(errorCode(error))) throw error;
+    for (const one of oneByOne([permission]))
+      await authorize([one]).catch((problem: unknown) => {
+        forgive(one, problem);
+      });
   }
+  return gone;
 }

@@ -16,9 +16,10 @@ import type { IsolationRule } from '../core/isolation-rules.ts';
 import type { GroupRule } from '../core/model.ts';
 import { errorCode } from './errors.ts';
 
-/** Name and tag of the group that isolated ENIs get; one per VPC, without a rule in either family. */
+/** Name, description and tag of the group that isolated ENIs get; one per VPC, without a rule in either family. */
 export const ISOLATION_GROUP = {
   name: 'flowcut-isolation',
+  description: 'Isolation by flowcut: no rules. Do not add any.',
   tag: { Key: 'flowcut:purpose', Value: 'isolation' },
 } as const;
 
@@ -123,13 +124,34 @@ const isEmpty = (group: SecurityGroup): boolean =>
   group.IpPermissions?.length === 0 && group.IpPermissionsEgress?.length === 0;
 
 /** Our isolation groups in these VPCs, found by their tag. */
-export async function isolationGroups(ec2: EC2Client, vpcIds: readonly string[]): Promise<readonly NamedGroup[]> {
+export function isolationGroups(ec2: EC2Client, vpcIds: readonly string[]): Promise<readonly NamedGroup[]> {
+  return groupsWhere(ec2, vpcIds, `tag:${ISOLATION_GROUP.tag.Key}`, ISOLATION_GROUP.tag.Value);
+}
+
+/**
+ * Groups in these VPCs with which an ENI was isolated, those included from which somebody has taken the tag since: a
+ * description cannot be changed. Good for knowing our own work again; what isolates is only what carries the tag.
+ */
+export async function groupsThatIsolated(ec2: EC2Client, vpcIds: readonly string[]): Promise<readonly string[]> {
+  const found = await Promise.all([
+    isolationGroups(ec2, vpcIds),
+    groupsWhere(ec2, vpcIds, 'description', ISOLATION_GROUP.description),
+  ]);
+  return [...new Set(found.flat().map(({ id }) => id))];
+}
+
+async function groupsWhere(
+  ec2: EC2Client,
+  vpcIds: readonly string[],
+  name: string,
+  value: string,
+): Promise<readonly NamedGroup[]> {
   if (vpcIds.length === 0) return [];
   const found: NamedGroup[] = [];
   const input = {
     Filters: [
       { Name: 'vpc-id', Values: [...vpcIds] },
-      { Name: `tag:${ISOLATION_GROUP.tag.Key}`, Values: [ISOLATION_GROUP.tag.Value] },
+      { Name: name, Values: [value] },
     ],
   };
   for await (const page of paginateDescribeSecurityGroups({ client: ec2, pageSize: 100 }, input)) {
@@ -150,7 +172,7 @@ export async function createGroup(ec2: EC2Client, vpcId: string, name: string): 
       new CreateSecurityGroupCommand({
         VpcId: vpcId,
         GroupName: name,
-        Description: 'Isolation by flowcut: no rules. Do not add any.',
+        Description: ISOLATION_GROUP.description,
         TagSpecifications: [{ ResourceType: 'security-group', Tags: [ISOLATION_GROUP.tag] }],
       }),
     );

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { EvidenceItem } from './evidence.ts';
+import { SHORTEST_TIMEOUTS } from './expiry.ts';
 import type { HostAccount } from './host-account.ts';
+import type { HostOptions } from './host-options.ts';
 import type { CaseRequest, FindingClass, FindingSummary, HostRequest } from './intake-types.ts';
 import type { KnownFlow, Mode, NetworkInterfaceFacts, TrackingTimeouts } from './model.ts';
-import type { TrackingVerdict } from './tracking.ts';
+import { defaultTimeouts, type TrackingVerdict } from './tracking.ts';
 
 /** What the responder knows of one flow, from the first read to the verdict. */
 export interface CaseFlow extends KnownFlow {
@@ -59,7 +61,17 @@ export type HostOutcome =
   | { readonly kind: 'no-evidence'; readonly reason: string }
   | { readonly kind: 'unavailable'; readonly reason: string };
 
-/** One ENI as it was found; written once, before anything changes, and never overwritten. */
+/** The order that the host was given to cut, as far as a person chooses it. */
+export interface HostAsked {
+  readonly pids: readonly number[];
+  readonly ports: readonly number[];
+  readonly options: HostOptions;
+}
+
+/**
+ * One ENI as it was found; written once, before anything changes. Only where the isolation was undone by hand, and the ENI left
+ * otherwise than it was found, a later response finds it anew, and keeps what was found before.
+ */
 export interface BeforeInterface {
   readonly networkInterfaceId: string;
   readonly vpcId: string;
@@ -68,6 +80,8 @@ export interface BeforeInterface {
   readonly timeouts: TrackingTimeouts;
   readonly instanceType: string;
   readonly recordedAt: string;
+  /** What was found before it, the newest first. Absent = it was found once. */
+  readonly earlier?: readonly Pick<BeforeInterface, 'groupIds' | 'timeouts' | 'recordedAt'>[];
 }
 
 /** One entry of the ledger: a deny of ours in an ACL and the cases that need it. */
@@ -116,6 +130,8 @@ export interface CaseDocument {
   readonly aclIds: readonly string[];
   readonly denyRefusals: readonly DenyRefusal[];
   readonly host: HostOutcome | null;
+  /** What the host was last asked, or was about to be when the execution was stopped; absent = nothing yet. */
+  readonly hostAsked?: HostAsked | undefined;
   /** A restore has undone what the case did on the host; absent = it has not. */
   readonly hostUndone?: boolean;
   readonly evidence: readonly EvidenceItem[];
@@ -129,6 +145,8 @@ export interface CaseDocument {
   readonly cutAgainAt: string | null;
   /** A flow log was seen to cover the instance when it was isolated: wherever it is now, nothing is contained without its word. */
   readonly watched?: boolean;
+  /** The denies are being lifted, or are, on the word of the host and the flow log both, as was opted in; absent = they stay. */
+  readonly released?: boolean;
   readonly verdict: string | null;
 }
 
@@ -199,6 +217,12 @@ function mergedHost(known: HostRequest | undefined, next: HostRequest | undefine
   return { host: { ports, options: { ...known?.options, ...next.options } } };
 }
 
+/** Who asks to contain means it for what comes after, too; who only looks means this one look. */
+function mergedMode(known: Mode | null, next: Mode | null): Mode | null {
+  if (next === 'observe') return known;
+  return next ?? (known === 'contain' ? 'contain' : null);
+}
+
 /** The union of what two inputs say of the same instance: every peer is kept, the newer finding gives the summary. */
 export function mergeRequests(known: CaseRequest, next: CaseRequest): CaseRequest {
   const fresh = next.flows.filter((flow) => !known.flows.some((other) => flowId(other) === flowId(flow)));
@@ -207,7 +231,7 @@ export function mergeRequests(known: CaseRequest, next: CaseRequest): CaseReques
   return {
     ...known,
     origin: next.origin === 'manual' ? 'manual' : known.origin,
-    mode: next.origin === 'manual' && next.mode !== null ? next.mode : known.mode,
+    mode: mergedMode(known.mode, next.mode),
     reason: next.reason ?? known.reason,
     finding: newer ? next.finding : known.finding,
     flows: [...known.flows, ...fresh],
@@ -230,6 +254,42 @@ export function mergeRequests(known: CaseRequest, next: CaseRequest): CaseReques
 export function beforeOf(eni: NetworkInterfaceFacts, instanceType: string, recordedAt: string): BeforeInterface {
   const { id: networkInterfaceId, vpcId, subnetId, groupIds, timeouts } = eni;
   return { networkInterfaceId, vpcId, subnetId, groupIds, timeouts, instanceType, recordedAt };
+}
+
+const sameList = (a: readonly string[], b: readonly string[]): boolean =>
+  a.length === b.length && a.every((id, index) => id === b[index]);
+
+/**
+ * The before-state of an ENI that a later response finds neither as it was found first nor as we made it: somebody has undone the
+ * isolation and left it like this. `ours`: groups with which ENIs were isolated. null = there is no news.
+ */
+export function foundAnew(
+  known: BeforeInterface,
+  found: BeforeInterface,
+  ours: readonly string[],
+): BeforeInterface | null {
+  const isOurWork = found.groupIds.some((id) => ours.includes(id));
+  const groupIds = isOurWork ? known.groupIds : found.groupIds;
+  const written = [SHORTEST_TIMEOUTS, known.timeouts, restorableTimeouts(known)];
+  const timeouts = written.some((one) => sameTimeouts(one, found.timeouts)) ? known.timeouts : found.timeouts;
+  if (sameList(groupIds, known.groupIds) && timeouts === known.timeouts) return null;
+  const { groupIds: first, timeouts: then, recordedAt, earlier = [] } = known;
+  return { ...found, groupIds, timeouts, earlier: [{ groupIds: first, timeouts: then, recordedAt }, ...earlier] };
+}
+
+export const sameTimeouts = (a: TrackingTimeouts, b: TrackingTimeouts): boolean =>
+  a.tcpEstablishedSeconds === b.tcpEstablishedSeconds &&
+  a.udpSeconds === b.udpSeconds &&
+  a.udpStreamSeconds === b.udpStreamSeconds;
+
+/** One that was not set cannot be unset again: the family's default is written instead. */
+export function restorableTimeouts({ timeouts, instanceType }: BeforeInterface): TrackingTimeouts {
+  const defaults = defaultTimeouts(instanceType);
+  return {
+    tcpEstablishedSeconds: timeouts.tcpEstablishedSeconds ?? defaults.tcpEstablishedSeconds,
+    udpSeconds: timeouts.udpSeconds ?? defaults.udpSeconds,
+    udpStreamSeconds: timeouts.udpStreamSeconds ?? defaults.udpStreamSeconds,
+  };
 }
 
 /** Adds why peers were not denied; for a peer and an ACL the newest reason counts. */

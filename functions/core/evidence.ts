@@ -10,7 +10,7 @@ export type Preserved =
   | { readonly kind: 'classic-load-balancer'; readonly loadBalancerName: string }
   | { readonly kind: 'protection'; readonly attribute: ProtectionAttribute; readonly before: boolean }
   | { readonly kind: 'shutdown-behavior'; readonly before: string }
-  | { readonly kind: 'delete-on-termination'; readonly deviceName: string }
+  | { readonly kind: 'delete-on-termination'; readonly deviceName: string; readonly volumeId: string }
   | { readonly kind: 'tags' }
   | { readonly kind: 'snapshots' };
 

@@ -1,6 +1,13 @@
 import type { AclFacts, GroupRule, NetworkInterfaceFacts, SubnetFacts } from './model.ts';
 import type { RouteTableFacts } from './routes.ts';
 
+export interface AttachedVolume {
+  readonly deviceName: string;
+  readonly volumeId: string;
+  /** It would be deleted with the instance. */
+  readonly isDoomed: boolean;
+}
+
 /** What EC2 says of the instance, as far as a response needs it. */
 export interface InstanceFacts {
   readonly id: string;
@@ -12,8 +19,7 @@ export interface InstanceFacts {
   readonly spot: boolean;
   readonly vpcId: string | null;
   readonly subnetId: string | null;
-  /** Devices whose volume would be deleted with the instance. */
-  readonly doomedDevices: readonly string[];
+  readonly volumes: readonly AttachedVolume[];
   readonly tags: Readonly<Record<string, string>>;
 }
 

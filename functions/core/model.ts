@@ -71,6 +71,8 @@ export interface NetworkInterfaceFacts {
   readonly timeouts: TrackingTimeouts;
   readonly deviceIndex: number | null;
   readonly attachmentId: string | null;
+  /** The instance that holds it; null = none. */
+  readonly attachedTo: string | null;
 }
 
 export interface Route {

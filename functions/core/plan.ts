@@ -2,6 +2,7 @@ import { hostAddress } from './addresses.ts';
 import { unmodifiable } from './assess.ts';
 import type { CaseFlow, WantedDeny } from './case.ts';
 import type { Facts, Surroundings } from './facts.ts';
+import { isOnlyOn } from './isolation-rules.ts';
 import type { PlannedChange } from './record.ts';
 
 /** Names in one line before the rest is counted. */
@@ -19,6 +20,8 @@ const end = (flow: CaseFlow): string =>
 interface PlanFacts extends Pick<Facts, 'instance' | 'interfaces' | 'acls'> {
   /** null = they could not be read. */
   readonly surroundings: Surroundings | null;
+  /** Groups of ours with which an ENI is isolated already. */
+  readonly isolating?: readonly string[];
 }
 
 /** Denies that a plan in the record of the state machine describes one by one: a large instance wants hundreds. */
@@ -88,11 +91,11 @@ function hostChange({ instance }: PlanFacts, flows: readonly CaseFlow[]): Planne
 }
 
 function swapChange(
-  { surroundings }: PlanFacts,
+  { surroundings, isolating = [] }: PlanFacts,
   flows: readonly CaseFlow[],
   eni: Facts['interfaces'][number],
 ): PlannedChange {
-  const objection = unmodifiable(eni);
+  const objection = isOnlyOn(eni, isolating) ? 'it is isolated already' : unmodifiable(eni);
   if (objection !== null) {
     return {
       change: `${eni.id}: left as it is`,

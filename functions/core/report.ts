@@ -93,11 +93,17 @@ export const heldDeny = (deny: LedgerDeny): HeldDeny => ({
 });
 
 /** What could not be done, by name. */
-function skippedOf(document: CaseDocument, interfaces: readonly InterfaceStanding[]): Report['skipped'] {
+function skippedOf(
+  document: CaseDocument,
+  interfaces: readonly InterfaceStanding[],
+  denied: ReadonlySet<string>,
+): Report['skipped'] {
   const enis = interfaces
     .filter((eni) => eni.isolation !== 'in-force')
     .map((eni) => ({ id: eni.id, reason: eni.reason ?? 'not isolated' }));
-  const denies = document.denyRefusals.map((refusal) => ({
+  // Refused once, and made since.
+  const refusals = document.denyRefusals.filter((refusal) => !denied.has(refusal.address));
+  const denies = refusals.map((refusal) => ({
     id: refusal.aclId === null ? refusal.address : `${refusal.address} at ${refusal.aclId}`,
     reason: refusal.reason,
   }));
@@ -156,6 +162,8 @@ export function caseReport(input: {
   readonly verdict: Verdict;
   readonly interfaces: readonly InterfaceStanding[];
   readonly held: readonly LedgerDeny[];
+  /** Peers that are denied both ways wherever their packets pass. */
+  readonly denied: ReadonlySet<string>;
   readonly devices: readonly { readonly id: string; readonly deviceIndex: number | null }[];
   readonly notes: readonly string[];
 }): Report {
@@ -169,7 +177,7 @@ export function caseReport(input: {
     flows: [...verdict.flows]
       .sort(byImportance)
       .map(({ flow, evidence }) => describeFlow(flow, flow.tracking, evidence)),
-    skipped: skippedOf(document, input.interfaces),
+    skipped: skippedOf(document, input.interfaces, input.denied),
     held: input.held.map(heldDeny),
     leftOpen: [...LEFT_OPEN, ...document.request.notes, ...input.notes],
     lastResort: [...killOwners(document), ...lastResorts(verdict.kind, document.instanceId, input.devices)],
@@ -190,19 +198,21 @@ export function quietReport(input: {
   readonly flows?: readonly ReportedFlow[];
   readonly skipped?: Report['skipped'];
   readonly plan?: readonly PlannedChange[];
+  readonly held?: readonly HeldDeny[];
+  readonly undo?: string | null;
 }): Report {
   return {
     flows: [],
     skipped: [],
     plan: [],
+    held: [],
+    undo: null,
     ...input,
     basis: [],
-    held: [],
     leftOpen: [],
     lastResort: [],
     onHost: [],
     preserved: [],
-    undo: null,
     more: [],
   };
 }

@@ -38,6 +38,8 @@ export interface VerdictQuestion {
   readonly openings: IsolationOpenings;
   /** Longest tracking timer of the instance's ENIs that was in force before, in seconds. */
   readonly longestTimerSeconds: number;
+  /** The denies were lifted on the word of the host and the flow log both. */
+  readonly released: boolean;
 }
 
 export interface FlowVerdict {
@@ -190,14 +192,13 @@ export function judge(question: VerdictQuestion): Verdict {
   if (flows.length === 0 && !enumerated.complete) {
     return answer('not-proven', `no flow is known and none could be enumerated: ${enumerated.why}`);
   }
-  const unblocked = flows.filter((flow) => !flow.blocked);
+  const isReleased = ({ dead }: FlowVerdict): boolean =>
+    question.released && dead.includes('host') && dead.includes('flow-log');
+  const unblocked = flows.filter((flow) => !(flow.blocked || isReleased(flow)));
   if (unblocked.length > 0) {
     const basis = basisOf(unblocked);
-    return answer(
-      'not-proven',
-      `the flow to ${names(unblocked)} ended on the host's word alone: no control outside the host reaches it`,
-      basis,
-    );
+    const reason = `the flow to ${names(unblocked)} ended on ${wordOf(basis)}: no control outside the host reaches it`;
+    return answer('not-proven', reason, basis);
   }
   const undead = flows.filter((flow) => flow.dead.length === 0);
   const fixed = question.interfaces.filter((entry) => entry.isolation === 'not-modifiable');
@@ -234,8 +235,20 @@ function heldSince(
   return `held since ${isolatedAt}, an honest host's flow would have expired by ${expired.toISOString()}`;
 }
 
+const WORDS: Record<Basis, string> = {
+  host: "the host's word",
+  'flow-log': "the flow log's silence",
+  untracked: 'the swap',
+};
+
+const wordOf = (basis: readonly Basis[]): string =>
+  `${basis.map((one) => WORDS[one]).join(' and ')}${basis.length === 1 ? ' alone' : ''}`;
+
 function containedReason(flows: readonly FlowVerdict[]): string {
   if (flows.length === 0) return 'no flow was open, and every interface is isolated';
+  if (flows.some((flow) => !flow.blocked)) {
+    return `every flow (${names(flows)}) is proven dead, by the host and the flow log where its denies are lifted, and every interface is isolated`;
+  }
   return `every flow (${names(flows)}) is blocked and proven dead, and every interface is isolated`;
 }
 

@@ -259,8 +259,9 @@ async function keepVolumes(subject: Subject): Promise<readonly EvidenceItem[]> {
   const { tools, inTurn, instanceId } = subject;
   const items: EvidenceItem[] = [];
   // One attribute of one instance at a time: EC2 refuses changes that race.
-  for (const deviceName of (await subject.instance)?.doomedDevices ?? []) {
-    const preserved: Preserved = { kind: 'delete-on-termination', deviceName };
+  for (const { deviceName, volumeId, isDoomed } of (await subject.instance)?.volumes ?? []) {
+    if (!isDoomed) continue;
+    const preserved: Preserved = { kind: 'delete-on-termination', deviceName, volumeId };
     const keep = () => setDeleteOnTermination(tools.ec2, instanceId, deviceName, false);
     items.push(await take(subject, preserved, () => inTurn(MODIFY, keep)));
   }

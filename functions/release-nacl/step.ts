@@ -1,4 +1,4 @@
-import { needCase } from '../aws/cases.ts';
+import { needCase, updateCase } from '../aws/cases.ts';
 import type { RestoreItem, Verifying } from '../core/record.ts';
 import { liftDenies } from '../shared/lift-denies.ts';
 import { judgeStanding, listen, readStanding } from '../shared/standing.ts';
@@ -17,13 +17,19 @@ export async function releaseNacl(tools: Tools<'ec2' | 'logs' | 'cases'>, record
   const { caseId } = record.case;
   if (tools.config.releaseDenies !== 'after-proof') return keep(tools, caseId, 'denies stay until a restore');
   const document = await needCase(tools.cases, caseId);
-  const standing = await readStanding(tools, document);
-  const verdict = judgeStanding(tools.config, document, standing, await listen(tools, document, standing));
-  const twice = verdict.flows.every((flow) => flow.dead.includes('host') && flow.dead.includes('flow-log'));
-  if (verdict.kind !== 'contained' || !twice) {
-    return keep(tools, caseId, 'the flows are not proven dead by the host and the flow log both');
+  // A run that died while it lifted them has left some: they hold nothing, and go too.
+  if (document.released !== true) {
+    const standing = await readStanding(tools, document);
+    const verdict = judgeStanding(tools.config, document, standing, await listen(tools, document, standing));
+    const twice = verdict.flows.every((flow) => flow.dead.includes('host') && flow.dead.includes('flow-log'));
+    if (verdict.kind !== 'contained' || !twice) {
+      return keep(tools, caseId, 'the flows are not proven dead by the host and the flow log both');
+    }
+    await updateCase(tools.cases, caseId, (stored) => ({ ...stored, released: true }));
   }
-  const items = await liftDenies(tools, caseId, document.aclIds);
+  // Not where a response has cut again meanwhile.
+  const isReleased = async (): Promise<boolean> => (await needCase(tools.cases, caseId)).released === true;
+  const items = await liftDenies(tools, caseId, document.aclIds, isReleased);
   await tell(tools, caseId, STEP, liftedText(items, document.aclIds) || 'there was no deny to release');
   return { kind: 'released', items };
 }

@@ -1,7 +1,8 @@
-import { needCase, readCase } from '../aws/cases.ts';
+import { needCase, readBefore, readCase } from '../aws/cases.ts';
 import { errorText } from '../aws/errors.ts';
 import { publish } from '../aws/notifications.ts';
 import { keepReport } from '../aws/reports.ts';
+import { type CaseDocument, isKnownFlow } from '../core/case.ts';
 import { consoleLinks } from '../core/console-links.ts';
 import type { EvidenceItem } from '../core/evidence.ts';
 import { hostSilence } from '../core/host-silence.ts';
@@ -12,6 +13,7 @@ import type { Failure, IsolationResult, Reporting } from '../core/record.ts';
 import {
   caseReport,
   describeFlow,
+  heldDeny,
   LEFT_OPEN,
   lastResorts,
   quietReport,
@@ -19,7 +21,7 @@ import {
   undoText,
 } from '../core/report.ts';
 import { RECORD_REPORT_BYTES, STORED_REPORT_BYTES, shortReport } from '../core/short-report.ts';
-import { judgeStanding, listen, readStanding, unheardFlowLog } from '../shared/standing.ts';
+import { judgeStanding, listen, readStanding, type Standing, unheardFlowLog } from '../shared/standing.ts';
 import { tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
@@ -103,7 +105,13 @@ async function makeReport(tools: ReportTools, record: Reporting): Promise<Report
         reason: `${assessment.reason}. ${assessment.advice}`,
       });
     case 'refused':
-      return quietReport({ caseId, instanceId, verdict: 'refused', reason: assessment.reason });
+      return quietReport({
+        caseId,
+        instanceId,
+        verdict: 'refused',
+        reason: assessment.reason,
+        ...(await whatStands(tools, caseId)),
+      });
     case 'planned': {
       const document = await readCase(tools.cases, caseId);
       return quietReport({
@@ -114,6 +122,7 @@ async function makeReport(tools: ReportTools, record: Reporting): Promise<Report
         plan: assessment.plan,
         flows: document?.flows.map((flow) => describeFlow(flow, flow.tracking, 'unproven')) ?? [],
         skipped: document?.denyRefusals.map((refusal) => ({ id: refusal.address, reason: refusal.reason })) ?? [],
+        ...(await whatStands(tools, caseId)),
       });
     }
     case 'contain':
@@ -124,15 +133,38 @@ async function makeReport(tools: ReportTools, record: Reporting): Promise<Report
   }
 }
 
+/** Denies of an earlier response that stand, and how all is undone; nothing where the case has changed nothing. */
+async function whatStands(tools: ReportTools, caseId: string): Promise<Partial<Pick<Report, 'held' | 'undo'>>> {
+  try {
+    const document = await caseThatActed(tools, caseId);
+    if (document === null) return {};
+    const { held } = await readStanding(tools, document);
+    return { held: held.map(heldDeny), undo: undoText(caseId) };
+  } catch (error) {
+    tools.log.warn('what stands of the case could not be read', { caseId, error: errorText(error) });
+    return {};
+  }
+}
+
+/** The case, where a response of it has been about to change something and no restore has put that back. */
+async function caseThatActed(tools: ReportTools, caseId: string): Promise<CaseDocument | null> {
+  const document = await readCase(tools.cases, caseId);
+  if (document === null || document.status === 'restored') return null;
+  return (await readBefore(tools.cases, caseId)).length > 0 ? document : null;
+}
+
 const NOT_READ = { kind: 'unknown', because: 'the groups and routes could not be read' } as const;
 
 /**
- * Open and assess itself failed: nothing has been changed, so nothing in force reaches the flows that were named.
+ * Open and assess itself failed. Where an earlier response has acted, what that one did stands and is reported; otherwise nothing
+ * has been changed, so nothing in force reaches the flows that were named.
  */
 async function unassessedReport(tools: ReportTools, record: Reporting): Promise<Report> {
   const caseId = 'caseId' in record && typeof record.caseId === 'string' ? record.caseId : null;
-  const document = caseId === null ? null : await readCase(tools.cases, caseId).catch(() => null);
   const why = record.failure === undefined ? 'the case could not be opened' : sentenceOf(record.failure);
+  const acted = caseId === null ? null : await caseThatActed(tools, caseId).catch(() => null);
+  if (acted !== null) return unassessedAgain(tools, record, acted, why);
+  const document = caseId === null ? null : await readCase(tools.cases, caseId).catch(() => null);
   const reason = `nothing was changed, for the instance could not be assessed: ${why}`;
   const flows = document?.request.flows ?? [];
   return {
@@ -141,6 +173,29 @@ async function unassessedReport(tools: ReportTools, record: Reporting): Promise<
     flows: flows.map((flow) => describeFlow(flow, NOT_READ, 'unproven')),
     leftOpen: LEFT_OPEN,
     lastResort: document === null ? [] : lastResorts('leaking', document.instanceId, []),
+  };
+}
+
+/** What stands of an earlier response; a peer that came since, and that could not be assessed, is one that nothing reaches. */
+async function unassessedAgain(
+  tools: ReportTools,
+  record: Reporting,
+  document: CaseDocument,
+  why: string,
+): Promise<Report> {
+  const { caseId, instanceId, request, flows } = document;
+  const report = await reportStanding(tools, record, caseId);
+  const fresh = request.flows.filter((flow) => !isKnownFlow(flow, flows));
+  const unassessed = `the instance could not be assessed again: ${why}`;
+  if (fresh.length === 0) return { ...report, reason: `${report.reason}; ${unassessed}` };
+  const peers = [...new Set(fresh.map((flow) => flow.remoteAddress))].slice(0, NAMED_PEERS).join(', ');
+  return {
+    ...report,
+    verdict: 'leaking',
+    reason: `nothing was done about the flow to ${peers}, which is new: ${unassessed}`,
+    basis: [],
+    flows: [...fresh.map((flow) => describeFlow(flow, NOT_READ, 'unproven')), ...report.flows],
+    lastResort: lastResorts('leaking', instanceId, []),
   };
 }
 
@@ -227,9 +282,15 @@ async function readAndReport(tools: ReportTools, record: Reporting, caseId: stri
     verdict,
     interfaces: standing.standings,
     held: standing.held,
+    denied: deniedPeers(document, standing),
     devices: standing.interfaces,
     notes: [...openingsText(tools.config.openings), ...standing.unread, ...waitingText(record), ...failureText(record)],
   });
+}
+
+function deniedPeers({ flows }: CaseDocument, { denies }: Standing): ReadonlySet<string> {
+  const open = new Set(flows.filter(({ id }) => denies.get(id) !== 'in-force').map((flow) => flow.remoteAddress));
+  return new Set(flows.map((flow) => flow.remoteAddress).filter((address) => !open.has(address)));
 }
 
 /** What went wrong with a function, and how far the response has come. */
@@ -241,15 +302,16 @@ function failureText(record: Reporting): readonly string[] {
   ];
 }
 
-const WAITING_PEERS = 6;
+/** Peers that a sentence names at most. */
+const NAMED_PEERS = 6;
 
 /** What the interim report says of denies that EC2 had no turn for yet. */
 function waitingText({ isolated, cut }: Reporting): readonly string[] {
   const denies = waitingAfter(cut).flatMap((waiting) => waiting.denies);
   if (isolated === undefined || denies.length === 0) return [];
   const peers = [...new Set(denies.map((deny) => deny.cidr))];
-  const named = peers.slice(0, WAITING_PEERS).join(', ');
-  const others = peers.length > WAITING_PEERS ? ` and ${peers.length - WAITING_PEERS} more` : '';
+  const named = peers.slice(0, NAMED_PEERS).join(', ');
+  const others = peers.length > NAMED_PEERS ? ` and ${peers.length - NAMED_PEERS} more` : '';
   return [
     `EC2 takes only so many calls per second: denies of ${named}${others} wait for their turn and are being made`,
   ];

@@ -1,5 +1,5 @@
 import { needCase, notePutBack, type PreservedRecord, readPreserved, updateCase } from '../aws/cases.ts';
-import { errorText } from '../aws/errors.ts';
+import { errorCode, errorText } from '../aws/errors.ts';
 import {
   readProtection,
   readShutdownBehavior,
@@ -11,13 +11,14 @@ import {
 import { getInstance } from '../aws/instances.ts';
 import { classicBalancersOf, joinClassic, register, targetsOf } from '../aws/load-balancers.ts';
 import { attach, exitStandby, type Membership, membershipOf } from '../aws/scaling.ts';
-import { caseIdOf, isClosing } from '../core/case.ts';
+import { type CaseDocument, caseIdOf, isClosing } from '../core/case.ts';
 import { quote } from '../core/errors.ts';
 import { CASE_TAG, type EvidenceItem, type Preserved, preservedName } from '../core/evidence.ts';
 import type { InstanceFacts } from '../core/facts.ts';
 import type { EvidenceRestored, RestoreItem, Restoring } from '../core/record.ts';
 import { TAKEN_UP } from '../core/restore-items.ts';
 import { readBack } from '../shared/read-back.ts';
+import { leftTo, successorOf } from '../shared/successor.ts';
 import { restoredText, tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
@@ -37,11 +38,17 @@ export async function restoreEvidence(tools: EvidenceTools, restoring: Restoring
     return { items: [] };
   }
   const isDone = await begin(tools, caseId);
-  const [preserved, left] = await Promise.all([readPreserved(tools.cases, caseId), leftByEarlier(tools, caseId)]);
+  const document = await needCase(tools.cases, caseId);
+  const successor = await successorOf(tools, document);
+  const [preserved, left] = await Promise.all([
+    readPreserved(tools.cases, caseId),
+    successor === null ? leftByEarlier(tools, document) : [],
+  ]);
   const instance = await getInstance(tools.ec2, instanceId);
   const items: RestoreItem[] = [];
   const records = [...preserved.map((record) => ({ ...record, caseId })), ...left];
   const inOrder = records.sort((a, b) => ORDER[a.preserved.kind] - ORDER[b.preserved.kind]);
+  const taken = records.map((record) => record.preserved);
   for (const record of inOrder) {
     const { preserved: entry } = record;
     const item = preservedName(entry);
@@ -53,23 +60,48 @@ export async function restoreEvidence(tools: EvidenceTools, restoring: Restoring
       items.push({ item, outcome: 'gone' });
       continue;
     }
-    if (!(await isOurs(tools, caseId))) {
-      items.push({ item, ...TAKEN_UP });
+    const claimed = successor === null ? await claimedBy(tools, caseId) : leftTo(successor);
+    if (claimed !== null) {
+      items.push({ item, ...claimed });
       continue;
     }
-    try {
-      const result = await undo(tools, { entry, instance, caseId, wasDone: isDone(item) });
-      const isOver = result !== TAKEN_UP && result.outcome !== 'failed';
-      const isLost = isOver && !(await notePutBack(tools.cases, record.caseId, record));
-      items.push({ item, ...(isLost ? TAKEN_UP : result) });
-    } catch (error) {
-      items.push({ item, outcome: 'failed', detail: errorText(error) });
-    }
+    items.push({
+      item,
+      ...(await putBackOnce(tools, record, { entry, instance, caseId, wasDone: isDone(item), taken })),
+    });
   }
   if (restore.kind === 'restored') await close(tools, caseId);
   await tell(tools, caseId, STEP, restoredText(items) || 'nothing to give back');
   return { items };
 }
+
+/** Puts one thing back and notes that it is, so that no later restore does it again. */
+async function putBackOnce(
+  tools: EvidenceTools,
+  record: PreservedRecord & { readonly caseId: string },
+  undoing: Undoing,
+): Promise<Outcome> {
+  try {
+    const result = await undo(tools, undoing).catch((error: unknown) => {
+      if (isGone(error)) return { outcome: 'gone' } as const;
+      throw error;
+    });
+    if ('isLeft' in result) return result.isLeft;
+    if (result.outcome === 'failed') return result;
+    return (await notePutBack(tools.cases, record.caseId, record)) ? result : TAKEN_UP;
+  } catch (error) {
+    return { outcome: 'failed', detail: errorText(error) };
+  }
+}
+
+/**
+ * The target group, load balancer or Auto Scaling group is there no more. Auto Scaling has no code of its own for that.
+ * https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeTargetHealth.html
+ * https://docs.aws.amazon.com/elasticloadbalancing/2012-06-01/APIReference/API_RegisterInstancesWithLoadBalancer.html
+ */
+const isGone = (error: unknown): boolean =>
+  /^(TargetGroup|LoadBalancer|AccessPoint)NotFound(Exception)?$/.test(errorCode(error)) ||
+  (error instanceof Error && error.message.startsWith('AutoScalingGroup name not found'));
 
 /**
  * What earlier cases of the instance took and their restores could not give back: the response of this case found it as it is
@@ -77,9 +109,8 @@ export async function restoreEvidence(tools: EvidenceTools, restoring: Restoring
  */
 async function leftByEarlier(
   { cases }: EvidenceTools,
-  caseId: string,
+  { accountId, region, instanceId, generation }: CaseDocument,
 ): Promise<readonly (PreservedRecord & { readonly caseId: string })[]> {
-  const { accountId, region, instanceId, generation } = await needCase(cases, caseId);
   const earlier = Array.from({ length: generation - 1 }, (_, index) =>
     caseIdOf({ accountId, region, instanceId, generation: index + 1 }),
   );
@@ -89,9 +120,14 @@ async function leftByEarlier(
   return records.flat().filter(({ undone, preserved: { kind } }) => !undone && kind !== 'tags' && kind !== 'snapshots');
 }
 
-/** Not where a response has taken the case up again since the restore began. */
-const isOurs = async ({ cases }: EvidenceTools, caseId: string): Promise<boolean> =>
-  isClosing(await needCase(cases, caseId));
+/** A response that has taken the case up again, or a newer case, since the restore began; null = there is neither. */
+async function claimedBy(tools: EvidenceTools, caseId: string): Promise<Outcome | null> {
+  const document = await needCase(tools.cases, caseId);
+  if (!isClosing(document)) return TAKEN_UP;
+  // A case that is still being restored has none.
+  const successor = document.status === 'restored' ? await successorOf(tools, document) : null;
+  return successor === null ? null : leftTo(successor);
+}
 
 /** The next finding opens a case of its own, with a before-state of its own. */
 async function close({ cases }: EvidenceTools, caseId: string): Promise<void> {
@@ -129,12 +165,19 @@ const ORDER: Record<Preserved['kind'], number> = {
 
 type Outcome = Pick<RestoreItem, 'outcome' | 'detail'>;
 
+/** It was not touched, and is not put back: what is said of it. */
+interface Left {
+  readonly isLeft: Outcome;
+}
+
 interface Undoing<P extends Preserved = Preserved> {
   readonly entry: P;
   readonly instance: InstanceFacts;
   readonly caseId: string;
   /** The response has done it, and no restore has begun to undo it. */
   readonly wasDone: boolean;
+  /** All that is to be put back. */
+  readonly taken: readonly Preserved[];
 }
 
 /** What is as the response found it: nobody's doing but ours, or somebody has changed what we wrote. */
@@ -160,8 +203,10 @@ interface Thing<T> {
   /** What we made of it, in words. */
   readonly ours: string;
   readonly text: (found: T) => string;
-  /** Neither as it was before us nor as we made it: it is left. */
-  readonly isForeign?: (found: T) => boolean;
+  /** What is neither as it was before us nor as we made it, and is left; null = it is one of the two. */
+  readonly foreign?: (found: T) => Outcome | null;
+  /** There is nothing any more that could be put back. */
+  readonly isGone?: (found: T) => boolean;
   readonly write: () => Promise<unknown>;
 }
 
@@ -169,16 +214,18 @@ interface Thing<T> {
 async function putBack<T>(tools: EvidenceTools, undoing: Undoing, thing: Thing<T>): Promise<Outcome> {
   const { read, isBack, text, ours } = thing;
   const found = await read();
+  if (thing.isGone?.(found) === true) return { outcome: 'gone' };
   if (isBack(found)) return unchanged(undoing, text(found), ours);
-  if (thing.isForeign?.(found) === true) return drifted(text(found), ours);
+  const foreign = thing.foreign?.(found) ?? null;
+  if (foreign !== null) return foreign;
   await thing.write();
   const seen = await readBack(tools, read, isBack);
   return isBack(seen) ? RESTORED : unseen(text(seen));
 }
 
-function undo(tools: EvidenceTools, undoing: Undoing): Promise<Outcome> {
+function undo(tools: EvidenceTools, undoing: Undoing): Promise<Outcome | Left> {
   const { entry, instance, caseId } = undoing;
-  const { ec2, elb, classicElb } = tools;
+  const { ec2, classicElb } = tools;
   switch (entry.kind) {
     case 'tags':
       return putBack(tools, undoing, {
@@ -186,7 +233,7 @@ function undo(tools: EvidenceTools, undoing: Undoing): Promise<Outcome> {
         isBack: (found) => found === undefined,
         ours: quote(caseId),
         text: (found) => (found === undefined ? 'no tag' : quote(found)),
-        isForeign: (found) => found !== caseId,
+        foreign: (found) => (found === undefined || found === caseId ? null : drifted(quote(found), quote(caseId))),
         write: () => untag(ec2, instance.id, { [CASE_TAG]: caseId }),
       });
     case 'protection':
@@ -207,24 +254,19 @@ function undo(tools: EvidenceTools, undoing: Undoing): Promise<Outcome> {
       });
     case 'delete-on-termination':
       return putBack(tools, undoing, {
-        read: async () => (await getInstance(ec2, instance.id))?.doomedDevices.includes(entry.deviceName) ?? false,
-        isBack: (found) => found,
+        read: async () =>
+          (await getInstance(ec2, instance.id))?.volumes.find((volume) => volume.deviceName === entry.deviceName),
+        isGone: (found) => found === undefined,
+        isBack: (found) => found?.volumeId === entry.volumeId && found.isDoomed,
+        // Another volume stands at the device since: whether that one is kept is not ours to say.
+        foreign: (found) =>
+          found === undefined || found.volumeId === entry.volumeId ? null : drifted(found.volumeId, entry.volumeId),
         ours: 'off',
-        text: onOrOff,
+        text: (found) => onOrOff(found?.isDoomed ?? false),
         write: () => setDeleteOnTermination(ec2, instance.id, entry.deviceName, true),
       });
-    case 'target': {
-      const { targetGroupArn, targetId, port } = entry;
-      const ours = `no registration (it was at ${portText(port)})`;
-      return putBack(tools, undoing, {
-        read: async () => (await targetsOf(elb, { targetGroupArn }, [targetId])).map((target) => target.port),
-        isBack: (found) => found.includes(port),
-        ours,
-        text: (found) => (found.includes(port) ? portText(port) : found.map(portText).join(', ') || 'no registration'),
-        isForeign: (found) => found.length > 0,
-        write: () => register(elb, { targetGroupArn, targetId, port }),
-      });
-    }
+    case 'target':
+      return registerAgain(tools, { ...undoing, entry });
     case 'classic-load-balancer':
       return putBack(tools, undoing, {
         read: async () => (await classicBalancersOf(classicElb, instance.id)).includes(entry.loadBalancerName),
@@ -246,6 +288,29 @@ const onOrOff = (value: boolean): string => (value ? 'on' : 'off');
 
 const portText = (port: number | null): string => (port === null ? 'the port of the group' : `port ${port}`);
 
+function registerAgain(
+  tools: EvidenceTools,
+  undoing: Undoing<Extract<Preserved, { kind: 'target' }>>,
+): Promise<Outcome> {
+  const { targetGroupArn, targetId, port } = undoing.entry;
+  // An instance may be a target at several ports; each is put back by itself.
+  const ours = undoing.taken.flatMap((entry) =>
+    entry.kind === 'target' && entry.targetGroupArn === targetGroupArn && entry.targetId === targetId
+      ? [entry.port]
+      : [],
+  );
+  const expected = `no registration (it was at ${portText(port)})`;
+  const text = (found: readonly (number | null)[]) => found.map(portText).join(', ') || 'no registration';
+  return putBack(tools, undoing, {
+    read: async () => (await targetsOf(tools.elb, { targetGroupArn }, [targetId])).map((target) => target.port),
+    isBack: (found) => found.includes(port),
+    foreign: (found) => (found.every((other) => ours.includes(other)) ? null : drifted(text(found), expected)),
+    ours: expected,
+    text: (found) => (found.includes(port) ? portText(port) : text(found)),
+    write: () => register(tools.elb, { targetGroupArn, targetId, port }),
+  });
+}
+
 /** Auto Scaling takes its time to move an instance; how long and how often it is looked for, in seconds. */
 const MOVE_SECONDS = 60;
 const LOOK_SECONDS = 5;
@@ -261,6 +326,9 @@ async function settledMembership(tools: EvidenceTools, instanceId: string): Prom
 }
 
 const LEAVING = ['EnteringStandby', 'Detaching'];
+
+/** Auto Scaling raises it with each instance that comes back; the one that replaced it stays. */
+const ONE_HIGHER = "the group's desired capacity is one higher now";
 
 /** What the group says afterwards counts, not the answer: a lost one is asked again, and refused the second time. */
 async function move(
@@ -283,19 +351,21 @@ async function move(
 async function returnToGroup(
   tools: EvidenceTools,
   undoing: Undoing<Extract<Preserved, { kind: 'auto-scaling' }>>,
-): Promise<Outcome> {
+): Promise<Outcome | Left> {
   const { entry, instance } = undoing;
   const member = await settledMembership(tools, instance.id);
   if (entry.action === 'detach') {
     if (member !== null) return unchanged(undoing, `it in ${member.groupName}`, 'it in no group');
     const isIn = (now: Membership | null): boolean => now !== null;
-    return move(tools, instance.id, () => attach(tools.scaling, entry.groupName, instance.id), isIn);
+    const moved = await move(tools, instance.id, () => attach(tools.scaling, entry.groupName, instance.id), isIn);
+    return moved === RESTORED ? { ...moved, detail: ONE_HIGHER } : moved;
   }
   if (member === null) return { outcome: 'gone', detail: 'it is in no Auto Scaling group any more' };
   // To settle may have taken a minute.
-  if (!(await isOurs(tools, undoing.caseId))) return TAKEN_UP;
+  const claimed = await claimedBy(tools, undoing.caseId);
+  if (claimed !== null) return { isLeft: claimed };
   if (member.lifecycleState !== 'Standby') return unchanged(undoing, member.lifecycleState, 'Standby');
   const isOut = (now: Membership | null): boolean => now !== null && now.lifecycleState !== 'Standby';
   const moved = await move(tools, instance.id, () => exitStandby(tools.scaling, entry.groupName, instance.id), isOut);
-  return moved === RESTORED ? { ...moved, detail: "the group's desired capacity is one higher now" } : moved;
+  return moved === RESTORED ? { ...moved, detail: ONE_HIGHER } : moved;
 }

@@ -11,20 +11,27 @@ import {
 } from '../aws/cases.ts';
 import { errorText } from '../aws/errors.ts';
 import { getInstance } from '../aws/instances.ts';
-import { interfacesOf, setGroups, setTimeouts } from '../aws/network-interfaces.ts';
+import { interfacesById, setGroups, setTimeouts } from '../aws/network-interfaces.ts';
 import { lostTags, type RecordedGroup, readGroup, recreateGroup, refillGroup } from '../aws/replaced-groups.ts';
-import { isolationGroups } from '../aws/security-groups.ts';
-import { type BeforeInterface, type CaseDocument, isClosing } from '../core/case.ts';
+import { groupsThatIsolated } from '../aws/security-groups.ts';
+import {
+  type BeforeInterface,
+  type CaseDocument,
+  caseIdOf,
+  isClosing,
+  restorableTimeouts,
+  sameTimeouts,
+} from '../core/case.ts';
 import { InputError, quote } from '../core/errors.ts';
 import { SHORTEST_TIMEOUTS } from '../core/expiry.ts';
 import type { NetworkInterfaceFacts, TrackingTimeouts } from '../core/model.ts';
 import type { RestoreItem, RestoreResult } from '../core/record.ts';
 import { shortItems, TAKEN_UP } from '../core/restore-items.ts';
-import { defaultTimeouts } from '../core/tracking.ts';
 import type { Verdict } from '../core/verdict.ts';
 import { liftDenies } from '../shared/lift-denies.ts';
 import { readBack } from '../shared/read-back.ts';
 import { judgeStanding, listen, readStanding } from '../shared/standing.ts';
+import { successorOf } from '../shared/successor.ts';
 import { liftedText, restoredText, tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
@@ -102,7 +109,7 @@ export async function restoreInstance(
   // A response has taken the case up since this execution began to restore it: started again, it leaves everything.
   const isTakenUp = !isClosing(document) && execution !== null && document.restoredBy === execution;
   if (!isClosing(document) && !isTakenUp) {
-    const reason = request.force ? null : await revivable(tools, document, before);
+    const reason = request.force ? null : await objection(tools, document, before);
     if (reason !== null) {
       await tell(tools, caseId, STEP, `refused: ${reason}`);
       return { kind: 'refused', caseId, instanceId, reason };
@@ -115,9 +122,8 @@ export async function restoreInstance(
       ...(execution !== null && { restoredBy: execution }),
     }));
   }
-  const interfaces = await interfacesOf(tools.ec2, instanceId);
-  const vpcIds = [...new Set(before.map((eni) => eni.vpcId))];
-  const isolation = (await isolationGroups(tools.ec2, vpcIds)).map((group) => group.id);
+  const isolation = await groupsThatIsolated(tools.ec2, [...new Set(before.map((eni) => eni.vpcId))]);
+  const interfaces = await interfacesById(tools.ec2, idsOf(before));
   const successor = await successorOf(tools, document);
   const found: Written[] = [];
   const successors: ReadonlyMap<string, string> = isTakenUp
@@ -128,45 +134,52 @@ export async function restoreInstance(
     isOurs &&= isClosing(await needCase(tools.cases, caseId));
     return isOurs;
   };
-  for (const recorded of before) {
+  for (const recorded of await asFoundFirst(tools, document, before, isolation)) {
     if (!(await isStillOurs())) {
       found.push({ item: groupsOf(recorded.networkInterfaceId), ...TAKEN_UP });
       continue;
     }
     const expected = { ...recorded, groupIds: recorded.groupIds.map((id) => successors.get(id) ?? id) };
     const eni = interfaces.find((candidate) => candidate.id === recorded.networkInterfaceId);
-    found.push(
-      ...(successor === null || eni === undefined
-        ? await restoreInterface(tools, expected, interfaces, isolation, isStillOurs)
-        : [leftTo(successor, expected, eni)]),
-    );
+    const elsewhere = eni === undefined ? null : whoHas(eni, expected, instanceId, successor);
+    found.push(...(elsewhere ?? (await restoreInterface(tools, expected, eni, isolation, isStillOurs))));
   }
   // Denies last: they were first, and they hold the flows until the groups stand again.
   const lifted = await liftDenies(tools, caseId, document.aclIds, isStillOurs);
-  const restored = await asReadBack(tools, instanceId, found, isStillOurs);
+  const restored = await asReadBack(tools, found, isStillOurs);
   const items = [...restored, ...lifted];
   const isDone = isOurs && items.every((item) => item.outcome !== 'failed');
   if (isDone) {
     // Two responses at once: the later one found the isolation group of the first, and noted that.
-    const noted = [...before.flatMap((eni) => eni.groupIds), ...isolation];
+    const states = before.flatMap((eni) => [eni, ...(eni.earlier ?? [])]);
+    const noted = [...states.flatMap((state) => state.groupIds), ...isolation];
     await forgetGroupUse(tools.cases, caseId, [...new Set(noted)]);
   }
   const parts = [restoredText(restored), liftedText(lifted, isOurs ? document.aclIds : [])].filter(
     (part) => part !== '',
   );
   await tell(tools, caseId, STEP, parts.join('; ') || 'nothing to restore');
-  // Also where no answer came: the cut may have run all the same, and the answer been lost with the agent's path.
-  const { host } = document;
-  const isUncut = host === null || document.hostUndone === true || !isOurs;
-  const instance = isUncut ? null : await getInstance(tools.ec2, instanceId);
-  const stopped = (host?.kind === 'answered' && host.account?.stopped) || [];
   return {
     kind: isDone ? 'restored' : 'partly-restored',
     caseId,
     instanceId,
     items: shortItems(items),
-    host: instance === null ? null : { platform: instance.platform, stopped },
+    host: isOurs && successor === null ? await hostToUndo(tools, document) : null,
   };
+}
+
+/**
+ * What is to be undone on the host; null = nothing. Also where no answer came, or the execution was stopped before one could: the
+ * cut may have run all the same, and the answer been lost with the agent's path.
+ */
+async function hostToUndo(
+  tools: RestoreTools,
+  { instanceId, host, hostAsked, hostUndone = false }: CaseDocument,
+): Promise<Exclude<RestoreResult, { kind: 'refused' }>['host']> {
+  if ((host === null && hostAsked === undefined) || hostUndone) return null;
+  const instance = await getInstance(tools.ec2, instanceId);
+  const stopped = (host?.kind === 'answered' && host.account?.stopped) || [];
+  return instance === null ? null : { platform: instance.platform, stopped };
 }
 
 /**
@@ -200,11 +213,15 @@ async function restoreGroupsThemselves(
   if (toFill.length > 0) await tools.sleep(GROUP_SETTLE_SECONDS);
   for (const { group, item, id } of toFill) {
     try {
-      await refillGroup(tools.ec2, id, group, successors);
+      const goneGroups = await refillGroup(tools.ec2, id, group, successors);
       await recordSuccessor(tools.cases, caseId, group.groupId, id);
       const lost = lostTags(group);
-      const without = lost.length === 0 ? '' : `; without ${lost.join(', ')}, which AWS alone can set`;
-      items.push({ item, outcome: 'restored', detail: `its id is ${id} now${without}` });
+      const detail = [
+        `its id is ${id} now`,
+        ...(lost.length === 0 ? [] : [`without ${lost.join(', ')}, which AWS alone can set`]),
+        ...(goneGroups.length === 0 ? [] : [`without its rules for ${goneGroups.join(', ')}, which is there no more`]),
+      ].join('; ');
+      items.push({ item, outcome: 'restored', detail });
     } catch (error) {
       items.push({ item, outcome: 'failed', detail: errorText(error) });
       // Without all its rules it is not the group that the interface had.
@@ -228,6 +245,18 @@ async function findCase(tools: RestoreTools, request: RestoreRequest): Promise<C
     : new InputError('caseId', `${quote(request.caseId)} is not in the case table`);
 }
 
+/** Why the restore is refused; null = it is not. An instance that is gone has no flow. */
+async function objection(
+  tools: RestoreTools,
+  document: CaseDocument,
+  before: readonly BeforeInterface[],
+): Promise<string | null> {
+  const reason = await revivable(tools, document, before);
+  if (reason === null) return null;
+  const instance = await getInstance(tools.ec2, document.instanceId);
+  return instance === null || instance.state === 'terminated' ? null : reason;
+}
+
 /** Why the restore would let a flow live again; null = it would not. */
 async function revivable(
   tools: RestoreTools,
@@ -245,24 +274,50 @@ async function revivable(
     : `the verdict is ${verdict.kind}: ${verdict.reason}; give "force": true to restore all the same`;
 }
 
-/** The case that has isolated the instance since this one was restored; null = this one is its current case. */
-async function successorOf(tools: RestoreTools, document: CaseDocument): Promise<string | null> {
-  const { accountId, region, instanceId, caseId } = document;
-  const claim = await readClaim(tools.cases, { accountId, region, instanceId });
-  return claim === null || claim.caseId === caseId ? null : claim.caseId;
+/**
+ * The before-states, of an ENI that this case found still isolated by an earlier one as that one found it: it was out of reach
+ * when that one was restored.
+ */
+async function asFoundFirst(
+  tools: RestoreTools,
+  { accountId, region, instanceId, generation }: CaseDocument,
+  before: readonly BeforeInterface[],
+  isolation: readonly string[],
+): Promise<readonly BeforeInterface[]> {
+  const isOurWork = ({ groupIds }: BeforeInterface): boolean =>
+    groupIds.length > 0 && groupIds.every((id) => isolation.includes(id));
+  let states = before;
+  for (let earlier = generation - 1; earlier > 0 && states.some(isOurWork); earlier -= 1) {
+    const found = await readBefore(tools.cases, caseIdOf({ accountId, region, instanceId, generation: earlier }));
+    states = states.map((state) => {
+      const first = isOurWork(state) && found.find((one) => one.networkInterfaceId === state.networkInterfaceId);
+      if (!first) return state;
+      const timeouts = sameTimeouts(state.timeouts, SHORTEST_TIMEOUTS) ? first.timeouts : state.timeouts;
+      return { ...state, groupIds: first.groupIds, timeouts };
+    });
+  }
+  return states;
 }
 
-/** What a newer case has isolated is its to give back. */
-function leftTo(successor: string, before: BeforeInterface, eni: NetworkInterfaceFacts): RestoreItem {
+/** What is not this case's to give back: a newer case has isolated it, or another instance holds the ENI. null = it is. */
+function whoHas(
+  eni: NetworkInterfaceFacts,
+  before: BeforeInterface,
+  instanceId: string,
+  successor: string | null,
+): readonly RestoreItem[] | null {
+  const isElsewhere = eni.attachedTo !== null && eni.attachedTo !== instanceId;
+  if (successor === null && !isElsewhere) return null;
   const item = groupsOf(eni.id);
-  return sameList(eni.groupIds, before.groupIds)
-    ? { item, outcome: 'already' }
-    : {
-        item,
-        outcome: 'drifted',
-        detail: `found ${eni.groupIds.join(', ')}; ${successor} has it now: restore that case`,
-      };
+  if (sameList(eni.groupIds, before.groupIds)) return [{ item, outcome: 'already' }];
+  const whose = isElsewhere
+    ? `the interface is attached to ${eni.attachedTo} now`
+    : `${successor} has it now: restore that case`;
+  return [{ item, outcome: 'drifted', detail: `found ${eni.groupIds.join(', ')}; ${whose}` }];
 }
+
+const idsOf = (before: readonly BeforeInterface[]): readonly string[] =>
+  before.map(({ networkInterfaceId }) => networkInterfaceId);
 
 const groupsOf = (networkInterfaceId: string): string => `${networkInterfaceId} groups`;
 
@@ -272,11 +327,10 @@ const sameList = (a: readonly string[], b: readonly string[]): boolean =>
 async function restoreInterface(
   tools: RestoreTools,
   before: BeforeInterface,
-  interfaces: readonly NetworkInterfaceFacts[],
+  eni: NetworkInterfaceFacts | undefined,
   isolation: readonly string[],
   isStillOurs: () => Promise<boolean>,
 ): Promise<readonly Written[]> {
-  const eni = interfaces.find((candidate) => candidate.id === before.networkInterfaceId);
   const groups = groupsOf(before.networkInterfaceId);
   if (eni === undefined) return [{ item: groups, outcome: 'gone' }];
   const restored = await restoreGroups(tools, groups, before, eni, isolation);
@@ -317,11 +371,6 @@ async function restoreGroups(
   }
 }
 
-const sameTimeouts = (a: TrackingTimeouts, b: TrackingTimeouts): boolean =>
-  a.tcpEstablishedSeconds === b.tcpEstablishedSeconds &&
-  a.udpSeconds === b.udpSeconds &&
-  a.udpStreamSeconds === b.udpStreamSeconds;
-
 const secondsText = (value: number | null): string => (value === null ? 'not set' : `${value} s`);
 
 const timeoutsText = (timeouts: TrackingTimeouts): string =>
@@ -333,13 +382,7 @@ async function restoreTimeouts(
   eni: NetworkInterfaceFacts,
 ): Promise<Written> {
   const item = `${eni.id} tracking timeouts`;
-  const defaults = defaultTimeouts(before.instanceType);
-  // One that was not set cannot be unset again: the family's default is written instead.
-  const target: TrackingTimeouts = {
-    tcpEstablishedSeconds: before.timeouts.tcpEstablishedSeconds ?? defaults.tcpEstablishedSeconds,
-    udpSeconds: before.timeouts.udpSeconds ?? defaults.udpSeconds,
-    udpStreamSeconds: before.timeouts.udpStreamSeconds ?? defaults.udpStreamSeconds,
-  };
+  const target = restorableTimeouts(before);
   const isUnset = Object.values(before.timeouts).some((value) => value === null);
   const note = isUnset ? { detail: "not set before; now the instance family's default is" } : {};
   if (sameTimeouts(eni.timeouts, before.timeouts)) return { item, outcome: 'already' };
@@ -365,7 +408,6 @@ async function restoreTimeouts(
  */
 async function asReadBack(
   tools: RestoreTools,
-  instanceId: string,
   items: readonly Written[],
   isStillOurs: () => Promise<boolean>,
 ): Promise<readonly RestoreItem[]> {
@@ -377,7 +419,8 @@ async function asReadBack(
   let isTakenUp = false;
   let problem: string | null = null;
   try {
-    interfaces = await readBack(tools, () => interfacesOf(tools.ec2, instanceId), areShown);
+    const ids = [...new Set(written.map(({ networkInterfaceId }) => networkInterfaceId))];
+    interfaces = await readBack(tools, () => interfacesById(tools.ec2, ids), areShown);
     isTakenUp = !(areShown(interfaces) || (await isStillOurs()));
   } catch (error) {
     problem = `EC2 has accepted the change, and it could not be read back: ${errorText(error)}`;

@@ -1,9 +1,9 @@
 import { ledgerOf, readBefore } from '../aws/cases.ts';
 import { errorText } from '../aws/errors.ts';
 import { flowLogsOn, searchLog } from '../aws/flow-logs.ts';
-import { aclsOfSubnets } from '../aws/network-acls.ts';
+import { aclsById, aclsOfSubnets } from '../aws/network-acls.ts';
 import { interfacesOf } from '../aws/network-interfaces.ts';
-import { protects } from '../core/acl-numbers.ts';
+import { denyEntry, protects, sameEntry } from '../core/acl-numbers.ts';
 import { carrierIds, unmodifiable } from '../core/assess.ts';
 import type { BeforeInterface, CaseDocument, CaseFlow, LedgerDeny } from '../core/case.ts';
 import type { Config } from '../core/config.ts';
@@ -121,7 +121,13 @@ export async function readStanding(
     attempt('the isolation groups', exactGroupIds(tools, vpcIds)),
     attempt('the flow logs', flowLogsOn(tools.ec2, resourceIds)),
   ]);
-  const acls = readAcls ?? [];
+  const seen = readAcls ?? [];
+  // Of a subnet that has another ACL now, the old one may hold denies of ours.
+  const left = document.aclIds.filter((aclId) => !seen.some((acl) => acl.id === aclId));
+  const acls = [
+    ...seen,
+    ...((await attempt('network ACLs with denies of this case', aclsById(tools.ec2, left))) ?? []),
+  ];
   // Only a group of ours counts: one that happens to be without rules today may get some tomorrow.
   const ledgers = await Promise.all(acls.map((acl) => ledgerOf(tools.cases, acl.id)));
   const held = ledgers
@@ -156,15 +162,7 @@ export async function readStanding(
 
 function stands(deny: LedgerDeny, acls: readonly AclFacts[]): boolean {
   const acl = acls.find((candidate) => candidate.id === deny.aclId);
-  return (
-    acl?.entries.some(
-      (entry) =>
-        entry.ruleNumber === deny.ruleNumber &&
-        entry.egress === deny.egress &&
-        entry.cidr === deny.cidr &&
-        entry.action === 'deny',
-    ) ?? false
-  );
+  return acl?.entries.some((entry) => sameEntry(entry, denyEntry(deny))) ?? false;
 }
 
 /** The longest timer that was in force before anything was lowered, over all ENIs, in seconds. */
@@ -272,5 +270,6 @@ export function judgeStanding(
     cutAgainAt: document.cutAgainAt,
     flowLog,
     longestTimerSeconds: longestTimer(standing.before),
+    released: document.released === true,
   });
 }

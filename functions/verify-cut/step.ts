@@ -1,21 +1,15 @@
-import { ledgerOf, needCase, updateCase } from '../aws/cases.ts';
+import { needCase, updateCase } from '../aws/cases.ts';
 import { readFacts } from '../aws/facts.ts';
-import { caseFlow, flowClassifier, planDenies } from '../core/assess.ts';
-import {
-  askedAddresses,
-  type CaseDocument,
-  type CaseFlow,
-  flowId,
-  isClosing,
-  type WantedDeny,
-  withAcls,
-} from '../core/case.ts';
+import { caseFlow, flowClassifier } from '../core/assess.ts';
+import { type CaseDocument, type CaseFlow, flowId, isClosing, type WantedDeny, withAcls } from '../core/case.ts';
 import { FLOW_LOG_DELAY_SECONDS, SETTLE_SECONDS } from '../core/expiry.ts';
 import { mayBeRecordOf } from '../core/flow-log.ts';
+import type { KnownFlow } from '../core/model.ts';
 import { packDenies } from '../core/packed-denies.ts';
 import type { Verifying, VerifyResult } from '../core/record.ts';
 import type { VerdictQuestion } from '../core/verdict.ts';
 import { timersAsFound } from '../shared/as-found.ts';
+import { missingDenies } from '../shared/missing-denies.ts';
 import { judgeStanding, listen, readStanding } from '../shared/standing.ts';
 import { tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
@@ -40,7 +34,7 @@ export async function verifyCut(tools: Tools<'ec2' | 'logs' | 'cases'>, record: 
   const attempt = (record.verdict?.attempt ?? 0) + 1;
   // What a restore has put back is not cut again.
   const isCutAgain = verdict.kind === 'leaking' && attempt < CUT_ATTEMPTS && !isClosing(document);
-  const denies = isCutAgain ? await missingDenies(tools, document) : [];
+  const denies = isCutAgain ? await stillToDeny(tools, document) : [];
   const again = denies.length > 0;
   await Promise.all([
     updateCase(tools.cases, caseId, (latest) => ({
@@ -73,6 +67,15 @@ function lateCutOf({ isolation, cutAgain }: Verifying): string | null {
 const withCut = (document: CaseDocument, cutAgainAt: string | null): CaseDocument =>
   cutAgainAt === null ? document : { ...document, cutAgainAt };
 
+/**
+ * Flows that a case takes from the flow log at most: an item of the case table holds some 600. A busy server's others stay in the
+ * log, and as strangers they keep the verdict from being good.
+ */
+const MOST_FLOWS = 500;
+
+/** What the instance has dialled comes first: a shell dials out. */
+const RANK: Record<KnownFlow['openedBy'], number> = { instance: 0, unknown: 1, remote: 2 };
+
 /** Flows that only the flow log has seen alive join the case. */
 async function joinSeenFlows(
   tools: Tools<'ec2' | 'logs' | 'cases'>,
@@ -92,32 +95,18 @@ async function joinSeenFlows(
   for (const { action: _action, at: _at, until: _until, ...flow } of strangers) {
     fresh.set(flowId(flow), caseFlow(flow, classify, { named: false, process: null, host: null }));
   }
+  const inOrder = [...fresh.values()].sort((a, b) => RANK[a.openedBy] - RANK[b.openedBy]);
   return updateCase(tools.cases, document.caseId, (stored) => {
     const known = new Set(stored.flows.map((flow) => flow.id));
-    return { ...stored, flows: [...stored.flows, ...[...fresh.values()].filter((flow) => !known.has(flow.id))] };
+    const room = Math.max(0, MOST_FLOWS - stored.flows.length);
+    return { ...stored, flows: [...stored.flows, ...inOrder.filter((flow) => !known.has(flow.id)).slice(0, room)] };
   });
 }
 
-/**
- * Denies that are wanted and do not stand: of peers seen late, or removed by somebody since. One that stands for another
- * case alone is wanted too: this case has to be put on it.
- */
-async function missingDenies(
+async function stillToDeny(
   tools: Tools<'ec2' | 'logs' | 'cases'>,
   document: CaseDocument,
 ): Promise<readonly WantedDeny[]> {
   const facts = await readFacts(tools.ec2, document.instanceId, { ...document.request, flows: document.flows });
-  if (facts === null) return [];
-  const { denies } = planDenies(document.flows, facts, tools.config, askedAddresses(document.request));
-  const aclIds = [...new Set(denies.filter((deny) => deny.ruleNumber === null).map((deny) => deny.aclId))];
-  const ledger = (await Promise.all(aclIds.map((aclId) => ledgerOf(tools.cases, aclId)))).flat();
-  const isOthers = ({ aclId, egress, cidr }: WantedDeny): boolean =>
-    ledger.some(
-      (entry) =>
-        entry.aclId === aclId &&
-        entry.egress === egress &&
-        entry.cidr === cidr &&
-        !entry.cases.includes(document.caseId),
-    );
-  return denies.filter((deny) => deny.ruleNumber !== null || isOthers(deny));
+  return facts === null ? [] : missingDenies(tools, document, facts);
 }

@@ -28,8 +28,8 @@ describe('getInstance', () => {
           SubnetId: 'subnet-1',
           Tags: [{ Key: 'Name', Value: 'web' }, { Key: 'flowcut:exempt' }],
           BlockDeviceMappings: [
-            { DeviceName: '/dev/xvda', Ebs: { DeleteOnTermination: true } },
-            { DeviceName: '/dev/xvdb', Ebs: { DeleteOnTermination: false } },
+            { DeviceName: '/dev/xvda', Ebs: { VolumeId: 'vol-1', DeleteOnTermination: true } },
+            { DeviceName: '/dev/xvdb', Ebs: { VolumeId: 'vol-2', DeleteOnTermination: false } },
           ],
         }),
       ],
@@ -43,7 +43,10 @@ describe('getInstance', () => {
       spot: true,
       vpcId: 'vpc-1',
       subnetId: 'subnet-1',
-      doomedDevices: ['/dev/xvda'],
+      volumes: [
+        { deviceName: '/dev/xvda', volumeId: 'vol-1', isDoomed: true },
+        { deviceName: '/dev/xvdb', volumeId: 'vol-2', isDoomed: false },
+      ],
       tags: { Name: 'web', 'flowcut:exempt': '' },
     });
     expect(ec2).toHaveReceivedCommandExactlyOnceWith(DescribeInstancesCommand, { InstanceIds: [instanceId] });

@@ -61,7 +61,7 @@ describe('interfacesOf', () => {
           Ipv6Addresses: [{ Ipv6Address: '2001:DB8:0:0::10' }],
           Association: { PublicIp: '203.0.113.10' },
           ConnectionTrackingConfiguration: { TcpEstablishedTimeout: 600, UdpTimeout: 45 },
-          Attachment: { AttachmentId: 'eni-attach-1', DeviceIndex: 0 },
+          Attachment: { AttachmentId: 'eni-attach-1', DeviceIndex: 0, InstanceId: 'i-1' },
         },
       ],
     });
@@ -83,6 +83,7 @@ describe('interfacesOf', () => {
         timeouts: { tcpEstablishedSeconds: 600, udpSeconds: 45, udpStreamSeconds: null },
         deviceIndex: 0,
         attachmentId: 'eni-attach-1',
+        attachedTo: 'i-1',
       },
     ]);
   });

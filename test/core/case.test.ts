@@ -309,10 +309,21 @@ describe('mergeRequests', () => {
     const asked = { ...next, origin: 'manual', mode: 'observe' } as const;
     expect(mergeRequests(theRequest, next).origin).toBe('finding');
     expect(mergeRequests(theRequest, asked).origin).toBe('manual');
-    expect(mergeRequests(asked, { ...theRequest, mode: 'contain' })).toMatchObject({
-      origin: 'manual',
-      mode: 'observe',
-    });
+    expect(mergeRequests(asked, theRequest)).toMatchObject({ origin: 'manual', mode: null });
+  });
+
+  it.each([
+    [null, null, null],
+    [null, 'contain', 'contain'],
+    [null, 'observe', null],
+    ['contain', null, 'contain'],
+    ['contain', 'contain', 'contain'],
+    ['contain', 'observe', 'contain'],
+    ['observe', null, null],
+    ['observe', 'contain', 'contain'],
+    ['observe', 'observe', 'observe'],
+  ] as const)('keeps "contain" and no look: %s and then %s is %s', (known, asked, mode) => {
+    expect(mergeRequests({ ...theRequest, mode: known }, { ...next, origin: 'manual', mode: asked }).mode).toBe(mode);
   });
 
   it('keeps every port that is named for the host, and of each option the newer choice', () => {

@@ -20,6 +20,7 @@ const reportOf = (change: Partial<Input> = {}, kind: VerdictKind = 'contained') 
     verdict: verdictOf(kind),
     interfaces: [isolated],
     held: [{ aclId: 'acl-1', egress: true, cidr: '198.51.100.7/32', ruleNumber: 1, cases: [theCase.caseId] }],
+    denied: new Set(),
     devices: [{ id: 'eni-1', deviceIndex: 0 }],
     notes: [],
     ...change,

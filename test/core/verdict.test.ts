@@ -33,6 +33,7 @@ const contained: VerdictQuestion = {
   flowLog: null,
   openings: theConfig.openings,
   longestTimerSeconds: TIMER,
+  released: false,
 };
 
 /** The question with one flow, whose denies stand as said. */
@@ -353,6 +354,7 @@ describe('over all questions', () => {
         cutAgainAt: null,
         openings: theConfig.openings,
         longestTimerSeconds: TIMER,
+        released: false,
       };
     });
 

@@ -95,8 +95,8 @@ def dial_in(address, port):
 
 def attacker():
     v4, v6, agent = "198.51.100.7", "2001:db8:a::7", "203.0.113.5"
-    # All listen before the lab is told so: who is refused does not dial again.
-    # A process of its own for each 10,000: no limit on open files has to be raised.
+    # All listen before the lab is told so: who is refused does not dial again. Those that hold 10,000 have a process of their own:
+    # no limit on open files has to be raised.
     for port in (5000, 5001):
         crowd = listen(v4, port)
         if os.fork() == 0:

@@ -574,7 +574,12 @@ describe('what a restore says of the host', () => {
       { host: { kind: 'no-evidence', reason: 'no answer' } },
       { platform: 'linux', stopped: [] },
     ],
-    ['nothing, where it was never asked', { host: null }, null],
+    [
+      'its platform, where it was asked and the execution stopped before an answer',
+      { host: null },
+      { platform: 'linux', stopped: [] },
+    ],
+    ['nothing, where it was never asked', { host: null, hostAsked: undefined }, null],
     ['nothing, where it is undone already', { host: wholeAnswer, hostUndone: true }, null],
   ])('is %s', async (_, change, host) => {
     await onBench(shellAlone(), async (bench) => {
@@ -624,7 +629,10 @@ describe('restore while a flow may revive', () => {
   it('is done when a person forces it', async () => {
     await onBench(silentAgent(), async (bench) => {
       const { case: ref } = await bench.contain(finding);
-      expect(await restore(bench, ref.caseId, true)).toMatchObject({ kind: 'restored', host: null });
+      expect(await restore(bench, ref.caseId, true)).toMatchObject({
+        kind: 'restored',
+        host: { platform: 'linux', stopped: [] },
+      });
       expect(bench.groupsOf(ids.eni)).toEqual([ids.web]);
       expect(denies(bench)).toEqual([]);
     });

@@ -73,6 +73,7 @@ export const theEni: NetworkInterfaceFacts = {
   timeouts: { tcpEstablishedSeconds: null, udpSeconds: null, udpStreamSeconds: null },
   deviceIndex: 0,
   attachmentId: 'eni-attach-1',
+  attachedTo: 'i-0123456789abcdef0',
 };
 
 const allow: AclEntry = {
@@ -137,7 +138,7 @@ export const theFacts: Facts = {
     vpcId: 'vpc-1',
     subnetId: 'subnet-1',
     tags: {},
-    doomedDevices: [],
+    volumes: [],
   },
   interfaces: [theEni],
   subnets: [{ id: 'subnet-1', vpcId: 'vpc-1', ownerId: null, cidrs: ['10.0.1.0/24', '2001:db8:1::/64'] }],

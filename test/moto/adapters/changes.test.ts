@@ -139,7 +139,7 @@ describe.skipIf(moto === null)('the adapters that change something, over HTTP', 
     expect(await readShutdownBehavior(ec2, instanceId)).toBe('stop');
     for (const value of [false, true]) {
       await setDeleteOnTermination(ec2, instanceId, '/dev/sda1', value);
-      expect((await getInstance(ec2, instanceId))?.doomedDevices).toEqual(value ? ['/dev/sda1'] : []);
+      expect((await getInstance(ec2, instanceId))?.volumes.map(({ isDoomed }) => isDoomed)).toEqual([value]);
     }
     const tags = async () => (await getInstance(ec2, instanceId))?.tags;
     const before = await tags();

@@ -37,7 +37,7 @@ describe.skipIf(moto === null)('the adapters that read, over HTTP', () => {
       spot: false,
       vpcId,
       subnetId: publicSubnet.subnetId,
-      doomedDevices: ['/dev/sda1'],
+      volumes: [{ deviceName: '/dev/sda1', isDoomed: true }],
       tags: { Name: 'shop-web-1' },
     });
     expect(await getInstance(ec2, 'i-0123456789abcdef0')).toBeNull();
