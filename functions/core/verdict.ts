@@ -197,7 +197,8 @@ export function judge(question: VerdictQuestion): Verdict {
   const unblocked = flows.filter((flow) => !(flow.blocked || isReleased(flow)));
   if (unblocked.length > 0) {
     const basis = basisOf(unblocked);
-    const reason = `the flow to ${names(unblocked)} ended on ${wordOf(basis)}: no control outside the host reaches it`;
+    const reach = basis.includes('host') ? 'no control outside the host reaches it' : 'no control reaches it';
+    const reason = `the flow to ${names(unblocked)} ended on ${wordOf(basis)}: ${reach}`;
     return answer('not-proven', reason, basis);
   }
   const undead = flows.filter((flow) => flow.dead.length === 0);

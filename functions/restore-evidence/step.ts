@@ -16,7 +16,7 @@ import { quote } from '../core/errors.ts';
 import { CASE_TAG, type EvidenceItem, type Preserved, preservedName } from '../core/evidence.ts';
 import type { InstanceFacts } from '../core/facts.ts';
 import type { EvidenceRestored, RestoreItem, Restoring } from '../core/record.ts';
-import { TAKEN_UP } from '../core/restore-items.ts';
+import { shortItems, TAKEN_UP } from '../core/restore-items.ts';
 import { readBack } from '../shared/read-back.ts';
 import { leftTo, successorOf } from '../shared/successor.ts';
 import { restoredText, tell } from '../shared/timeline.ts';
@@ -45,42 +45,43 @@ export async function restoreEvidence(tools: EvidenceTools, restoring: Restoring
     successor === null ? leftByEarlier(tools, document) : [],
   ]);
   const instance = await getInstance(tools.ec2, instanceId);
-  const items: RestoreItem[] = [];
   const records = [...preserved.map((record) => ({ ...record, caseId })), ...left];
   const inOrder = records.sort((a, b) => ORDER[a.preserved.kind] - ORDER[b.preserved.kind]);
   const taken = records.map((record) => record.preserved);
-  for (const record of inOrder) {
+  const giveBack = async (record: Taken): Promise<RestoreItem> => {
     const { preserved: entry } = record;
     const item = preservedName(entry);
-    if (record.undone) {
-      items.push({ item, outcome: 'already' });
-      continue;
-    }
-    if (instance === null || instance.state === 'terminated') {
-      items.push({ item, outcome: 'gone' });
-      continue;
-    }
+    if (record.undone) return { item, outcome: 'already' };
+    if (instance === null || instance.state === 'terminated') return { item, outcome: 'gone' };
     const claimed = successor === null ? await claimedBy(tools, caseId) : leftTo(successor);
-    if (claimed !== null) {
-      items.push({ item, ...claimed });
-      continue;
-    }
-    items.push({
-      item,
-      ...(await putBackOnce(tools, record, { entry, instance, caseId, wasDone: isDone(item), taken })),
-    });
+    if (claimed !== null) return { item, ...claimed };
+    const undoing = { entry, instance, caseId, wasDone: isDone(item), taken };
+    return { item, ...(await putBackOnce(tools, record, undoing)) };
+  };
+  const items: RestoreItem[] = [];
+  for (let at = 0; at < inOrder.length; ) {
+    const batch = sideBySide(inOrder.slice(at));
+    items.push(...(await Promise.all(batch.map(giveBack))));
+    at += batch.length;
   }
   if (restore.kind === 'restored') await close(tools, caseId);
   await tell(tools, caseId, STEP, restoredText(items) || 'nothing to give back');
-  return { items };
+  return { items: shortItems(items) };
+}
+
+type Taken = PreservedRecord & { readonly caseId: string };
+
+/** Target groups that are asked at the same time: one instance may be in 200, and the step has two minutes. */
+const TARGETS_AT_ONCE = 10;
+
+/** What is put back at once: targets, and of anything else one, for EC2 refuses changes of one instance that race. */
+function sideBySide(records: readonly Taken[]): readonly Taken[] {
+  const other = records.findIndex(({ preserved }) => preserved.kind !== 'target');
+  return records.slice(0, Math.max(1, Math.min(TARGETS_AT_ONCE, other === -1 ? records.length : other)));
 }
 
 /** Puts one thing back and notes that it is, so that no later restore does it again. */
-async function putBackOnce(
-  tools: EvidenceTools,
-  record: PreservedRecord & { readonly caseId: string },
-  undoing: Undoing,
-): Promise<Outcome> {
+async function putBackOnce(tools: EvidenceTools, record: Taken, undoing: Undoing): Promise<Outcome> {
   try {
     const result = await undo(tools, undoing).catch((error: unknown) => {
       if (isGone(error)) return { outcome: 'gone' } as const;
@@ -110,7 +111,7 @@ const isGone = (error: unknown): boolean =>
 async function leftByEarlier(
   { cases }: EvidenceTools,
   { accountId, region, instanceId, generation }: CaseDocument,
-): Promise<readonly (PreservedRecord & { readonly caseId: string })[]> {
+): Promise<readonly Taken[]> {
   const earlier = Array.from({ length: generation - 1 }, (_, index) =>
     caseIdOf({ accountId, region, instanceId, generation: index + 1 }),
   );

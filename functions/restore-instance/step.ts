@@ -196,16 +196,14 @@ async function restoreGroupsThemselves(
   for (const group of await readDeletedGroups(tools.cases, caseId)) {
     const item = `security group ${group.groupId} (${group.name})`;
     try {
-      const known = (await readSuccessor(tools.cases, caseId, group.groupId)) ?? group.groupId;
-      // Made again by an earlier run; or recorded, and then the deletion failed: it stands.
-      if ((await readGroup(tools.ec2, known)) !== null) {
-        successors.set(group.groupId, known);
-        items.push({ item, outcome: 'already' });
-        continue;
-      }
-      const id = await recreateGroup(tools.ec2, group);
+      // Another restore at the same time may have been faster, and what it made is not seen at once.
+      const { id, isNew } = await makeGroup(tools, caseId, group).catch(async () => {
+        await tools.sleep(GROUP_SETTLE_SECONDS);
+        return makeGroup(tools, caseId, group);
+      });
       successors.set(group.groupId, id);
-      toFill.push({ group, item, id });
+      if (isNew) toFill.push({ group, item, id });
+      else items.push({ item, outcome: 'already' });
     } catch (error) {
       items.push({ item, outcome: 'failed', detail: errorText(error) });
     }
@@ -229,6 +227,17 @@ async function restoreGroupsThemselves(
     }
   }
   return successors;
+}
+
+/** Makes a deleted group again, without its rules, unless an earlier run has, or it stands since its deletion failed. */
+async function makeGroup(
+  tools: RestoreTools,
+  caseId: string,
+  group: RecordedGroup,
+): Promise<{ readonly id: string; readonly isNew: boolean }> {
+  const known = (await readSuccessor(tools.cases, caseId, group.groupId)) ?? group.groupId;
+  if ((await readGroup(tools.ec2, known)) !== null) return { id: known, isNew: false };
+  return { id: await recreateGroup(tools.ec2, group), isNew: true };
 }
 
 async function findCase(tools: RestoreTools, request: RestoreRequest): Promise<CaseDocument> {

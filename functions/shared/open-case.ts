@@ -1,5 +1,5 @@
 import { createCase, readCase, readClaim, updateCase, writeClaim } from '../aws/cases.ts';
-import { type CaseDocument, caseIdOf, mergeRequests } from '../core/case.ts';
+import { type CaseDocument, caseIdOf, flowId, mergeRequests } from '../core/case.ts';
 import type { CaseRequest, FindingClass } from '../core/intake-types.ts';
 import type { Tools } from './toolbox.ts';
 
@@ -20,16 +20,21 @@ export interface Opening {
   readonly isTakenUp: boolean;
 }
 
-/** As {@link openOrTakeUp}, for whoever runs the response itself. */
+/** As {@link openOrTakeUp}, for whoever runs the response itself: a person, whose word is always news. */
 export async function openCase(tools: Tools<'cases'>, opening: CaseOpening): Promise<CaseDocument> {
-  return (await openOrTakeUp(tools, opening)).document;
+  return (await openOrTakeUp(tools, opening, () => true)).document;
 }
 
 /**
  * Opens a case for the instance, or joins the one that is open: the instance has one current case, and every new peer
- * joins it. After a restore the next request opens the next generation, so that its before-state is its own.
+ * joins it. After a restore the next request that is news to the restored case opens the next generation, so that its
+ * before-state is its own; one that is not gets the restored case.
  */
-export async function openOrTakeUp(tools: Tools<'cases'>, opening: CaseOpening): Promise<Opening> {
+export async function openOrTakeUp(
+  tools: Tools<'cases'>,
+  opening: CaseOpening,
+  isNews: (request: CaseRequest, restored: CaseDocument) => boolean = isNewsTo,
+): Promise<Opening> {
   const { accountId, region } = tools.config;
   const key = { accountId, region, instanceId: opening.request.instanceId };
   for (let attempt = 1; attempt <= CLAIM_ATTEMPTS; attempt += 1) {
@@ -44,6 +49,8 @@ export async function openOrTakeUp(tools: Tools<'cases'>, opening: CaseOpening):
       }
       const joined = await joinCase(tools, current, opening);
       if (joined !== null) return joined;
+      const restored = (await readCase(tools.cases, claim.caseId)) ?? current;
+      if (!isNews(opening.request, restored)) return { document: restored, isTakenUp: false };
     }
     const generation = (claim?.generation ?? 0) + 1;
     const document = newDocument(tools, opening, generation);
@@ -52,6 +59,14 @@ export async function openOrTakeUp(tools: Tools<'cases'>, opening: CaseOpening):
     await tools.sleep(attempt / 50);
   }
   throw new Error(`the claim on ${key.instanceId} is being written by too many at once`);
+}
+
+/** A finding that is delivered again, or late, after its case was restored, says nothing that the case did not know. */
+function isNewsTo({ finding, flows }: CaseRequest, { request }: CaseDocument): boolean {
+  if (finding === null || request.finding?.id !== finding.id || finding.updatedAt > request.finding.updatedAt)
+    return true;
+  const known = new Set(request.flows.map(flowId));
+  return !flows.every((flow) => known.has(flowId(flow)));
 }
 
 function newDocument(tools: Tools<'cases'>, opening: CaseOpening, generation: number): CaseDocument {

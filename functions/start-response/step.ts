@@ -45,7 +45,14 @@ export async function startResponse(tools: Tools<'sfn' | 'cases'>, event: unknow
     }
     const decision: CaseOpening['decision'] = taken.kind === 'ask' ? 'ask' : 'act';
     const opening = await openOrTakeUp(tools, { decision, class: taken.class, classReason: taken.reason, request });
-    const { caseId } = opening.document;
+    const { caseId, status } = opening.document;
+    if (status === 'restored') {
+      const reason = `its case ${caseId} was restored, and the finding is none that it did not know`;
+      tools.log.info('ignored', { caseId, reason });
+      if (requests.length > 1) continue;
+      const { instanceId } = request;
+      return { kind: 'nothing-to-do', report: quietReport({ caseId, instanceId, verdict: 'ignored', reason }) };
+    }
     const what = `${decision === 'act' ? 'taken' : 'taken for a person to decide'}: ${request.finding?.type ?? 'manual request'}, ${taken.reason}`;
     // Beside the start: the response waits for no entry.
     const [started] = await Promise.all([

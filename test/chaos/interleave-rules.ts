@@ -188,8 +188,13 @@ function putBack(run: Run, document: CaseDocument, instance: number): readonly s
     : [`${document.caseId} says restored, and holds ${now.join()} where it had ${found.join()}`];
 }
 
+/** Not where the release looked and kept them. */
 const hasReleased = ({ world }: Account, { caseId }: CaseDocument): boolean =>
-  world.dumpTable().some(({ pk, step }) => pk === `CASE#${caseId}` && step === 'release-nacl');
+  world
+    .dumpTable()
+    .some(
+      ({ pk, step, what }) => pk === `CASE#${caseId}` && step === 'release-nacl' && !String(what).startsWith('kept: '),
+    );
 
 function denyKept(
   run: Run,

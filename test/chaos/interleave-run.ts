@@ -88,10 +88,12 @@ export function runPlan(plan: Plan, rules: Rules, meddle?: (run: Run) => void): 
     };
     const executions = listen(accounts, scheduler, said, violations, () => clock.now());
     const begin = async (finding: FindingPlan): Promise<void> => {
-      const { instance, peer, at } = finding;
+      const { instance, peer, at, wave: name } = finding;
       const account = accountOf(run, instance);
       await clock.sleep(at);
-      const event = findingOf(plan, instance, plan.peers[peer] ?? '');
+      // Of the second wave each is seen anew: what was restored meanwhile is news again.
+      const seenAt = name === 'second' ? clock.now() : null;
+      const event = findingOf(plan, instance, plan.peers[peer] ?? '', seenAt);
       const started = await start(account, scheduler, event, (seconds) => clock.sleep(seconds));
       if (typeof started === 'string') violations.push(started);
       else if (started.kind === 'nothing-to-do') violations.push(`a finding started nothing: ${started.report.reason}`);

@@ -216,8 +216,8 @@ interface Finding {
   };
 }
 
-/** The event of a finding: the default one about this instance and this peer. */
-export function findingOf(plan: Plan, instance: number, peer: string): unknown {
+/** The event of a finding: the default one about this instance and this peer; of an occurrence that is seen later, from then. */
+export function findingOf(plan: Plan, instance: number, peer: string, seenAt: number | null): unknown {
   const one = plan.instances[instance];
   if (one === undefined) throw new Error(`there is no instance ${instance}`);
   const text = FINDING.replaceAll('i-0000000000000ab01', instanceId(instance))
@@ -234,6 +234,9 @@ export function findingOf(plan: Plan, instance: number, peer: string): unknown {
   connection['remotePortDetails'] = { port: 4444, portName: 'Unknown' };
   if (isV6) connection['localIpDetails'] = { ipAddressV6: address6Of(one, instance, false) };
   connection['localPortDetails'] = { port: localPortOf(plan, instance, peer), portName: 'Unknown' };
+  if (seenAt !== null) {
+    event.detail.updatedAt = new Date(Date.parse(event.detail.updatedAt) + (1 + seenAt) * 1000).toISOString();
+  }
   event.detail.id = instanceId(instance).slice(2).padStart(32, 'f');
   return event;
 }

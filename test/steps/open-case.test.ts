@@ -19,6 +19,11 @@ const opening: CaseOpening = {
 const asking: CaseOpening = { ...opening, decision: 'ask' };
 const withPeer = (remoteAddress: string): CaseRequest => ({ ...theRequest, flows: [{ ...theShell, remoteAddress }] });
 const another = withPeer('203.0.113.9');
+const findingAt = (updatedAt: string) => {
+  if (theRequest.finding === null) throw new Error('the request has no finding');
+  return { ...theRequest.finding, updatedAt };
+};
+const seenLater: CaseRequest = { ...theRequest, finding: findingAt('2026-01-15T16:00:00.000Z') };
 
 const open = ({ tools }: Bench, change: Partial<CaseOpening> = {}) => openOrTakeUp(tools, { ...opening, ...change });
 const setStatus = ({ tools }: Bench, status: CaseDocument['status'], caseId: string = firstId) =>
@@ -164,9 +169,32 @@ describe('a request for an instance whose case was restored', () => {
     await onBench(defaultWorld(), async (bench) => {
       await open(bench);
       await setStatus(bench, 'restored');
-      expect(await open(bench)).toMatchObject({ document: { caseId: secondId, generation: 2 }, isTakenUp: false });
+      expect(await open(bench, { request: seenLater })).toMatchObject({
+        document: { caseId: secondId, generation: 2 },
+        isTakenUp: false,
+      });
       expect(await readClaim(bench.tools.cases, key)).toEqual({ caseId: secondId, generation: 2 });
       expect((await bench.document(firstId)).status).toBe('restored');
+    });
+  });
+
+  it.each<[string, CaseRequest, string]>([
+    ['the same finding, delivered again', theRequest, firstId],
+    ['an older occurrence, delivered late', { ...theRequest, finding: findingAt('2026-01-15T09:00:00.000Z') }, firstId],
+    ['a newer occurrence', seenLater, secondId],
+    ['the same occurrence with another peer', { ...theRequest, flows: another.flows }, secondId],
+    [
+      'another finding',
+      { ...theRequest, finding: { ...findingAt('2026-01-15T09:00:00.000Z'), id: 'another' } },
+      secondId,
+    ],
+    ["a person's request", { ...theRequest, origin: 'manual', finding: null }, secondId],
+  ])('is what comes next: %s', async (_, request, caseId) => {
+    await onBench(defaultWorld(), async (bench) => {
+      await open(bench);
+      await setStatus(bench, 'restored');
+      expect((await open(bench, { request })).document.caseId).toBe(caseId);
+      expect(cases(bench)).toHaveLength(caseId === firstId ? 1 : 2);
     });
   });
 
@@ -198,7 +226,8 @@ describe('a request for an instance whose case was restored', () => {
     await onBench(defaultWorld(), async (bench) => {
       await open(bench);
       await setStatus(bench, 'restored');
-      const opened = await Promise.all([open(bench), open(bench, { request: another }), open(bench)]);
+      const requests = [seenLater, another, seenLater];
+      const opened = await Promise.all(requests.map((request) => open(bench, { request })));
       expect(opened.map(({ document }) => document.caseId)).toEqual([secondId, secondId, secondId]);
       expect(cases(bench)).toHaveLength(2);
       expect((await bench.document(secondId)).request.flows).toHaveLength(2);

@@ -138,7 +138,20 @@ describe('start-response', () => {
       const first = await startResponse(bench.tools, theEvent);
       const caseId = first.kind === 'nothing-to-do' ? '' : (first.caseIds[0] ?? '');
       await updateCase(bench.tools.cases, caseId, (stored) => ({ ...stored, status: 'restored' }));
-      const second = await startResponse(bench.tools, theEvent);
+      // Delivered again, it is what was restored.
+      expect(await startResponse(bench.tools, theEvent)).toMatchObject({
+        kind: 'nothing-to-do',
+        report: {
+          caseId,
+          instanceId: ids.instance,
+          verdict: 'ignored',
+          reason: `its case ${caseId} was restored, and the finding is none that it did not know`,
+        },
+      });
+      expect(executions(bench)).toBe(1);
+      const later = structuredClone(theEvent);
+      later.detail.updatedAt = '2026-01-15T16:00:00.000Z';
+      const second = await startResponse(bench.tools, later);
       expect(second.kind === 'started' && second.caseIds[0]).not.toBe(caseId);
       expect(executions(bench)).toBe(2);
     });
