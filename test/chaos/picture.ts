@@ -8,6 +8,9 @@ type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
 const TIME = /\d{4}-\d\d-\d\dT\d\d(:\d\d:\d\d(\.\d+)?(Z|\+00:00)?)?/g;
 
+/** A local execution is named after the moment at which it starts. */
+const EXECUTION = /arn:aws:states:[^ "]*:flowcut:local-\d+/;
+
 /** Who gave up a command and died finds it cancelled the next time: the host said nothing either way. */
 const SILENCE = /the agent did not answer within \d+ s|the command ended as Cancell(ed|ing) without an answer/;
 
@@ -21,7 +24,8 @@ const isUnset = (value: Json): boolean => value === false || value === null;
 const UNORDERED = ['Entries', 'Snapshots', 'Tags', 'SecurityGroups', 'TargetHealth', 'Instances', 'evidence', 'flows'];
 
 function normal(value: Json, key: string): Json {
-  if (typeof value === 'string') return value.replaceAll(TIME, '<time>').replace(SILENCE, '<no answer>');
+  if (typeof value === 'string')
+    return value.replaceAll(TIME, '<time>').replace(SILENCE, '<no answer>').replace(EXECUTION, '<execution>');
   if (Array.isArray(value)) {
     const items = value.map((item) => normal(item, key));
     return UNORDERED.includes(key) ? items.sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)) : items;
