@@ -71,7 +71,8 @@ export async function assessFlows(tools: AssessTools, input: unknown): Promise<O
   ]);
   const facts = found && (await withBalancer(tools, found, request.flows));
   const mode = start.isLook ? 'observe' : modeOf(document.request, tools.config.defaultMode);
-  const asked: Asked = { mode, byHand: caseId === null || headStartOf(input) === null };
+  const byHand = caseId === null || headStartOf(input) === null;
+  const asked: Asked = { mode, byHand, wantsHostCut: start.wantsHostCut };
   return { case: refOf(document, mode), assessment: await decide(tools, document, facts, asked) };
 }
 
@@ -82,6 +83,8 @@ type Start =
       readonly open: () => Promise<CaseDocument>;
       /** A person only looks, whatever the case does otherwise. */
       readonly isLook: boolean;
+      /** A person says what the host is to be asked for: then it is asked, whatever it was asked for before. */
+      readonly wantsHostCut: boolean;
       /** `carriers` where the case is known to have no flow but those of the request. */
       readonly scope: 'every-interface' | 'carriers';
     };
@@ -90,6 +93,7 @@ interface Asked {
   readonly mode: Mode;
   /** Started by a person, not by a finding that came in. */
   readonly byHand: boolean;
+  readonly wantsHostCut: boolean;
 }
 
 /** Reads EC2 while the case is being read, where the input says of which instance. */
@@ -116,8 +120,9 @@ async function openKnown(
   // A restored case is over: started again it is the next generation, with a before-state of its own.
   const isOver = document.status === 'restored';
   const again = { decision, class: routed, classReason, request };
-  if (isOver) return { request, open: () => openCase(tools, again), isLook: false, scope: 'every-interface' };
-  return { request, open: () => Promise.resolve(document), isLook: false, scope: 'carriers' };
+  const plain = { request, isLook: false, wantsHostCut: false };
+  if (isOver) return { ...plain, open: () => openCase(tools, again), scope: 'every-interface' };
+  return { ...plain, open: () => Promise.resolve(document), scope: 'carriers' };
 }
 
 async function openWithout(tools: AssessTools, input: unknown): Promise<Start> {
@@ -137,7 +142,8 @@ async function openWithout(tools: AssessTools, input: unknown): Promise<Start> {
     request,
   };
   const isLook = request.mode === 'observe';
-  return { request, open: () => openCase(tools, opening), isLook, scope: 'every-interface' };
+  const wantsHostCut = request.origin === 'manual' && (request.host !== undefined || request.processes.length > 0);
+  return { request, open: () => openCase(tools, opening), isLook, wantsHostCut, scope: 'every-interface' };
 }
 
 function caseIdIn(input: unknown): string | null {
@@ -186,7 +192,7 @@ async function decide(
   tools: AssessTools,
   document: CaseDocument,
   facts: Facts | null,
-  { mode, byHand }: Asked,
+  { mode, byHand, wantsHostCut }: Asked,
 ): Promise<Assessed> {
   const { request } = document;
   if (facts === null) {
@@ -211,7 +217,8 @@ async function decide(
   const isolated = document.isolatedAt !== null && (await isIsolated(tools, facts));
   const hostAsked = hostOrderOf(tools.config, request);
   const missing = isolated ? await missingDenies(tools, document, facts) : [];
-  const isMore = missing.length > 0 || asksMore(document, hostAsked) || (byHand && lacksEvidence(document));
+  const isMore =
+    missing.length > 0 || wantsHostCut || asksMore(document, hostAsked) || (byHand && lacksEvidence(document));
   if (isolated && isStanding(document, assessment) && !isMore) {
     const reason = 'the case is isolated and knows every peer: it is verified again';
     await tell(tools, document.caseId, STEP, reason);
@@ -370,15 +377,15 @@ async function record(
 async function recordAnew(tools: AssessTools, caseId: string, found: readonly BeforeInterface[]): Promise<void> {
   const known = await readBefore(tools.cases, caseId);
   const pairs = found.flatMap((now) => {
-    const then = known.find(({ networkInterfaceId }) => networkInterfaceId === now.networkInterfaceId);
-    return then === undefined || foundAnew(then, now, []) === null ? [] : [{ then, now }];
+    const first = known.find(({ networkInterfaceId }) => networkInterfaceId === now.networkInterfaceId);
+    return first === undefined || foundAnew(first, now, []) === null ? [] : [{ first, now }];
   });
   if (pairs.length === 0) return;
   const ours = await groupsThatIsolated(tools.ec2, [...new Set(pairs.map(({ now }) => now.vpcId))]);
   await Promise.all(
-    pairs.map(async ({ then, now }) => {
-      const news = foundAnew(then, now, ours);
-      if (news !== null) await recordBeforeAnew(tools.cases, caseId, then, news);
+    pairs.map(async ({ first, now }) => {
+      const news = foundAnew(first, now, ours);
+      if (news !== null) await recordBeforeAnew(tools.cases, caseId, first, news);
     }),
   );
 }

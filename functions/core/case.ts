@@ -140,7 +140,7 @@ export interface CaseDocument {
   /** When every ENI that can be isolated was read back as isolated, ISO. */
   readonly isolatedAt: string | null;
   /** The execution that began the last restore: started again once a response has taken the case up, it restores nothing more. */
-  readonly restoredBy?: string;
+  readonly restoredBy?: string | null;
   /** When peers were last denied after the isolation, ISO: late in a storm, or seen alive at the verification; null = none was. */
   readonly cutAgainAt: string | null;
   /** A flow log was seen to cover the instance when it was isolated: wherever it is now, nothing is contained without its word. */

@@ -115,12 +115,8 @@ export async function restoreInstance(
       return { kind: 'refused', caseId, instanceId, reason };
     }
     // From here on the instance is no longer isolated as it was: what is isolated again later is so since then.
-    await updateCase(tools.cases, caseId, ({ restoredBy: _, ...stored }) => ({
-      ...stored,
-      status: 'restoring',
-      isolatedAt: null,
-      ...(execution !== null && { restoredBy: execution }),
-    }));
+    const begun = { status: 'restoring', isolatedAt: null, restoredBy: execution } as const;
+    await updateCase(tools.cases, caseId, (stored) => ({ ...stored, ...begun }));
   }
   const isolation = await groupsThatIsolated(tools.ec2, [...new Set(before.map((eni) => eni.vpcId))]);
   const interfaces = await interfacesById(tools.ec2, idsOf(before));

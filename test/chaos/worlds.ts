@@ -49,6 +49,12 @@ function neighbourApart(file: WorldFile): void {
   }
 }
 
+/** The shell alone, an honest host, and a flow log that sees it fall silent: both prove it dead. */
+function watchedShell(file: WorldFile): void {
+  file.Flows = file.Flows.filter(({ Malicious }) => Malicious);
+  file.FlowLogs = [{ ResourceId: 'vpc-00000000000000a01', DeliverySeconds: 300 }];
+}
+
 /** The incident of the demo: every point of it is tried in every run. */
 export const DEFAULT_WORLD = fromFile('the default incident', 'default');
 
@@ -61,6 +67,7 @@ export const OTHER_WORLDS: readonly ChaosWorld[] = [
   fromFile('an isolation group with openings', 'default', {
     openings: { agentEgress: ['10.0.9.0/28'], analystIngress: ['10.0.8.7/32'] },
   }),
+  fromFile('denies that are released after proof', 'default', { releaseDenies: 'after-proof' }, watchedShell),
   named('Nitro v6, a flow log and no agent', { releaseDenies: 'after-proof' }),
   named('a flow log and a host that hides a shell that wakes on day 2', { releaseDenies: 'after-proof' }),
   named('behind a NAT gateway, no agent'),

@@ -102,7 +102,7 @@ describe('an ACL that was put in the place of the one with the denies', () => {
       const [first] = await episode.send(finding);
       const [acl] = episode.file.NetworkAcls;
       if (!acl) throw new Error('there is no ACL');
-      const { Associations = [] } = acl;
+      const { Associations } = acl;
       acl.Associations = [];
       episode.file.NetworkAcls.push({
         ...structuredClone(acl),

@@ -443,7 +443,7 @@ describe('the restore of an instance in 190 target groups, none of which takes i
         const TargetGroupArn = group.TargetGroupArn.replace('shop-web', TargetGroupName);
         world.TargetGroups.push({ ...structuredClone(group), TargetGroupArn, TargetGroupName });
         const Target = { Id: ids.instance, Port: 30_000 + n };
-        world.TargetHealth.push({ TargetGroupArn, Target, TargetHealth: { State: 'healthy' } } as never);
+        world.TargetHealth.push({ TargetGroupArn, Target, TargetHealth: { State: 'healthy' } });
       }
     });
     const { restored } = await simulate(file, finding, {

@@ -109,8 +109,12 @@ describe('a contained case whose host is asked for more', () => {
         const request = { instanceId: ids.instance, mode: 'contain', ...more };
         await episode.ask(request);
         expect(sent(episode)).toBe(before + 1);
+        // A person who asks once more means it; one who asks for nothing of the host, and a finding, do not.
         await episode.ask(request);
-        expect(sent(episode)).toBe(before + 1);
+        expect(sent(episode)).toBe(before + 2);
+        await episode.ask({ instanceId: ids.instance, mode: 'contain' });
+        await episode.send(laterFinding(ids.peer));
+        expect(sent(episode)).toBe(before + 2);
       },
       openForTheAgent,
     );
