@@ -18,6 +18,7 @@ export default {
     'functions/restore-instance/step.ts',
     'functions/shared/lift-denies.ts',
     'functions/shared/open-case.ts',
+    'functions/shared/successor.ts',
     'functions/start-response/step.ts',
   ],
   plugins: ['@stryker-mutator/vitest-runner'],

@@ -865,12 +865,12 @@ describe('the groups of a case', () => {
     });
   });
 
-  it('keep the id under which they were made again first', async () => {
+  it('keep the id under which they were made again last', async () => {
     await onTable(async (table) => {
       expect(await readSuccessor(table, caseId, 'sg-1')).toBeNull();
       await recordSuccessor(table, caseId, 'sg-1', 'sg-8');
       await recordSuccessor(table, caseId, 'sg-1', 'sg-9');
-      expect(await readSuccessor(table, caseId, 'sg-1')).toBe('sg-8');
+      expect(await readSuccessor(table, caseId, 'sg-1')).toBe('sg-9');
     });
   });
 });

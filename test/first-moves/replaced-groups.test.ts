@@ -319,11 +319,10 @@ describe('a group that was deleted', () => {
         file,
         async ({ send, restore, world }) => {
           const [report] = await send(finding);
-          let refused = false;
+          let isRefused = true;
           world.interceptors.push({
             before: ({ call }) => {
-              if (call !== Api || refused) return;
-              refused = true;
+              if (call !== Api || !isRefused) return;
               throw Object.assign(new Error('by the test'), { name: 'UnauthorizedOperation' });
             },
           });
@@ -335,6 +334,7 @@ describe('a group that was deleted', () => {
             outcome: 'failed',
             detail: 'UnauthorizedOperation: by the test',
           });
+          isRefused = false;
           expect((await restore(caseId, true)).restore.kind).toBe('restored');
           expect(rulesOf(web(file))).toEqual(rulesOf(before));
           expect(groupIdsOf(file, ids.eni)).toEqual([web(file).GroupId]);
