@@ -370,10 +370,20 @@ async function restoreGroups(
     await setGroups(tools.ec2, eni.id, before.groupIds);
     const differs = ({ groupIds }: NetworkInterfaceFacts) =>
       sameList(groupIds, before.groupIds) ? null : groupIds.join(', ');
-    return { item, outcome: 'restored', readBack: { networkInterfaceId: eni.id, differs } };
+    return { item, outcome: 'restored', ...foundTwice(before), readBack: { networkInterfaceId: eni.id, differs } };
   } catch (error) {
     return { item, outcome: 'failed', detail: errorText(error) };
   }
+}
+
+/** Whoever gives back what somebody has set between two isolations says what was there before that. */
+function foundTwice({ groupIds, recordedAt, earlier = [] }: BeforeInterface): Pick<RestoreItem, 'detail'> {
+  const first = earlier.at(-1);
+  if (first === undefined || sameList(first.groupIds, groupIds)) return {};
+  const then = `${first.groupIds.join(', ')} at ${first.recordedAt}`;
+  return {
+    detail: `as found at ${recordedAt}, after the isolation had been undone by hand; before that it was found with ${then}`,
+  };
 }
 
 const secondsText = (value: number | null): string => (value === null ? 'not set' : `${value} s`);

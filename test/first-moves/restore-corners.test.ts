@@ -304,8 +304,17 @@ describe('what a person has set after undoing the isolation by hand, and a findi
       await setGroups(episode.tools.ec2, ids.eni, [ids.second]);
       const [again] = await episode.send(LATER);
       expect([again?.caseId, groupName(episode)]).toEqual([first?.caseId, 'flowcut-isolation']);
-      await episode.restore(again?.caseId ?? '', true);
+      const { restore } = await episode.restore(again?.caseId ?? '', true);
       expect(groupName(episode)).toBe('shop-second');
+      expect(restore.kind !== 'refused' && restore.items[0]).toEqual({
+        item: `${ids.eni} groups`,
+        outcome: 'restored',
+        detail: expect.stringMatching(
+          new RegExp(
+            `^as found at 2026-01-16T.*Z, after .* by hand; before that it was found with ${ids.web} at 2026-01-15T.*Z$`,
+          ),
+        ),
+      });
       expect(episode.world.dumpTable().filter(({ pk }) => String(pk).startsWith('GROUP#'))).toEqual([]);
     });
   });
