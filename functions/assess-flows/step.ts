@@ -282,7 +282,8 @@ async function planned(
       tools.log.warn('the surroundings cannot be read', { error: errorText(error) });
       return null;
     }),
-    isolatedAt === null ? [] : exactGroupIds(tools, vpcIds),
+    // Unread, an interface that is isolated already is planned to be, which does no harm.
+    isolatedAt === null ? [] : exactGroupIds(tools, vpcIds).catch(() => []),
     tell(tools, caseId, STEP, `a plan was made: ${reason}`),
   ]);
   return {
@@ -357,8 +358,8 @@ async function record(
       // What is cut during a restore takes the case up again: its before-state is still the one of the first response.
       const status = stored.status === 'restoring' ? 'open' : stored.status;
       const noted = { ...withAssessment(stored, assessment), status, hostAsked, hostUndone: false, released: false };
+      if (isolated) return deniesMore(stored, assessment) ? { ...noted, cutAgainAt: recordedAt } : noted;
       // Isolated no more: what was listed and watched before says nothing of what was opened since.
-      if (isolated) return { ...noted, cutAgainAt: recordedAt };
       // Noted meanwhile, it is the work of another response.
       return stored.isolatedAt === document.isolatedAt ? { ...noted, isolatedAt: null } : noted;
     }),
@@ -372,6 +373,10 @@ async function record(
     ),
   ]);
 }
+
+/** A deny is about to be made, or a flow joins the case, that the isolation did not know. */
+const deniesMore = ({ flows }: CaseDocument, { denies, flows: wanted }: Assessment): boolean =>
+  denies.some((deny) => deny.ruleNumber !== null) || wanted.some((flow) => !isKnownFlow(flow, flows));
 
 /** What a later response finds as neither an earlier one found it nor we made it. */
 async function recordAnew(tools: AssessTools, caseId: string, found: readonly BeforeInterface[]): Promise<void> {

@@ -104,11 +104,13 @@ describe('a contained case whose host is asked for more', () => {
     await inEpisode(
       file(),
       async (episode) => {
-        await episode.send(finding);
+        const [first] = await episode.send(finding);
         const before = sent(episode);
         const request = { instanceId: ids.instance, mode: 'contain', ...more };
         await episode.ask(request);
         expect(sent(episode)).toBe(before + 1);
+        // Nothing new was denied: what a flow log has heard since the isolation still counts.
+        expect((await readCase(episode.tools.cases, first?.caseId ?? ''))?.cutAgainAt).toBeNull();
         // A person who asks once more means it; one who asks for nothing of the host, and a finding, do not.
         await episode.ask(request);
         expect(sent(episode)).toBe(before + 2);
