@@ -99,11 +99,11 @@ interface Condition {
 
 const IS_NEW: Condition = { expression: 'attribute_not_exists(pk)' };
 
-/** Writes a whole item under a condition; false = the condition does not hold, and what is there stays. */
+/** Writes a whole item, under a condition if there is one; false = it does not hold, and what is there stays. */
 export async function putIf(
   table: CaseTable,
   item: Readonly<Record<string, unknown>>,
-  { expression, names, values }: Condition,
+  { expression, names, values }: Partial<Condition> = {},
 ): Promise<boolean> {
   try {
     await table.client.send(
@@ -406,15 +406,7 @@ export async function recordSuccessor(
   groupId: string,
   successor: string,
 ): Promise<void> {
-  await putIf(
-    table,
-    { pk: caseKey(caseId), sk: `SUCCESSOR#${groupId}`, successor },
-    {
-      expression: 'attribute_not_exists(pk) OR #successor <> :successor',
-      names: { '#successor': 'successor' },
-      values: { ':successor': successor },
-    },
-  );
+  await putIf(table, { pk: caseKey(caseId), sk: `SUCCESSOR#${groupId}`, successor });
 }
 
 /** The id under which a deleted group was made again, rules and all; null = it was not. */

@@ -150,12 +150,11 @@ async function endLift(
   return NEEDED;
 }
 
-const sameDeny = (a: LedgerDeny, b: LedgerDeny): boolean =>
-  a.egress === b.egress && a.ruleNumber === b.ruleNumber && a.cidr === b.cidr;
-
 async function isNeeded({ cases }: Tools<'cases'>, deny: LedgerDeny): Promise<boolean> {
   const ledger = await ledgerOf(cases, deny.aclId);
-  return ledger.some((one) => sameDeny(one, deny) && one.cases.length > 0);
+  return ledger.some(
+    ({ egress, cidr, cases: needing }) => egress === deny.egress && cidr === deny.cidr && needing.length > 0,
+  );
 }
 
 /**

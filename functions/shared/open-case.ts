@@ -1,4 +1,4 @@
-import { createCase, readCase, readClaim, updateCase, writeClaim } from '../aws/cases.ts';
+import { createCase, needCase, readCase, readClaim, updateCase, writeClaim } from '../aws/cases.ts';
 import { type CaseDocument, caseIdOf, flowId, mergeRequests } from '../core/case.ts';
 import type { CaseRequest, FindingClass } from '../core/intake-types.ts';
 import type { Tools } from './toolbox.ts';
@@ -49,7 +49,7 @@ export async function openOrTakeUp(
       }
       const joined = await joinCase(tools, current, opening);
       if (joined !== null) return joined;
-      const restored = (await readCase(tools.cases, claim.caseId)) ?? current;
+      const restored = await needCase(tools.cases, claim.caseId);
       if (!isNews(opening.request, restored)) return { document: restored, isTakenUp: false };
     }
     const generation = (claim?.generation ?? 0) + 1;

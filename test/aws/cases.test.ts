@@ -32,6 +32,7 @@ import {
   readSuccessor,
   readSwitch,
   recordBefore,
+  recordBeforeAnew,
   recordDeletedGroup,
   recordHostAnswer,
   recordPreserved,
@@ -862,6 +863,19 @@ describe('the groups of a case', () => {
       await forgetGroupUse(table, 'case-a', ['sg-1']);
       expect(await casesNeedingGroup(table, 'sg-1')).toEqual(['case-b']);
       expect(await casesNeedingGroup(table, 'sg-2')).toEqual(['case-a', 'case-b']);
+    });
+  });
+
+  it('an interface that is found anew replaces only what was known', async () => {
+    await onTable(async (table) => {
+      const first = { ...theBefore, networkInterfaceId: 'eni-1' };
+      const second = { ...first, groupIds: ['sg-second'] };
+      await recordBefore(table, caseId, first);
+      await recordBeforeAnew(table, caseId, first, second);
+      expect(await readBefore(table, caseId)).toEqual([second]);
+      // Another run was faster.
+      await recordBeforeAnew(table, caseId, first, { ...first, groupIds: ['sg-third'] });
+      expect(await readBefore(table, caseId)).toEqual([second]);
     });
   });
 

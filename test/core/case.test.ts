@@ -2,22 +2,26 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   askedAddresses,
+  type BeforeInterface,
   beforeOf,
   type CaseDocument,
   caseIdOf,
   executionNameOf,
   flowId,
+  foundAnew,
   isClosing,
   isKnownFlow,
   mayBeSameFlow,
   mergeRequests,
   modeOf,
   noteIdOf,
+  restorableTimeouts,
   withAcls,
   withRefusals,
 } from '../../functions/core/case.ts';
+import { SHORTEST_TIMEOUTS } from '../../functions/core/expiry.ts';
 import type { CaseRequest } from '../../functions/core/intake-types.ts';
-import type { KnownFlow } from '../../functions/core/model.ts';
+import type { KnownFlow, TrackingTimeouts } from '../../functions/core/model.ts';
 import { caseFlowOf, theBefore, theCase, theEni, theRequest, theShell } from '../support/incident.ts';
 
 const key = { accountId: '111122223333', region: 'eu-central-1', instanceId: 'i-0000000000000ab01', generation: 1 };
@@ -372,5 +376,56 @@ describe('modeOf', () => {
   it("is the request's own, otherwise the configured one", () => {
     expect(modeOf({ ...theRequest, mode: 'observe' }, 'contain')).toBe('observe');
     expect(modeOf(theRequest, 'contain')).toBe('contain');
+  });
+});
+
+describe('foundAnew', () => {
+  const OURS = ['sg-isolation'];
+  const none = { tcpEstablishedSeconds: null, udpSeconds: null, udpStreamSeconds: null };
+  const set = { tcpEstablishedSeconds: 900, udpSeconds: 40, udpStreamSeconds: 100 };
+  const state = (groupIds: readonly string[], timeouts: TrackingTimeouts = none): BeforeInterface => ({
+    networkInterfaceId: 'eni-1',
+    vpcId: 'vpc-1',
+    subnetId: 'subnet-1',
+    groupIds,
+    timeouts,
+    instanceType: 'm6i.large',
+    recordedAt: '2026-01-15T10:00:00.000Z',
+  });
+  const known = state(['sg-a', 'sg-b']);
+  const later = { recordedAt: '2026-01-17T10:00:00.000Z' };
+
+  it.each<[string, BeforeInterface]>([
+    ['as it was found', known],
+    ['isolated', state(OURS, SHORTEST_TIMEOUTS)],
+    ['isolated, with a group that somebody has added', state(['sg-x', ...OURS], SHORTEST_TIMEOUTS)],
+    ["given back, with the family's defaults", state(['sg-a', 'sg-b'], restorableTimeouts(known))],
+  ])('is no news: %s', (_, found) => {
+    expect(foundAnew(known, { ...found, ...later }, OURS)).toBeNull();
+  });
+
+  it.each<[string, readonly string[]]>([
+    ['another group', ['sg-c']],
+    ['one of two', ['sg-a']],
+    ['one more', ['sg-a', 'sg-b', 'sg-c']],
+    ['another order', ['sg-b', 'sg-a']],
+    ['another second', ['sg-a', 'sg-c']],
+  ])('keeps what was found before: %s', (_, groupIds) => {
+    const news = foundAnew(known, { ...state(groupIds), ...later }, OURS);
+    const { recordedAt, timeouts } = known;
+    expect(news).toEqual({
+      ...state(groupIds),
+      ...later,
+      earlier: [{ groupIds: ['sg-a', 'sg-b'], timeouts, recordedAt }],
+    });
+    const again = news && foundAnew(news, { ...state(['sg-z']), recordedAt: '2026-01-19T10:00:00.000Z' }, OURS);
+    expect(again?.earlier?.map((one) => one.groupIds)).toEqual([groupIds, ['sg-a', 'sg-b']]);
+  });
+
+  it('takes timeouts that somebody has set, and the groups of before where those are ours', () => {
+    expect(foundAnew(known, { ...state(OURS, set), ...later }, OURS)).toMatchObject({
+      groupIds: ['sg-a', 'sg-b'],
+      timeouts: set,
+    });
   });
 });

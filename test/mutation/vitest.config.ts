@@ -19,6 +19,7 @@ const TESTS = [
   'test/steps/make-deny.test.ts',
   'test/steps/deny-at-nacl.test.ts',
   'test/steps/restore-instance.test.ts',
+  'test/steps/restore-again.test.ts',
   'test/first-moves/restore-corners.test.ts',
   'test/first-moves/started-again.test.ts',
   'test/first-moves/released.test.ts',

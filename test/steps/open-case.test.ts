@@ -183,6 +183,7 @@ describe('a request for an instance whose case was restored', () => {
     ['an older occurrence, delivered late', { ...theRequest, finding: findingAt('2026-01-15T09:00:00.000Z') }, firstId],
     ['a newer occurrence', seenLater, secondId],
     ['the same occurrence with another peer', { ...theRequest, flows: another.flows }, secondId],
+    ['the same occurrence with one peer more', { ...theRequest, flows: [theShell, ...another.flows] }, secondId],
     [
       'another finding',
       { ...theRequest, finding: { ...findingAt('2026-01-15T09:00:00.000Z'), id: 'another' } },
@@ -193,8 +194,16 @@ describe('a request for an instance whose case was restored', () => {
     await onBench(defaultWorld(), async (bench) => {
       await open(bench);
       await setStatus(bench, 'restored');
-      expect((await open(bench, { request })).document.caseId).toBe(caseId);
+      expect(await open(bench, { request })).toMatchObject({ document: { caseId }, isTakenUp: false });
       expect(cases(bench)).toHaveLength(caseId === firstId ? 1 : 2);
+    });
+  });
+
+  it('is what comes next: a finding, where a person had asked for the restored case', async () => {
+    await onBench(defaultWorld(), async (bench) => {
+      await open(bench, { request: { ...theRequest, origin: 'manual', finding: null } });
+      await setStatus(bench, 'restored');
+      expect((await open(bench)).document.caseId).toBe(secondId);
     });
   });
 

@@ -230,4 +230,81 @@ describe('a deny that was removed', () => {
       expect(bench.entries().filter((line) => line.includes('deny'))).toHaveLength(2);
     });
   });
+
+  it('whose deletion is refused has failed with that', async () => {
+    await onBench(defaultWorld(), async (bench) => {
+      const caseId = await denied(bench);
+      bench.fail(({ call }) => call === 'DeleteNetworkAclEntry', refusedBy('UnauthorizedOperation'));
+      const before = bench.world.clock.now();
+      expect(await lift(bench, caseId)).toEqual(
+        twice({ outcome: 'failed', detail: expect.stringContaining('UnauthorizedOperation') }),
+      );
+      // Nothing was deleted, so nothing is waited for.
+      expect(bench.world.clock.now() - before).toBeLessThan(6);
+    });
+  });
+
+  it('is waited for, and none that another case needs', async () => {
+    await onBench(defaultWorld(), async (bench) => {
+      const caseId = await denied(bench);
+      const deny = { aclId: ids.acl, egress: true, cidr: `${ids.peer}/32` };
+      await joinDeny(bench.tools.cases, deny, 'case-b');
+      const before = bench.world.clock.now();
+      expect((await lift(bench, caseId)).map(({ detail }) => detail)).toEqual([
+        undefined,
+        'stands on: another case needs it',
+      ]);
+      expect(bench.world.clock.now() - before).toBeLessThan(6);
+    });
+  });
+
+  it('in one direction, and still shown in the other, is waited for', async () => {
+    await onBench(defaultWorld(), async (bench) => {
+      const caseId = await denied(bench);
+      let changedAt = Number.POSITIVE_INFINITY;
+      bench.tools.ec2.middlewareStack.add(
+        (next, { commandName }) =>
+          async (given) => {
+            const answer = await next(given);
+            if (commandName === 'DeleteNetworkAclEntryCommand') changedAt = bench.world.clock.now();
+            if (commandName !== 'DescribeNetworkAclsCommand' || bench.world.clock.now() < changedAt) return answer;
+            if (bench.world.clock.now() - changedAt > 2) return answer;
+            const output = structuredClone(answer.output) as { NetworkAcls?: { Entries?: object[] }[] };
+            const shown = {
+              RuleNumber: 1,
+              Egress: true,
+              Protocol: '-1',
+              RuleAction: 'deny',
+              CidrBlock: `${ids.peer}/32`,
+            };
+            output.NetworkAcls?.[0]?.Entries?.push(shown);
+            return { ...answer, output: output as never };
+          },
+        { step: 'initialize' },
+      );
+      expect(await lift(bench, caseId)).toEqual(twice({ outcome: 'restored', detail: undefined }));
+    });
+  });
+
+  it('that is still shown failed, whatever other denies other cases need', async () => {
+    await onBench(defaultWorld(), async (bench) => {
+      const caseId = await denied(bench);
+      const neighbour = await bench.open({ instanceId: ids.neighbour, remoteAddresses: ['203.0.113.9'] });
+      await denyAtNacl(bench.tools, neighbour);
+      lag(bench, 'DescribeNetworkAcls', Number.POSITIVE_INFINITY);
+      const joins: Promise<unknown>[] = [];
+      bench.world.interceptors.push({
+        after: ({ call, input }) => {
+          const { Egress: egress } = input as { Egress?: boolean };
+          if (call !== 'DeleteNetworkAclEntry' || egress !== true) return;
+          joins.push(joinDeny(bench.tools.cases, { aclId: ids.acl, egress, cidr: `${ids.peer}/32` }, 'case-b'));
+        },
+      });
+      expect(await lift(bench, caseId)).toEqual([
+        { outcome: 'failed', detail: 'EC2 has accepted its deletion and shows it still' },
+        { outcome: 'restored', detail: 'stands on: another case needs it' },
+      ]);
+      await Promise.all(joins);
+    });
+  });
 });

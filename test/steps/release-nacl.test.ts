@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { updateCase } from '../../functions/aws/cases.ts';
 import { releaseNacl } from '../../functions/release-nacl/step.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';
-import { type Bench, ids, onBench, readEvent, shellAlone, shellWatched } from '../support/bench.ts';
+import { type Bench, ids, onBench, readEvent, refusedBy, shellAlone, shellWatched } from '../support/bench.ts';
 
 const finding = readEvent('guardduty-ec2-c2activity');
 const afterProof = { releaseDenies: 'after-proof' } as const;
@@ -30,6 +30,42 @@ describe('the release of denies', () => {
         expect(bench.world.truth()).toMatchObject([{ revivedAt: null }]);
         await releaseNacl(bench.tools, record);
         expect(bench.groupsOf(ids.eni)).not.toEqual([ids.web]);
+      },
+      afterProof,
+    );
+  });
+
+  it('finishes what it began, though the flow log cannot be read any more', async () => {
+    await onBench(
+      shellWatched(),
+      async (bench) => {
+        const record = await bench.contain(finding);
+        await updateCase(bench.tools.cases, record.case.caseId, (stored) => ({ ...stored, released: true }));
+        bench.fail(({ call }) => call === 'FilterLogEvents', refusedBy('AccessDeniedException'));
+        expect((await releaseNacl(bench.tools, record)).kind).toBe('released');
+        expect(denies(bench)).toEqual([]);
+      },
+      afterProof,
+    );
+  });
+
+  it('lifts nothing where a response has cut again meanwhile', async () => {
+    await onBench(
+      shellWatched(),
+      async (bench) => {
+        const record = await bench.contain(finding);
+        const cut: Promise<unknown>[] = [];
+        bench.world.interceptors.push({
+          after: ({ call, input }) => {
+            const isMarked = call === 'UpdateItem' && JSON.stringify(input).includes('\\"released\\":true');
+            if (!isMarked || cut.length > 0) return;
+            cut.push(updateCase(bench.tools.cases, record.case.caseId, (stored) => ({ ...stored, released: false })));
+          },
+        });
+        await releaseNacl(bench.tools, record);
+        await Promise.all(cut);
+        expect(cut).toHaveLength(1);
+        expect(denies(bench)).toHaveLength(2);
       },
       afterProof,
     );

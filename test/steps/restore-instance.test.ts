@@ -580,6 +580,11 @@ describe('what a restore says of the host', () => {
       { platform: 'linux', stopped: [] },
     ],
     ['nothing, where it was never asked', { host: null, hostAsked: undefined }, null],
+    [
+      'its platform, in a case of before the order was kept',
+      { host: wholeAnswer, hostAsked: undefined },
+      { platform: 'linux', stopped: [] },
+    ],
     ['nothing, where it is undone already', { host: wholeAnswer, hostUndone: true }, null],
   ])('is %s', async (_, change, host) => {
     await onBench(shellAlone(), async (bench) => {
