@@ -23,6 +23,7 @@ import {
   isKnownFlow,
   modeOf,
   noteIdOf,
+  placeOf,
   type WantedDeny,
   withAcls,
   withRefusals,
@@ -155,6 +156,10 @@ function caseIdIn(input: unknown): string | null {
   return caseId;
 }
 
+const vpcIdsOf = (interfaces: readonly { readonly vpcId: string }[]): readonly string[] => [
+  ...new Set(interfaces.map((eni) => eni.vpcId)),
+];
+
 const triggerOf = (request: CaseRequest): string => request.finding?.type ?? 'manual request';
 
 function refOf(document: CaseDocument, mode: Mode): Opened['case'] {
@@ -234,7 +239,7 @@ async function decide(
     reason: document.classReason,
     denies: packDenies(denies),
     platform: facts.instance.platform,
-    vpcIds: [...new Set(facts.interfaces.map((eni) => eni.vpcId))],
+    vpcIds: vpcIdsOf(facts.interfaces),
     addresses: [...new Set(assessment.flows.map((flow) => flow.remoteAddress))].slice(0, HOST_ADDRESS_LIMIT),
     pids: hostAsked.pids,
     ports: hostAsked.ports,
@@ -259,9 +264,8 @@ const lacksEvidence = ({ evidence }: CaseDocument): boolean => evidence.some(({ 
 
 /** What the request wants denied, and after it what the case lacks besides. */
 function allOf(wanted: readonly WantedDeny[], missing: readonly WantedDeny[]): readonly WantedDeny[] {
-  const place = ({ aclId, egress, cidr }: WantedDeny): string => `${aclId} ${egress} ${cidr}`;
-  const known = new Set(wanted.map(place));
-  return [...wanted, ...missing.filter((deny) => !known.has(place(deny)))];
+  const known = new Set(wanted.map(placeOf));
+  return [...wanted, ...missing.filter((deny) => !known.has(placeOf(deny)))];
 }
 
 async function refuse(tools: AssessTools, { caseId }: CaseDocument, reason: string): Promise<Assessed> {
@@ -276,7 +280,7 @@ async function planned(
   facts: Facts,
   assessment: Assessment,
 ): Promise<Assessed> {
-  const vpcIds = [...new Set(facts.interfaces.map((eni) => eni.vpcId))];
+  const vpcIds = vpcIdsOf(facts.interfaces);
   const [surroundings, isolating] = await Promise.all([
     readSurroundings(tools.ec2, facts).catch((error: unknown) => {
       tools.log.warn('the surroundings cannot be read', { error: errorText(error) });
@@ -300,7 +304,7 @@ async function planned(
 async function brakes(tools: AssessTools, document: CaseDocument, facts: Facts): Promise<string | null> {
   const { isolationsPerHour: places } = tools.config;
   const hour = tools.now().toISOString().slice(0, 13);
-  const vpcIds = [...new Set(facts.interfaces.map((eni) => eni.vpcId))];
+  const vpcIds = vpcIdsOf(facts.interfaces);
   // The cap is a brake against a flood of findings; what a person asks for is not counted.
   const isCounted = document.isolatedAt === null && document.request.origin === 'finding';
   if ((await readSwitch(tools.cases)) === 'observe') {
@@ -326,7 +330,7 @@ const isStanding = (document: CaseDocument, assessment: Assessment): boolean =>
  * Every ENI that can be is on a group of ours without a rule but the openings: somebody may have taken it off, or added one.
  */
 async function isIsolated(tools: AssessTools, { interfaces }: Facts): Promise<boolean> {
-  const isolating = await exactGroupIds(tools, [...new Set(interfaces.map((eni) => eni.vpcId))]);
+  const isolating = await exactGroupIds(tools, vpcIdsOf(interfaces));
   return interfaces.every((eni) => unmodifiable(eni) !== null || isOnlyOn(eni, isolating));
 }
 
@@ -386,7 +390,7 @@ async function recordAnew(tools: AssessTools, caseId: string, found: readonly Be
     return first === undefined || foundAnew(first, now, []) === null ? [] : [{ first, now }];
   });
   if (pairs.length === 0) return;
-  const ours = await groupsThatIsolated(tools.ec2, [...new Set(pairs.map(({ now }) => now.vpcId))]);
+  const ours = await groupsThatIsolated(tools.ec2, vpcIdsOf(pairs.map(({ now }) => now)));
   await Promise.all(
     pairs.map(async ({ first, now }) => {
       const news = foundAnew(first, now, ours);

@@ -265,9 +265,14 @@ export async function updateCase(
 
 /** Records an ENI as it was found. What was recorded first stays: a second run would record our own changes. */
 export async function recordBefore(table: CaseTable, caseId: string, before: BeforeInterface): Promise<void> {
-  const item = { pk: caseKey(caseId), sk: `BEFORE#${before.networkInterfaceId}`, before: JSON.stringify(before) };
-  await putNew(table, item);
+  await putNew(table, beforeItem(caseId, before));
 }
+
+const beforeItem = (caseId: string, before: BeforeInterface) => ({
+  pk: caseKey(caseId),
+  sk: `BEFORE#${before.networkInterfaceId}`,
+  before: JSON.stringify(before),
+});
 
 /**
  * Records an ENI as it was found anew, in place of what was found before, which it keeps. Where another run was faster, that one
@@ -279,11 +284,11 @@ export async function recordBeforeAnew(
   known: BeforeInterface,
   found: BeforeInterface,
 ): Promise<void> {
-  await putIf(
-    table,
-    { pk: caseKey(caseId), sk: `BEFORE#${found.networkInterfaceId}`, before: JSON.stringify(found) },
-    { expression: '#before = :known', names: { '#before': 'before' }, values: { ':known': JSON.stringify(known) } },
-  );
+  await putIf(table, beforeItem(caseId, found), {
+    expression: '#before = :known',
+    names: { '#before': 'before' },
+    values: { ':known': beforeItem(caseId, known).before },
+  });
 }
 
 export async function readBefore(table: CaseTable, caseId: string): Promise<readonly BeforeInterface[]> {

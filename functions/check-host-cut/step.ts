@@ -3,14 +3,7 @@ import { cancelHostCommand, readHostCommand } from '../aws/commands.ts';
 import { errorText } from '../aws/errors.ts';
 import { readFacts } from '../aws/facts.ts';
 import { flowClassifier, planDenies } from '../core/assess.ts';
-import {
-  askedAddresses,
-  type CaseDocument,
-  type HostOutcome,
-  type WantedDeny,
-  withAcls,
-  withRefusals,
-} from '../core/case.ts';
+import { askedAddresses, type CaseDocument, type HostOutcome, placeOf, withAcls, withRefusals } from '../core/case.ts';
 import { hostAccount } from '../core/host-account.ts';
 import { joinHostFlows, listedFlows } from '../core/host-flows.ts';
 import { type HostReport, parseHostOutput } from '../core/host-protocol.ts';
@@ -130,8 +123,6 @@ async function settle(
   ]);
   return { kind, reason };
 }
-
-const placeOf = ({ aclId, egress, cidr }: WantedDeny): string => `${aclId} ${egress} ${cidr}`;
 
 /**
  * Denies that the branch beside this one makes. Any other that stands already is another case's, or somebody's: this case

@@ -154,3 +154,10 @@ export function denyEntry(deny: {
   const family = cidr.includes(':') ? 'ipv6' : 'ipv4';
   return { ruleNumber, egress, action: 'deny', protocol: '-1', cidr, family, fromPort: null, toPort: null };
 }
+
+/** Whether a deny of the ledger stands in its ACL as we wrote it. */
+export const stands = (
+  deny: Parameters<typeof denyEntry>[0] & { readonly aclId: string },
+  acls: readonly AclFacts[],
+): boolean =>
+  acls.some((acl) => acl.id === deny.aclId && acl.entries.some((entry) => sameEntry(entry, denyEntry(deny))));

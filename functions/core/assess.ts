@@ -159,7 +159,8 @@ function denyObjection(flow: CaseFlow, { openings }: Config): string | null {
 /** Unnamed peers that are denied at most: each deny hits the whole subnet, and the room in an ACL is small. */
 const UNNAMED_PEER_LIMIT = 8;
 
-const OPENER_RANK: Record<CaseFlow['openedBy'], number> = { instance: 0, unknown: 1, remote: 2 };
+/** What the instance has dialled comes first: a shell dials out. */
+export const OPENER_RANK: Record<CaseFlow['openedBy'], number> = { instance: 0, unknown: 1, remote: 2 };
 
 /** Named flows first; of the others those that the instance opened, for a shell dials out. */
 function byUrgency(a: CaseFlow, b: CaseFlow): number {

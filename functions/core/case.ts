@@ -41,6 +41,10 @@ export interface WantedDeny {
   readonly highestNumber?: number;
 }
 
+/** What makes two denies the same, wanted ones and those of the ledger: the ACL, the direction and the network. */
+export const placeOf = ({ aclId, egress, cidr }: Pick<WantedDeny, 'aclId' | 'egress' | 'cidr'>): string =>
+  `${aclId} ${egress} ${cidr}`;
+
 /** What the host answered to the cut, or why it did not. */
 export type HostOutcome =
   | {
@@ -256,7 +260,8 @@ export function beforeOf(eni: NetworkInterfaceFacts, instanceType: string, recor
   return { networkInterfaceId, vpcId, subnetId, groupIds, timeouts, instanceType, recordedAt };
 }
 
-const sameList = (a: readonly string[], b: readonly string[]): boolean =>
+/** The same groups in the same order. */
+export const sameList = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && a.every((id, index) => id === b[index]);
 
 /**

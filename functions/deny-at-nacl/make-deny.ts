@@ -1,7 +1,7 @@
 import { forgetDeny, joinDeny, leaveDeny, ledgerOf, renumberDeny, reserveDeny } from '../aws/cases.ts';
 import { errorCode, errorText, isThrottle } from '../aws/errors.ts';
 import { aclsById, createDeny } from '../aws/network-acls.ts';
-import { denyEntry, freeNumbers, planDeny, sameEntry } from '../core/acl-numbers.ts';
+import { freeNumbers, planDeny, stands } from '../core/acl-numbers.ts';
 import { hostAddress } from '../core/addresses.ts';
 import type { DenyRefusal, LedgerDeny, WantedDeny } from '../core/case.ts';
 import { NoTurnError, type PacedCall, paced, type Turn } from '../shared/paced.ts';
@@ -237,8 +237,7 @@ type Placed = Pick<LedgerDeny, 'aclId' | 'egress' | 'cidr' | 'ruleNumber'>;
 
 /** Whether the deny stands at its number. */
 async function isInPlace(tools: DenyTools, deny: Placed): Promise<boolean> {
-  const [acl] = await aclsById(tools.ec2, [deny.aclId]);
-  return acl?.entries.some((entry) => sameEntry(entry, denyEntry(deny))) ?? false;
+  return stands(deny, await aclsById(tools.ec2, [deny.aclId]));
 }
 
 /**

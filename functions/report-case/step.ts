@@ -122,7 +122,7 @@ async function makeReport(tools: ReportTools, record: Reporting): Promise<Report
         plan: assessment.plan,
         flows: document?.flows.map((flow) => describeFlow(flow, flow.tracking, 'unproven')) ?? [],
         skipped: document?.denyRefusals.map((refusal) => ({ id: refusal.address, reason: refusal.reason })) ?? [],
-        ...(await whatStands(tools, caseId)),
+        ...(await whatStands(tools, caseId, document)),
       });
     }
     case 'contain':
@@ -133,11 +133,18 @@ async function makeReport(tools: ReportTools, record: Reporting): Promise<Report
   }
 }
 
-/** Denies of an earlier response that stand, and how all is undone; nothing where the case has changed nothing. */
-async function whatStands(tools: ReportTools, caseId: string): Promise<Partial<Pick<Report, 'held' | 'undo'>>> {
+/**
+ * Denies of an earlier response that stand, and how all is undone; nothing where the case has changed nothing. The case is read
+ * where it is not given.
+ */
+async function whatStands(
+  tools: ReportTools,
+  caseId: string,
+  given?: CaseDocument | null,
+): Promise<Partial<Pick<Report, 'held' | 'undo'>>> {
   try {
-    const document = await caseThatActed(tools, caseId);
-    if (document === null) return {};
+    const document = given === undefined ? await readCase(tools.cases, caseId) : given;
+    if (document === null || !(await hasActed(tools, document))) return {};
     const { held } = await readStanding(tools, document);
     return { held: held.map(heldDeny), undo: undoText(caseId) };
   } catch (error) {
@@ -146,12 +153,9 @@ async function whatStands(tools: ReportTools, caseId: string): Promise<Partial<P
   }
 }
 
-/** The case, where a response of it has been about to change something and no restore has put that back. */
-async function caseThatActed(tools: ReportTools, caseId: string): Promise<CaseDocument | null> {
-  const document = await readCase(tools.cases, caseId);
-  if (document === null || document.status === 'restored') return null;
-  return (await readBefore(tools.cases, caseId)).length > 0 ? document : null;
-}
+/** A response of the case has been about to change something, and no restore has put that back. */
+const hasActed = async ({ cases }: ReportTools, { caseId, status }: CaseDocument): Promise<boolean> =>
+  status !== 'restored' && (await readBefore(cases, caseId)).length > 0;
 
 const NOT_READ = { kind: 'unknown', because: 'the groups and routes could not be read' } as const;
 
@@ -162,9 +166,9 @@ const NOT_READ = { kind: 'unknown', because: 'the groups and routes could not be
 async function unassessedReport(tools: ReportTools, record: Reporting): Promise<Report> {
   const caseId = 'caseId' in record && typeof record.caseId === 'string' ? record.caseId : null;
   const why = record.failure === undefined ? 'the case could not be opened' : sentenceOf(record.failure);
-  const acted = caseId === null ? null : await caseThatActed(tools, caseId).catch(() => null);
-  if (acted !== null) return unassessedAgain(tools, record, acted, why);
   const document = caseId === null ? null : await readCase(tools.cases, caseId).catch(() => null);
+  if (document !== null && (await hasActed(tools, document).catch(() => false)))
+    return unassessedAgain(tools, record, document, why);
   const reason = `nothing was changed, for the instance could not be assessed: ${why}`;
   const flows = document?.request.flows ?? [];
   return {

@@ -37,8 +37,7 @@ export async function restoreEvidence(tools: EvidenceTools, restoring: Restoring
     await tell(tools, caseId, STEP, 'nothing is given back: the restore was refused');
     return { items: [] };
   }
-  const isDone = await begin(tools, caseId);
-  const document = await needCase(tools.cases, caseId);
+  const { document, isDone } = await begin(tools, caseId);
   const successor = await successorOf(tools, document);
   const [preserved, left] = await Promise.all([
     readPreserved(tools.cases, caseId),
@@ -140,17 +139,20 @@ async function close({ cases }: EvidenceTools, caseId: string): Promise<void> {
 const STEP = 'restore-evidence';
 
 /**
- * Notes that the evidence is being put back. The answer says of a thing whether it is known to be as the response made it,
+ * Notes that the evidence is being put back. `isDone` says of a thing whether it is known to be as the response made it,
  * unless somebody has changed it: not once an earlier run has begun, for what is as it was found may be that one's work.
  */
-async function begin({ cases }: EvidenceTools, caseId: string): Promise<(item: string) => boolean> {
+async function begin(
+  { cases }: EvidenceTools,
+  caseId: string,
+): Promise<{ readonly document: CaseDocument; readonly isDone: (item: string) => boolean }> {
   let done: readonly EvidenceItem[] = [];
-  await updateCase(cases, caseId, (stored) => {
+  const document = await updateCase(cases, caseId, (stored) => {
     const hasBegun = stored.evidenceReturning === true;
     done = hasBegun ? [] : stored.evidence.filter(({ outcome }) => outcome === 'done');
     return hasBegun ? stored : { ...stored, evidenceReturning: true };
   });
-  return (item) => done.some((entry) => entry.item === item);
+  return { document, isDone: (item) => done.some((entry) => entry.item === item) };
 }
 
 const ORDER: Record<Preserved['kind'], number> = {

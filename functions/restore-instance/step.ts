@@ -20,6 +20,7 @@ import {
   caseIdOf,
   isClosing,
   restorableTimeouts,
+  sameList,
   sameTimeouts,
 } from '../core/case.ts';
 import { InputError, quote } from '../core/errors.ts';
@@ -325,9 +326,6 @@ const idsOf = (before: readonly BeforeInterface[]): readonly string[] =>
   before.map(({ networkInterfaceId }) => networkInterfaceId);
 
 const groupsOf = (networkInterfaceId: string): string => `${networkInterfaceId} groups`;
-
-const sameList = (a: readonly string[], b: readonly string[]): boolean =>
-  a.length === b.length && a.every((id, index) => id === b[index]);
 
 async function restoreInterface(
   tools: RestoreTools,

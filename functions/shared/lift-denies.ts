@@ -1,8 +1,8 @@
 import { beginLifting, endLifting, forgetDeny, leaveDeny, ledgerOf } from '../aws/cases.ts';
 import { errorCode, errorText } from '../aws/errors.ts';
 import { aclsById, createDeny, deleteEntry } from '../aws/network-acls.ts';
-import { denyEntry, sameEntry } from '../core/acl-numbers.ts';
-import type { LedgerDeny } from '../core/case.ts';
+import { denyEntry, sameEntry, stands } from '../core/acl-numbers.ts';
+import { type LedgerDeny, placeOf } from '../core/case.ts';
 import type { AclEntry, AclFacts } from '../core/model.ts';
 import type { RestoreItem } from '../core/record.ts';
 import { TAKEN_UP } from '../core/restore-items.ts';
@@ -118,11 +118,6 @@ async function deleteIt(
   return DELETED;
 }
 
-const stands = (deny: LedgerDeny, acls: readonly AclFacts[]): boolean => {
-  const standing = standingOf(deny, acls);
-  return standing !== undefined && sameEntry(standing, denyEntry(deny));
-};
-
 /** The ACLs once the denies are seen gone from them, or as they were seen last. */
 function seenAfter({ ec2, sleep }: Tools<'ec2'>, deleted: readonly LedgerDeny[]): Promise<readonly AclFacts[]> {
   const aclIds = [...new Set(deleted.map(({ aclId }) => aclId))];
@@ -152,9 +147,7 @@ async function endLift(
 
 async function isNeeded({ cases }: Tools<'cases'>, deny: LedgerDeny): Promise<boolean> {
   const ledger = await ledgerOf(cases, deny.aclId);
-  return ledger.some(
-    ({ egress, cidr, cases: needing }) => egress === deny.egress && cidr === deny.cidr && needing.length > 0,
-  );
+  return ledger.some((one) => placeOf(one) === placeOf(deny) && one.cases.length > 0);
 }
 
 /**

@@ -1,6 +1,6 @@
 import { ledgerOf } from '../aws/cases.ts';
 import { planDenies } from '../core/assess.ts';
-import { askedAddresses, type CaseDocument, type WantedDeny } from '../core/case.ts';
+import { askedAddresses, type CaseDocument, placeOf, type WantedDeny } from '../core/case.ts';
 import type { Facts } from '../core/facts.ts';
 import type { Tools } from './toolbox.ts';
 
@@ -16,13 +16,7 @@ export async function missingDenies(
   const { denies } = planDenies(document.flows, facts, tools.config, askedAddresses(document.request));
   const aclIds = [...new Set(denies.filter((deny) => deny.ruleNumber === null).map((deny) => deny.aclId))];
   const ledger = (await Promise.all(aclIds.map((aclId) => ledgerOf(tools.cases, aclId)))).flat();
-  const isOthers = ({ aclId, egress, cidr }: WantedDeny): boolean =>
-    ledger.some(
-      (entry) =>
-        entry.aclId === aclId &&
-        entry.egress === egress &&
-        entry.cidr === cidr &&
-        !entry.cases.includes(document.caseId),
-    );
+  const isOthers = (deny: WantedDeny): boolean =>
+    ledger.some((entry) => placeOf(entry) === placeOf(deny) && !entry.cases.includes(document.caseId));
   return denies.filter((deny) => deny.ruleNumber !== null || isOthers(deny));
 }

@@ -3,7 +3,7 @@ import { errorText } from '../aws/errors.ts';
 import { flowLogsOn, searchLog } from '../aws/flow-logs.ts';
 import { aclsById, aclsOfSubnets } from '../aws/network-acls.ts';
 import { interfacesOf } from '../aws/network-interfaces.ts';
-import { denyEntry, protects, sameEntry } from '../core/acl-numbers.ts';
+import { protects, stands } from '../core/acl-numbers.ts';
 import { carrierIds, unmodifiable } from '../core/assess.ts';
 import type { BeforeInterface, CaseDocument, CaseFlow, LedgerDeny } from '../core/case.ts';
 import type { Config } from '../core/config.ts';
@@ -158,11 +158,6 @@ export async function readStanding(
     before,
     unread,
   };
-}
-
-function stands(deny: LedgerDeny, acls: readonly AclFacts[]): boolean {
-  const acl = acls.find((candidate) => candidate.id === deny.aclId);
-  return acl?.entries.some((entry) => sameEntry(entry, denyEntry(deny))) ?? false;
 }
 
 /** The longest timer that was in force before anything was lowered, over all ENIs, in seconds. */

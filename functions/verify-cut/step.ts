@@ -1,10 +1,9 @@
 import { needCase, updateCase } from '../aws/cases.ts';
 import { readFacts } from '../aws/facts.ts';
-import { caseFlow, flowClassifier } from '../core/assess.ts';
+import { caseFlow, flowClassifier, OPENER_RANK } from '../core/assess.ts';
 import { type CaseDocument, type CaseFlow, flowId, isClosing, type WantedDeny, withAcls } from '../core/case.ts';
 import { FLOW_LOG_DELAY_SECONDS, SETTLE_SECONDS } from '../core/expiry.ts';
 import { mayBeRecordOf } from '../core/flow-log.ts';
-import type { KnownFlow } from '../core/model.ts';
 import { packDenies } from '../core/packed-denies.ts';
 import type { Verifying, VerifyResult } from '../core/record.ts';
 import type { VerdictQuestion } from '../core/verdict.ts';
@@ -73,9 +72,6 @@ const withCut = (document: CaseDocument, cutAgainAt: string | null): CaseDocumen
  */
 const MOST_FLOWS = 500;
 
-/** What the instance has dialled comes first: a shell dials out. */
-const RANK: Record<KnownFlow['openedBy'], number> = { instance: 0, unknown: 1, remote: 2 };
-
 /** Flows that only the flow log has seen alive join the case. */
 async function joinSeenFlows(
   tools: Tools<'ec2' | 'logs' | 'cases'>,
@@ -95,7 +91,7 @@ async function joinSeenFlows(
   for (const { action: _action, at: _at, until: _until, ...flow } of strangers) {
     fresh.set(flowId(flow), caseFlow(flow, classify, { named: false, process: null, host: null }));
   }
-  const inOrder = [...fresh.values()].sort((a, b) => RANK[a.openedBy] - RANK[b.openedBy]);
+  const inOrder = [...fresh.values()].sort((a, b) => OPENER_RANK[a.openedBy] - OPENER_RANK[b.openedBy]);
   return updateCase(tools.cases, document.caseId, (stored) => {
     const known = new Set(stored.flows.map((flow) => flow.id));
     const room = Math.max(0, MOST_FLOWS - stored.flows.length);
