@@ -10,8 +10,8 @@ process.env['NODE_COMPILE_CACHE'] ??= resolve('.cache/node');
 export default {
   mutate: [
     'functions/aws/cases.ts',
-    'functions/core/acl-numbers.ts',
-    'functions/core/case.ts',
+    'functions/core/network/acl-numbers.ts',
+    'functions/core/case/case.ts',
     'functions/deny-at-nacl/make-deny.ts',
     'functions/deny-at-nacl/step.ts',
     'functions/release-nacl/step.ts',

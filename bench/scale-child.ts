@@ -1,7 +1,7 @@
 // One measurement in a process of its own: node scale-child.ts nothing|assess|classify|look-up FLOWS. Prints a line of JSON.
-import { assess, flowClassifier } from '../functions/core/assess.ts';
-import { compilePaths } from '../functions/core/routes.ts';
-import { compileTracking } from '../functions/core/tracking.ts';
+import { assess, flowClassifier } from '../functions/core/case/assess.ts';
+import { compilePaths } from '../functions/core/network/routes.ts';
+import { compileTracking } from '../functions/core/network/tracking.ts';
 import { readConfig } from '../functions/shared/environment.ts';
 import { largestFacts, manyFlows, requestFor } from './scale-facts.ts';
 

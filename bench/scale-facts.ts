@@ -1,5 +1,5 @@
-import type { Facts } from '../functions/core/facts.ts';
-import type { CaseRequest } from '../functions/core/intake-types.ts';
+import type { Facts } from '../functions/core/case/facts.ts';
+import type { CaseRequest } from '../functions/core/intake/intake-types.ts';
 import type { GroupRule, KnownFlow, NetworkInterfaceFacts } from '../functions/core/model.ts';
 
 /** The largest instance that there is: the most ENIs, and on each as many groups and rules as quotas allow. */

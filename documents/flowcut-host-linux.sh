@@ -1,7 +1,7 @@
 #!/bin/sh
 # flowcut-host-linux: finds, closes and denies the network flows of the host that it runs on, and says what is left.
 #
-# Prints one line of JSON per flow and one verdict as the last line (functions/core/host-protocol.ts), and nothing else:
+# Prints one line of JSON per flow and one verdict as the last line (functions/core/host/host-protocol.ts), and nothing else:
 # what this script cannot say in that form it does not say, and its caller takes silence as "no evidence".
 #
 # It needs a POSIX shell, awk, ls, grep, cat, sort, tr and xargs; it uses ss, nsenter, nft or iptables, timeout, sha256sum and bash where it

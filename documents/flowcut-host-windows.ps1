@@ -1,6 +1,6 @@
 # flowcut-host-windows: lists the network flows of this host, denies addresses in its firewall, and says what is left.
 #
-# Prints one line of JSON per flow and one verdict as the last line (functions/core/host-protocol.ts). For Windows PowerShell 5.1.
+# Prints one line of JSON per flow and one verdict as the last line (functions/core/host/host-protocol.ts). For Windows PowerShell 5.1.
 # Windows has no call that closes another process's socket for both families: a block rule reaches an established flow at its
 # next packet, and the flow ends for good when its owner does. It is kept this small because no test executes it.
 

@@ -1,4 +1,4 @@
-import type { RestoreItem, Restoring } from '../functions/core/record.ts';
+import type { RestoreItem, Restoring } from '../functions/core/case/record.ts';
 
 /** Everything that a restore put back, or why not: on the network, for the evidence, on the host. */
 export function restoredItems({ restore, evidence, host }: Restoring): readonly RestoreItem[] {

@@ -1,4 +1,4 @@
-import type { ReportedFlow } from '../functions/core/report.ts';
+import type { ReportedFlow } from '../functions/core/report/report.ts';
 import type { Simulation } from './simulate.ts';
 import type { WorldFlow } from './world/parse-world.ts';
 import type { FlowTruth } from './world/truth.ts';

@@ -1,4 +1,4 @@
-import { intake } from '../functions/core/intake.ts';
+import { intake } from '../functions/core/intake/intake.ts';
 import { replay } from './replay.ts';
 import { resultFlows } from './result.ts';
 import { simulate } from './simulate.ts';

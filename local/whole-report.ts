@@ -1,6 +1,6 @@
 import type { CaseTable } from '../functions/aws/cases.ts';
 import { readReport } from '../functions/aws/reports.ts';
-import type { Report } from '../functions/core/report.ts';
+import type { Report } from '../functions/core/report/report.ts';
 
 /** The report with everything that its execution's output leaves out. */
 export async function wholeReport(table: CaseTable, report: Report): Promise<Report> {

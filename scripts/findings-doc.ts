@@ -10,7 +10,7 @@ import {
   type DecidedBy,
   type FindingRoute,
   ROUTE_GROUPS,
-} from '../functions/core/finding-routes.ts';
+} from '../functions/core/intake/finding-routes.ts';
 
 export const FINDINGS_PAGE = fileURLToPath(new URL('../docs/findings.md', import.meta.url));
 
@@ -37,7 +37,7 @@ export function findingsPage(): string {
   return [
     '# What flowcut does with each GuardDuty finding type',
     '',
-    '<!-- Written by scripts/findings-doc.ts from functions/core/finding-routes.ts; do not edit. -->',
+    '<!-- Written by scripts/findings-doc.ts from functions/core/intake/finding-routes.ts; do not edit. -->',
     '',
     'The type decides, never the severity alone. A type that is not listed is never contained: it is reported and left to a person.',
     '',

@@ -12,7 +12,7 @@ import { errorText } from '../aws/errors.ts';
 import { readFacts } from '../aws/facts.ts';
 import { groupsThatIsolated } from '../aws/security-groups.ts';
 import { readSurroundings } from '../aws/surroundings.ts';
-import { type Assessment, assess, placeRefusal, refusal, unmodifiable } from '../core/assess.ts';
+import { type Assessment, assess, placeRefusal, refusal, unmodifiable } from '../core/case/assess.ts';
 import {
   type BeforeInterface,
   beforeOf,
@@ -27,18 +27,18 @@ import {
   type WantedDeny,
   withAcls,
   withRefusals,
-} from '../core/case.ts';
+} from '../core/case/case.ts';
+import type { Facts } from '../core/case/facts.ts';
+import { headStartOf } from '../core/case/head-start.ts';
+import { describePlan, RECORD_PLAN_DENIES } from '../core/case/plan.ts';
+import { type Assessed, HOST_ADDRESS_LIMIT, HOST_LIST_LIMIT, type Opened } from '../core/case/record.ts';
 import type { Config } from '../core/config.ts';
 import { InputError, quote } from '../core/errors.ts';
-import type { Facts } from '../core/facts.ts';
-import { headStartOf } from '../core/head-start.ts';
-import type { CaseRequest } from '../core/intake-types.ts';
-import { isOnlyOn } from '../core/isolation-rules.ts';
+import type { CaseRequest } from '../core/intake/intake-types.ts';
 import type { Mode } from '../core/model.ts';
+import { isOnlyOn } from '../core/network/isolation-rules.ts';
+import { packDenies } from '../core/network/packed-denies.ts';
 import { urgencyOf } from '../core/pacing.ts';
-import { packDenies } from '../core/packed-denies.ts';
-import { describePlan, RECORD_PLAN_DENIES } from '../core/plan.ts';
-import { type Assessed, HOST_ADDRESS_LIMIT, HOST_LIST_LIMIT, type Opened } from '../core/record.ts';
 import { timersAsFound } from '../shared/as-found.ts';
 import { withBalancer } from '../shared/behind-balancer.ts';
 import { exactGroupIds } from '../shared/isolation-group.ts';
@@ -128,7 +128,7 @@ async function openKnown(
 
 async function openWithout(tools: AssessTools, input: unknown): Promise<Start> {
   // Most starts bring a case id: what reads findings and what people type is loaded for the others alone.
-  const { intake } = await import('../core/intake.ts');
+  const { intake } = await import('../core/intake/intake.ts');
   const taken = intake(input);
   if (taken.kind === 'ignored') return ignored(taken.reason, taken.advice, taken.instanceId, taken.finding);
   const request = taken.kind === 'ask' ? taken.requests[0] : taken.request;

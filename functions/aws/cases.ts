@@ -12,9 +12,9 @@ import {
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
-import type { BeforeInterface, CaseDocument, LedgerDeny, TimelineEntry } from '../core/case.ts';
+import type { BeforeInterface, CaseDocument, LedgerDeny, TimelineEntry } from '../core/case/case.ts';
+import { type Preserved, preservedName } from '../core/case/evidence.ts';
 import { quote } from '../core/errors.ts';
-import { type Preserved, preservedName } from '../core/evidence.ts';
 import { errorCode } from './errors.ts';
 import type { RecordedGroup } from './replaced-groups.ts';
 

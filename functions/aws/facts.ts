@@ -1,9 +1,9 @@
 import type { EC2Client } from '@aws-sdk/client-ec2';
-import { addressClass } from '../core/addresses.ts';
-import { carriers } from '../core/assess.ts';
-import type { Facts } from '../core/facts.ts';
-import type { Hints } from '../core/intake-types.ts';
+import { carriers } from '../core/case/assess.ts';
+import type { Facts } from '../core/case/facts.ts';
+import type { Hints } from '../core/intake/intake-types.ts';
 import type { KnownFlow } from '../core/model.ts';
+import { addressClass } from '../core/network/addresses.ts';
 import { errorText } from './errors.ts';
 import { getInstance } from './instances.ts';
 import { aclsOfSubnets } from './network-acls.ts';

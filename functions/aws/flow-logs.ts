@@ -1,6 +1,6 @@
 import { type CloudWatchLogsClient, paginateFilterLogEvents } from '@aws-sdk/client-cloudwatch-logs';
 import { type EC2Client, type FlowLog, paginateDescribeFlowLogs } from '@aws-sdk/client-ec2';
-import type { FlowLogFacts } from '../core/facts.ts';
+import type { FlowLogFacts } from '../core/case/facts.ts';
 
 /** Active flow logs on any of these resources (ENIs, subnets, VPCs) that are delivered to CloudWatch Logs. */
 export async function flowLogsOn(ec2: EC2Client, resourceIds: readonly string[]): Promise<readonly FlowLogFacts[]> {

@@ -5,7 +5,7 @@ import {
   type EC2Client,
   ModifyInstanceAttributeCommand,
 } from '@aws-sdk/client-ec2';
-import type { ProtectionAttribute } from '../core/evidence.ts';
+import type { ProtectionAttribute } from '../core/case/evidence.ts';
 
 /** Termination or stop protection as it stands. */
 export async function readProtection(

@@ -1,5 +1,5 @@
 import { DescribeInstancesCommand, type EC2Client, type Instance, type Reservation } from '@aws-sdk/client-ec2';
-import type { InstanceFacts } from '../core/facts.ts';
+import type { InstanceFacts } from '../core/case/facts.ts';
 import { unless } from './errors.ts';
 
 function toFacts(instance: Instance, reservation: Reservation): InstanceFacts {

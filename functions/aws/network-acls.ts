@@ -6,8 +6,8 @@ import {
   type NetworkAclEntry,
   paginateDescribeNetworkAcls,
 } from '@aws-sdk/client-ec2';
-import { canonicalCidr } from '../core/addresses.ts';
 import type { AclEntry, AclFacts } from '../core/model.ts';
+import { canonicalCidr } from '../core/network/addresses.ts';
 import { leaveThrottles } from './errors.ts';
 
 /** The number of the default deny, which cannot be changed. */

@@ -5,8 +5,8 @@ import {
   type NetworkInterface,
   paginateDescribeNetworkInterfaces,
 } from '@aws-sdk/client-ec2';
-import { parseAddress } from '../core/addresses.ts';
 import type { NetworkInterfaceFacts, TrackingTimeouts } from '../core/model.ts';
+import { parseAddress } from '../core/network/addresses.ts';
 
 const canonical = (text: string): string => parseAddress(text)?.address ?? text;
 

@@ -5,9 +5,9 @@ import {
   paginateGetManagedPrefixListEntries,
   type Route as SdkRoute,
 } from '@aws-sdk/client-ec2';
-import { canonicalCidr } from '../core/addresses.ts';
 import type { Route, RouteTarget, SubnetFacts } from '../core/model.ts';
-import type { RouteTableFacts } from '../core/routes.ts';
+import { canonicalCidr } from '../core/network/addresses.ts';
+import type { RouteTableFacts } from '../core/network/routes.ts';
 
 function targetOf(route: SdkRoute): RouteTarget {
   if (route.NatGatewayId) return { kind: 'nat-gateway', id: route.NatGatewayId };

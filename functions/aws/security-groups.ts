@@ -11,9 +11,9 @@ import {
   type SecurityGroup,
   type SecurityGroupRule,
 } from '@aws-sdk/client-ec2';
-import { canonicalCidr } from '../core/addresses.ts';
-import type { IsolationRule } from '../core/isolation-rules.ts';
 import type { GroupRule } from '../core/model.ts';
+import { canonicalCidr } from '../core/network/addresses.ts';
+import type { IsolationRule } from '../core/network/isolation-rules.ts';
 import { errorCode } from './errors.ts';
 
 /** Name, description and tag of the group that isolated ENIs get; one per VPC, without a rule in either family. */

@@ -1,5 +1,5 @@
 import { CreateSnapshotsCommand, type EC2Client, paginateDescribeSnapshots } from '@aws-sdk/client-ec2';
-import { CASE_TAG } from '../core/evidence.ts';
+import { CASE_TAG } from '../core/case/evidence.ts';
 import { errorCode, errorText } from './errors.ts';
 
 /** Ids of the snapshots that were made for the case. */

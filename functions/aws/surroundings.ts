@@ -1,5 +1,5 @@
 import { type EC2Client, paginateDescribeInstances, paginateDescribeNetworkInterfaces } from '@aws-sdk/client-ec2';
-import type { Facts, Surroundings } from '../core/facts.ts';
+import type { Facts, Surroundings } from '../core/case/facts.ts';
 
 /** Who else would be hit, for a plan that a person reads: not on the way to a cut. */
 export async function readSurroundings(

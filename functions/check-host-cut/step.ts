@@ -2,15 +2,22 @@ import { needCase, recordHostAnswer, updateCase } from '../aws/cases.ts';
 import { cancelHostCommand, readHostCommand } from '../aws/commands.ts';
 import { errorText } from '../aws/errors.ts';
 import { readFacts } from '../aws/facts.ts';
-import { flowClassifier, planDenies } from '../core/assess.ts';
-import { askedAddresses, type CaseDocument, type HostOutcome, placeOf, withAcls, withRefusals } from '../core/case.ts';
-import { hostAccount } from '../core/host-account.ts';
-import { joinHostFlows, listedFlows } from '../core/host-flows.ts';
-import { type HostReport, parseHostOutput } from '../core/host-protocol.ts';
+import { flowClassifier, planDenies } from '../core/case/assess.ts';
+import {
+  askedAddresses,
+  type CaseDocument,
+  type HostOutcome,
+  placeOf,
+  withAcls,
+  withRefusals,
+} from '../core/case/case.ts';
+import type { CheckingHost, HostResult } from '../core/case/record.ts';
+import { hostAccount } from '../core/host/host-account.ts';
+import { joinHostFlows, listedFlows } from '../core/host/host-flows.ts';
+import { type HostReport, parseHostOutput } from '../core/host/host-protocol.ts';
+import { packDenies, unpackDenies } from '../core/network/packed-denies.ts';
 import { AFTER_THE_CUT, urgencyOf } from '../core/pacing.ts';
-import { packDenies, unpackDenies } from '../core/packed-denies.ts';
 import { cleaned } from '../core/plain-text.ts';
-import type { CheckingHost, HostResult } from '../core/record.ts';
 import { timersAsFound } from '../shared/as-found.ts';
 import { withBalancer } from '../shared/behind-balancer.ts';
 import { afterTurn } from '../shared/paced.ts';

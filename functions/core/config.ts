@@ -1,6 +1,6 @@
-import type { HostOptions } from './host-options.ts';
-import type { IsolationOpenings } from './isolation-rules.ts';
+import type { HostOptions } from './host/host-options.ts';
 import type { Mode } from './model.ts';
+import type { IsolationOpenings } from './network/isolation-rules.ts';
 
 /** What the deployment chose. Read once from the environment (shared/environment.ts); the demo and tests pass their own. */
 export interface Config {

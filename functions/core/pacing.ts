@@ -1,4 +1,4 @@
-import type { CaseRequest } from './intake-types.ts';
+import type { CaseRequest } from './intake/intake-types.ts';
 
 /** Tokens that a full bucket holds, and tokens per second. */
 export interface Rate {

@@ -1,7 +1,7 @@
 import { sendHostCommand } from '../aws/commands.ts';
 import { errorText } from '../aws/errors.ts';
-import { DEFAULT_HOST_OPTIONS, type HostOrder, hostParameters } from '../core/host-options.ts';
-import type { HostResult, Opened, Restoring } from '../core/record.ts';
+import type { HostResult, Opened, Restoring } from '../core/case/record.ts';
+import { DEFAULT_HOST_OPTIONS, type HostOrder, hostParameters } from '../core/host/host-options.ts';
 import { tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
 

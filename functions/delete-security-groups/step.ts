@@ -1,7 +1,7 @@
 import { casesNeedingGroup, readBefore, readDeletedGroups, recordDeletedGroup } from '../aws/cases.ts';
 import { errorText } from '../aws/errors.ts';
 import { deleteGroup, hasTaggedRules, readGroup, usersOfGroup } from '../aws/replaced-groups.ts';
-import type { DeletionResult, Verifying } from '../core/record.ts';
+import type { DeletionResult, Verifying } from '../core/case/record.ts';
 import { tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
 

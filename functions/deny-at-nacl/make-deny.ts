@@ -1,9 +1,9 @@
 import { forgetDeny, joinDeny, leaveDeny, ledgerOf, renumberDeny, reserveDeny } from '../aws/cases.ts';
 import { errorCode, errorText, isThrottle } from '../aws/errors.ts';
 import { aclsById, createDeny } from '../aws/network-acls.ts';
-import { freeNumbers, planDeny, stands } from '../core/acl-numbers.ts';
-import { hostAddress } from '../core/addresses.ts';
-import type { DenyRefusal, LedgerDeny, WantedDeny } from '../core/case.ts';
+import type { DenyRefusal, LedgerDeny, WantedDeny } from '../core/case/case.ts';
+import { freeNumbers, planDeny, stands } from '../core/network/acl-numbers.ts';
+import { hostAddress } from '../core/network/addresses.ts';
 import { NoTurnError, type PacedCall, paced, type Turn } from '../shared/paced.ts';
 import type { Tools } from '../shared/toolbox.ts';
 

@@ -1,7 +1,7 @@
 import { needCase, updateCase } from '../aws/cases.ts';
-import { type DenyRefusal, isClosing, type WantedDeny } from '../core/case.ts';
-import { leftOf, packDenies, unpackDenies, waitingAfter } from '../core/packed-denies.ts';
-import type { Denying, DenyResult } from '../core/record.ts';
+import { type DenyRefusal, isClosing, type WantedDeny } from '../core/case/case.ts';
+import type { Denying, DenyResult } from '../core/case/record.ts';
+import { leftOf, packDenies, unpackDenies, waitingAfter } from '../core/network/packed-denies.ts';
 import { tryTurn } from '../shared/paced.ts';
 import { tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';

@@ -1,5 +1,5 @@
 import { errorText } from '../aws/errors.ts';
-import type { Opened, PreparationResult } from '../core/record.ts';
+import type { Opened, PreparationResult } from '../core/case/record.ts';
 import { ensureIsolationGroup } from '../shared/isolation-group.ts';
 import { tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';

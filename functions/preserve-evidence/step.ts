@@ -20,10 +20,10 @@ import {
   type Preserved,
   type ProtectionAttribute,
   preservedName,
-} from '../core/evidence.ts';
-import type { InstanceFacts } from '../core/facts.ts';
+} from '../core/case/evidence.ts';
+import type { InstanceFacts } from '../core/case/facts.ts';
+import type { EvidenceResult, Opened } from '../core/case/record.ts';
 import type { NetworkInterfaceFacts } from '../core/model.ts';
-import type { EvidenceResult, Opened } from '../core/record.ts';
 import { paced } from '../shared/paced.ts';
 import { tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';

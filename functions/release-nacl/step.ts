@@ -1,5 +1,5 @@
 import { needCase, updateCase } from '../aws/cases.ts';
-import type { RestoreItem, Verifying } from '../core/record.ts';
+import type { RestoreItem, Verifying } from '../core/case/record.ts';
 import { liftDenies } from '../shared/lift-denies.ts';
 import { judgeStanding, listen, readStanding } from '../shared/standing.ts';
 import { liftedText, tell } from '../shared/timeline.ts';

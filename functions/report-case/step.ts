@@ -2,14 +2,14 @@ import { needCase, readBefore, readCase } from '../aws/cases.ts';
 import { errorText } from '../aws/errors.ts';
 import { publish } from '../aws/notifications.ts';
 import { keepReport } from '../aws/reports.ts';
-import { type CaseDocument, isKnownFlow } from '../core/case.ts';
-import { consoleLinks } from '../core/console-links.ts';
-import type { EvidenceItem } from '../core/evidence.ts';
-import { hostSilence } from '../core/host-silence.ts';
-import { openingsText } from '../core/isolation-rules.ts';
-import { notification } from '../core/notification.ts';
-import { waitingAfter } from '../core/packed-denies.ts';
-import type { Failure, IsolationResult, Reporting } from '../core/record.ts';
+import { type CaseDocument, isKnownFlow } from '../core/case/case.ts';
+import type { EvidenceItem } from '../core/case/evidence.ts';
+import type { Failure, IsolationResult, Reporting } from '../core/case/record.ts';
+import { hostSilence } from '../core/host/host-silence.ts';
+import { openingsText } from '../core/network/isolation-rules.ts';
+import { waitingAfter } from '../core/network/packed-denies.ts';
+import { consoleLinks } from '../core/report/console-links.ts';
+import { notification } from '../core/report/notification.ts';
 import {
   caseReport,
   describeFlow,
@@ -19,8 +19,8 @@ import {
   quietReport,
   type Report,
   undoText,
-} from '../core/report.ts';
-import { RECORD_REPORT_BYTES, STORED_REPORT_BYTES, shortReport } from '../core/short-report.ts';
+} from '../core/report/report.ts';
+import { RECORD_REPORT_BYTES, STORED_REPORT_BYTES, shortReport } from '../core/report/short-report.ts';
 import { judgeStanding, listen, readStanding, type Standing, unheardFlowLog } from '../shared/standing.ts';
 import { tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';

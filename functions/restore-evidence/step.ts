@@ -11,12 +11,12 @@ import {
 import { getInstance } from '../aws/instances.ts';
 import { classicBalancersOf, joinClassic, register, targetsOf } from '../aws/load-balancers.ts';
 import { attach, exitStandby, type Membership, membershipOf } from '../aws/scaling.ts';
-import { type CaseDocument, caseIdOf, isClosing } from '../core/case.ts';
+import { type CaseDocument, caseIdOf, isClosing } from '../core/case/case.ts';
+import { CASE_TAG, type EvidenceItem, type Preserved, preservedName } from '../core/case/evidence.ts';
+import type { InstanceFacts } from '../core/case/facts.ts';
+import type { EvidenceRestored, RestoreItem, Restoring } from '../core/case/record.ts';
+import { shortItems, TAKEN_UP } from '../core/case/restore-items.ts';
 import { quote } from '../core/errors.ts';
-import { CASE_TAG, type EvidenceItem, type Preserved, preservedName } from '../core/evidence.ts';
-import type { InstanceFacts } from '../core/facts.ts';
-import type { EvidenceRestored, RestoreItem, Restoring } from '../core/record.ts';
-import { shortItems, TAKEN_UP } from '../core/restore-items.ts';
 import { readBack } from '../shared/read-back.ts';
 import { leftTo, successorOf } from '../shared/successor.ts';
 import { restoredText, tell } from '../shared/timeline.ts';

@@ -22,13 +22,13 @@ import {
   restorableTimeouts,
   sameList,
   sameTimeouts,
-} from '../core/case.ts';
+} from '../core/case/case.ts';
+import { SHORTEST_TIMEOUTS } from '../core/case/expiry.ts';
+import type { RestoreItem, RestoreResult } from '../core/case/record.ts';
+import { shortItems, TAKEN_UP } from '../core/case/restore-items.ts';
 import { InputError, quote } from '../core/errors.ts';
-import { SHORTEST_TIMEOUTS } from '../core/expiry.ts';
 import type { NetworkInterfaceFacts, TrackingTimeouts } from '../core/model.ts';
-import type { RestoreItem, RestoreResult } from '../core/record.ts';
-import { shortItems, TAKEN_UP } from '../core/restore-items.ts';
-import type { Verdict } from '../core/verdict.ts';
+import type { Verdict } from '../core/verdict/verdict.ts';
 import { liftDenies } from '../shared/lift-denies.ts';
 import { readBack } from '../shared/read-back.ts';
 import { judgeStanding, listen, readStanding } from '../shared/standing.ts';

@@ -1,6 +1,6 @@
 import { readBefore } from '../aws/cases.ts';
 import { errorText } from '../aws/errors.ts';
-import type { Facts } from '../core/facts.ts';
+import type { Facts } from '../core/case/facts.ts';
 import type { TrackingTimeouts } from '../core/model.ts';
 import type { Tools } from './toolbox.ts';
 

@@ -1,7 +1,7 @@
 import { errorText } from '../aws/errors.ts';
 import { targetsOf } from '../aws/load-balancers.ts';
-import { flowClassifier } from '../core/assess.ts';
-import type { Facts } from '../core/facts.ts';
+import { flowClassifier } from '../core/case/assess.ts';
+import type { Facts } from '../core/case/facts.ts';
 import type { KnownFlow } from '../core/model.ts';
 import type { Tools } from './toolbox.ts';
 

@@ -1,7 +1,7 @@
 import type { Config } from '../core/config.ts';
 import { InputError, quote } from '../core/errors.ts';
-import { HOST_OPTIONS } from '../core/host-options.ts';
-import { type IsolationOpenings, isolationRules } from '../core/isolation-rules.ts';
+import { HOST_OPTIONS } from '../core/host/host-options.ts';
+import { type IsolationOpenings, isolationRules } from '../core/network/isolation-rules.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -9,7 +9,7 @@ import {
   revoke,
   rulesOf,
 } from '../aws/security-groups.ts';
-import { compareRules, type IsolationRule, isolationRules } from '../core/isolation-rules.ts';
+import { compareRules, type IsolationRule, isolationRules } from '../core/network/isolation-rules.ts';
 import type { Tools } from './toolbox.ts';
 
 /** Looks at the group until it is seen without a rule: right after its creation EC2 may not know it yet. */

@@ -1,11 +1,11 @@
 import { beginLifting, endLifting, forgetDeny, leaveDeny, ledgerOf } from '../aws/cases.ts';
 import { errorCode, errorText } from '../aws/errors.ts';
 import { aclsById, createDeny, deleteEntry } from '../aws/network-acls.ts';
-import { denyEntry, sameEntry, stands } from '../core/acl-numbers.ts';
-import { type LedgerDeny, placeOf } from '../core/case.ts';
+import { type LedgerDeny, placeOf } from '../core/case/case.ts';
+import type { RestoreItem } from '../core/case/record.ts';
+import { TAKEN_UP } from '../core/case/restore-items.ts';
 import type { AclEntry, AclFacts } from '../core/model.ts';
-import type { RestoreItem } from '../core/record.ts';
-import { TAKEN_UP } from '../core/restore-items.ts';
+import { denyEntry, sameEntry, stands } from '../core/network/acl-numbers.ts';
 import { readBack } from './read-back.ts';
 import type { Tools } from './toolbox.ts';
 

@@ -1,7 +1,7 @@
 import { ledgerOf } from '../aws/cases.ts';
-import { planDenies } from '../core/assess.ts';
-import { askedAddresses, type CaseDocument, placeOf, type WantedDeny } from '../core/case.ts';
-import type { Facts } from '../core/facts.ts';
+import { planDenies } from '../core/case/assess.ts';
+import { askedAddresses, type CaseDocument, placeOf, type WantedDeny } from '../core/case/case.ts';
+import type { Facts } from '../core/case/facts.ts';
 import type { Tools } from './toolbox.ts';
 
 /**

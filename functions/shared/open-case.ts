@@ -1,6 +1,6 @@
 import { createCase, needCase, readCase, readClaim, updateCase, writeClaim } from '../aws/cases.ts';
-import { type CaseDocument, caseIdOf, flowId, mergeRequests } from '../core/case.ts';
-import type { CaseRequest, FindingClass } from '../core/intake-types.ts';
+import { type CaseDocument, caseIdOf, flowId, mergeRequests } from '../core/case/case.ts';
+import type { CaseRequest, FindingClass } from '../core/intake/intake-types.ts';
 import type { Tools } from './toolbox.ts';
 
 /** What is opened: a request with the decision that the routing table made for it. */

@@ -3,24 +3,24 @@ import { errorText } from '../aws/errors.ts';
 import { flowLogsOn, searchLog } from '../aws/flow-logs.ts';
 import { aclsById, aclsOfSubnets } from '../aws/network-acls.ts';
 import { interfacesOf } from '../aws/network-interfaces.ts';
-import { protects, stands } from '../core/acl-numbers.ts';
-import { carrierIds, unmodifiable } from '../core/assess.ts';
-import type { BeforeInterface, CaseDocument, CaseFlow, LedgerDeny } from '../core/case.ts';
+import { carrierIds, unmodifiable } from '../core/case/assess.ts';
+import type { BeforeInterface, CaseDocument, CaseFlow, LedgerDeny } from '../core/case/case.ts';
+import { SETTLE_SECONDS } from '../core/case/expiry.ts';
+import type { FlowLogFacts } from '../core/case/facts.ts';
 import type { Config } from '../core/config.ts';
-import { SETTLE_SECONDS } from '../core/expiry.ts';
-import type { FlowLogFacts } from '../core/facts.ts';
-import { type FlowLogAnswer, readFlowLogs } from '../core/flow-log.ts';
-import { isOnlyOn } from '../core/isolation-rules.ts';
 import type { AclFacts, NetworkInterfaceFacts } from '../core/model.ts';
+import { protects, stands } from '../core/network/acl-numbers.ts';
+import { isOnlyOn } from '../core/network/isolation-rules.ts';
+import { defaultTimeouts } from '../core/network/tracking.ts';
 import { AFTER_THE_CUT, urgencyOf } from '../core/pacing.ts';
-import { defaultTimeouts } from '../core/tracking.ts';
+import { type FlowLogAnswer, readFlowLogs } from '../core/verdict/flow-log.ts';
 import {
   type DenyStanding,
   type InterfaceStanding,
   judge,
   type Verdict,
   type VerdictQuestion,
-} from '../core/verdict.ts';
+} from '../core/verdict/verdict.ts';
 import { exactGroupIds } from './isolation-group.ts';
 import { afterTurn } from './paced.ts';
 import type { Tools } from './toolbox.ts';

@@ -1,6 +1,6 @@
 import { readCase, readClaim } from '../aws/cases.ts';
-import type { CaseDocument } from '../core/case.ts';
-import type { RestoreItem } from '../core/record.ts';
+import type { CaseDocument } from '../core/case/case.ts';
+import type { RestoreItem } from '../core/case/record.ts';
 import type { Tools } from './toolbox.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { addToTimeline } from '../aws/cases.ts';
 import { errorText } from '../aws/errors.ts';
+import type { RestoreItem } from '../core/case/record.ts';
 import { cleaned } from '../core/plain-text.ts';
-import type { RestoreItem } from '../core/record.ts';
 import type { Tools } from './toolbox.ts';
 
 /**

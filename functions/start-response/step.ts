@@ -1,10 +1,10 @@
 import { type ExecutionState, readExecution, startExecution } from '../aws/executions.ts';
-import { placeRefusal } from '../core/assess.ts';
-import { executionNameOf, noteIdOf } from '../core/case.ts';
-import type { HeadStart } from '../core/head-start.ts';
-import { intake } from '../core/intake.ts';
-import type { CaseRequest } from '../core/intake-types.ts';
-import { quietReport, type Report } from '../core/report.ts';
+import { placeRefusal } from '../core/case/assess.ts';
+import { executionNameOf, noteIdOf } from '../core/case/case.ts';
+import type { HeadStart } from '../core/case/head-start.ts';
+import { intake } from '../core/intake/intake.ts';
+import type { CaseRequest } from '../core/intake/intake-types.ts';
+import { quietReport, type Report } from '../core/report/report.ts';
 import { type CaseOpening, type Opening, openOrTakeUp } from '../shared/open-case.ts';
 import { tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';

@@ -2,17 +2,17 @@ import { needCase, noteGroupUse, readBefore, readClaim, recordBefore, updateCase
 import { errorText } from '../aws/errors.ts';
 import { getInstance } from '../aws/instances.ts';
 import { interfacesOf, setGroups, setTimeouts } from '../aws/network-interfaces.ts';
-import { hostAddress } from '../core/addresses.ts';
-import { unmodifiable } from '../core/assess.ts';
-import { beforeOf, type CaseDocument, type HostOutcome, isClosing } from '../core/case.ts';
+import { unmodifiable } from '../core/case/assess.ts';
+import { beforeOf, type CaseDocument, type HostOutcome, isClosing } from '../core/case/case.ts';
+import { computeWait, FLOW_LOG_DELAY_SECONDS, SETTLE_SECONDS, SHORTEST_TIMEOUTS } from '../core/case/expiry.ts';
+import type { Isolating, IsolationResult } from '../core/case/record.ts';
 import type { Config } from '../core/config.ts';
-import { computeWait, FLOW_LOG_DELAY_SECONDS, SETTLE_SECONDS, SHORTEST_TIMEOUTS } from '../core/expiry.ts';
-import { hostSilence } from '../core/host-silence.ts';
+import { hostSilence } from '../core/host/host-silence.ts';
 import type { NetworkInterfaceFacts } from '../core/model.ts';
+import { hostAddress } from '../core/network/addresses.ts';
+import { waitingAfter } from '../core/network/packed-denies.ts';
 import { AFTER_THE_CUT, urgencyOf } from '../core/pacing.ts';
-import { waitingAfter } from '../core/packed-denies.ts';
-import type { Isolating, IsolationResult } from '../core/record.ts';
-import type { Verdict } from '../core/verdict.ts';
+import type { Verdict } from '../core/verdict/verdict.ts';
 import { ensureIsolationGroup } from '../shared/isolation-group.ts';
 import { afterTurn, paced, tryTurn } from '../shared/paced.ts';
 import {

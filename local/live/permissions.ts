@@ -9,8 +9,8 @@ import {
   RevokeSecurityGroupEgressCommand,
 } from '@aws-sdk/client-ec2';
 import { errorCode, errorText } from '../../functions/aws/errors.ts';
-import { CASE_TAG } from '../../functions/core/evidence.ts';
-import type { Facts } from '../../functions/core/facts.ts';
+import { CASE_TAG } from '../../functions/core/case/evidence.ts';
+import type { Facts } from '../../functions/core/case/facts.ts';
 import type { Clients } from './clients.ts';
 
 /** Whether the caller may make one call, as far as AWS says it without the call being made. */

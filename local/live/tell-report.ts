@@ -1,6 +1,6 @@
+import type { Restoring } from '../../functions/core/case/record.ts';
 import type { Mode } from '../../functions/core/model.ts';
-import type { Restoring } from '../../functions/core/record.ts';
-import type { Report, ReportedFlow } from '../../functions/core/report.ts';
+import type { Report, ReportedFlow } from '../../functions/core/report/report.ts';
 import { restoredItems } from '../restored-items.ts';
 import { section } from '../tell.ts';
 import { bullet, wrapped } from './lines.ts';

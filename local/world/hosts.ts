@@ -1,5 +1,5 @@
-import type { HostEvidenceLine, HostFlowLine, HostVerdictLine } from '../../functions/core/host-protocol.ts';
-import { HOST_OUTPUT_LIMIT, HOST_PROTOCOL_VERSION } from '../../functions/core/host-protocol.ts';
+import type { HostEvidenceLine, HostFlowLine, HostVerdictLine } from '../../functions/core/host/host-protocol.ts';
+import { HOST_OUTPUT_LIMIT, HOST_PROTOCOL_VERSION } from '../../functions/core/host/host-protocol.ts';
 import { HOST_DEFAULTS } from './parse/incident.ts';
 import type { WorldFile, WorldFlow, WorldHost } from './parse-world.ts';
 import { canonicalAddress } from './physics/addresses.ts';

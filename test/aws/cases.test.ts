@@ -44,7 +44,7 @@ import {
   writeClaim,
 } from '../../functions/aws/cases.ts';
 import type { RecordedGroup } from '../../functions/aws/replaced-groups.ts';
-import type { BeforeInterface, LedgerDeny } from '../../functions/core/case.ts';
+import type { BeforeInterface, LedgerDeny } from '../../functions/core/case/case.ts';
 import { type Bench, defaultWorld, onBench, refusedBy } from '../support/bench.ts';
 import { theBefore, theCase } from '../support/incident.ts';
 

@@ -11,7 +11,7 @@ import { mockClient } from 'aws-sdk-client-mock';
 import 'aws-sdk-client-mock-vitest/extend';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { readFacts } from '../../functions/aws/facts.ts';
-import type { Hints } from '../../functions/core/intake-types.ts';
+import type { Hints } from '../../functions/core/intake/intake-types.ts';
 import { theShell } from '../support/incident.ts';
 
 const ec2 = mockClient(EC2Client);

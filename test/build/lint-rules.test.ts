@@ -34,6 +34,18 @@ import { InputError } from './errors.ts';
 export const all = [createHash, z, InputError, new Date(0).toISOString(), Math.floor(1.5)];
 `;
 
+/** The same of a file in a room of core. */
+const IMPURE_IN_A_ROOM = {
+  ...IMPURE,
+  'an adapter': "import { read } from '../../aws/instances.ts';\nexport const again = read;",
+};
+const PURE_IN_A_ROOM = `import { InputError } from '../errors.ts';
+import { route } from '../network/routes.ts';
+import { near } from './near.ts';
+
+export const all = [InputError, route, near];
+`;
+
 const fileOf = (folder: string, name: string) => `functions/${folder}/${name.replaceAll(/\W+/g, '-')}.ts`;
 
 let folder = '';
@@ -51,6 +63,8 @@ beforeAll(() => {
     write(fileOf('aws', name), source);
   }
   write(fileOf('core', 'pure'), PURE);
+  for (const [name, source] of Object.entries(IMPURE_IN_A_ROOM)) write(fileOf('core/room', name), source);
+  write(fileOf('core/room', 'pure'), PURE_IN_A_ROOM);
   write(fileOf('aws', 'clock'), IMPURE['the clock, by constructor']);
 
   const options = ['--vcs-enabled=false', '--max-diagnostics=none', '--reporter=json'];
@@ -71,8 +85,15 @@ describe('core is pure', () => {
     );
   });
 
+  it.each(Object.keys(IMPURE_IN_A_ROOM))('refuses %s in a room', (name) => {
+    expect(rulesBroken(fileOf('core/room', name))).toEqual(
+      expect.arrayContaining([expect.stringMatching(/^plugin$|noRestricted(Imports|Globals)$/)]),
+    );
+  });
+
   it('permits what it needs', () => {
     expect(rulesBroken(fileOf('core', 'pure'))).toEqual([]);
+    expect(rulesBroken(fileOf('core/room', 'pure'))).toEqual([]);
   });
 
   it('leaves the clock to everyone else', () => {

@@ -1,4 +1,4 @@
-import type { Report } from '../../functions/core/report.ts';
+import type { Report } from '../../functions/core/report/report.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';
 import { aclLines } from '../world/honesty/watch.ts';
 

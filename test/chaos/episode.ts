@@ -1,5 +1,5 @@
-import type { EvidenceRestored, RestoreResult } from '../../functions/core/record.ts';
-import type { Report } from '../../functions/core/report.ts';
+import type { EvidenceRestored, RestoreResult } from '../../functions/core/case/record.ts';
+import type { Report } from '../../functions/core/report/report.ts';
 import { type StartResult, startResponse } from '../../functions/start-response/step.ts';
 import { readDefinition } from '../../local/definitions.ts';
 import { type Around, runMachine } from '../../local/runner.ts';

@@ -1,5 +1,5 @@
-import { canonicalCidr, hostCidr } from '../../functions/core/addresses.ts';
-import type { CaseDocument } from '../../functions/core/case.ts';
+import type { CaseDocument } from '../../functions/core/case/case.ts';
+import { canonicalCidr, hostCidr } from '../../functions/core/network/addresses.ts';
 import type { Interceptor } from '../../local/world/api/middleware.ts';
 import type { NetworkAclEntry, SecurityGroup } from '../../local/world/api/shapes.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';

@@ -1,6 +1,6 @@
+import type { Restoring } from '../../functions/core/case/record.ts';
 import { InputError } from '../../functions/core/errors.ts';
-import type { Restoring } from '../../functions/core/record.ts';
-import type { Report } from '../../functions/core/report.ts';
+import type { Report } from '../../functions/core/report/report.ts';
 import { type StartResult, startResponse } from '../../functions/start-response/step.ts';
 import { readDefinition } from '../../local/definitions.ts';
 import { type Around, runMachine } from '../../local/runner.ts';

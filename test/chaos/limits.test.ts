@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Config } from '../../functions/core/config.ts';
-import type { Report } from '../../functions/core/report.ts';
+import type { Report } from '../../functions/core/report/report.ts';
 import type { Toolbox } from '../../functions/shared/toolbox.ts';
 import {
   type Json,

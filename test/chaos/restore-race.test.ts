@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { CaseDocument } from '../../functions/core/case.ts';
-import { laterFinding } from '../first-moves/worlds.ts';
+import type { CaseDocument } from '../../functions/core/case/case.ts';
+import { laterFinding } from '../scenarios/worlds.ts';
 import { defaultWorld, ids, readEvent } from '../support/bench.ts';
 import { type Episode, inEpisode } from '../support/episode.ts';
 

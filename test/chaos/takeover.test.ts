@@ -8,7 +8,7 @@ import {
 import { mockClient } from 'aws-sdk-client-mock';
 import { describe, expect, it } from 'vitest';
 import { startResponse } from '../../functions/start-response/step.ts';
-import { laterFinding } from '../first-moves/worlds.ts';
+import { laterFinding } from '../scenarios/worlds.ts';
 import { type Bench, defaultWorld, ids, onBench, readEvent } from '../support/bench.ts';
 
 const finding = readEvent('guardduty-ec2-c2activity');

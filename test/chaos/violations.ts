@@ -1,4 +1,4 @@
-import type { ReportedFlow } from '../../functions/core/report.ts';
+import type { ReportedFlow } from '../../functions/core/report/report.ts';
 import type { WorldFile, WorldFlow } from '../../local/world/parse-world.ts';
 import type { FlowTruth } from '../../local/world/truth.ts';
 import { isTold } from './controls.ts';

@@ -13,10 +13,10 @@ import {
   readSuccessor,
   readSwitch,
 } from '../../functions/aws/cases.ts';
-import { flowClassifier } from '../../functions/core/assess.ts';
-import { joinHostFlows } from '../../functions/core/host-flows.ts';
-import { parseHostOutput } from '../../functions/core/host-protocol.ts';
-import { intake } from '../../functions/core/intake.ts';
+import { flowClassifier } from '../../functions/core/case/assess.ts';
+import { joinHostFlows } from '../../functions/core/host/host-flows.ts';
+import { parseHostOutput } from '../../functions/core/host/host-protocol.ts';
+import { intake } from '../../functions/core/intake/intake.ts';
 import { parseRestoreRequest } from '../../functions/restore-instance/step.ts';
 import { parseCalls } from '../../local/calls.ts';
 import { requireShallow } from '../../local/input.ts';

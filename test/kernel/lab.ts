@@ -7,7 +7,7 @@ import {
   type HostFlowLine,
   type HostVerdictLine,
   parseHostOutput,
-} from '../../functions/core/host-protocol.ts';
+} from '../../functions/core/host/host-protocol.ts';
 
 /**
  * Attacker, VPC router and victim, each in a network namespace of its own. The runner has put *us* into PID, mount and network

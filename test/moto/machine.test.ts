@@ -1,6 +1,6 @@
 import { CreateStateMachineCommand, DescribeExecutionCommand, ListExecutionsCommand } from '@aws-sdk/client-sfn';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Report } from '../../functions/core/report.ts';
+import type { Report } from '../../functions/core/report/report.ts';
 import { type StartResult, startResponse } from '../../functions/start-response/step.ts';
 import { readDefinition } from '../../local/definitions.ts';
 import { type ExecutionResult, runMachine } from '../../local/runner.ts';

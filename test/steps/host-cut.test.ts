@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { checkHostCut } from '../../functions/check-host-cut/step.ts';
-import type { Opened } from '../../functions/core/record.ts';
+import type { Opened } from '../../functions/core/case/record.ts';
 import { cutOnHost } from '../../functions/cut-on-host/step.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';
 import { type Bench, defaultWorld, ids, onBench, readEvent, refusedBy } from '../support/bench.ts';

@@ -3,7 +3,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { forgetDeny, leaveDeny, ledgerOf, reserveDeny } from '../../functions/aws/cases.ts';
 import { createDeny } from '../../functions/aws/network-acls.ts';
 import { noteRefusal } from '../../functions/aws/turns.ts';
-import type { WantedDeny } from '../../functions/core/case.ts';
+import type { WantedDeny } from '../../functions/core/case/case.ts';
 import { bucketTimes, rateOf } from '../../functions/core/pacing.ts';
 import { DENY_API, type DenyFor, type DenyOutcome, makeDeny } from '../../functions/deny-at-nacl/make-deny.ts';
 import { type Bench, defaultWorld, ids, onBench, refusedBy } from '../support/bench.ts';

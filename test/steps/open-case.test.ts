@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { readClaim, updateCase, writeClaim } from '../../functions/aws/cases.ts';
-import { type CaseDocument, caseIdOf } from '../../functions/core/case.ts';
-import type { CaseRequest } from '../../functions/core/intake-types.ts';
+import { type CaseDocument, caseIdOf } from '../../functions/core/case/case.ts';
+import type { CaseRequest } from '../../functions/core/intake/intake-types.ts';
 import { type CaseOpening, openOrTakeUp } from '../../functions/shared/open-case.ts';
 import { type Bench, defaultWorld, ids, onBench, refusedBy } from '../support/bench.ts';
 import { theRequest, theShell } from '../support/incident.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { createCase, readCase, recordBefore, updateCase, writeClaim } from '../../functions/aws/cases.ts';
 import { setGroups } from '../../functions/aws/network-interfaces.ts';
-import { type BeforeInterface, caseIdOf } from '../../functions/core/case.ts';
-import { SHORTEST_TIMEOUTS } from '../../functions/core/expiry.ts';
+import { type BeforeInterface, caseIdOf } from '../../functions/core/case/case.ts';
+import { SHORTEST_TIMEOUTS } from '../../functions/core/case/expiry.ts';
 import { restoreExecution, restoreInstance } from '../../functions/restore-instance/step.ts';
 import { type Bench, ids, onBench, shellAlone, twoInterfaces } from '../support/bench.ts';
 

@@ -4,7 +4,7 @@ import { setProtection } from '../../functions/aws/instance-attributes.ts';
 import { register } from '../../functions/aws/load-balancers.ts';
 import { preserveEvidence } from '../../functions/preserve-evidence/step.ts';
 import { restoreEvidence } from '../../functions/restore-evidence/step.ts';
-import { worldOf } from '../first-moves/worlds.ts';
+import { worldOf } from '../scenarios/worlds.ts';
 import { type Bench, ids, onBench, refusedBy } from '../support/bench.ts';
 
 const GROUP = 'Auto Scaling group shop-web';

@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { ledgerOf, readBefore, updateCase } from '../../functions/aws/cases.ts';
 import { createDeny, deleteEntry } from '../../functions/aws/network-acls.ts';
 import { setGroups, setTimeouts } from '../../functions/aws/network-interfaces.ts';
-import type { CaseDocument } from '../../functions/core/case.ts';
-import { SHORTEST_TIMEOUTS } from '../../functions/core/expiry.ts';
-import type { HostAccount } from '../../functions/core/host-account.ts';
+import type { CaseDocument } from '../../functions/core/case/case.ts';
+import { SHORTEST_TIMEOUTS } from '../../functions/core/case/expiry.ts';
+import type { RestoreItem, RestoreResult } from '../../functions/core/case/record.ts';
+import type { HostAccount } from '../../functions/core/host/host-account.ts';
 import type { TrackingTimeouts } from '../../functions/core/model.ts';
-import type { RestoreItem, RestoreResult } from '../../functions/core/record.ts';
 import { restoreEvidence } from '../../functions/restore-evidence/step.ts';
 import { parseRestoreRequest, restoreInstance } from '../../functions/restore-instance/step.ts';
 import {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { readBefore } from '../../functions/aws/cases.ts';
-import type { IsolationResult, Opened } from '../../functions/core/record.ts';
+import type { IsolationResult, Opened } from '../../functions/core/case/record.ts';
 import { prepareIsolation } from '../../functions/prepare-isolation/step.ts';
 import { swapSecurityGroups } from '../../functions/swap-security-groups/step.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { RestoreItem } from '../../functions/core/record.ts';
+import type { RestoreItem } from '../../functions/core/case/record.ts';
 import { liftedText, restoredText, tell } from '../../functions/shared/timeline.ts';
 import { startResponse } from '../../functions/start-response/step.ts';
 import { readDefinition } from '../../local/definitions.ts';

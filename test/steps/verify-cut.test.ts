@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { deleteEntry } from '../../functions/aws/network-acls.ts';
-import { packDenies } from '../../functions/core/packed-denies.ts';
+import { packDenies } from '../../functions/core/network/packed-denies.ts';
 import { denyAtNacl } from '../../functions/deny-at-nacl/step.ts';
 import { verifyCut } from '../../functions/verify-cut/step.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';

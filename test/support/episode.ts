@@ -1,6 +1,6 @@
+import type { EvidenceRestored, RestoreResult } from '../../functions/core/case/record.ts';
 import type { Config } from '../../functions/core/config.ts';
-import type { EvidenceRestored, RestoreResult } from '../../functions/core/record.ts';
-import type { Report } from '../../functions/core/report.ts';
+import type { Report } from '../../functions/core/report/report.ts';
 import type { Toolbox } from '../../functions/shared/toolbox.ts';
 import { type StartResult, startResponse } from '../../functions/start-response/step.ts';
 import { readDefinition } from '../../local/definitions.ts';

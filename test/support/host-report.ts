@@ -1,4 +1,4 @@
-import type { HostEvidenceLine, HostFlowLine, HostVerdictLine } from '../../functions/core/host-protocol.ts';
+import type { HostEvidenceLine, HostFlowLine, HostVerdictLine } from '../../functions/core/host/host-protocol.ts';
 
 /** The shell's socket, closed. */
 export const theLine: HostFlowLine = {

@@ -1,10 +1,10 @@
-import type { BeforeInterface, CaseDocument, CaseFlow, HostOutcome } from '../../functions/core/case.ts';
-import { flowId } from '../../functions/core/case.ts';
+import type { BeforeInterface, CaseDocument, CaseFlow, HostOutcome } from '../../functions/core/case/case.ts';
+import { flowId } from '../../functions/core/case/case.ts';
+import type { Facts } from '../../functions/core/case/facts.ts';
 import type { Config } from '../../functions/core/config.ts';
-import type { Facts } from '../../functions/core/facts.ts';
-import type { CaseRequest } from '../../functions/core/intake-types.ts';
+import type { CaseRequest } from '../../functions/core/intake/intake-types.ts';
 import type { AclEntry, AclFacts, GroupRule, KnownFlow, NetworkInterfaceFacts } from '../../functions/core/model.ts';
-import type { TrackingVerdict } from '../../functions/core/tracking.ts';
+import type { TrackingVerdict } from '../../functions/core/network/tracking.ts';
 import { readConfig } from '../../functions/shared/environment.ts';
 
 /** One incident as core sees it: a reverse shell out of the only ENI of an instance. Tests spread what they change. */

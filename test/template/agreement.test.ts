@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { consoleLinks } from '../../functions/core/console-links.ts';
-import { type FindingRoute, ROUTE_GROUPS } from '../../functions/core/finding-routes.ts';
+import { type FindingRoute, ROUTE_GROUPS } from '../../functions/core/intake/finding-routes.ts';
+import { consoleLinks } from '../../functions/core/report/console-links.ts';
 import type { MachineDefinition } from '../../local/definitions.ts';
 import { bundledCommands } from '../../scripts/bundled-commands.ts';
 import { permissionProblems } from '../../scripts/permissions.ts';
@@ -257,7 +257,7 @@ describe('alarms and dashboard', () => {
       'a verdict that is renamed',
       '- { Name: Verdict, Value: leaking }',
       '- { Name: Verdict, Value: leaks }',
-      'LeakingAlarm watches the verdict leaks, which functions/core/report.ts does not have',
+      'LeakingAlarm watches the verdict leaks, which functions/core/report/report.ts does not have',
     ],
     [
       'a dimension that is renamed',

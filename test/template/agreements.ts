@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { ERROR_NAMES } from '../../functions/core/errors.ts';
-import { intake } from '../../functions/core/intake.ts';
-import type { ReportVerdict } from '../../functions/core/report.ts';
+import { intake } from '../../functions/core/intake/intake.ts';
+import type { ReportVerdict } from '../../functions/core/report/report.ts';
 import { readConfig } from '../../functions/shared/environment.ts';
 import { type MachineDefinition, STEPS, type StateDefinition, statesOf } from '../../local/definitions.ts';
 import { deployedFolders } from '../../scripts/bundled-commands.ts';
@@ -202,7 +202,7 @@ export const ruleMatches = (
   values: Readonly<Record<string, string>> = {},
 ): boolean => matches(patternOf(template, values), event);
 
-/** The rule's pattern <-> functions/core/intake.ts <-> events/ */
+/** The rule's pattern <-> functions/core/intake/intake.ts <-> events/ */
 export function eventProblems(project: Project): readonly string[] {
   return [...project.events]
     .filter(([name]) => name.startsWith('guardduty-'))
@@ -368,7 +368,7 @@ export function metricFilters(
   });
 }
 
-/** Alarms and dashboard <-> metric filters and the metrics of AWS <-> functions/core/report.ts */
+/** Alarms and dashboard <-> metric filters and the metrics of AWS <-> functions/core/report/report.ts */
 export function metricProblems({ template }: Project): readonly string[] {
   const ours = new Map(
     metricFilters(template).map(({ transformation }) => [
@@ -384,7 +384,7 @@ export function metricProblems({ template }: Project): readonly string[] {
     if (given !== expected) return [`${who} watches ${name} by "${given}", it is counted by "${expected}"`];
     const { Verdict } = dimensions;
     if (Verdict === undefined || Verdict in VERDICTS) return [];
-    return [`${who} watches the verdict ${Verdict}, which functions/core/report.ts does not have`];
+    return [`${who} watches the verdict ${Verdict}, which functions/core/report/report.ts does not have`];
   });
   const unwatched = [...ours.keys()].filter((name) => !watched.some((metric) => metric.name === name));
   const shown = watched.flatMap(({ who, dimensions }) => (who === 'Dashboard' ? (dimensions['Verdict'] ?? []) : []));
@@ -392,7 +392,7 @@ export function metricProblems({ template }: Project): readonly string[] {
   return [
     ...problems,
     ...unwatched.map((name) => `no alarm and no widget watches ${name}`),
-    ...hidden.map((verdict) => `the dashboard does not show the verdict ${verdict} of functions/core/report.ts`),
+    ...hidden.map((verdict) => `the dashboard does not show the verdict ${verdict} of functions/core/report/report.ts`),
   ];
 }
 

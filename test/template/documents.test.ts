@@ -6,7 +6,7 @@ import {
   HOST_OPTIONS,
   type HostOrder,
   hostParameters,
-} from '../../functions/core/host-options.ts';
+} from '../../functions/core/host/host-options.ts';
 import { isMap, type Node, resourcesOf, text } from '../../scripts/template.ts';
 import { environmentOf, PROJECT } from './agreements.ts';
 

@@ -34,7 +34,7 @@ import {
 } from '../../../functions/aws/cases.ts';
 import type { RecordedGroup } from '../../../functions/aws/replaced-groups.ts';
 import { noteRefusal, takeTurn } from '../../../functions/aws/turns.ts';
-import type { CaseDocument } from '../../../functions/core/case.ts';
+import type { CaseDocument } from '../../../functions/core/case/case.ts';
 import { bucketTimes, rateOf } from '../../../functions/core/pacing.ts';
 import { startMoto } from '../../../scripts/moto-server.ts';
 import { theBefore } from '../../support/incident.ts';

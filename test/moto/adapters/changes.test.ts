@@ -35,7 +35,7 @@ import {
 import { attach, detach, enterStandby, exitStandby, membershipOf } from '../../../functions/aws/scaling.ts';
 import { authorize, createGroup, groupByName, revoke, rulesOf } from '../../../functions/aws/security-groups.ts';
 import { createSnapshots, snapshotsOfCase } from '../../../functions/aws/snapshots.ts';
-import { isolationRules } from '../../../functions/core/isolation-rules.ts';
+import { isolationRules } from '../../../functions/core/network/isolation-rules.ts';
 import { startMoto } from '../../../scripts/moto-server.ts';
 import { type Account, buildAccount } from '../support/account.ts';
 import { type Clients, clientsAt } from '../support/clients.ts';

@@ -1,4 +1,4 @@
-import type { ReportedFlow } from '../../../functions/core/report.ts';
+import type { ReportedFlow } from '../../../functions/core/report/report.ts';
 import type { WorldFlow } from '../../../local/world/parse-world.ts';
 import type { Tuple } from '../../../local/world/physics/judge.ts';
 import { type Path, pathOf } from '../../../local/world/physics/path.ts';

@@ -1,4 +1,4 @@
-import type { HostOptions } from '../../../functions/core/host-options.ts';
+import type { HostOptions } from '../../../functions/core/host/host-options.ts';
 /**
  * An incident in few words: what varies from world to world, and nothing else. `build-world.ts` makes a whole world file of
  * it and `build-request.ts` what sets the response off. Plain JSON, so that a failing one can be read and kept.

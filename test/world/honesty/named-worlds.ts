@@ -1,4 +1,4 @@
-import type { Basis } from '../../../functions/core/verdict.ts';
+import type { Basis } from '../../../functions/core/verdict/verdict.ts';
 import {
   type AssumptionPlan,
   type FlowPlan,

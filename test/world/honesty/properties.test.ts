@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { VerdictKind } from '../../../functions/core/verdict.ts';
+import type { VerdictKind } from '../../../functions/core/verdict/verdict.ts';
 import { parseWorld } from '../../../local/world/parse-world.ts';
 import { groupOf } from './build-groups.ts';
 import { buildWorld } from './build-world.ts';

@@ -1,4 +1,4 @@
-import { DEFAULT_HOST_OPTIONS } from '../../../functions/core/host-options.ts';
+import { DEFAULT_HOST_OPTIONS } from '../../../functions/core/host/host-options.ts';
 import { type Simulation, type SimulationOptions, simulate } from '../../../local/simulate.ts';
 import { parseWorld, type WorldFile } from '../../../local/world/parse-world.ts';
 import { type Snapshot, takeSnapshot } from '../../../local/world/physics/snapshot.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseHostOutput } from '../../../functions/core/host-protocol.ts';
+import { parseHostOutput } from '../../../functions/core/host/host-protocol.ts';
 import { allTraffic, bench, ids, theShell, theWorld, truthOf } from './fixtures.ts';
 
 const benign = {

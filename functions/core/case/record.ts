@@ -1,0 +1,192 @@
+import type { HostOptions } from '../host/host-options.ts';
+import type { Mode } from '../model.ts';
+import type { PackedDenies } from '../network/packed-denies.ts';
+import type { InterfaceStanding, VerdictKind } from '../verdict/verdict.ts';
+
+/**
+ * The record that the state machine carries: it grows by one key per step, and each step takes the record as the steps
+ * before it left it. Long lists live in the case table; here are ids, counts and what the next step needs at once.
+ */
+export interface Opened {
+  readonly case: CaseRef;
+  readonly assessment: Assessed;
+}
+
+export interface CaseRef {
+  readonly caseId: string;
+  readonly instanceId: string | null;
+  readonly mode: Mode;
+  /** Finding type or `manual request`. */
+  readonly trigger: string;
+  /** How urgent its calls to EC2 are in a storm, from 0; absent = 0. */
+  readonly urgency?: number;
+}
+
+export type Assessed =
+  | {
+      readonly kind: 'contain';
+      readonly reason: string;
+      readonly denies: PackedDenies;
+      readonly platform: 'linux' | 'windows';
+      readonly vpcIds: readonly string[];
+      /** What the host is told to deny as well; at most {@link HOST_ADDRESS_LIMIT}. */
+      readonly addresses: readonly string[];
+      /** Processes and ports whose flows the host marks; at most {@link HOST_LIST_LIMIT} each. */
+      readonly pids: readonly number[];
+      readonly ports: readonly number[];
+      readonly hostOptions: HostOptions;
+    }
+  | { readonly kind: 'already-contained'; readonly reason: string }
+  | { readonly kind: 'planned'; readonly reason: string; readonly plan: readonly PlannedChange[] }
+  | { readonly kind: 'refused'; readonly reason: string }
+  | { readonly kind: 'ignored'; readonly reason: string; readonly advice: string };
+
+/** Addresses, and numbers, that fit into one command parameter. */
+export const HOST_ADDRESS_LIMIT = 50;
+export const HOST_LIST_LIMIT = 64;
+
+/** One change that would be made: what, why, what else it hits, how it is undone. For a person. */
+export interface PlannedChange {
+  readonly change: string;
+  readonly why: string;
+  /** Known flows that it would stop. */
+  readonly cuts: string;
+  readonly alsoHits: string;
+  readonly undo: string;
+}
+
+/**
+ * What became of the denies. `made` counts those that stand, whoever made them; `at` is when, ISO, where they were made after
+ * the isolation.
+ */
+export type DenyResult =
+  | { readonly kind: 'done'; readonly made: number; readonly refused: number; readonly at?: string }
+  | DenyWaiting
+  | { readonly kind: 'failed'; readonly made: number; readonly refused: number; readonly reason: string };
+
+/** EC2 takes only so many calls per second: these denies are still to be made, and nothing else waits for them. */
+export interface DenyWaiting {
+  readonly kind: 'waiting';
+  readonly made: number;
+  readonly refused: number;
+  readonly at?: string;
+  readonly denies: PackedDenies;
+  /** ISO; after it they are refused. */
+  readonly deadline: string;
+}
+
+export type PreparationResult = { readonly kind: 'ready' } | { readonly kind: 'failed'; readonly reason: string };
+
+/** What was done to keep the evidence, in numbers; the list is in the case table. */
+export interface EvidenceResult {
+  readonly kind: 'done' | 'failed';
+  readonly done: number;
+  readonly failed: number;
+}
+
+export type HostResult =
+  | HostCommandSent
+  | {
+      readonly kind: 'answered';
+      readonly denies: PackedDenies;
+      readonly summary: string;
+      /** What became of these denies. */
+      readonly denied?: DenyResult;
+    }
+  | { readonly kind: 'no-evidence' | 'unavailable' | 'failed'; readonly reason: string };
+
+export interface HostCommandSent {
+  readonly kind: 'pending';
+  readonly verb: 'cut' | 'undo';
+  readonly commandId: string;
+  /** ISO times. */
+  readonly deadline: string;
+  readonly lastPendingAt: string;
+}
+
+export interface IsolationResult {
+  readonly kind: 'done';
+  readonly interfaces: readonly InterfaceStanding[];
+  readonly expiry: { readonly seconds: number; readonly because: string };
+}
+
+/** The function that isolates failed as often as it was started. */
+export interface IsolationFailed {
+  readonly kind: 'failed';
+  readonly failure: Failure;
+}
+
+export interface VerifyResult {
+  readonly kind: VerdictKind;
+  readonly reason: string;
+  readonly attempt: number;
+  /** What to cut again, and how long to let that settle. */
+  readonly next: 'cut-again' | 'report';
+  readonly denies: PackedDenies;
+  readonly waitSeconds: number;
+}
+
+export type RestoreOutcome = 'restored' | 'already' | 'drifted' | 'gone' | 'failed';
+
+/** One thing that was put back, or why not. */
+export interface RestoreItem {
+  readonly item: string;
+  readonly outcome: RestoreOutcome;
+  readonly detail?: string;
+}
+
+export type RestoreResult =
+  | { readonly kind: 'refused'; readonly caseId: string; readonly instanceId: string; readonly reason: string }
+  | {
+      readonly kind: 'restored' | 'partly-restored';
+      readonly caseId: string;
+      readonly instanceId: string;
+      readonly items: readonly RestoreItem[];
+      /** Where the host firewall is to be undone, and which processes were stopped; null = the host was never asked for anything. */
+      readonly host: { readonly platform: 'linux' | 'windows'; readonly stopped: readonly number[] } | null;
+    };
+
+export interface EvidenceRestored {
+  readonly items: readonly RestoreItem[];
+}
+
+/** The record of the restore state machine. */
+export interface Restoring {
+  readonly restore: RestoreResult;
+  readonly evidence?: EvidenceRestored;
+  readonly host?: HostResult;
+}
+
+/** What became of the groups that the isolation replaced. */
+export type DeletionResult =
+  | { readonly kind: 'kept'; readonly reason: string }
+  | { readonly kind: 'done'; readonly items: readonly { readonly groupId: string; readonly outcome: string }[] };
+
+export interface Failure {
+  readonly Error?: string;
+  readonly Cause?: string;
+}
+
+/** What has denies to make: the newest list in the record counts. */
+export type Denying = Opened & {
+  readonly host?: HostResult;
+  readonly cut?: Cuts;
+  readonly lateDenies?: DenyResult;
+  readonly verdict?: VerifyResult;
+  readonly cutAgain?: DenyResult;
+};
+export type CheckingHost = (Opened | { readonly restore: RestoreResult }) & { readonly host: HostCommandSent };
+/** The outcomes of the branches of the cut, in their order. */
+export type Cuts = readonly [DenyResult, HostResult, PreparationResult];
+export type Isolating = Opened & { readonly cut?: Cuts };
+/**
+ * `isolation` holds the swap and, from beside it, what was done for the evidence and what became of the denies that had to
+ * wait. `isolated` is the swap alone, as its own branch knows it: people are told while the others go on.
+ */
+export type Verifying = Isolating & {
+  readonly isolated?: IsolationResult | IsolationFailed;
+  readonly isolation?: readonly [IsolationResult | IsolationFailed, EvidenceResult, DenyResult];
+  readonly verdict?: VerifyResult;
+  readonly cutAgain?: DenyResult;
+};
+export type Reporting = Partial<Opened> & Omit<Verifying, keyof Opened> & { readonly failure?: Failure };

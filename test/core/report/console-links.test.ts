@@ -1,0 +1,31 @@
+import { describe, expect, it } from 'vitest';
+import { consoleLinks } from '../../../functions/core/report/console-links.ts';
+
+const arnIn = (partition: string, region: string) =>
+  `arn:${partition}:states:${region}:111122223333:execution:flowcut-respond:case-1-0a1b`;
+
+describe('links into the console', () => {
+  it.each([
+    ['aws', 'eu-central-1', 'https://eu-central-1.console.aws.amazon.com'],
+    ['aws-cn', 'cn-north-1', 'https://cn-north-1.console.amazonaws.cn'],
+    ['aws-us-gov', 'us-gov-west-1', 'https://us-gov-west-1.console.amazonaws-us-gov.com'],
+  ])('in the partition %s go to its own console and Region', (partition, region, home) => {
+    const arn = arnIn(partition, region);
+
+    expect(consoleLinks(arn, 'flowcut-cases', 'case-0a1b')).toEqual({
+      place: `account 111122223333, ${region}`,
+      execution: `${home}/states/home?region=${region}#/v2/executions/details/${arn}`,
+      case: `${home}/dynamodbv2/home?region=${region}#edit-item?itemMode=2&pk=CASE%23case-0a1b&sk=CASE&table=flowcut-cases`,
+    });
+  });
+
+  it('are left out where there is no public console, no execution, or no case', () => {
+    expect(consoleLinks(arnIn('aws-iso', 'us-iso-east-1'), 'cases', 'case-1')).toEqual({
+      place: 'account 111122223333, us-iso-east-1',
+      execution: null,
+      case: null,
+    });
+    expect(consoleLinks(null, 'cases', 'case-1')).toEqual({ place: null, execution: null, case: null });
+    expect(consoleLinks(arnIn('aws', 'eu-central-1'), 'cases', 'note-1').case).toBeNull();
+  });
+});
