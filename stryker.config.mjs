@@ -9,7 +9,7 @@ process.env['NODE_COMPILE_CACHE'] ??= resolve('.cache/node');
  */
 export default {
   mutate: [
-    'functions/aws/cases.ts',
+    'functions/aws/case-table/**/*.ts',
     'functions/core/network/acl-numbers.ts',
     'functions/core/case/case.ts',
     'functions/deny-at-nacl/make-deny.ts',

@@ -1,5 +1,5 @@
-import type { CaseTable } from '../functions/aws/cases.ts';
-import { readReport } from '../functions/aws/reports.ts';
+import { readReport } from '../functions/aws/case-table/reports.ts';
+import type { CaseTable } from '../functions/aws/case-table/table.ts';
 import type { Report } from '../functions/core/report/report.ts';
 
 /** The report with everything that its execution's output leaves out. */

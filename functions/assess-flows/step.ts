@@ -1,13 +1,7 @@
-import {
-  noteGroupUse,
-  readBefore,
-  readCase,
-  readSwitch,
-  recordBefore,
-  recordBeforeAnew,
-  takePlace,
-  updateCase,
-} from '../aws/cases.ts';
+import { readBefore, recordBefore, recordBeforeAnew } from '../aws/case-table/before-states.ts';
+import { readSwitch, takePlace } from '../aws/case-table/brakes.ts';
+import { readCase, updateCase } from '../aws/case-table/cases.ts';
+import { noteGroupUse } from '../aws/case-table/groups.ts';
 import { errorText } from '../aws/errors.ts';
 import { readFacts } from '../aws/facts.ts';
 import { groupsThatIsolated } from '../aws/security-groups.ts';

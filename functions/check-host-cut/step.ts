@@ -1,4 +1,5 @@
-import { needCase, recordHostAnswer, updateCase } from '../aws/cases.ts';
+import { needCase, updateCase } from '../aws/case-table/cases.ts';
+import { recordHostAnswer } from '../aws/case-table/host-answers.ts';
 import { cancelHostCommand, readHostCommand } from '../aws/commands.ts';
 import { errorText } from '../aws/errors.ts';
 import { readFacts } from '../aws/facts.ts';

@@ -1,4 +1,5 @@
-import { casesNeedingGroup, readBefore, readDeletedGroups, recordDeletedGroup } from '../aws/cases.ts';
+import { readBefore } from '../aws/case-table/before-states.ts';
+import { casesNeedingGroup, readDeletedGroups, recordDeletedGroup } from '../aws/case-table/groups.ts';
 import { errorText } from '../aws/errors.ts';
 import { deleteGroup, hasTaggedRules, readGroup, usersOfGroup } from '../aws/replaced-groups.ts';
 import type { DeletionResult, Verifying } from '../core/case/record.ts';

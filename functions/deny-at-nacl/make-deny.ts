@@ -1,4 +1,4 @@
-import { forgetDeny, joinDeny, leaveDeny, ledgerOf, renumberDeny, reserveDeny } from '../aws/cases.ts';
+import { forgetDeny, joinDeny, leaveDeny, ledgerOf, renumberDeny, reserveDeny } from '../aws/case-table/deny-ledger.ts';
 import { errorCode, errorText, isThrottle } from '../aws/errors.ts';
 import { aclsById, createDeny } from '../aws/network-acls.ts';
 import type { DenyRefusal, LedgerDeny, WantedDeny } from '../core/case/case.ts';

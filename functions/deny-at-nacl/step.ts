@@ -1,4 +1,4 @@
-import { needCase, updateCase } from '../aws/cases.ts';
+import { needCase, updateCase } from '../aws/case-table/cases.ts';
 import { type DenyRefusal, isClosing, type WantedDeny } from '../core/case/case.ts';
 import type { Denying, DenyResult } from '../core/case/record.ts';
 import { leftOf, packDenies, unpackDenies, waitingAfter } from '../core/network/packed-denies.ts';

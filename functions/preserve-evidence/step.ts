@@ -1,4 +1,5 @@
-import { readCase, readPreserved, recordPreserved, updateCase } from '../aws/cases.ts';
+import { readCase, updateCase } from '../aws/case-table/cases.ts';
+import { readPreserved, recordPreserved } from '../aws/case-table/preserved.ts';
 import { errorText } from '../aws/errors.ts';
 import {
   readProtection,

@@ -1,4 +1,4 @@
-import { needCase, updateCase } from '../aws/cases.ts';
+import { needCase, updateCase } from '../aws/case-table/cases.ts';
 import type { RestoreItem, Verifying } from '../core/case/record.ts';
 import { liftDenies } from '../shared/lift-denies.ts';
 import { judgeStanding, listen, readStanding } from '../shared/standing.ts';

@@ -1,7 +1,8 @@
-import { needCase, readBefore, readCase } from '../aws/cases.ts';
+import { readBefore } from '../aws/case-table/before-states.ts';
+import { needCase, readCase } from '../aws/case-table/cases.ts';
+import { keepReport } from '../aws/case-table/reports.ts';
 import { errorText } from '../aws/errors.ts';
 import { publish } from '../aws/notifications.ts';
-import { keepReport } from '../aws/reports.ts';
 import { type CaseDocument, isKnownFlow } from '../core/case/case.ts';
 import type { EvidenceItem } from '../core/case/evidence.ts';
 import type { Failure, IsolationResult, Reporting } from '../core/case/record.ts';

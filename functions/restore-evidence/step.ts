@@ -1,4 +1,5 @@
-import { needCase, notePutBack, type PreservedRecord, readPreserved, updateCase } from '../aws/cases.ts';
+import { needCase, updateCase } from '../aws/case-table/cases.ts';
+import { notePutBack, type PreservedRecord, readPreserved } from '../aws/case-table/preserved.ts';
 import { errorCode, errorText } from '../aws/errors.ts';
 import {
   readProtection,

@@ -1,14 +1,7 @@
-import {
-  forgetGroupUse,
-  needCase,
-  readBefore,
-  readCase,
-  readClaim,
-  readDeletedGroups,
-  readSuccessor,
-  recordSuccessor,
-  updateCase,
-} from '../aws/cases.ts';
+import { readBefore } from '../aws/case-table/before-states.ts';
+import { needCase, readCase, updateCase } from '../aws/case-table/cases.ts';
+import { readClaim } from '../aws/case-table/claims.ts';
+import { forgetGroupUse, readDeletedGroups, readSuccessor, recordSuccessor } from '../aws/case-table/groups.ts';
 import { errorText } from '../aws/errors.ts';
 import { getInstance } from '../aws/instances.ts';
 import { interfacesById, setGroups, setTimeouts } from '../aws/network-interfaces.ts';

@@ -1,4 +1,4 @@
-import { readBefore } from '../aws/cases.ts';
+import { readBefore } from '../aws/case-table/before-states.ts';
 import { errorText } from '../aws/errors.ts';
 import type { Facts } from '../core/case/facts.ts';
 import type { TrackingTimeouts } from '../core/model.ts';

@@ -1,6 +1,6 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import type { CaseTable } from '../aws/cases.ts';
+import type { CaseTable } from '../aws/case-table/table.ts';
 import { CLIENT_SETTINGS } from '../aws/client-settings.ts';
 import { readConfig } from './environment.ts';
 import type { Tools } from './toolbox.ts';

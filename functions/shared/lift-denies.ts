@@ -1,4 +1,4 @@
-import { beginLifting, endLifting, forgetDeny, leaveDeny, ledgerOf } from '../aws/cases.ts';
+import { beginLifting, endLifting, forgetDeny, leaveDeny, ledgerOf } from '../aws/case-table/deny-ledger.ts';
 import { errorCode, errorText } from '../aws/errors.ts';
 import { aclsById, createDeny, deleteEntry } from '../aws/network-acls.ts';
 import { type LedgerDeny, placeOf } from '../core/case/case.ts';

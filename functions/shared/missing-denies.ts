@@ -1,4 +1,4 @@
-import { ledgerOf } from '../aws/cases.ts';
+import { ledgerOf } from '../aws/case-table/deny-ledger.ts';
 import { planDenies } from '../core/case/assess.ts';
 import { askedAddresses, type CaseDocument, placeOf, type WantedDeny } from '../core/case/case.ts';
 import type { Facts } from '../core/case/facts.ts';

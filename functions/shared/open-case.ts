@@ -1,4 +1,5 @@
-import { createCase, needCase, readCase, readClaim, updateCase, writeClaim } from '../aws/cases.ts';
+import { createCase, needCase, readCase, updateCase } from '../aws/case-table/cases.ts';
+import { readClaim, writeClaim } from '../aws/case-table/claims.ts';
 import { type CaseDocument, caseIdOf, flowId, mergeRequests } from '../core/case/case.ts';
 import type { CaseRequest, FindingClass } from '../core/intake/intake-types.ts';
 import type { Tools } from './toolbox.ts';

@@ -1,5 +1,5 @@
+import { type Bucket, noteRefusal, takeTurn } from '../aws/case-table/rate-limit.ts';
 import { errorText, isThrottle } from '../aws/errors.ts';
-import { type Bucket, noteRefusal, takeTurn } from '../aws/turns.ts';
 import { ERROR_NAMES } from '../core/errors.ts';
 import { type BucketTimes, bucketTimes, rateOf, tokensToLeave } from '../core/pacing.ts';
 import type { Tools } from './toolbox.ts';

@@ -1,4 +1,5 @@
-import { ledgerOf, readBefore } from '../aws/cases.ts';
+import { readBefore } from '../aws/case-table/before-states.ts';
+import { ledgerOf } from '../aws/case-table/deny-ledger.ts';
 import { errorText } from '../aws/errors.ts';
 import { flowLogsOn, searchLog } from '../aws/flow-logs.ts';
 import { aclsById, aclsOfSubnets } from '../aws/network-acls.ts';

@@ -1,4 +1,5 @@
-import { readCase, readClaim } from '../aws/cases.ts';
+import { readCase } from '../aws/case-table/cases.ts';
+import { readClaim } from '../aws/case-table/claims.ts';
 import type { CaseDocument } from '../core/case/case.ts';
 import type { RestoreItem } from '../core/case/record.ts';
 import type { Tools } from './toolbox.ts';

@@ -1,4 +1,4 @@
-import { addToTimeline } from '../aws/cases.ts';
+import { addToTimeline } from '../aws/case-table/timeline.ts';
 import { errorText } from '../aws/errors.ts';
 import type { RestoreItem } from '../core/case/record.ts';
 import { cleaned } from '../core/plain-text.ts';

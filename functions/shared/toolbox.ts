@@ -6,7 +6,7 @@ import type { ElasticLoadBalancingV2Client } from '@aws-sdk/client-elastic-load-
 import type { SFNClient } from '@aws-sdk/client-sfn';
 import type { SNSClient } from '@aws-sdk/client-sns';
 import type { SSMClient } from '@aws-sdk/client-ssm';
-import type { CaseTable } from '../aws/cases.ts';
+import type { CaseTable } from '../aws/case-table/table.ts';
 import type { Config } from '../core/config.ts';
 
 /** What a step says while it works; structured, one line each. */

@@ -1,4 +1,7 @@
-import { needCase, noteGroupUse, readBefore, readClaim, recordBefore, updateCase } from '../aws/cases.ts';
+import { readBefore, recordBefore } from '../aws/case-table/before-states.ts';
+import { needCase, updateCase } from '../aws/case-table/cases.ts';
+import { readClaim } from '../aws/case-table/claims.ts';
+import { noteGroupUse } from '../aws/case-table/groups.ts';
 import { errorText } from '../aws/errors.ts';
 import { getInstance } from '../aws/instances.ts';
 import { interfacesOf, setGroups, setTimeouts } from '../aws/network-interfaces.ts';

@@ -1,4 +1,4 @@
-import { needCase, updateCase } from '../aws/cases.ts';
+import { needCase, updateCase } from '../aws/case-table/cases.ts';
 import { readFacts } from '../aws/facts.ts';
 import { caseFlow, flowClassifier, OPENER_RANK } from '../core/case/assess.ts';
 import { type CaseDocument, type CaseFlow, flowId, isClosing, type WantedDeny, withAcls } from '../core/case/case.ts';

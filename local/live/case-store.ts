@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import type { CaseTable } from '../../functions/aws/cases.ts';
+import type { CaseTable } from '../../functions/aws/case-table/table.ts';
 import { type ApiContext, newServiceMemory, type ServiceMemory } from '../world/api/context.ts';
 import { dynamoDbHandlers } from '../world/api/dynamodb/index.ts';
 import type { TableItem } from '../world/api/dynamodb/values.ts';

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { SNSClient } from '@aws-sdk/client-sns';
-import { readCase } from '../../functions/aws/cases.ts';
+import { readCase } from '../../functions/aws/case-table/cases.ts';
 import { getInstance } from '../../functions/aws/instances.ts';
 import type { Restoring } from '../../functions/core/case/record.ts';
 import { InputError, quote } from '../../functions/core/errors.ts';

@@ -2,17 +2,13 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { type AttributeValue, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import fc from 'fast-check';
-import {
-  casesNeedingGroup,
-  ledgerOf,
-  readBefore,
-  readCase,
-  readClaim,
-  readDeletedGroups,
-  readPreserved,
-  readSuccessor,
-  readSwitch,
-} from '../../functions/aws/cases.ts';
+import { readBefore } from '../../functions/aws/case-table/before-states.ts';
+import { readSwitch } from '../../functions/aws/case-table/brakes.ts';
+import { readCase } from '../../functions/aws/case-table/cases.ts';
+import { readClaim } from '../../functions/aws/case-table/claims.ts';
+import { ledgerOf } from '../../functions/aws/case-table/deny-ledger.ts';
+import { casesNeedingGroup, readDeletedGroups, readSuccessor } from '../../functions/aws/case-table/groups.ts';
+import { readPreserved } from '../../functions/aws/case-table/preserved.ts';
 import { flowClassifier } from '../../functions/core/case/assess.ts';
 import { joinHostFlows } from '../../functions/core/host/host-flows.ts';
 import { parseHostOutput } from '../../functions/core/host/host-protocol.ts';

@@ -11,18 +11,9 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import {
-  createCase,
-  forgetDeny,
-  joinDeny,
-  leaveDeny,
-  ledgerOf,
-  readBefore,
-  readCase,
-  recordBefore,
-  reserveDeny,
-  updateCase,
-} from '../../functions/aws/cases.ts';
+import { readBefore, recordBefore } from '../../functions/aws/case-table/before-states.ts';
+import { createCase, readCase, updateCase } from '../../functions/aws/case-table/cases.ts';
+import { forgetDeny, joinDeny, leaveDeny, ledgerOf, reserveDeny } from '../../functions/aws/case-table/deny-ledger.ts';
 import { openCaseStore, storeFile } from '../../local/live/case-store.ts';
 import { theBefore, theCase } from '../support/incident.ts';
 

@@ -11,7 +11,7 @@ const TESTS = [
   'test/core/network/acl-numbers.test.ts',
   'test/core/case/case.test.ts',
   'test/steps/open-case.test.ts',
-  'test/aws/cases.test.ts',
+  'test/aws/case-table/case-table.test.ts',
   'test/steps/lift-denies.test.ts',
   'test/steps/read-back.test.ts',
   'test/steps/release-nacl.test.ts',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readCase } from '../../functions/aws/cases.ts';
+import { readCase } from '../../functions/aws/case-table/cases.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';
 import { defaultWorld, ids, readEvent, refusedBy, shellAlone, twoInterfaces } from '../support/bench.ts';
 import { type Episode, inEpisode } from '../support/episode.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readCase } from '../../functions/aws/cases.ts';
+import { readCase } from '../../functions/aws/case-table/cases.ts';
 import type { Report } from '../../functions/core/report/report.ts';
 import { readDefinition } from '../../local/definitions.ts';
 import { runMachine } from '../../local/runner.ts';

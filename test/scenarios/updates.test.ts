@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readCase } from '../../functions/aws/cases.ts';
+import { readCase } from '../../functions/aws/case-table/cases.ts';
 import type { Report } from '../../functions/core/report/report.ts';
 import { defaultWorld, ids, readEvent } from '../support/bench.ts';
 import { type Episode, inEpisode } from '../support/episode.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readBefore } from '../../functions/aws/cases.ts';
+import { readBefore } from '../../functions/aws/case-table/before-states.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';
 import { defaultWorld, ids, onBench, readEvent, refusedBy, twoInterfaces } from '../support/bench.ts';
 

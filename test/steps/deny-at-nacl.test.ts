@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { ledgerOf, updateCase } from '../../functions/aws/cases.ts';
+import { updateCase } from '../../functions/aws/case-table/cases.ts';
+import { ledgerOf } from '../../functions/aws/case-table/deny-ledger.ts';
+import { noteRefusal } from '../../functions/aws/case-table/rate-limit.ts';
 import { createDeny } from '../../functions/aws/network-acls.ts';
-import { noteRefusal } from '../../functions/aws/turns.ts';
 import type { Cuts, Denying, DenyResult, HostResult, Opened, VerifyResult } from '../../functions/core/case/record.ts';
 import { packDenies, unpackDenies } from '../../functions/core/network/packed-denies.ts';
 import { bucketTimes, rateOf } from '../../functions/core/pacing.ts';

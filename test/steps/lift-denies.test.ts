@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { joinDeny, ledgerOf, reserveDeny } from '../../functions/aws/cases.ts';
+import { joinDeny, ledgerOf, reserveDeny } from '../../functions/aws/case-table/deny-ledger.ts';
 import { createDeny } from '../../functions/aws/network-acls.ts';
 import { denyAtNacl } from '../../functions/deny-at-nacl/step.ts';
 import { liftDenies } from '../../functions/shared/lift-denies.ts';

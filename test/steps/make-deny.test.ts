@@ -1,8 +1,8 @@
 import { TransactionCanceledException } from '@aws-sdk/client-dynamodb';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { forgetDeny, leaveDeny, ledgerOf, reserveDeny } from '../../functions/aws/cases.ts';
+import { forgetDeny, leaveDeny, ledgerOf, reserveDeny } from '../../functions/aws/case-table/deny-ledger.ts';
+import { noteRefusal } from '../../functions/aws/case-table/rate-limit.ts';
 import { createDeny } from '../../functions/aws/network-acls.ts';
-import { noteRefusal } from '../../functions/aws/turns.ts';
 import type { WantedDeny } from '../../functions/core/case/case.ts';
 import { bucketTimes, rateOf } from '../../functions/core/pacing.ts';
 import { DENY_API, type DenyFor, type DenyOutcome, makeDeny } from '../../functions/deny-at-nacl/make-deny.ts';

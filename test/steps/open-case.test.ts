@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { readClaim, updateCase, writeClaim } from '../../functions/aws/cases.ts';
+import { updateCase } from '../../functions/aws/case-table/cases.ts';
+import { readClaim, writeClaim } from '../../functions/aws/case-table/claims.ts';
 import { type CaseDocument, caseIdOf } from '../../functions/core/case/case.ts';
 import type { CaseRequest } from '../../functions/core/intake/intake-types.ts';
 import { type CaseOpening, openOrTakeUp } from '../../functions/shared/open-case.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { noteRefusal } from '../../functions/aws/turns.ts';
+import { noteRefusal } from '../../functions/aws/case-table/rate-limit.ts';
 import { bucketTimes, rateOf } from '../../functions/core/pacing.ts';
 import { afterTurn, type PacedCall, paced, tryTurn } from '../../functions/shared/paced.ts';
 import { type Bench, defaultWorld, onBench, refusedBy } from '../support/bench.ts';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { joinDeny, ledgerOf, updateCase } from '../../functions/aws/cases.ts';
+import { updateCase } from '../../functions/aws/case-table/cases.ts';
+import { joinDeny, ledgerOf } from '../../functions/aws/case-table/deny-ledger.ts';
 import { createDeny } from '../../functions/aws/network-acls.ts';
 import { setGroups } from '../../functions/aws/network-interfaces.ts';
 import { denyAtNacl } from '../../functions/deny-at-nacl/step.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { updateCase } from '../../functions/aws/cases.ts';
+import { updateCase } from '../../functions/aws/case-table/cases.ts';
 import { releaseNacl } from '../../functions/release-nacl/step.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';
 import { type Bench, ids, onBench, readEvent, refusedBy, shellAlone, shellWatched } from '../support/bench.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { updateCase } from '../../functions/aws/cases.ts';
-import { keepReport, readReport } from '../../functions/aws/reports.ts';
+import { updateCase } from '../../functions/aws/case-table/cases.ts';
+import { keepReport, readReport } from '../../functions/aws/case-table/reports.ts';
 import { reportCase } from '../../functions/report-case/step.ts';
 import { type Bench, ids, onBench, readEvent, refusedBy, shellAlone } from '../support/bench.ts';
 

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { createCase, readCase, recordBefore, updateCase, writeClaim } from '../../functions/aws/cases.ts';
+import { recordBefore } from '../../functions/aws/case-table/before-states.ts';
+import { createCase, readCase, updateCase } from '../../functions/aws/case-table/cases.ts';
+import { writeClaim } from '../../functions/aws/case-table/claims.ts';
 import { setGroups } from '../../functions/aws/network-interfaces.ts';
 import { type BeforeInterface, caseIdOf } from '../../functions/core/case/case.ts';
 import { SHORTEST_TIMEOUTS } from '../../functions/core/case/expiry.ts';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { recordPreserved, updateCase } from '../../functions/aws/cases.ts';
+import { updateCase } from '../../functions/aws/case-table/cases.ts';
+import { recordPreserved } from '../../functions/aws/case-table/preserved.ts';
 import { setProtection } from '../../functions/aws/instance-attributes.ts';
 import { register } from '../../functions/aws/load-balancers.ts';
 import { preserveEvidence } from '../../functions/preserve-evidence/step.ts';

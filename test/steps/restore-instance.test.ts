@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { ledgerOf, readBefore, updateCase } from '../../functions/aws/cases.ts';
+import { readBefore } from '../../functions/aws/case-table/before-states.ts';
+import { updateCase } from '../../functions/aws/case-table/cases.ts';
+import { ledgerOf } from '../../functions/aws/case-table/deny-ledger.ts';
 import { createDeny, deleteEntry } from '../../functions/aws/network-acls.ts';
 import { setGroups, setTimeouts } from '../../functions/aws/network-interfaces.ts';
 import type { CaseDocument } from '../../functions/core/case/case.ts';

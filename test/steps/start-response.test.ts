@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { updateCase } from '../../functions/aws/cases.ts';
+import { updateCase } from '../../functions/aws/case-table/cases.ts';
 import { startResponse } from '../../functions/start-response/step.ts';
 import { type Bench, defaultWorld, ids, onBench, readEvent } from '../support/bench.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readBefore } from '../../functions/aws/cases.ts';
+import { readBefore } from '../../functions/aws/case-table/before-states.ts';
 import type { IsolationResult, Opened } from '../../functions/core/case/record.ts';
 import { prepareIsolation } from '../../functions/prepare-isolation/step.ts';
 import { swapSecurityGroups } from '../../functions/swap-security-groups/step.ts';

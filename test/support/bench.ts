@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { assessFlows } from '../../functions/assess-flows/step.ts';
-import { readCase } from '../../functions/aws/cases.ts';
+import { readCase } from '../../functions/aws/case-table/cases.ts';
 import { checkHostCut } from '../../functions/check-host-cut/step.ts';
 import type { CaseDocument } from '../../functions/core/case/case.ts';
 import type { HostResult, Opened, Verifying } from '../../functions/core/case/record.ts';

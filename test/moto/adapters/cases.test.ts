@@ -1,39 +1,33 @@
 import { QueryCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readBefore, recordBefore } from '../../../functions/aws/case-table/before-states.ts';
+import { readSwitch, takePlace } from '../../../functions/aws/case-table/brakes.ts';
+import { createCase, needCase, readCase, updateCase } from '../../../functions/aws/case-table/cases.ts';
+import { readClaim, writeClaim } from '../../../functions/aws/case-table/claims.ts';
 import {
-  addToTimeline,
   beginLifting,
-  casesNeedingGroup,
-  createCase,
   endLifting,
   forgetDeny,
-  forgetGroupUse,
   joinDeny,
   leaveDeny,
   ledgerOf,
-  needCase,
-  noteGroupUse,
-  notePutBack,
-  readBefore,
-  readCase,
-  readClaim,
-  readDeletedGroups,
-  readPreserved,
-  readSuccessor,
-  readSwitch,
-  recordBefore,
-  recordDeletedGroup,
-  recordHostAnswer,
-  recordPreserved,
-  recordSuccessor,
   renumberDeny,
   reserveDeny,
-  takePlace,
-  updateCase,
-  writeClaim,
-} from '../../../functions/aws/cases.ts';
+} from '../../../functions/aws/case-table/deny-ledger.ts';
+import {
+  casesNeedingGroup,
+  forgetGroupUse,
+  noteGroupUse,
+  readDeletedGroups,
+  readSuccessor,
+  recordDeletedGroup,
+  recordSuccessor,
+} from '../../../functions/aws/case-table/groups.ts';
+import { recordHostAnswer } from '../../../functions/aws/case-table/host-answers.ts';
+import { notePutBack, readPreserved, recordPreserved } from '../../../functions/aws/case-table/preserved.ts';
+import { noteRefusal, takeTurn } from '../../../functions/aws/case-table/rate-limit.ts';
+import { addToTimeline } from '../../../functions/aws/case-table/timeline.ts';
 import type { RecordedGroup } from '../../../functions/aws/replaced-groups.ts';
-import { noteRefusal, takeTurn } from '../../../functions/aws/turns.ts';
 import type { CaseDocument } from '../../../functions/core/case/case.ts';
 import { bucketTimes, rateOf } from '../../../functions/core/pacing.ts';
 import { startMoto } from '../../../scripts/moto-server.ts';

@@ -1,5 +1,5 @@
-import type { Report } from '../core/report/report.ts';
-import { type CaseTable, caseKey, parsed, putIf, readItem } from './cases.ts';
+import type { Report } from '../../core/report/report.ts';
+import { type CaseTable, caseKey, parsed, putIf, readItem } from './table.ts';
 
 /**
  * Keeps the newest report of a case: the lists of the one in the execution's output are cut to what a state machine may

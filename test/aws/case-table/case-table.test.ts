@@ -9,44 +9,37 @@ import {
 import { marshall } from '@aws-sdk/util-dynamodb';
 import { mockClient } from 'aws-sdk-client-mock';
 import { describe, expect, it } from 'vitest';
+import { readBefore, recordBefore, recordBeforeAnew } from '../../../functions/aws/case-table/before-states.ts';
+import { readSwitch, takePlace } from '../../../functions/aws/case-table/brakes.ts';
+import { createCase, needCase, readCase, updateCase } from '../../../functions/aws/case-table/cases.ts';
+import { readClaim, writeClaim } from '../../../functions/aws/case-table/claims.ts';
 import {
-  addToTimeline,
   beginLifting,
-  type CaseTable,
-  casesNeedingGroup,
-  createCase,
   endLifting,
   forgetDeny,
-  forgetGroupUse,
   joinDeny,
   leaveDeny,
   ledgerOf,
-  needCase,
-  noteGroupUse,
-  notePutBack,
-  readBefore,
-  readCase,
-  readClaim,
-  readDeletedGroups,
-  readPreserved,
-  readSuccessor,
-  readSwitch,
-  recordBefore,
-  recordBeforeAnew,
-  recordDeletedGroup,
-  recordHostAnswer,
-  recordPreserved,
-  recordSuccessor,
   renumberDeny,
   reserveDeny,
-  takePlace,
-  updateCase,
-  writeClaim,
-} from '../../functions/aws/cases.ts';
-import type { RecordedGroup } from '../../functions/aws/replaced-groups.ts';
-import type { BeforeInterface, LedgerDeny } from '../../functions/core/case/case.ts';
-import { type Bench, defaultWorld, onBench, refusedBy } from '../support/bench.ts';
-import { theBefore, theCase } from '../support/incident.ts';
+} from '../../../functions/aws/case-table/deny-ledger.ts';
+import {
+  casesNeedingGroup,
+  forgetGroupUse,
+  noteGroupUse,
+  readDeletedGroups,
+  readSuccessor,
+  recordDeletedGroup,
+  recordSuccessor,
+} from '../../../functions/aws/case-table/groups.ts';
+import { recordHostAnswer } from '../../../functions/aws/case-table/host-answers.ts';
+import { notePutBack, readPreserved, recordPreserved } from '../../../functions/aws/case-table/preserved.ts';
+import type { CaseTable } from '../../../functions/aws/case-table/table.ts';
+import { addToTimeline } from '../../../functions/aws/case-table/timeline.ts';
+import type { RecordedGroup } from '../../../functions/aws/replaced-groups.ts';
+import type { BeforeInterface, LedgerDeny } from '../../../functions/core/case/case.ts';
+import { type Bench, defaultWorld, onBench, refusedBy } from '../../support/bench.ts';
+import { theBefore, theCase } from '../../support/incident.ts';
 
 const onTable = <T>(body: (table: CaseTable, bench: Bench) => Promise<T>): Promise<T> =>
   onBench(defaultWorld(), (bench) => body(bench.tools.cases, bench));

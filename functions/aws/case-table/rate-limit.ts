@@ -1,7 +1,7 @@
 import { UpdateItemCommand } from '@aws-sdk/client-dynamodb';
-import type { BucketTimes } from '../core/pacing.ts';
-import type { CaseTable } from './cases.ts';
-import { errorCode } from './errors.ts';
+import type { BucketTimes } from '../../core/pacing.ts';
+import { errorCode } from '../errors.ts';
+import type { CaseTable } from './table.ts';
 
 /**
  * EC2's token buckets as the functions of one account and Region share them: an item per API whose `fullAt` is the moment,

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { CaseTable } from '../../functions/aws/cases.ts';
-import { noteRefusal, takeTurn } from '../../functions/aws/turns.ts';
-import { bucketTimes, rateOf } from '../../functions/core/pacing.ts';
-import { type Bench, defaultWorld, onBench, refusedBy } from '../support/bench.ts';
+import { noteRefusal, takeTurn } from '../../../functions/aws/case-table/rate-limit.ts';
+import type { CaseTable } from '../../../functions/aws/case-table/table.ts';
+import { bucketTimes, rateOf } from '../../../functions/core/pacing.ts';
+import { type Bench, defaultWorld, onBench, refusedBy } from '../../support/bench.ts';
 
 const bucket = { accountId: '111122223333', region: 'eu-central-1', api: 'CreateNetworkAclEntry' };
 const rate = rateOf(bucket.api);

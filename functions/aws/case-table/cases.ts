@@ -1,0 +1,71 @@
+import { UpdateItemCommand } from '@aws-sdk/client-dynamodb';
+import type { CaseDocument } from '../../core/case/case.ts';
+import {
+  type CaseTable,
+  caseKey,
+  ifHolds,
+  keyOf,
+  numberOf,
+  parsed,
+  putNew,
+  readItem,
+  stepAside,
+  WRITE_ATTEMPTS,
+} from './table.ts';
+
+/** The document is kept as JSON text: it is read and written whole, and no empty list or null changes on the way. */
+export function createCase(table: CaseTable, document: CaseDocument): Promise<boolean> {
+  return putNew(table, { pk: caseKey(document.caseId), sk: 'CASE', version: 1, document: JSON.stringify(document) });
+}
+
+async function readVersioned(
+  table: CaseTable,
+  caseId: string,
+): Promise<{ document: CaseDocument; version: number } | null> {
+  const item = await readItem(table, caseKey(caseId), 'CASE');
+  if (item === null) return null;
+  return { document: parsed<CaseDocument>(item, 'document'), version: numberOf(item, 'version') };
+}
+
+export async function readCase(table: CaseTable, caseId: string): Promise<CaseDocument | null> {
+  return (await readVersioned(table, caseId))?.document ?? null;
+}
+
+/** The document of a case that must be there. */
+export async function needCase(table: CaseTable, caseId: string): Promise<CaseDocument> {
+  const document = await readCase(table, caseId);
+  if (document === null) throw new Error(`case ${caseId} is not in the case table`);
+  return document;
+}
+
+/**
+ * Changes the document: reads, applies, writes if nobody wrote in between, otherwise starts over. `change` must be pure;
+ * returning the same document writes nothing.
+ */
+export async function updateCase(
+  table: CaseTable,
+  caseId: string,
+  change: (document: CaseDocument) => CaseDocument,
+): Promise<CaseDocument> {
+  for (let attempt = 1; attempt <= WRITE_ATTEMPTS; attempt += 1) {
+    const current = await readVersioned(table, caseId);
+    if (current === null) throw new Error(`case ${caseId} is not in the case table`);
+    const next = change(current.document);
+    if (next === current.document) return next;
+    const update = new UpdateItemCommand({
+      TableName: table.name,
+      Key: keyOf(caseKey(caseId), 'CASE'),
+      UpdateExpression: 'SET #document = :document, #version = :next',
+      ConditionExpression: '#version = :version',
+      ExpressionAttributeNames: { '#document': 'document', '#version': 'version' },
+      ExpressionAttributeValues: {
+        ':document': { S: JSON.stringify(next) },
+        ':version': { N: String(current.version) },
+        ':next': { N: String(current.version + 1) },
+      },
+    });
+    if ((await ifHolds(() => table.client.send(update))) !== null) return next;
+    await stepAside(attempt);
+  }
+  throw new Error(`case ${caseId} is being written by too many at once`);
+}
