@@ -51,6 +51,7 @@ function eniOf(index: number): NetworkInterfaceFacts {
     deviceIndex: index,
     attachmentId: null,
     attachedTo: null,
+    sourceDestCheck: true,
   };
 }
 
@@ -117,8 +118,8 @@ export function largestFacts(): Facts {
     ],
     rules: Array.from({ length: LARGEST.groups }, (_, group) => rulesOf(group)).flat(),
     prefixLists: new Map(),
-    peerInterfaceTypes: new Map(),
-    behindNetworkLoadBalancer: false,
+    peers: new Map(),
+    inFront: null,
     unread: [],
   };
 }

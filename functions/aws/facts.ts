@@ -3,11 +3,10 @@ import { carriers } from '../core/case/assess.ts';
 import type { Facts } from '../core/case/facts.ts';
 import type { Hints } from '../core/intake/intake-types.ts';
 import type { KnownFlow } from '../core/model.ts';
-import { addressClass } from '../core/network/addresses.ts';
 import { errorText } from './errors.ts';
 import { getInstance } from './instances.ts';
 import { aclsOfSubnets } from './network-acls.ts';
-import { interfacesOf, interfaceTypesByAddress } from './network-interfaces.ts';
+import { holdersOf, interfacesOf } from './network-interfaces.ts';
 import { prefixListEntries, routeTablesOf, subnetsById } from './routes.ts';
 import { rulesOf } from './security-groups.ts';
 
@@ -54,12 +53,12 @@ export async function readFacts(
       attempt('security group rules', rulesOf(ec2, ids.groupIds)),
     ]);
 
-  const typesOfPeers = async () => interfaceTypesByAddress(ec2, privatePeers(await flows));
-  const [instance, interfaces, known, peerTypes, first] = await Promise.all([
+  const readHolders = async () => holdersOf(ec2, peersOf(await flows));
+  const [instance, interfaces, known, holders, first] = await Promise.all([
     getInstance(ec2, instanceId),
     interfacesOf(ec2, instanceId),
     flows,
-    attempt('interfaces of private peers', typesOfPeers()),
+    attempt('interfaces of the peers', readHolders()),
     reads(hints),
   ]);
   if (instance === null) return null;
@@ -90,14 +89,22 @@ export async function readFacts(
     routeTables: routeTables && uniqueById(routeTables).filter((table) => vpcIds.includes(table.vpcId)),
     rules: rules === null ? null : [...new Map(rules.map((rule) => [rule.ruleId, rule])).values()],
     prefixLists: new Map(prefixLists ?? []),
-    peerInterfaceTypes: new Map(peerTypes ?? []),
-    behindNetworkLoadBalancer: false,
+    peers: holders && byAddress(holders),
+    inFront: null,
     unread,
   };
 }
 
-const privatePeers = (flows: readonly KnownFlow[]): readonly string[] =>
-  [...new Set(flows.map((flow) => flow.remoteAddress))].filter((address) => addressClass(address).kind === 'private');
+const peersOf = (flows: readonly KnownFlow[]): readonly string[] => [
+  ...new Set(flows.map((flow) => flow.remoteAddress)),
+];
+
+const byAddress = (holders: Awaited<ReturnType<typeof holdersOf>>): NonNullable<Facts['peers']> =>
+  new Map(
+    [...Map.groupBy(holders, ({ address }) => address)].map(
+      ([address, all]) => [address, all.map(({ holder }) => holder)] as const,
+    ),
+  );
 
 function merge<T>(a: readonly T[] | null, b: readonly T[] | null): readonly T[] | null {
   return a === null || b === null ? null : [...a, ...b];

@@ -28,6 +28,8 @@ interface GroupQuery {
   readonly vpcIds: readonly string[];
   /** Only groups behind balancers of this layer; all by default. */
   readonly layer?: 'network';
+  /** Targets that are leaving too: they keep the flows that they have. */
+  readonly draining?: boolean;
 }
 
 async function targetGroupsIn(
@@ -53,12 +55,13 @@ export async function targetsOf(
   targetIds: readonly string[],
 ): Promise<readonly Target[]> {
   const arns = 'targetGroupArn' in where ? [where.targetGroupArn] : await targetGroupsIn(elb, where);
+  const withLeaving = 'draining' in where && where.draining === true;
   const found = await Promise.all(
     arns.map(async (targetGroupArn) => {
       const answer = await elb.send(new DescribeTargetHealthCommand({ TargetGroupArn: targetGroupArn }));
       return (answer.TargetHealthDescriptions ?? []).flatMap(({ Target, TargetHealth }): Target[] => {
         const targetId = Target?.Id ?? '';
-        const leaving = TargetHealth?.State === 'draining';
+        const leaving = TargetHealth?.State === 'draining' && !withLeaving;
         return targetIds.includes(targetId) && !leaving
           ? [{ targetGroupArn, targetId, port: Target?.Port ?? null }]
           : [];

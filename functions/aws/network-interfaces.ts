@@ -5,6 +5,7 @@ import {
   type NetworkInterface,
   paginateDescribeNetworkInterfaces,
 } from '@aws-sdk/client-ec2';
+import type { PeerInterface } from '../core/case/facts.ts';
 import type { NetworkInterfaceFacts, TrackingTimeouts } from '../core/model.ts';
 import { parseAddress } from '../core/network/addresses.ts';
 
@@ -38,6 +39,7 @@ function toFacts(eni: NetworkInterface): NetworkInterfaceFacts {
     deviceIndex: eni.Attachment?.DeviceIndex ?? null,
     attachmentId: eni.Attachment?.AttachmentId ?? null,
     attachedTo: eni.Attachment?.InstanceId ?? null,
+    sourceDestCheck: eni.SourceDestCheck ?? true,
   };
 }
 
@@ -64,25 +66,46 @@ async function interfacesWhere(
   return found.sort((a, b) => (a.deviceIndex ?? 99) - (b.deviceIndex ?? 99));
 }
 
-/** `InterfaceType` of the ENIs in this account that hold one of these private addresses, by address. */
-export async function interfaceTypesByAddress(
+/**
+ * The ENIs in this account that hold one of these addresses, each with one address. Public addresses too: a VPC may have an
+ * IPv6 range, or a publicly routable IPv4 one.
+ */
+export async function holdersOf(
   ec2: EC2Client,
   addresses: readonly string[],
-): Promise<readonly (readonly [string, string])[]> {
-  const found: (readonly [string, string])[] = [];
-  const families = [
-    { Name: 'addresses.private-ip-address', Values: addresses.filter((address) => !address.includes(':')) },
-    { Name: 'ipv6-addresses.ipv6-address', Values: addresses.filter((address) => address.includes(':')) },
+): Promise<readonly { readonly address: string; readonly holder: PeerInterface }[]> {
+  const [ipv6, ipv4] = [addresses.filter(isIpv6), addresses.filter((address) => !isIpv6(address))];
+  const filters = [
+    ...chunks(ipv4).map((Values) => ({ Name: 'addresses.private-ip-address', Values })),
+    ...chunks(ipv6).map((Values) => ({ Name: 'ipv6-addresses.ipv6-address', Values })),
   ];
-  for (const filter of families.filter(({ Values }) => Values.length > 0)) {
-    for await (const page of paginateDescribeNetworkInterfaces({ client: ec2, pageSize: 100 }, { Filters: [filter] })) {
-      for (const eni of (page.NetworkInterfaces ?? []).map(toFacts)) {
-        const held = [...eni.privateAddresses, ...eni.ipv6Addresses].filter((address) => addresses.includes(address));
-        found.push(...held.map((address) => [address, eni.interfaceType] as const));
-      }
-    }
-  }
-  return found;
+  const found = await Promise.all(
+    filters.map(async ({ Name, Values }) => {
+      const enis = await interfacesWhere(ec2, Name, Values);
+      return enis.flatMap(({ vpcId, interfaceType, privateAddresses, ipv6Addresses }) =>
+        [...privateAddresses, ...ipv6Addresses]
+          .filter((address) => Values.includes(address))
+          .map((address) => ({ address, holder: { vpcId, interfaceType } })),
+      );
+    }),
+  );
+  return found.flat();
+}
+
+const isIpv6 = (address: string): boolean => address.includes(':');
+
+/** A filter takes 200 values. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Filter.html */
+const VALUES_PER_FILTER = 200;
+
+const chunks = (values: readonly string[]): readonly (readonly string[])[] =>
+  Array.from({ length: Math.ceil(values.length / VALUES_PER_FILTER) }, (_, index) =>
+    values.slice(index * VALUES_PER_FILTER, (index + 1) * VALUES_PER_FILTER),
+  );
+
+/** Does Global Accelerator have an interface in one of these VPCs? Then inbound flows may come through it unseen. */
+export async function hasAccelerator(ec2: EC2Client, vpcIds: readonly string[]): Promise<boolean> {
+  const enis = await interfacesWhere(ec2, 'interface-type', ['global_accelerator_managed']);
+  return enis.some(({ vpcId }) => vpcIds.includes(vpcId));
 }
 
 /** Replaces the groups of one ENI. Done twice it changes nothing. */

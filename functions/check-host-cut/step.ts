@@ -165,7 +165,7 @@ async function joinAnswer(
   const facts = found && (await withBalancer(tools, found, listedFlows(report)));
   if (facts === null) return settle(tools, caseId, 'no-evidence', 'the instance is not there any more');
   const classify = flowClassifier(asFound(facts));
-  const joined = joinHostFlows(document.flows, report, document.request, classify);
+  const joined = joinHostFlows(document.flows, report, classify);
   if (joined.kind === 'no-evidence') return settle(tools, caseId, 'no-evidence', joined.reason);
 
   const { verdict } = report;
@@ -182,7 +182,7 @@ async function joinAnswer(
   };
   const plan = planDenies(joined.flows, facts, tools.config, askedAddresses(document.request));
   const merge = (stored: CaseDocument): CaseDocument => {
-    const again = joinHostFlows(stored.flows, report, stored.request, classify);
+    const again = joinHostFlows(stored.flows, report, classify);
     if (again.kind !== 'joined') return stored;
     const earlier = stored.host?.kind === 'answered' ? stored.host.account : undefined;
     const answered = { ...host, account: hostAccount(report, earlier) };

@@ -73,6 +73,8 @@ export interface NetworkInterfaceFacts {
   readonly attachmentId: string | null;
   /** The instance that holds it; null = none. */
   readonly attachedTo: string | null;
+  /** false: it may forward packets of others (NAT, VPN, router), whose flows are in no socket list of the host. */
+  readonly sourceDestCheck: boolean;
 }
 
 export interface Route {

@@ -6,12 +6,7 @@ import {
 import { mockClient } from 'aws-sdk-client-mock';
 import 'aws-sdk-client-mock-vitest/extend';
 import { beforeEach, describe, expect, it } from 'vitest';
-import {
-  interfacesOf,
-  interfaceTypesByAddress,
-  setGroups,
-  setTimeouts,
-} from '../../functions/aws/network-interfaces.ts';
+import { holdersOf, interfacesOf, setGroups, setTimeouts } from '../../functions/aws/network-interfaces.ts';
 
 const ec2 = mockClient(EC2Client);
 const client = new EC2Client({});
@@ -104,7 +99,7 @@ describe('interfacesOf', () => {
   });
 });
 
-describe('interfaceTypesByAddress', () => {
+describe('holdersOf', () => {
   it('asks for each family by its own filter, and for nothing where there is nothing to ask', async () => {
     ec2.on(DescribeNetworkInterfacesCommand).resolves({
       NetworkInterfaces: [
@@ -116,7 +111,7 @@ describe('interfaceTypesByAddress', () => {
         },
       ],
     });
-    expect(await interfaceTypesByAddress(client, ['10.0.7.7', 'fd00::2'])).toEqual([
+    expect(await holdersOf(client, ['10.0.7.7', 'fd00::2'])).toEqual([
       ['10.0.7.7', 'network_load_balancer'],
       ['10.0.7.7', 'network_load_balancer'],
     ]);
@@ -127,7 +122,7 @@ describe('interfaceTypesByAddress', () => {
       Filters: [{ Name: 'ipv6-addresses.ipv6-address', Values: ['fd00::2'] }],
     });
     ec2.resetHistory();
-    expect(await interfaceTypesByAddress(client, [])).toEqual([]);
+    expect(await holdersOf(client, [])).toEqual([]);
     expect(ec2).not.toHaveReceivedAnyCommand();
   });
 });

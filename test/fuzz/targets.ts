@@ -79,7 +79,7 @@ function readHost(input: Json): void {
   const output = Array.isArray(input) ? input.map(printed).join('\n') : printed(input);
   const report = parseHostOutput(output, { verb: 'cut', caseId });
   if (report.kind === 'no-evidence') return;
-  const joined = joinHostFlows([vague, ...theCase.flows], report, theRequest, classify);
+  const joined = joinHostFlows([vague, ...theCase.flows], report, classify);
   // Only what the lists say in so many words may end a flow.
   if (joined.kind === 'joined' && joined.complete && report.flows.some(({ after }) => after !== 'gone')) {
     throw new Error('a list with an open flow passed for complete');

@@ -74,6 +74,7 @@ export const theEni: NetworkInterfaceFacts = {
   deviceIndex: 0,
   attachmentId: 'eni-attach-1',
   attachedTo: 'i-0123456789abcdef0',
+  sourceDestCheck: true,
 };
 
 const allow: AclEntry = {
@@ -162,8 +163,8 @@ export const theFacts: Facts = {
   ],
   rules: theRules,
   prefixLists: new Map(),
-  peerInterfaceTypes: new Map(),
-  behindNetworkLoadBalancer: false,
+  peers: new Map(),
+  inFront: null,
   unread: [],
 };
 

@@ -2,11 +2,11 @@ import type { Config } from '../config.ts';
 import type { CaseRequest } from '../intake/intake-types.ts';
 import type { AclFacts, KnownFlow, NetworkInterfaceFacts } from '../model.ts';
 import { denyEntry, planDeny } from '../network/acl-numbers.ts';
-import { hostCidr } from '../network/addresses.ts';
-import { admits } from '../network/isolation-rules.ts';
-import { compilePaths, routeTableOf } from '../network/routes.ts';
+import { addressClass, contains, hostCidr } from '../network/addresses.ts';
+import { mayBeAgents } from '../network/aws-endpoints.ts';
+import { compilePaths, type PathVerdict, routeTableOf } from '../network/routes.ts';
 import { compileTracking, type TrackingVerdict } from '../network/tracking.ts';
-import { AUTOMATIC_INTERFACE_TYPES, type AutomaticPath } from '../network/tracking-data.ts';
+import { AUTOMATIC_INTERFACE_TYPES, type AutomaticPath, TIMEOUT_LIMITS } from '../network/tracking-data.ts';
 import { askedAddresses, type CaseFlow, type DenyRefusal, flowId, type WantedDeny } from './case.ts';
 import type { Facts } from './facts.ts';
 
@@ -46,24 +46,31 @@ export function unmodifiable(networkInterface: NetworkInterfaceFacts): string | 
   return null;
 }
 
-/** The ENIs that may carry a flow: by its id, else by its local address, else every ENI. */
+/**
+ * The ENIs that may carry a flow: those that hold its local address now, else the one that the finding names, else every
+ * ENI. The finding's interface is a hint; its local address is a fact, and an address may move.
+ */
 export function carriers(
   flow: KnownFlow,
   interfaces: readonly NetworkInterfaceFacts[],
 ): readonly NetworkInterfaceFacts[] {
-  const byId = interfaces.filter((eni) => eni.id === flow.networkInterfaceId);
-  if (byId.length > 0) return byId;
   const { localAddress } = flow;
-  if (localAddress === null) return interfaces;
-  const byAddress = interfaces.filter(
-    (eni) => eni.privateAddresses.includes(localAddress) || eni.ipv6Addresses.includes(localAddress),
-  );
-  return byAddress.length > 0 ? byAddress : interfaces;
+  const byAddress =
+    localAddress === null
+      ? []
+      : interfaces.filter(
+          (eni) => eni.privateAddresses.includes(localAddress) || eni.ipv6Addresses.includes(localAddress),
+        );
+  if (byAddress.length > 0) return byAddress;
+  const byId = interfaces.filter((eni) => eni.id === flow.networkInterfaceId);
+  return byId.length > 0 ? byId : interfaces;
 }
 
 /** ENIs that may carry a flow of the case: those that were there when it was classified, and those attached since. */
 export const carrierIds = (flow: CaseFlow, interfaces: readonly NetworkInterfaceFacts[]): ReadonlySet<string> =>
   new Set([...flow.interfaceIds, ...carriers(flow, interfaces).map((eni) => eni.id)]);
+
+const LONGEST_TIMER_SECONDS = TIMEOUT_LIMITS.tcpEstablishedSeconds.max;
 
 const CAUTION: Record<TrackingVerdict['kind'], number> = { unknown: 3, 'auto-tracked': 2, tracked: 1, untracked: 0 };
 
@@ -73,12 +80,57 @@ function moreCautious(a: TrackingVerdict, b: TrackingVerdict): TrackingVerdict {
   return a.timeoutSeconds >= b.timeoutSeconds ? a : b;
 }
 
-/** What else carries the flow than the route says: a balancer in front, or the service that holds the peer's ENI. */
-function throughWhat(flow: KnownFlow, facts: Facts): AutomaticPath | null {
-  const peerType = facts.peerInterfaceTypes.get(flow.remoteAddress);
-  const peer = peerType === undefined ? undefined : AUTOMATIC_INTERFACE_TYPES[peerType];
-  if (peer !== undefined) return peer;
-  return facts.behindNetworkLoadBalancer && flow.openedBy !== 'instance' ? 'network-load-balancer' : null;
+/**
+ * What else carries the flow than the route says: a balancer or an accelerator in front, or the service that holds the
+ * peer's ENI. An address in the VPC at hand is looked up there alone: another VPC may have the same range.
+ */
+function throughWhat(flow: KnownFlow, eni: NetworkInterfaceFacts, facts: Facts): AutomaticPath | null {
+  const holders = facts.peers?.get(flow.remoteAddress) ?? [];
+  const here = holders.filter(({ vpcId }) => vpcId === eni.vpcId);
+  const isHere = here.length > 0 || isVpcAddress(flow.remoteAddress, facts, eni.vpcId);
+  for (const { interfaceType } of isHere ? here : holders) {
+    const through = AUTOMATIC_INTERFACE_TYPES[interfaceType];
+    if (through !== undefined) return through;
+  }
+  return flow.openedBy === 'instance' ? null : facts.inFront;
+}
+
+/** The ranges of the VPC, as its subnets and the local routes of its tables show them. */
+const vpcRanges = (
+  { routeTables, subnets }: Pick<Facts, 'routeTables' | 'subnets'>,
+  vpcId: string,
+): readonly string[] => [
+  ...subnets.filter((subnet) => subnet.vpcId === vpcId).flatMap(({ cidrs }) => cidrs),
+  ...(routeTables ?? [])
+    .filter((table) => table.vpcId === vpcId)
+    .flatMap(({ routes }) =>
+      routes.filter(({ target }) => target.kind === 'local').map(({ destination }) => destination),
+    )
+    .filter((destination) => !destination.startsWith('pl-')),
+];
+
+/** An address of the VPC, whatever range it is of: IPv6 and publicly routable IPv4 ranges too. */
+export const isVpcAddress = (address: string, facts: Pick<Facts, 'routeTables' | 'subnets'>, vpcId: string): boolean =>
+  vpcRanges(facts, vpcId).some((cidr) => contains(cidr, address));
+
+const holdsEndpoint = ({ remoteAddress }: KnownFlow, { peers }: Facts): boolean =>
+  peers?.get(remoteAddress)?.some(({ interfaceType }) => interfaceType === 'vpc_endpoint') === true;
+
+/** Paths on which the peer may be a service of AWS that makes every flow tracked, for all that the route says. */
+const MAY_MEET_A_SERVICE: readonly PathVerdict['kind'][] = [
+  'same-subnet',
+  'vpc',
+  'vpc-peering',
+  'transit-gateway',
+  'unknown',
+];
+
+/** What holds the peer's address could not be read: then an untracked flow inside the network may be a tracked one. */
+function unlessUnread(tracking: TrackingVerdict, path: PathVerdict, facts: Facts): TrackingVerdict {
+  if (facts.peers !== null || tracking.kind !== 'untracked' || !MAY_MEET_A_SERVICE.includes(path.kind)) return tracking;
+  const because = 'the rules leave it untracked, but what holds the address of its peer could not be read';
+  // Five days: of the timers of a flow that may be tracked the longest counts.
+  return { ...tracking, kind: 'unknown', because, timeoutSeconds: LONGEST_TIMER_SECONDS, timeoutFrom: 'fixed' };
 }
 
 /**
@@ -90,7 +142,11 @@ const RULE_LIMIT = 8;
 /** Classifies flows against one reading of the facts; compile once, classify many. */
 export function flowClassifier(
   facts: Facts,
-): (flow: KnownFlow) => Pick<CaseFlow, 'interfaceIds' | 'tracking' | 'crossesSubnetBoundary'> {
+): (
+  flow: KnownFlow,
+) => Pick<CaseFlow, 'interfaceIds' | 'tracking' | 'staysUntracked' | 'crossesSubnetBoundary'> & {
+  mayBeAgents: boolean;
+} {
   const perInterface = new Map(
     facts.interfaces.map((eni) => {
       const rules = facts.rules?.filter((rule) => eni.groupIds.includes(rule.groupId)) ?? null;
@@ -112,8 +168,12 @@ export function flowClassifier(
     const possible = carriers(flow, facts.interfaces).map((eni) => {
       const compiled = perInterface.get(eni.id);
       if (compiled === undefined) throw new Error(`no classifier for ${eni.id}`);
-      const path = compiled.path({ remoteAddress: flow.remoteAddress, through: throughWhat(flow, facts) });
-      return { eni, path, tracking: compiled.track(flow, path) };
+      const through = throughWhat(flow, eni, facts);
+      const path = compiled.path({ remoteAddress: flow.remoteAddress, through });
+      const tracking = unlessUnread(compiled.track(flow, path), path, facts);
+      const anySession = { ...flow, openedBy: 'unknown', remotePort: null, localPort: null } as const;
+      const staysUntracked = tracking.kind === 'untracked' && compiled.track(anySession, path).kind === 'untracked';
+      return { eni, path, tracking, staysUntracked };
     });
     const first = possible[0];
     if (first === undefined) throw new Error('an instance without network interfaces has no flows to classify');
@@ -121,6 +181,8 @@ export function flowClassifier(
     return {
       interfaceIds: possible.map(({ eni }) => eni.id),
       tracking: { ...tracking, ruleIds: tracking.ruleIds.slice(0, RULE_LIMIT) },
+      staysUntracked: possible.every((one) => one.staysUntracked),
+      mayBeAgents: mayBeAgents(flow, holdsEndpoint(flow, facts)),
       crossesSubnetBoundary: possible.every(({ path }) => path.crossesSubnetBoundary),
     };
   };
@@ -130,34 +192,32 @@ export function flowClassifier(
 export function caseFlow(
   flow: KnownFlow,
   classify: ReturnType<typeof flowClassifier>,
-  known: Pick<CaseFlow, 'named' | 'process' | 'host'>,
+  known: Pick<CaseFlow, 'named' | 'process' | 'host' | 'seenAlive'>,
 ): CaseFlow {
-  return { ...flow, id: flowId(flow), ...classify(flow), ...known };
+  const { mayBeAgents: isAgents, ...classified } = classify(flow);
+  // What the finding or a person names is never spared.
+  const spared = isAgents && !known.named;
+  return { ...flow, id: flowId(flow), ...classified, ...known, ...(spared && { spared }) };
 }
 
 function aclOf(eni: NetworkInterfaceFacts, acls: readonly AclFacts[]): AclFacts | undefined {
   return acls.find((acl) => acl.subnetIds.includes(eni.subnetId));
 }
 
-/**
- * Well-known ports of channels that every neighbour in the subnet needs: an unnamed flow to one of them that only a flow
- * log has seen may be the SSM agent's own, and a deny would cut the agents of the whole subnet. A person decides.
- */
-const SHARED_CHANNEL_PORT = 443;
-
-function denyObjection(flow: CaseFlow, { openings }: Config): string | null {
-  if (!flow.named && flow.tracking.kind === 'untracked' && !admits(openings, flow)) {
-    return 'nobody names it and it is untracked: the group swap ends it, and a deny would hit the whole subnet';
-  }
-  if (!flow.crossesSubnetBoundary) return 'the peer is in the same subnet, where a network ACL never sees the packets';
-  if (flow.source === 'flow-log' && flow.remotePort === SHARED_CHANNEL_PORT) {
-    return 'seen only in the flow log, on port 443: it may be the agent of a neighbour; a person decides';
-  }
-  return null;
+function denyObjection(flow: CaseFlow): string | null {
+  return flow.crossesSubnetBoundary
+    ? null
+    : 'the peer is in the same subnet, where a network ACL never sees the packets';
 }
 
-/** Unnamed peers that are denied at most: each deny hits the whole subnet, and the room in an ACL is small. */
-const UNNAMED_PEER_LIMIT = 8;
+/**
+ * Is the flow's peer to be denied at all? What the finding or a person names is, and what was seen alive after the cut. A
+ * deny hits the whole subnet, so what the host merely lists is not: it was closed, or the next look sees it alive.
+ */
+const isToBeDenied = (flow: CaseFlow): boolean => flow.named || (flow.seenAlive === true && flow.spared !== true);
+
+/** Peers that are denied at most on the host's word that they are alive: it may print what it likes. */
+const TESTIFIED_PEER_LIMIT = 2;
 
 /** What the instance has dialled comes first: a shell dials out. */
 export const OPENER_RANK: Record<CaseFlow['openedBy'], number> = { instance: 0, unknown: 1, remote: 2 };
@@ -176,26 +236,27 @@ function byUrgency(a: CaseFlow, b: CaseFlow): number {
  */
 export function planDenies(
   flows: readonly CaseFlow[],
-  facts: Pick<Facts, 'interfaces' | 'acls'>,
+  facts: Pick<Facts, 'interfaces' | 'acls' | 'subnets' | 'routeTables'>,
   config: Config,
   asked: ReadonlySet<string>,
 ): { readonly denies: readonly WantedDeny[]; readonly refusals: readonly DenyRefusal[] } {
   const denies: WantedDeny[] = [];
   const refusals: DenyRefusal[] = [];
   const done = new Set<string>();
-  const unnamed = new Set<string>();
-  for (const flow of [...flows].sort(byUrgency)) {
-    if (!flow.named && unnamed.size >= UNNAMED_PEER_LIMIT && !unnamed.has(flow.remoteAddress)) {
-      const reason = `nobody names it, and ${UNNAMED_PEER_LIMIT} unnamed peers are denied already: a person decides`;
+  const testified = new Set<string>();
+  for (const flow of flows.filter(isToBeDenied).sort(byUrgency)) {
+    const isTestified = !flow.named && flow.source === 'host';
+    if (isTestified && testified.size >= TESTIFIED_PEER_LIMIT && !testified.has(flow.remoteAddress)) {
+      const reason = `only the host says that it is alive, and ${TESTIFIED_PEER_LIMIT} such peers are denied already: a person decides`;
       refusals.push({ address: flow.remoteAddress, aclId: null, reason });
       continue;
     }
-    const objection = denyObjection(flow, config);
+    const objection = denyObjection(flow);
     if (objection !== null) {
       refusals.push({ address: flow.remoteAddress, aclId: null, reason: objection });
       continue;
     }
-    if (!flow.named) unnamed.add(flow.remoteAddress);
+    if (isTestified) testified.add(flow.remoteAddress);
     for (const interfaceId of carrierIds(flow, facts.interfaces)) {
       const eni = facts.interfaces.find((candidate) => candidate.id === interfaceId);
       if (eni === undefined) continue;
@@ -211,12 +272,33 @@ export function planDenies(
         });
         continue;
       }
+      const isOurs = !asked.has(flow.remoteAddress) && isVpcAddress(flow.remoteAddress, facts, eni.vpcId);
+      const objects = isOurs
+        ? 'the peer is an address of the VPC: a deny would cut a neighbour off, so only a person asks for it'
+        : resolverObjection(flow.remoteAddress, facts);
+      if (objects !== null) {
+        refusals.push({ address: flow.remoteAddress, aclId: acl.id, reason: objects });
+        continue;
+      }
       const planned = denyOn(acl, flow, asked.has(flow.remoteAddress), denies, config);
       denies.push(...planned.denies);
       refusals.push(...planned.refusals);
     }
   }
   return { denies, refusals: dedupe(refusals) };
+}
+
+/**
+ * The resolver of a VPC is the base of its range plus two, and a VPC's range is a /28 or larger. Where the routes that tell
+ * the range could not be read, no private address that may be a resolver's is denied: the subnet would lose its DNS.
+ * https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html
+ */
+function resolverObjection(address: string, { routeTables }: Pick<Facts, 'routeTables'>): string | null {
+  if (routeTables !== null || address.includes(':') || addressClass(address).kind !== 'private') return null;
+  const last = Number(address.slice(address.lastIndexOf('.') + 1));
+  return last % 16 === 2
+    ? "the routes of the VPC could not be read, and the address may be its DNS resolver's: the whole subnet would lose it"
+    : null;
 }
 
 function dedupe(refusals: readonly DenyRefusal[]): readonly DenyRefusal[] {

@@ -21,6 +21,12 @@ export interface CaseFlow extends KnownFlow {
   readonly crossesSubnetBoundary: boolean;
   /** What the host's own lists said after the cut; null = it was not asked or did not answer. */
   readonly host: 'gone' | 'open' | 'unknown' | null;
+  /** Every session with the peer, whoever opens it and on whatever port, would be untracked too: the swap ends them all. */
+  readonly staysUntracked?: boolean;
+  /** A flow log, or the host's own second list, has shown it after the cut. */
+  readonly seenAlive?: boolean;
+  /** The SSM agent's own connection to an endpoint of AWS: not denied for the whole subnet, and never called ended. */
+  readonly spared?: boolean;
 }
 
 /** Why a peer is not denied at a subnet. */

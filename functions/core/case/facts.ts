@@ -1,5 +1,6 @@
 import type { AclFacts, GroupRule, NetworkInterfaceFacts, SubnetFacts } from '../model.ts';
 import type { RouteTableFacts } from '../network/routes.ts';
+import type { AutomaticPath } from '../network/tracking-data.ts';
 
 export interface AttachedVolume {
   readonly deviceName: string;
@@ -33,6 +34,13 @@ export interface FlowLogFacts {
   readonly createdAt: number | null;
 }
 
+/** The ENI that holds a peer's address. */
+export interface PeerInterface {
+  readonly vpcId: string;
+  /** `InterfaceType` of DescribeNetworkInterfaces. */
+  readonly interfaceType: string;
+}
+
 /** Everything that one round of reads brings, before any decision. */
 export interface Facts {
   readonly instance: InstanceFacts;
@@ -45,10 +53,10 @@ export interface Facts {
   readonly rules: readonly GroupRule[] | null;
   /** CIDRs of the managed prefix lists that routes name, by id; a list that could not be read is not in it. */
   readonly prefixLists: ReadonlyMap<string, readonly string[]>;
-  /** `InterfaceType` of the ENI that holds a private peer's address, by address. */
-  readonly peerInterfaceTypes: ReadonlyMap<string, string>;
-  /** Whether inbound flows may come through a Network Load Balancer, as far as it was asked. */
-  readonly behindNetworkLoadBalancer: boolean;
+  /** The ENIs of the account that hold the address of a peer, by address; null = they could not be read. */
+  readonly peers: ReadonlyMap<string, readonly PeerInterface[]> | null;
+  /** What may stand in front of the instance and make every inbound flow tracked, as far as it was asked; null = nothing. */
+  readonly inFront: Extract<AutomaticPath, 'network-load-balancer' | 'global-accelerator'> | null;
   /** Reads that failed, in words; what they would have told is unknown. */
   readonly unread: readonly string[];
 }

@@ -1,8 +1,7 @@
 import { caseFlow, type flowClassifier } from '../case/assess.ts';
 import { type CaseFlow, mayBeSameFlow } from '../case/case.ts';
-import type { CaseRequest } from '../intake/intake-types.ts';
 import type { KnownFlow } from '../model.ts';
-import { addressClass, parseAddress } from '../network/addresses.ts';
+import { isVpcServiceAddress, parseAddress } from '../network/addresses.ts';
 import type { HostFlowLine, HostReport } from './host-protocol.ts';
 
 /** A line of the host as a flow; null when its peer is no address (the whole answer is then no evidence). */
@@ -30,11 +29,8 @@ export function listedFlows(report: Extract<HostReport, { kind: 'evidence' }>): 
 /** A ping or raw socket without a peer: it may reach anyone, and it is no flow that could be denied or found again. */
 const hasAnyPeer = (flow: KnownFlow): boolean => flow.remoteAddress === '0.0.0.0' || flow.remoteAddress === '::';
 
-/**
- * Services of the VPC itself (metadata, time, DNS resolver by link-local address): no group or ACL reaches them and no
- * attacker sits there.
- */
-const isVpcService = (flow: KnownFlow): boolean => addressClass(flow.remoteAddress).kind === 'reserved';
+/** Services of the VPC itself: no group or ACL reaches them and no attacker sits there. */
+const isVpcService = (flow: KnownFlow): boolean => isVpcServiceAddress(flow.remoteAddress);
 
 /**
  * A ping or raw socket is no connection: that it is closed does not end what went through it, for any other process may
@@ -65,6 +61,10 @@ function merged(flows: readonly CaseFlow[]): readonly CaseFlow[] {
   return [...byId.values()];
 }
 
+/** What the host says of a flow; one that its own second list still shows was seen alive after the cut. */
+const seenAs = (host: CaseFlow['host']): Pick<CaseFlow, 'host' | 'seenAlive'> =>
+  host === 'open' ? { host, seenAlive: true } : { host };
+
 export type JoinedFlows =
   | { readonly kind: 'joined'; readonly flows: readonly CaseFlow[]; readonly complete: boolean }
   | { readonly kind: 'no-evidence'; readonly reason: string };
@@ -93,7 +93,6 @@ function readLines(
 export function joinHostFlows(
   known: readonly CaseFlow[],
   report: Extract<HostReport, { kind: 'evidence' }>,
-  request: CaseRequest,
   classify: ReturnType<typeof flowClassifier>,
 ): JoinedFlows {
   const { verdict } = report;
@@ -103,7 +102,7 @@ export function joinHostFlows(
   const twoSources = new Set(verdict.sources).size >= 2 || verdict.sources.includes('powershell');
   const believed = (state: CaseFlow['host']): CaseFlow['host'] => (state === 'gone' && !twoSources ? 'unknown' : state);
   const seen = ({ line, flow }: Listed, named: boolean): CaseFlow =>
-    caseFlow(flow, classify, { named, process: line.process, host: believed(stateOf(line)) });
+    caseFlow(flow, classify, { named, process: line.process, ...seenAs(believed(stateOf(line))) });
 
   const joinKnown = (flow: CaseFlow): readonly CaseFlow[] => {
     const matches = listed.filter((entry) => mayBeSameFlow(entry.flow, flow));
@@ -120,18 +119,15 @@ export function joinHostFlows(
     if (vague)
       return matches.map(({ line, flow: one }) => seen({ line, flow: { ...one, source: flow.source } }, flow.named));
     const host = believed(worst(matches.map(({ line }) => line)));
-    return [{ ...flow, host, process: matches[0]?.line.process ?? flow.process }];
+    return [{ ...flow, ...seenAs(host), process: matches[0]?.line.process ?? flow.process }];
   };
-  const pids = new Set(request.processes.map((process) => process.pid));
-  // `asked` also tells descendants of the process, and ports that a person named.
-  const isPointedAt = ({ pid, asked }: HostFlowLine): boolean =>
-    (pid !== null && pids.has(pid)) || asked === 'pid' || asked === 'port';
+  // Nothing that a host prints makes a peer a named one: a named peer is denied for the whole subnet.
   const strangers = listed
     .filter((entry) => !known.some((flow) => mayBeSameFlow(entry.flow, flow)))
-    .map((entry) => seen(entry, isPointedAt(entry.line)));
+    .map((entry) => seen(entry, false));
 
-  // What goes through a socket without a peer is in no list.
-  const isWhole = twoSources && !boundless && verdict.survived === 0;
+  // What goes through a socket without a peer, or was left out of the output, is in no list.
+  const isWhole = twoSources && !boundless && verdict.survived === 0 && verdict.omitted === 0;
   return {
     kind: 'joined',
     flows: merged([...known.flatMap(joinKnown), ...strangers]),

@@ -166,7 +166,8 @@ const ADDRESS_ROWS = [
   },
   { cidr: '192.88.99.0/24', kind: 'reserved', because: '6to4 relay anycast (RFC 7526)' },
   { cidr: '192.168.0.0/16', kind: 'private', because: 'a private address (RFC 1918)' },
-  { cidr: '198.18.0.0/15', kind: 'reserved', because: 'benchmarking (RFC 2544)' },
+  // A VPC may have it, and the two below, as a range of its own.
+  { cidr: '198.18.0.0/15', kind: 'private', because: 'a benchmarking address, which a VPC may use (RFC 2544)' },
   {
     cidr: '198.51.100.0/24',
     kind: 'public',
@@ -178,13 +179,15 @@ const ADDRESS_ROWS = [
     because: 'a documentation address, taken as public (RFC 5737)',
   },
   { cidr: '224.0.0.0/4', kind: 'reserved', because: 'multicast (RFC 5771)' },
-  { cidr: '240.0.0.0/4', kind: 'reserved', because: 'reserved for future use (RFC 1112)' },
+  { cidr: '240.0.0.0/4', kind: 'private', because: 'a reserved address, which a VPC may use (RFC 1112)' },
   { cidr: '255.255.255.255/32', kind: 'reserved', because: 'broadcast (RFC 919)' },
   { cidr: '::/0', kind: 'reserved', because: 'outside global unicast, 2000::/3 (RFC 4291)' },
   { cidr: '::/128', kind: 'reserved', because: 'the unspecified address (RFC 4291)' },
   { cidr: '::1/128', kind: 'reserved', because: 'loopback (RFC 4291)' },
-  { cidr: '64:ff9b::/96', kind: 'reserved', because: 'NAT64 (RFC 6052)' },
-  { cidr: '64:ff9b:1::/48', kind: 'reserved', because: 'local-use NAT64 (RFC 8215)' },
+  // An IPv6 subnet with DNS64 reaches every IPv4 peer under this prefix; the embedded address decides what the peer is.
+  // https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-nat64-dns64.html
+  { cidr: '64:ff9b::/96', kind: 'public', because: 'NAT64 (RFC 6052)' },
+  { cidr: '64:ff9b:1::/48', kind: 'private', because: 'local-use NAT64 (RFC 8215)' },
   { cidr: '100::/64', kind: 'reserved', because: 'discard-only (RFC 6666)' },
   { cidr: '2000::/3', kind: 'public', because: 'an ordinary public IPv6 address' },
   { cidr: '2001::/23', kind: 'reserved', because: 'IETF protocol assignments (RFC 2928)' },
@@ -209,6 +212,9 @@ const ADDRESS_ROWS = [
   { cidr: 'ff00::/8', kind: 'reserved', because: 'multicast (RFC 4291)' },
 ] as const satisfies readonly AddressRow[];
 
+/** https://datatracker.ietf.org/doc/html/rfc6052#section-2.1 */
+const NAT64: Network = { family: 'ipv6', base: 0x64_ff9b_0000_0000_0000_0000_0000_0000n, length: 96 };
+
 const readRows = () =>
   ADDRESS_ROWS.map((row) => ({ row, net: network(row.cidr) })).sort((a, b) => b.net.length - a.net.length);
 
@@ -218,8 +224,35 @@ let mostSpecificFirst: ReturnType<typeof readRows> | null = null;
 /** @example addressClass('169.254.169.254') // { kind: 'reserved', because: 'the instance metadata service' } */
 export function addressClass(address: string): { readonly kind: AddressKind; readonly because: string } {
   const host = hostNetwork(address);
+  const embedded = covers(NAT64, host) ? BigInt.asUintN(32, host.base) : null;
+  if (embedded !== null) {
+    const inside = addressClass(writeIp({ family: 'ipv4', value: embedded }));
+    return { ...inside, because: `reached over NAT64, ${inside.because}` };
+  }
   mostSpecificFirst ??= readRows();
   const hit = mostSpecificFirst.find(({ net }) => covers(net, host));
   // Both families end in a /0 row, so there is always a hit; an address that no row knows must not be denied.
   return { kind: hit?.row.kind ?? 'reserved', because: hit?.row.because ?? 'unknown' };
 }
+
+/**
+ * Services that the VPC itself gives an instance at fixed addresses: metadata, time, DNS resolver, credentials of
+ * containers. No group or ACL reaches them, and no peer can sit there.
+ * https://docs.aws.amazon.com/vpc/latest/userguide/vpc-security-groups.html
+ */
+const VPC_SERVICES: ReadonlySet<string> = new Set([
+  '169.254.169.123',
+  '169.254.169.253',
+  '169.254.169.254',
+  // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html
+  '169.254.170.2',
+  // https://docs.aws.amazon.com/eks/latest/userguide/pod-id-how-it-works.html
+  '169.254.170.23',
+  'fd00:ec2::23',
+  'fd00:ec2::123',
+  'fd00:ec2::253',
+  'fd00:ec2::254',
+]);
+
+/** The address, in canonical text, is exactly that of a service of the VPC. */
+export const isVpcServiceAddress = (address: string): boolean => VPC_SERVICES.has(address);

@@ -93,11 +93,15 @@ function longest(first: Timer, ...rest: readonly Timer[]): Timer {
   return rest.reduce((a, b) => (b.timeoutSeconds > a.timeoutSeconds ? b : a), first);
 }
 
-/** What an ENI is set to, else the default of the instance family. Whether a UDP flow is a stream is not known: the longer. */
+/**
+ * The larger of what an ENI is set to and the default of the instance type: whoever holds the instance may have lowered the
+ * setting since a flow was opened, and whether that reaches its entry is not documented. Whether a UDP flow is a stream is
+ * not known: the longer.
+ */
 function timersOf({ timeouts, instanceType }: InterfaceTracking): Record<Ported | 'unknown', Timer> {
   const defaults = defaultTimeouts(instanceType);
   const timer = (set: number | null, otherwise: number): Timer =>
-    set === null
+    set === null || set <= otherwise
       ? { timeoutSeconds: otherwise, timeoutFrom: 'instance family' }
       : { timeoutSeconds: set, timeoutFrom: 'interface' };
   const tcp = timer(timeouts.tcpEstablishedSeconds, defaults.tcpEstablishedSeconds);

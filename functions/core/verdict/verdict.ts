@@ -1,16 +1,29 @@
 import type { CaseFlow, HostOutcome } from '../case/case.ts';
-import { TCP_RETRANSMIT_SECONDS } from '../case/expiry.ts';
+import { FLOW_LOG_DELAY_SECONDS, TCP_RETRANSMIT_SECONDS } from '../case/expiry.ts';
+import type { AclFacts } from '../model.ts';
 import { admits, type IsolationOpenings } from '../network/isolation-rules.ts';
-import { type FlowLogFindings, mayBeRecordOf } from './flow-log.ts';
-
-export type VerdictKind = 'contained' | 'held' | 'not-proven' | 'leaking';
-export type Basis = 'host' | 'flow-log' | 'untracked';
+import { mayBeRecordOf } from './flow-log.ts';
+import { disturbances, isPermitted, type LogRecord, silentSeconds, silentSince, type Witness } from './witness.ts';
 
 /**
- * How sure we are of a flow: `requested` an API call returned; `in-force` the control was read back; `observed` the
- * socket is gone from the host's lists, or the flow log saw it stop; `unproven` none of these.
+ * - `contained`: every known flow is dead or sealed, no unknown one can be left on the network's word, every interface is
+ *   isolated, and no channel that the finding names is open. True whatever the host does.
+ * - `held`: every flow that is named or was seen alive is blocked by a control that stays; every other known one is blocked
+ *   or gone; every interface that can be is isolated. That they are dead, or the only ones, is not proven.
+ * - `leaking`: a flow was seen alive after the cut and is not blocked since, a named one is neither blocked nor dead nor
+ *   gone, or a channel that carries data is open.
+ * - `not-proven`: the rest.
  */
-export type EvidenceLevel = 'requested' | 'in-force' | 'observed' | 'unproven';
+export type VerdictKind = 'contained' | 'held' | 'not-proven' | 'leaking';
+
+/** Who agrees: the host's lists (testimony), the flow log's silence, the swap of an untracked flow, the seal. */
+export type Basis = 'host' | 'flow-log' | 'untracked' | 'seal';
+
+/**
+ * How sure we are of a flow: `requested` an API call returned; `in-force` a control that was read back blocks it; `gone`
+ * the host's lists show it no longer; `observed` the network's record shows it dead; `unproven` none of these.
+ */
+export type EvidenceLevel = 'requested' | 'in-force' | 'gone' | 'observed' | 'unproven';
 
 /** How the isolation of one ENI stands. */
 export interface InterfaceStanding {
@@ -18,34 +31,55 @@ export interface InterfaceStanding {
   /** `in-force`: read back on the isolation group, which was read back without a rule. */
   readonly isolation: 'in-force' | 'not-modifiable' | 'failed';
   readonly reason: string | null;
+  /** Its subnet is associated with an ACL that was read back without an allow, both ways and in both families. */
+  readonly sealed?: boolean;
 }
 
 /** How the denies of one flow stand, over every ACL that may see it, both directions. */
 export type DenyStanding = 'in-force' | 'requested' | 'none';
 
+/** A channel that the finding itself names and that no group and no ACL reaches. */
+export interface NamedChannel {
+  readonly what: string;
+  readonly state: 'open' | 'closed';
+  /** The finding says that it carries data: a DNS tunnel, credentials used elsewhere. */
+  readonly carriesData: boolean;
+}
+
 export interface VerdictQuestion {
   readonly flows: readonly CaseFlow[];
   readonly denies: ReadonlyMap<string, DenyStanding>;
   readonly interfaces: readonly InterfaceStanding[];
+  /** Interfaces that no group reaches: secondary network interfaces of the instance. */
+  readonly outOfReach: readonly string[];
   readonly host: HostOutcome | null;
   /** When isolation was in force on every ENI that can be isolated, ISO; null = never. */
   readonly isolatedAt: string | null;
   /** When peers were last denied after the isolation, ISO; null = none was. */
   readonly cutAgainAt: string | null;
   /** null = no flow log covers the instance. */
-  readonly flowLog: { readonly findings: FlowLogFindings; readonly since: number } | null;
+  readonly witness: Witness | null;
   /** What the isolation group allows; a flow that it may let pass is not isolated by it. */
   readonly openings: IsolationOpenings;
-  /** Longest tracking timer of the instance's ENIs that was in force before, in seconds. */
+  /** The ACLs of the subnets of the instance. */
+  readonly acls: readonly AclFacts[];
+  /** The longest tracking timer of the ENIs: of what EC2 shows, what was recorded and the type's default; seconds. */
   readonly longestTimerSeconds: number;
-  /** The denies were lifted on the word of the host and the flow log both. */
+  /** The denies were lifted once every flow was dead. */
   readonly released: boolean;
+  readonly channels: readonly NamedChannel[];
+  /** EC2 says that the instance is terminated: nothing of it sends any more. */
+  readonly terminated: boolean;
 }
 
 export interface FlowVerdict {
   readonly flow: CaseFlow;
-  readonly blocked: boolean;
-  readonly dead: readonly Basis[];
+  /** The control outside the host, read back, that reaches it; null = none. */
+  readonly blockedBy: 'deny' | 'seal' | 'swap' | null;
+  /** The host's lists show it no longer. */
+  readonly gone: boolean;
+  /** Whose record proves it dead; empty = nobody's. */
+  readonly dead: readonly Exclude<Basis, 'host' | 'seal'>[];
   readonly alive: boolean;
   readonly evidence: EvidenceLevel;
 }
@@ -54,94 +88,62 @@ export interface Verdict {
   readonly kind: VerdictKind;
   readonly reason: string;
   readonly basis: readonly Basis[];
+  /** When it will be proven if nothing stirs, ISO; null = it is proven, or nothing will prove it: `reason` says which. */
+  readonly provenAt: string | null;
   readonly flows: readonly FlowVerdict[];
+  /** What goes on and is not the attacker's as far as is known: what the isolation permits, the agent's connection. */
+  readonly goesOn: readonly string[];
 }
 
-/**
- * Longest time between the host's list and the isolation for which the list still counts as complete, in seconds: what
- * is opened in between becomes a tracked flow that nobody has listed.
- */
-export const FRESH_ENUMERATION_SECONDS = 20;
+const isIn = (
+  standings: readonly InterfaceStanding[],
+  ids: readonly string[],
+  holds: (one: InterfaceStanding) => boolean,
+) => ids.length > 0 && ids.every((id) => standings.some((one) => one.id === id && holds(one)));
 
-function judgeFlow(flow: CaseFlow, question: VerdictQuestion): FlowVerdict {
-  const standing = question.denies.get(flow.id) ?? 'none';
-  const swapped = flow.interfaceIds.every((id) =>
-    question.interfaces.some((entry) => entry.id === id && entry.isolation === 'in-force'),
-  );
-  const isolated = swapped && !admits(question.openings, flow);
-  const untrackedAndSwapped = flow.tracking.kind === 'untracked' && isolated;
-  // An ACL sees the packets only where they cross the subnet's boundary; the swap reaches an untracked flow anywhere.
-  const blocked = (standing === 'in-force' && flow.crossesSubnetBoundary) || untrackedAndSwapped;
+/** Which control outside the host reaches the flow. */
+function blockOf(flow: CaseFlow, question: VerdictQuestion): FlowVerdict['blockedBy'] {
+  const { interfaces, denies, openings } = question;
+  if (isIn(interfaces, flow.interfaceIds, ({ sealed }) => sealed === true)) return 'seal';
+  // An ACL sees the packets only where they cross the subnet's boundary.
+  if (denies.get(flow.id) === 'in-force' && flow.crossesSubnetBoundary) return 'deny';
+  const isSwapped = isIn(interfaces, flow.interfaceIds, ({ isolation }) => isolation === 'in-force');
+  // A session that reopened before the swap took effect may be tracked: then the swap alone does not reach its peer.
+  const staysUntracked = flow.tracking.kind === 'untracked' && flow.staysUntracked === true;
+  return isSwapped && staysUntracked && !admits(openings, flow) ? 'swap' : null;
+}
 
-  const records = question.flowLog?.findings.records.filter((record) => mayBeRecordOf(record, flow)) ?? [];
-  const accepted = records.some((record) => record.action === 'ACCEPT');
-  const covered = coveredSeconds(question);
-  const silent = isolated && covered > 0 && silentSeconds(question, records) >= flow.tracking.timeoutSeconds;
+function judgeFlow(flow: CaseFlow, question: VerdictQuestion, disturbing: readonly LogRecord[]): FlowVerdict {
+  const { interfaces, openings, witness, terminated } = question;
+  const blockedBy = blockOf(flow, question);
+  const isolated =
+    isIn(interfaces, flow.interfaceIds, ({ isolation }) => isolation === 'in-force') && !admits(openings, flow);
+  const own = disturbing.filter((record) => mayBeRecordOf(record, flow));
+  const accepted = own.some((record) => record.action === 'ACCEPT');
+  const alive = !terminated && flow.spared !== true && (accepted || (flow.host === 'open' && blockedBy === null));
 
-  const dead: Basis[] = [];
-  if (flow.host === 'gone') dead.push('host');
-  if (untrackedAndSwapped) dead.push('untracked');
-  if (silent) dead.push('flow-log');
-  const alive = accepted || (flow.host === 'open' && !blocked);
-  return { flow, blocked, dead: alive ? [] : dead, alive, evidence: evidenceOf() };
+  const dead: FlowVerdict['dead'][number][] = [];
+  if (!alive && flow.tracking.kind === 'untracked' && isolated) dead.push('untracked');
+  const silent = witness === null ? 0 : silentSeconds(witness, own);
+  if (!alive && isolated && silent > 0 && silent >= flow.tracking.timeoutSeconds) dead.push('flow-log');
+  const gone = flow.host === 'gone' && !alive;
+  return { flow, blockedBy, gone, dead, alive, evidence: evidenceOf() };
 
   function evidenceOf(): EvidenceLevel {
+    if (terminated || dead.includes('flow-log')) return 'observed';
     if (alive) return 'unproven';
-    if (flow.host === 'gone' || silent || (covered > 0 && records.length > 0)) return 'observed';
-    if (blocked) return 'in-force';
-    return standing === 'requested' ? 'requested' : 'unproven';
+    if (blockedBy !== null) return 'in-force';
+    if (dead.length > 0) return 'observed';
+    if (gone) return 'gone';
+    return question.denies.get(flow.id) === 'requested' ? 'requested' : 'unproven';
   }
 }
 
 /** Peers of accepted packets that belong to no flow of the case. */
-function acceptedStrangers({ flowLog, flows }: VerdictQuestion): readonly string[] {
-  const accepted = flowLog?.findings.records.filter((record) => record.action === 'ACCEPT') ?? [];
+function acceptedStrangers(disturbing: readonly LogRecord[], { flows }: VerdictQuestion): readonly string[] {
+  const accepted = disturbing.filter((record) => record.action === 'ACCEPT');
   const strangers = accepted.filter((record) => !flows.some((flow) => mayBeRecordOf(record, flow)));
   return [...new Set(strangers.map((record) => record.remoteAddress))];
-}
-
-/** Seconds for which a healthy flow log watched every ENI after the isolation; 0 without one. */
-function coveredSeconds({ flowLog }: VerdictQuestion): number {
-  const until = flowLog?.findings.coveredUntil;
-  return flowLog === null || until === null || until === undefined ? 0 : Math.max(0, until - flowLog.since);
-}
-
-/**
- * Seconds of silence at the end of the watch. Rejected packets count as traffic: outbound ones pass the group before the
- * ACL drops them and refresh the entry, so only silence after the last of them lets it expire.
- */
-function silentSeconds(question: VerdictQuestion, records: FlowLogFindings['records']): number {
-  const { flowLog } = question;
-  if (flowLog === null || flowLog.findings.coveredUntil === null) return 0;
-  // A record says only that its aggregation interval held a packet, so its end counts.
-  const last = Math.max(flowLog.since, ...records.map((record) => record.until));
-  return flowLog.findings.coveredUntil - last;
-}
-
-/** Did anyone list all established flows, so that no unknown one can have gone on? */
-function enumeration(question: VerdictQuestion): { complete: boolean; by: Basis | null; why: string } {
-  const { host, isolatedAt, flowLog } = question;
-  // Where a flow log exists it is asked before the host is believed: a host whose root is the attacker's may hide a flow.
-  if (flowLog !== null) {
-    const covered = coveredSeconds(question);
-    if (covered < question.longestTimerSeconds) {
-      return { complete: false, by: null, why: 'the flow log does not yet cover the whole tracking timer' };
-    }
-    return {
-      complete: true,
-      by: 'flow-log',
-      why: 'the flow log shows no accepted packet for the whole tracking timer',
-    };
-  }
-  if (host === null) return { complete: false, by: null, why: 'the host was not asked which flows are open' };
-  if (host.kind !== 'answered')
-    return { complete: false, by: null, why: `the host gave no list of its flows: ${host.reason}` };
-  if (!host.complete) return { complete: false, by: null, why: "the host's list of flows is not complete" };
-  const gap = isolatedAt === null ? null : (Date.parse(isolatedAt) - Date.parse(host.notBefore)) / 1000;
-  if (gap === null || gap > FRESH_ENUMERATION_SECONDS) {
-    return { complete: false, by: null, why: "the host's list was too old when isolation came into force" };
-  }
-  return { complete: true, by: 'host', why: 'the host listed and closed every established flow' };
 }
 
 /** Named flows first: they are what the case is about. */
@@ -153,108 +155,211 @@ const listed = (words: readonly string[]): string =>
 const names = (flows: readonly FlowVerdict[]): string =>
   listed([...new Set(flows.map(({ flow }) => flow.remoteAddress))]);
 
-/**
- * The verdict, from what is in force and what is proven; the words mean exactly:
- * - contained: every known malicious flow is blocked and dead, all flows were enumerated, every ENI is isolated;
- * - held: every known flow is blocked by controls that stay and every ENI that can be is isolated, but death or
- *   completeness is not proven;
- * - leaking: a flow was seen alive after the cut, or one that nothing in force reaches has no evidence of death;
- * - not-proven: the rest.
- */
+const isNamed = ({ flow }: FlowVerdict): boolean => flow.named || (flow.seenAlive === true && flow.spared !== true);
+
+/** The network's own word that no flow is left: the seal of every interface, or silence over the longest timer. */
+function networkProof(
+  question: VerdictQuestion,
+  disturbing: readonly LogRecord[],
+): { readonly by: 'seal' | 'flow-log' | null; readonly why: string } {
+  const { interfaces, witness, longestTimerSeconds } = question;
+  if (interfaces.length > 0 && interfaces.every(({ sealed }) => sealed === true)) return { by: 'seal', why: '' };
+  if (witness === null)
+    return { by: null, why: 'no flow log watches the instance, so nothing outside it can prove more' };
+  if (witness.problem !== null) return { by: null, why: witness.problem };
+  if (silentSeconds(witness, disturbing) >= longestTimerSeconds) return { by: 'flow-log', why: '' };
+  return {
+    by: null,
+    why: `the flow log has not been silent for the longest tracking timer (${longestTimerSeconds} s) yet`,
+  };
+}
+
+/** When the flow log will have been silent long enough, if nothing stirs. null = nothing will prove it by itself. */
+function provenAt(
+  question: VerdictQuestion,
+  flows: readonly FlowVerdict[],
+  disturbing: readonly LogRecord[],
+): string | null {
+  const { witness, isolatedAt, longestTimerSeconds } = question;
+  if (witness === null || witness.problem !== null || isolatedAt === null) return null;
+  // Sockets of an honest kernel go on retransmitting into a deny, which may refresh their entries.
+  const isRetransmitting = flows.some(({ gone, dead, flow }) => !gone && dead.length === 0 && flow.protocol === 'tcp');
+  const heard = disturbing.length > 0 || witness.findings.coveredUntil !== null;
+  const start = silentSince(witness, disturbing) + (isRetransmitting && !heard ? TCP_RETRANSMIT_SECONDS : 0);
+  return new Date((start + longestTimerSeconds + FLOW_LOG_DELAY_SECONDS) * 1000).toISOString();
+}
+
+/** What goes on by permission, and the agent's own connection. */
+function goesOnOf(question: VerdictQuestion, flows: readonly FlowVerdict[]): readonly string[] {
+  const permitted = (question.witness?.findings.records ?? [])
+    .filter((record) => record.action === 'ACCEPT' && isPermitted(record, question))
+    .map((record) => `traffic with ${record.remoteAddress}, which the isolation group permits`);
+  const spared = flows
+    .filter(
+      ({ flow, dead, gone, blockedBy }) => flow.spared === true && dead.length === 0 && !gone && blockedBy !== 'seal',
+    )
+    .map(({ flow }) => `the SSM agent's own connection to ${flow.remoteAddress} port ${flow.remotePort ?? 'any'}`);
+  return [...new Set([...permitted, ...spared])];
+}
+
+/** The verdict, from what is in force and what is proven; {@link VerdictKind} says what the words mean. */
 export function judge(question: VerdictQuestion): Verdict {
+  const { interfaces, outOfReach, channels, terminated } = question;
+  const disturbing = question.witness === null ? [] : disturbances(question.witness, question);
   // Every flow of the case is suspect, those included that only the host has listed: the host cannot tell a second shell
   // from a customer, and the report names them all.
-  const flows = question.flows.map((flow) => judgeFlow(flow, question)).sort(byName);
-  const answer = (kind: VerdictKind, reason: string, basis: readonly Basis[] = []): Verdict => ({
+  const flows = question.flows.map((flow) => judgeFlow(flow, question, disturbing)).sort(byName);
+  const goesOn = goesOnOf(question, flows);
+  const answer = (
+    kind: VerdictKind,
+    reason: string,
+    basis: readonly Basis[] = [],
+    at: string | null = null,
+  ): Verdict => ({
     kind,
     reason,
     basis,
+    provenAt: at,
     flows,
+    goesOn,
   });
 
-  const alive = flows.filter((flow) => flow.alive);
-  if (alive.length > 0) return answer('leaking', `a flow to ${names(alive)} was seen alive after the cut`);
-  const strangers = acceptedStrangers(question);
-  if (strangers.length > 0) {
-    return answer('leaking', `the flow log shows packets of a flow that nobody listed, to ${listed(strangers)}`);
+  const open = channels.filter(({ state }) => state === 'open');
+  if (terminated) {
+    const leak = open.find(({ carriesData }) => carriesData);
+    if (leak !== undefined) return answer('leaking', `the instance is terminated, and ${leak.what} is open`);
+    if (open.length > 0) return answer('not-proven', `the instance is terminated, and ${open[0]?.what} is open`);
+    return answer('contained', 'EC2 says that the instance is terminated: none of its flows is left');
   }
-  const open = flows.filter((flow) => !flow.blocked && flow.dead.length === 0);
-  if (open.length > 0) {
-    return answer('leaking', `nothing in force reaches the flow to ${names(open)}, and nothing shows that it ended`);
-  }
+  const leak = leakOf(question, flows, disturbing);
+  if (leak !== null) return answer('leaking', leak);
 
-  const failed = question.interfaces.filter((entry) => entry.isolation === 'failed');
-  if (question.interfaces.length === 0) return answer('not-proven', 'no network interface could be read');
-  if (failed.length > 0) {
-    return answer('not-proven', `${failed.map((entry) => entry.id).join(', ')} should be isolated and could not be`);
+  const doubt = doubtOf(question, flows);
+  if (doubt !== null) return answer('not-proven', doubt.reason, doubt.basis);
+
+  const proof = networkProof(question, disturbing);
+  const fixed = interfaces.filter((entry) => entry.isolation === 'not-modifiable').map(({ id }) => id);
+  const beyond = [...fixed, ...outOfReach];
+  const isLive = flows.some(
+    ({ flow, dead, gone, blockedBy }) => flow.spared === true && dead.length === 0 && !gone && blockedBy !== 'seal',
+  );
+  const undead = flows.filter(({ dead, blockedBy }) => dead.length === 0 && blockedBy !== 'seal');
+  if (proof.by !== null && beyond.length === 0 && undead.length === 0 && !isLive) {
+    return answer('contained', containedReason(flows, proof.by), basisOf(flows, proof.by));
   }
-  const enumerated = enumeration(question);
-  if (flows.length === 0 && !enumerated.complete) {
-    return answer('not-proven', `no flow is known and none could be enumerated: ${enumerated.why}`);
-  }
-  const isReleased = ({ dead }: FlowVerdict): boolean =>
-    question.released && dead.includes('host') && dead.includes('flow-log');
-  const unblocked = flows.filter((flow) => !(flow.blocked || isReleased(flow)));
-  if (unblocked.length > 0) {
-    const basis = basisOf(unblocked);
-    const reach = basis.includes('host') ? 'no control outside the host reaches it' : 'no control reaches it';
-    const reason = `the flow to ${names(unblocked)} ended on ${wordOf(basis)}: ${reach}`;
-    return answer('not-proven', reason, basis);
-  }
-  const undead = flows.filter((flow) => flow.dead.length === 0);
-  const fixed = question.interfaces.filter((entry) => entry.isolation === 'not-modifiable');
-  if (undead.length === 0 && enumerated.complete && fixed.length === 0) {
-    return answer('contained', containedReason(flows), basisOf(flows, enumerated.by));
-  }
+  const at = provenAt(question, flows, disturbing);
   return answer(
     'held',
-    `${heldReason()}; ${heldSince(flows, question)}`,
-    basisOf(flows.filter((flow) => flow.dead.length > 0)),
+    `${heldReason()}; ${heldSince(question, at)}`,
+    basisOf(flows, agreeing(question, disturbing)),
+    beyond.length > 0 ? null : at,
   );
 
   function heldReason(): string {
     const held =
       flows.length === 0
         ? 'every interface that can be is isolated'
-        : `packets to and from ${names(flows)} are blocked`;
-    if (undead.length > 0) return `${held}; that the flow is dead is not proven`;
-    if (fixed.length > 0) return `${held}; ${fixed.map((entry) => entry.id).join(', ')} cannot be isolated`;
-    return `${held}; whether other flows go on is not proven: ${enumerated.why}`;
+        : `packets to and from ${names(flows.filter(({ blockedBy }) => blockedBy !== null))} are blocked`;
+    const all = flows.some(({ blockedBy }) => blockedBy !== null) ? held : 'every interface that can be is isolated';
+    if (beyond.length > 0) return `${all}; ${listed(beyond)} cannot be isolated`;
+    if (isLive) return `${all}; the SSM agent's own connection goes on`;
+    return `${all}; that no flow is left is not proven: ${proof.why || 'a flow is not proven dead'}`;
   }
 }
 
-/** Since when it is held, and when the flows of an honest host would be gone: a lying one may keep its own alive. */
-function heldSince(
+/** A leak in words; null = there is none. */
+function leakOf(
+  question: VerdictQuestion,
   flows: readonly FlowVerdict[],
-  { isolatedAt, cutAgainAt, longestTimerSeconds }: VerdictQuestion,
-): string {
-  if (isolatedAt === null) return 'when it began is not recorded';
-  const timers = flows.filter((flow) => flow.dead.length === 0).map(({ flow }) => flow.tracking.timeoutSeconds);
-  const longest = timers.length === 0 ? longestTimerSeconds : Math.max(...timers);
-  const lastCut = Math.max(Date.parse(isolatedAt), Date.parse(cutAgainAt ?? isolatedAt));
-  const expired = new Date(lastCut + (longest + TCP_RETRANSMIT_SECONDS) * 1000);
-  return `held since ${isolatedAt}, an honest host's flow would have expired by ${expired.toISOString()}`;
+  disturbing: readonly LogRecord[],
+): string | null {
+  const alive = flows.filter((flow) => flow.alive);
+  if (alive.length > 0) return `a flow to ${names(alive)} was seen alive after the cut`;
+  const strangers = acceptedStrangers(disturbing, question);
+  if (strangers.length > 0) return `the flow log shows packets of a flow that nobody listed, to ${listed(strangers)}`;
+  const loose = flows.filter((flow) => isNamed(flow) && flow.blockedBy === null && flow.dead.length === 0);
+  const unstopped = loose.filter((flow) => !flow.gone);
+  if (unstopped.length > 0)
+    return `nothing in force reaches the flow to ${names(unstopped)}, and nothing shows that it ended`;
+  const channel = question.channels.find(({ state, carriesData }) => state === 'open' && carriesData);
+  return channel === undefined ? null : `${channel.what} is open, and the finding says that it carries data`;
 }
 
-const WORDS: Record<Basis, string> = {
-  host: "the host's word",
-  'flow-log': "the flow log's silence",
-  untracked: 'the swap',
+/** Good enough for `held`: blocked or dead on the network's word; one that nobody names and nobody saw alive may be gone. */
+function isReached(flow: FlowVerdict): boolean {
+  const { blockedBy, dead, gone } = flow;
+  if (blockedBy !== null || dead.includes('flow-log') || flow.flow.spared === true) return true;
+  return !isNamed(flow) && (gone || dead.length > 0);
+}
+
+/** Why not even `held` can be said, in words; null = it can. */
+function doubtOf(
+  question: VerdictQuestion,
+  flows: readonly FlowVerdict[],
+): { readonly reason: string; readonly basis: readonly Basis[] } | null {
+  const { interfaces, host, witness } = question;
+  const say = (reason: string, basis: readonly Basis[] = []) => ({ reason, basis });
+  if (interfaces.length === 0) return say('no network interface could be read');
+  const failed = interfaces.filter((entry) => entry.isolation === 'failed');
+  if (failed.length > 0) return say(`${listed(failed.map((entry) => entry.id))} should be isolated and could not be`);
+  const loose = flows.filter((flow) => !isReached(flow));
+  if (loose.length > 0) {
+    const basis = basisOf(loose);
+    const [first] = loose;
+    const named = loose.filter(isNamed);
+    if (named.length > 0 && named.every(({ gone }) => gone))
+      return say(
+        `the flow to ${names(named)} ended on the host's word alone: no control outside the host reaches it`,
+        basis,
+      );
+    if (named.length > 0)
+      return say(
+        `the swap ended the flow to ${names(named)}; a session reopened before it took effect is not blocked`,
+        basis,
+      );
+    return say(
+      `the flow to ${names(loose)}, which ${first?.flow.source === 'host' ? 'the host' : 'the flow log'} has listed, is neither blocked nor gone`,
+      basis,
+    );
+  }
+  const open = question.channels.find(({ state }) => state === 'open');
+  if (open !== undefined) return say(`${open.what} is open`);
+  const isListed = host?.kind === 'answered' || (witness !== null && witness.findings.coveredUntil !== null);
+  const isSealed = interfaces.every(({ sealed }) => sealed === true);
+  if (flows.length === 0 && !isListed && !isSealed) {
+    return say(`no flow is known and nobody could list any: ${silenceOf(host)}`);
+  }
+  return null;
+}
+
+const silenceOf = (host: HostOutcome | null): string => {
+  if (host === null) return 'the host was not asked which flows are open';
+  return host.kind === 'answered' ? 'the host lists none' : `the host gave no list of its flows: ${host.reason}`;
 };
 
-const wordOf = (basis: readonly Basis[]): string =>
-  `${basis.map((one) => WORDS[one]).join(' and ')}${basis.length === 1 ? ' alone' : ''}`;
+/** The network's witness agrees so far: it speaks, and nothing has stirred since the change. */
+const agreeing = ({ witness }: VerdictQuestion, disturbing: readonly LogRecord[]): Basis | null =>
+  witness !== null && silentSeconds(witness, disturbing) > 0 && disturbing.length === 0 ? 'flow-log' : null;
 
-function containedReason(flows: readonly FlowVerdict[]): string {
-  if (flows.length === 0) return 'no flow was open, and every interface is isolated';
-  if (flows.some((flow) => !flow.blocked)) {
-    return `every flow (${names(flows)}) is proven dead, by the host and the flow log where its denies are lifted, and every interface is isolated`;
-  }
-  return `every flow (${names(flows)}) is blocked and proven dead, and every interface is isolated`;
+function heldSince({ isolatedAt }: VerdictQuestion, at: string | null): string {
+  const since = isolatedAt === null ? 'when it began is not recorded' : `held since ${isolatedAt}`;
+  return at === null ? since : `${since}, proven at ${at} if nothing stirs`;
 }
 
-function basisOf(flows: readonly FlowVerdict[], enumeratedBy: Basis | null = null): readonly Basis[] {
-  const words = new Set(flows.flatMap((flow) => flow.dead));
-  if (enumeratedBy !== null) words.add(enumeratedBy);
-  return (['host', 'flow-log', 'untracked'] as const).filter((word) => words.has(word));
+function containedReason(flows: readonly FlowVerdict[], by: 'seal' | 'flow-log'): string {
+  const proof =
+    by === 'seal'
+      ? 'every subnet of the instance is sealed: no packet passes in or out'
+      : 'the flow log has been silent for the longest tracking timer';
+  return flows.length === 0
+    ? `no flow is left, and every interface is isolated: ${proof}`
+    : `no flow (${names(flows)}) is left, and every interface is isolated: ${proof}`;
+}
+
+const ORDER = ['host', 'flow-log', 'untracked', 'seal'] as const satisfies readonly Basis[];
+
+function basisOf(flows: readonly FlowVerdict[], also: Basis | null = null): readonly Basis[] {
+  const words = new Set<Basis>(flows.flatMap(({ dead, gone }) => [...dead, ...(gone ? (['host'] as const) : [])]));
+  if (also !== null) words.add(also);
+  return ORDER.filter((word) => words.has(word));
 }

@@ -125,8 +125,39 @@ describe('flowClassifier', () => {
     });
   });
 
-  it('believes the ENI that the finding names before the address', () => {
-    expect(classify(twoEnis, { networkInterfaceId: 'eni-2' }).interfaceIds).toEqual(['eni-2']);
+  it('believes the address before the ENI that the finding names, and the ENI where nobody holds the address', () => {
+    expect(classify(twoEnis, { networkInterfaceId: 'eni-2' }).interfaceIds).toEqual(['eni-1']);
+    expect(classify(twoEnis, { networkInterfaceId: 'eni-2', localAddress: '172.17.0.2' }).interfaceIds).toEqual([
+      'eni-2',
+    ]);
+    expect(classify(twoEnis, { networkInterfaceId: 'eni-2', localAddress: null }).interfaceIds).toEqual(['eni-2']);
+  });
+
+  it('looks a peer in the VPC up in that VPC alone, whatever range it is of', () => {
+    const balancer = { vpcId: 'vpc-1', interfaceType: 'network_load_balancer' };
+    const elsewhere = { vpcId: 'vpc-9', interfaceType: 'interface' };
+    const [table] = theFacts.routeTables ?? [];
+    const local = { routeTableId: 'rtb-1', target: { kind: 'local', id: 'local' }, blackhole: false } as const;
+    const routes = [...(table?.routes ?? []), { ...local, destination: '2001:db8:1::/56' }];
+    const facts: Facts = { ...twoEnis, routeTables: table ? [{ ...table, routes }] : null };
+    for (const remoteAddress of ['10.0.7.7', '2001:db8:1::99']) {
+      const of = (...holders: readonly { vpcId: string; interfaceType: string }[]) =>
+        classify({ ...facts, peers: new Map([[remoteAddress, holders]]) }, { localAddress: '10.0.1.11', remoteAddress })
+          .tracking.kind;
+      expect(of(balancer, elsewhere)).toBe('auto-tracked');
+      expect(of(elsewhere, balancer)).toBe('auto-tracked');
+      expect(of({ ...balancer, vpcId: 'vpc-9' })).not.toBe('auto-tracked');
+    }
+  });
+
+  it('knows nothing of an untracked flow inside the VPC where the holder of the address could not be read', () => {
+    const inside = { localAddress: '10.0.1.11', remoteAddress: '10.0.7.7' };
+    expect(classify(twoEnis, inside).tracking.kind).toBe('untracked');
+    expect(classify({ ...twoEnis, peers: null }, inside).tracking).toMatchObject({
+      kind: 'unknown',
+      timeoutSeconds: 432_000,
+    });
+    expect(classify({ ...twoEnis, peers: null }, { localAddress: '10.0.1.11' }).tracking.kind).toBe('untracked');
   });
 
   it('takes the most cautious verdict of all ENIs where the flow may be on any', () => {
@@ -163,10 +194,9 @@ describe('flowClassifier', () => {
   });
 
   it("knows that a peer is a load balancer by its ENI's type, and which routes a prefix list holds", () => {
-    const peerInterfaceTypes = new Map([['10.0.7.7', 'network_load_balancer']]);
+    const peers = new Map([['10.0.7.7', [{ vpcId: 'vpc-1', interfaceType: 'network_load_balancer' }]]]);
     expect(
-      classify({ ...twoEnis, peerInterfaceTypes }, { localAddress: '10.0.1.11', remoteAddress: '10.0.7.7' }).tracking
-        .kind,
+      classify({ ...twoEnis, peers }, { localAddress: '10.0.1.11', remoteAddress: '10.0.7.7' }).tracking.kind,
     ).toBe('auto-tracked');
     const [table] = theFacts.routeTables ?? [];
     const viaNat = {
@@ -183,7 +213,7 @@ describe('flowClassifier', () => {
   });
 
   it('takes what came in for automatically tracked where the instance stands behind a network load balancer', () => {
-    const behind: Facts = { ...twoEnis, behindNetworkLoadBalancer: true };
+    const behind: Facts = { ...twoEnis, inFront: 'network-load-balancer' };
     const visit = { localAddress: '10.0.1.11', openedBy: 'remote' } as const;
     expect(classify(twoEnis, visit).tracking.kind).toBe('untracked');
     expect(classify(behind, visit).tracking.kind).toBe('auto-tracked');
@@ -197,7 +227,7 @@ describe('flowClassifier', () => {
 });
 
 describe('planDenies', () => {
-  const plan = (flows: readonly CaseFlow[], facts: Pick<Facts, 'interfaces' | 'acls'> = theFacts, config = theConfig) =>
+  const plan = (flows: readonly CaseFlow[], facts: Facts = theFacts, config = theConfig) =>
     planDenies(flows, facts, config, askedFor(flows));
   const askedFor = (flows: readonly CaseFlow[]) =>
     new Set(flows.filter(({ source }) => source === 'request').map(({ remoteAddress }) => remoteAddress));
@@ -240,9 +270,10 @@ describe('planDenies', () => {
   it('denies at one ACL once for two ENIs behind it, at two for two', () => {
     const interfaces = [theEni, { ...theEni, id: 'eni-2', subnetId: 'subnet-2' }];
     const flow = caseFlowOf({ interfaceIds: ['eni-1', 'eni-2'] });
-    const shared = plan([flow], { interfaces, acls: [{ ...theAcl, subnetIds: ['subnet-1', 'subnet-2'] }] });
+    const facts = { ...theFacts, interfaces };
+    const shared = plan([flow], { ...facts, acls: [{ ...theAcl, subnetIds: ['subnet-1', 'subnet-2'] }] });
     expect(shared.denies).toHaveLength(2);
-    const apart = plan([flow], { interfaces, acls: [theAcl, { ...theAcl, id: 'acl-2', subnetIds: ['subnet-2'] }] });
+    const apart = plan([flow], { ...facts, acls: [theAcl, { ...theAcl, id: 'acl-2', subnetIds: ['subnet-2'] }] });
     expect(apart.denies.map(({ aclId }) => aclId)).toEqual(['acl-1', 'acl-1', 'acl-2', 'acl-2']);
   });
 
@@ -253,7 +284,7 @@ describe('planDenies', () => {
         Array.from({ length: 17 }, (_, i) => denyOf(`192.0.2.${i}/32`, i + 1, egress)),
       ),
     ];
-    const flows = [caseFlowOf({ named: false, remoteAddress: '203.0.113.9' }), caseFlowOf()];
+    const flows = [caseFlowOf({ named: false, seenAlive: true, remoteAddress: '203.0.113.9' }), caseFlowOf()];
     const { denies, refusals } = plan(flows, { ...theFacts, acls: [{ ...theAcl, entries }] });
     expect(denies.map(({ cidr, ruleNumber }) => [cidr, ruleNumber])).toEqual([
       ['198.51.100.7/32', 18],
@@ -267,7 +298,7 @@ describe('planDenies', () => {
 
   it('gives flows that the instance opened the room before those that others opened', () => {
     const unnamed = (remoteAddress: string, openedBy: CaseFlow['openedBy']) =>
-      caseFlowOf({ named: false, remoteAddress, openedBy, source: 'host' });
+      caseFlowOf({ named: false, seenAlive: true, remoteAddress, openedBy, source: 'flow-log' });
     const { denies } = plan([
       unnamed('192.0.2.1', 'remote'),
       unnamed('192.0.2.2', 'unknown'),
@@ -289,9 +320,21 @@ describe('planDenies', () => {
     ],
     [
       'a private peer that a finding names',
+      { remoteAddress: '10.99.7.7' },
+      {},
+      '10.99.7.7 is a private address (RFC 1918) and denied only where a person names it',
+    ],
+    [
+      'an address of the VPC that a finding names',
       { remoteAddress: '10.0.7.7' },
       {},
-      '10.0.7.7 is a private address (RFC 1918) and denied only where a person names it',
+      'the peer is an address of the VPC: a deny would cut a neighbour off, so only a person asks for it',
+    ],
+    [
+      'what may be the DNS resolver of a VPC whose routes are not known',
+      { remoteAddress: '10.20.0.2', source: 'request' },
+      { routeTables: null },
+      "the address may be its DNS resolver's",
     ],
     [
       'the metadata service',
@@ -312,18 +355,6 @@ describe('planDenies', () => {
       {},
       { acls: [{ ...theAcl, entries: theAcl.entries.map((entry) => ({ ...entry, ruleNumber: 1 })) }] },
       'no number below it is free',
-    ],
-    [
-      'an untracked flow that nobody names',
-      { named: false, tracking: tracking('untracked') },
-      {},
-      'nobody names it and it is untracked: the group swap ends it, and a deny would hit the whole subnet',
-    ],
-    [
-      'a flow on 443 that only the flow log has seen',
-      { named: false, source: 'flow-log', remotePort: 443 },
-      {},
-      'seen only in the flow log, on port 443: it may be the agent of a neighbour; a person decides',
     ],
   ])('refuses %s and says why', (_, change, facts, reason) => {
     const { denies, refusals } = plan([caseFlowOf(change)], { ...theFacts, ...facts });
@@ -351,21 +382,25 @@ describe('planDenies', () => {
     expect(oneWay.refusals).toHaveLength(1);
   });
 
-  it('denies eight unnamed peers at most, and every named one', () => {
-    const peers = (count: number, named: boolean, net: string) =>
-      Array.from({ length: count }, (_, i) => caseFlowOf({ named, remoteAddress: `${net}.${i + 1}`, source: 'host' }));
+  it('denies what is named or was seen alive, two peers at most on the word of the host alone', () => {
+    const peers = (count: number, net: string, change: Partial<CaseFlow>) =>
+      Array.from({ length: count }, (_, i) =>
+        caseFlowOf({ remoteAddress: `${net}.${i + 1}`, source: 'host', ...change }),
+      );
     const wide = { ...theConfig, aclEntriesPerDirection: 40 };
-    const { denies, refusals } = plan(
-      [...peers(12, false, '192.0.2'), ...peers(12, true, '203.0.113')],
-      theFacts,
-      wide,
-    );
+    const flows = [
+      ...peers(6, '192.0.2', { named: false, host: 'gone' }),
+      ...peers(5, '198.51.100', { named: false, host: 'open', seenAlive: true }),
+      ...peers(4, '198.18.0', { named: false, seenAlive: true, source: 'flow-log', remotePort: 443, spared: true }),
+      ...peers(4, '203.0.113', { named: false, seenAlive: true, source: 'flow-log' }),
+    ];
+    const { denies, refusals } = plan(flows, theFacts, wide);
     const denied = denies.filter(({ egress }) => egress).map(({ cidr }) => cidr);
-    expect(denied.filter((cidr) => cidr.startsWith('203.0.113.'))).toHaveLength(12);
-    expect(denied.filter((cidr) => cidr.startsWith('192.0.2.'))).toHaveLength(8);
-    expect(refusals.map(({ reason }) => reason)).toEqual(
-      Array.from({ length: 4 }, () => 'nobody names it, and 8 unnamed peers are denied already: a person decides'),
-    );
+    expect(denied.filter((cidr) => cidr.startsWith('192.0.2.'))).toHaveLength(0);
+    expect(denied.filter((cidr) => cidr.startsWith('198.51.100.'))).toHaveLength(2);
+    expect(denied.filter((cidr) => cidr.startsWith('198.18.0.'))).toHaveLength(0);
+    expect(denied.filter((cidr) => cidr.startsWith('203.0.113.'))).toHaveLength(4);
+    expect(refusals.map(({ address }) => address)).toEqual(['198.51.100.3', '198.51.100.4', '198.51.100.5']);
   });
 
   it('never wants a number at or above an allow that matches, one twice, or more than the quota', () => {

@@ -4,7 +4,7 @@ import type { CaseFlow } from '../../../functions/core/case/case.ts';
 import { joinHostFlows } from '../../../functions/core/host/host-flows.ts';
 import type { HostFlowLine, HostVerdictLine } from '../../../functions/core/host/host-protocol.ts';
 import { theLine, theVerdict } from '../../support/host-report.ts';
-import { caseFlowOf, theFacts, theRequest } from '../../support/incident.ts';
+import { caseFlowOf, theFacts } from '../../support/incident.ts';
 
 const line = (change: Partial<HostFlowLine>): HostFlowLine => ({ ...theLine, ...change });
 /** Somebody's SSH session, which no finding names. */
@@ -17,14 +17,9 @@ const ssh = line({
   process: 'sshd',
 });
 
-function join(
-  known: readonly CaseFlow[],
-  flows: readonly HostFlowLine[],
-  verdict: Partial<HostVerdictLine> = {},
-  request = theRequest,
-) {
+function join(known: readonly CaseFlow[], flows: readonly HostFlowLine[], verdict: Partial<HostVerdictLine> = {}) {
   const report = { kind: 'evidence', flows, verdict: { ...theVerdict, ...verdict } } as const;
-  return joinHostFlows(known, report, request, flowClassifier(theFacts));
+  return joinHostFlows(known, report, flowClassifier(theFacts));
 }
 
 const joined = (...args: Parameters<typeof join>) => {
@@ -149,7 +144,7 @@ describe('joinHostFlows', () => {
     ]);
   });
 
-  it.each(['169.254.169.254', '169.254.169.253', '169.254.169.123', 'fd00:ec2::254', '127.0.0.1'])(
+  it.each(['169.254.169.254', '169.254.169.253', '169.254.169.123', 'fd00:ec2::254'])(
     'leaves out a flow to %s, which nothing reaches',
     (remoteAddress) => {
       const { flows, complete } = joined([shell], [theLine, line({ remoteAddress, after: 'open', remotePort: 80 })]);
@@ -157,6 +152,20 @@ describe('joinHostFlows', () => {
       expect(complete).toBe(true);
     },
   );
+
+  it.each(['198.19.4.4', '240.0.0.9', '64:ff9b::c633:64c8', '169.254.7.7', '2002::1'])(
+    'keeps a flow to %s, which is not exactly a service of the VPC',
+    (remoteAddress) => {
+      const open = line({ remoteAddress, localAddress: '10.0.1.10', after: 'open', remotePort: 80 });
+      const { flows, complete } = joined([shell], [theLine, open]);
+      expect(flows[1]).toMatchObject({ remoteAddress, host: 'open', seenAlive: true });
+      expect(complete).toBe(false);
+    },
+  );
+
+  it('takes a list that was cut off for incomplete', () => {
+    expect(joined([shell], [theLine], { omitted: 3 }).complete).toBe(false);
+  });
 
   it.each(['0.0.0.0', '::'])('keeps a raw socket whose peer is %s: it may reach anyone', (remoteAddress) => {
     const raw = line({ protocol: 'raw', remoteAddress, remotePort: null, localPort: null, after: 'open' });
@@ -179,13 +188,12 @@ describe('joinHostFlows', () => {
     expect(flows[0]?.host).toBe('open');
   });
 
-  it('names what a process of the finding holds', () => {
-    const processes = [{ pid: 811, name: 'sshd', executablePath: null }];
-    expect(joined([], [theLine, ssh], {}, { ...theRequest, processes }).flows).toMatchObject([
-      { process: 'bash', named: false },
-      { process: 'sshd', named: true },
-    ]);
-  });
+  it.each(['peer', 'pid', 'port'] as const)(
+    'names no peer because the host says that its %s was asked for',
+    (asked) => {
+      expect(joined([], [line({ ...ssh, asked })]).flows).toMatchObject([{ process: 'sshd', named: false }]);
+    },
+  );
 
   it.each(['198.51.100.0/24', '', 'localhost', '10.1'])(
     'takes an answer with the peer %j for no evidence at all',

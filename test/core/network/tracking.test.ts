@@ -299,8 +299,8 @@ describe('automatically tracked paths', () => {
     expect(classify({ rules: [], path, timeouts })).toMatchObject({ timeoutSeconds: 350, timeoutFrom: 'fixed' });
     expect(classify({ rules: [], path, timeouts, flow: { protocol: 'udp' } })).toMatchObject({ timeoutSeconds: 120 });
     expect(classify({ rules: [], path: viaNat, timeouts })).toMatchObject({
-      timeoutSeconds: 60,
-      timeoutFrom: 'interface',
+      timeoutSeconds: 432_000,
+      timeoutFrom: 'instance family',
     });
   });
 
@@ -335,7 +335,8 @@ describe('idle timeouts', () => {
     expect(classify({ rules: [], instanceType: null }).timeoutSeconds).toBe(432_000);
   });
 
-  it('prefers what the interface is set to', () => {
+  it('believes what the interface is set to upwards only: it may have been lowered since the flow was opened', () => {
+    expect(classify({ rules: [], timeouts: { tcpEstablishedSeconds: 60 } }).timeoutSeconds).toBe(432_000);
     expect(classify({ rules: [], instanceType: 'm8i.large', timeouts: { tcpEstablishedSeconds: 3600 } })).toMatchObject(
       {
         timeoutSeconds: 3600,
@@ -347,11 +348,7 @@ describe('idle timeouts', () => {
   it('takes the longer UDP timer, as it cannot be told whether a flow is a stream', () => {
     const flow = { protocol: 'udp' };
     expect(classify({ rules: [], flow })).toMatchObject({ timeoutSeconds: 180, timeoutFrom: 'instance family' });
-    expect(classify({ rules: [], flow, timeouts: { udpStreamSeconds: 60 } })).toMatchObject({
-      timeoutSeconds: 60,
-      timeoutFrom: 'interface',
-    });
-    expect(classify({ rules: [], flow, timeouts: { udpSeconds: 60, udpStreamSeconds: 60 } }).timeoutSeconds).toBe(60);
+    expect(classify({ rules: [], flow, timeouts: { udpSeconds: 60, udpStreamSeconds: 60 } }).timeoutSeconds).toBe(180);
     expect(classify({ rules: [], flow, timeouts: { udpSeconds: 30 } }).timeoutSeconds).toBe(180);
   });
 

@@ -1,293 +1,368 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { CaseFlow } from '../../../functions/core/case/case.ts';
-import type { FlowLogFindings } from '../../../functions/core/verdict/flow-log.ts';
 import {
   type DenyStanding,
-  FRESH_ENUMERATION_SECONDS,
   type InterfaceStanding,
   judge,
   type Verdict,
   type VerdictKind,
   type VerdictQuestion,
 } from '../../../functions/core/verdict/verdict.ts';
-import { caseFlowOf, theConfig, theShell, tracking, wholeAnswer } from '../../support/incident.ts';
+import type { LogRecord, Witness } from '../../../functions/core/verdict/witness.ts';
+import { caseFlowOf, denyOf, theAcl, theConfig, theShell, tracking, wholeAnswer } from '../../support/incident.ts';
 
 const TIMER = 432_000;
 /** Epoch seconds from which the flow log is watched. */
 const SINCE = 1_768_471_300;
 
-const dead = caseFlowOf({ host: 'gone' });
+const gone = caseFlowOf({ host: 'gone' });
 const isolated: InterfaceStanding = { id: 'eni-1', isolation: 'in-force', reason: null };
+const sealed: InterfaceStanding = { ...isolated, sealed: true };
 const failed: InterfaceStanding = { ...isolated, isolation: 'failed', reason: 'UnauthorizedOperation: no' };
 const fixed: InterfaceStanding = { ...isolated, isolation: 'not-modifiable', reason: 'requester-managed' };
 
-/** Everything as it should be: denied, isolated, and the host lists nothing any more. */
-const contained: VerdictQuestion = {
-  flows: [dead],
-  denies: new Map([[dead.id, 'in-force']]),
-  interfaces: [isolated],
-  host: wholeAnswer,
-  isolatedAt: '2026-01-15T10:00:08.000Z',
-  cutAgainAt: null,
-  flowLog: null,
-  openings: theConfig.openings,
-  longestTimerSeconds: TIMER,
-  released: false,
-};
+const denied = { ...theAcl, entries: [denyOf('198.51.100.7/32', 1, true), ...theAcl.entries] };
 
-/** The question with one flow, whose denies stand as said. */
-function about(change: Partial<CaseFlow>, deny: DenyStanding = 'in-force', more: Partial<VerdictQuestion> = {}) {
-  const flow = caseFlowOf({ host: 'gone', ...change });
-  return { ...contained, flows: [flow], denies: new Map([[flow.id, deny]]), ...more };
-}
-
-type LogRecord = FlowLogFindings['records'][number];
-
-const seen = (action: 'ACCEPT' | 'REJECT', until: number, change: Partial<LogRecord> = {}): LogRecord => ({
+type Seen = Partial<LogRecord>;
+const seen = (action: 'ACCEPT' | 'REJECT', until: number, change: Seen = {}): LogRecord => ({
   ...theShell,
   source: 'flow-log',
   action,
+  direction: 'out',
   at: until - 60,
   until,
   ...change,
 });
 
-const watched = (seconds: number | null, ...records: LogRecord[]): VerdictQuestion['flowLog'] => ({
+const watched = (seconds: number | null, ...records: LogRecord[]): Witness => ({
   findings: { coveredUntil: seconds === null ? null : SINCE + seconds, records },
   since: SINCE,
+  problem: null,
 });
+
+/** Denied, isolated, the host lists nothing any more; and a flow log that was silent for the longest timer. */
+const proven: VerdictQuestion = {
+  flows: [gone],
+  denies: new Map([[gone.id, 'in-force']]),
+  interfaces: [isolated],
+  outOfReach: [],
+  host: wholeAnswer,
+  isolatedAt: '2026-01-15T10:00:08.000Z',
+  cutAgainAt: null,
+  witness: watched(TIMER),
+  openings: theConfig.openings,
+  acls: [denied],
+  longestTimerSeconds: TIMER,
+  released: false,
+  channels: [],
+  terminated: false,
+};
+/** The same before anything outside the host has spoken. */
+const testified: VerdictQuestion = { ...proven, witness: null };
+
+/** A question about one flow, whose denies stand as said. */
+function about(change: Partial<CaseFlow>, deny: DenyStanding = 'in-force', more: Partial<VerdictQuestion> = {}) {
+  const flow = caseFlowOf({ host: 'gone', ...change });
+  return { ...testified, flows: [flow], denies: new Map([[flow.id, deny]]), ...more };
+}
+const untracked = { tracking: tracking('untracked'), staysUntracked: true } as const;
+const openTo = (cidr: string) => ({ openings: { agentEgress: [], analystIngress: [cidr] } });
 
 describe('a flow', () => {
   const only = (question: VerdictQuestion) => judge(question).flows[0];
 
-  it.each<[string, VerdictQuestion, boolean]>([
-    ['denied both ways at a boundary that it crosses', about({}), true],
-    ['whose deny was only requested', about({}, 'requested'), false],
-    ['without a deny', about({}, 'none'), false],
-    ['denied, with a peer in the same subnet', about({ crossesSubnetBoundary: false }), false],
-    ['untracked, on an isolated ENI', about({ tracking: tracking('untracked') }, 'none'), true],
+  it.each<[string, VerdictQuestion, 'deny' | 'seal' | 'swap' | null]>([
+    ['denied both ways at a boundary that it crosses', about({}), 'deny'],
+    ['whose deny was only requested', about({}, 'requested'), null],
+    ['without a deny', about({}, 'none'), null],
+    ['denied, with a peer in the same subnet', about({ crossesSubnetBoundary: false }), null],
+    ['in a sealed subnet', about({}, 'none', { interfaces: [sealed] }), 'seal'],
+    [
+      'possibly in a subnet that is not sealed',
+      about({ interfaceIds: ['eni-1', 'eni-2'] }, 'none', { interfaces: [sealed, { ...isolated, id: 'eni-2' }] }),
+      null,
+    ],
+    ['untracked whoever opens it, on an isolated ENI', about(untracked, 'none'), 'swap'],
+    [
+      'untracked, and tracked if it is opened from inside',
+      about({ ...untracked, staysUntracked: false }, 'none'),
+      null,
+    ],
     [
       'untracked, with a peer in the same subnet',
-      about({ tracking: tracking('untracked'), crossesSubnetBoundary: false }, 'none'),
-      true,
+      about({ ...untracked, crossesSubnetBoundary: false }, 'none'),
+      'swap',
     ],
-    [
-      'untracked, on an ENI that is not isolated',
-      about({ tracking: tracking('untracked') }, 'none', { interfaces: [failed] }),
-      false,
-    ],
+    ['untracked, on an ENI that is not isolated', about(untracked, 'none', { interfaces: [failed] }), null],
     [
       'untracked, possibly on an ENI that is not isolated',
-      about({ tracking: tracking('untracked'), interfaceIds: ['eni-1', 'eni-2'] }, 'none', {
+      about({ ...untracked, interfaceIds: ['eni-1', 'eni-2'] }, 'none', {
         interfaces: [isolated, { ...fixed, id: 'eni-2' }],
       }),
-      false,
+      null,
     ],
-    ['tracked, on an isolated ENI', about({}, 'none'), false],
-    [
-      'untracked, which an opening of the isolation group may let pass',
-      about({ tracking: tracking('untracked') }, 'none', {
-        openings: { agentEgress: [], analystIngress: ['198.51.100.0/24'] },
-      }),
-      false,
-    ],
-    [
-      'untracked, beside an opening for another peer and port',
-      about({ tracking: tracking('untracked') }, 'none', {
-        openings: { agentEgress: ['198.51.100.0/24'], analystIngress: ['192.0.2.0/24'] },
-      }),
-      true,
-    ],
-    ['automatically tracked, on an isolated ENI', about({ tracking: tracking('auto-tracked') }, 'none'), false],
-    ['of unknown tracking, on an isolated ENI', about({ tracking: tracking('unknown') }, 'none'), false],
-  ])('%s', (_, question, blocked) => {
-    expect(only(question)?.blocked).toBe(blocked);
+    ['tracked, on an isolated ENI', about({}, 'none'), null],
+    ['untracked, which an opening may let pass', about(untracked, 'none', openTo('198.51.100.0/24')), null],
+    ['untracked, beside an opening for another peer', about(untracked, 'none', openTo('192.0.2.0/24')), 'swap'],
+    ['automatically tracked, on an isolated ENI', about({ tracking: tracking('auto-tracked') }, 'none'), null],
+    ['of unknown tracking, on an isolated ENI', about({ tracking: tracking('unknown') }, 'none'), null],
+  ])('%s', (_, question, blockedBy) => {
+    expect(only(question)?.blockedBy).toBe(blockedBy);
   });
 
+  const heard = (change: Partial<CaseFlow>, witness: Witness, more: Partial<VerdictQuestion> = {}) =>
+    about({ host: null, ...change }, 'in-force', { witness, ...more });
+
   it.each<[string, VerdictQuestion, readonly string[]]>([
-    ["gone from the host's lists", about({}), ['host']],
-    ['still on a list of the host', about({ host: 'open' }), []],
-    ['that the host could not list again', about({ host: 'unknown' }), []],
-    ['that nobody asked the host about', about({ host: null }), []],
-    ['untracked and swapped', about({ host: null, tracking: tracking('untracked') }), ['untracked']],
+    ["gone from the host's lists: that is testimony", about({}), []],
+    ['untracked and swapped', about({ host: null, ...untracked }), ['untracked']],
+    ['untracked and not swapped', about({ host: null, ...untracked }, 'in-force', { interfaces: [failed] }), []],
+    ['silent for its whole timer', heard({}, watched(TIMER)), ['flow-log']],
+    ['silent for a second less', heard({}, watched(TIMER - 1)), []],
     [
-      'untracked and not swapped',
-      about({ host: null, tracking: tracking('untracked') }, 'in-force', { interfaces: [failed] }),
+      'rejected by an ACL on its way out: that refreshes the entry',
+      heard({}, watched(TIMER, seen('REJECT', SINCE + 60))),
       [],
     ],
     [
-      'without a record for its whole timer',
-      about({ host: null }, 'in-force', { flowLog: watched(TIMER) }),
+      'rejected on its way in: that reaches no entry',
+      heard({}, watched(TIMER, seen('REJECT', SINCE + 60, { direction: 'in' }))),
       ['flow-log'],
     ],
-    ['without a record for a second less', about({ host: null }, 'in-force', { flowLog: watched(TIMER - 1) }), []],
     [
-      'rejected within its timer: that refreshes the entry',
-      about({ host: null }, 'in-force', { flowLog: watched(TIMER, seen('REJECT', SINCE + 60)) }),
-      [],
-    ],
-    [
-      'rejected, then silent for its whole timer',
-      about({ host: null }, 'in-force', { flowLog: watched(TIMER + 60, seen('REJECT', SINCE + 60)) }),
+      'rejected on its way out, then silent for its timer',
+      heard({}, watched(TIMER + 60, seen('REJECT', SINCE + 60))),
       ['flow-log'],
     ],
-    ['silent in a log with a gap', about({ host: null }, 'in-force', { flowLog: watched(null) }), []],
     [
-      'silent in a log, on an ENI that is not isolated',
-      about({ host: null }, 'in-force', { flowLog: watched(TIMER), interfaces: [failed] }),
-      [],
+      'rejected on its way out after its denies were lifted',
+      heard({}, watched(TIMER, seen('REJECT', SINCE + 60)), { acls: [theAcl], released: true }),
+      ['flow-log'],
     ],
-    [
-      'accepted after the cut, whatever else speaks for its death',
-      about({ tracking: tracking('untracked') }, 'in-force', { flowLog: watched(TIMER, seen('ACCEPT', SINCE + 60)) }),
-      [],
-    ],
+    ['silent in a log with a hole', heard({}, watched(null)), []],
+    ['silent in a log that cannot be read', heard({}, { ...watched(TIMER), problem: 'its format has no action' }), []],
+    ['silent, on an ENI that is not isolated', heard({}, watched(TIMER), { interfaces: [failed] }), []],
+    ['accepted after the cut', heard(untracked, watched(TIMER, seen('ACCEPT', SINCE + 60))), []],
   ])('%s', (_, question, words) => {
     expect(only(question)?.dead).toEqual(words);
   });
 
   it.each<[string, VerdictQuestion, string]>([
-    ['the socket is gone', about({}), 'observed'],
-    [
-      'the log shows it rejected',
-      about({ host: null }, 'none', { flowLog: watched(600, seen('REJECT', SINCE + 60)) }),
-      'observed',
-    ],
-    ['the deny was read back', about({ host: null }), 'in-force'],
-    ['the swap was read back', about({ host: null, tracking: tracking('untracked') }, 'none'), 'in-force'],
+    ['the network was silent for its timer', heard({}, watched(TIMER)), 'observed'],
+    ['the deny was read back', about({}), 'in-force'],
+    ['the swap was read back', about(untracked, 'none'), 'in-force'],
+    ['only the host says that it is gone', about({}, 'none'), 'gone'],
     ['the call returned', about({ host: null }, 'requested'), 'requested'],
     ['nothing was done', about({ host: null }, 'none'), 'unproven'],
     ['it is alive', about({ host: 'open' }, 'none'), 'unproven'],
-  ])('%s', (_, question, evidence) => {
+  ])('is told by what is known best: %s', (_, question, evidence) => {
     expect(only(question)?.evidence).toBe(evidence);
   });
 });
 
 describe('the verdict', () => {
   const other = caseFlowOf({ named: false, remoteAddress: '203.0.113.9', host: 'gone' });
-  const withOther = (change: Partial<CaseFlow>, deny: DenyStanding): VerdictQuestion => ({
-    ...contained,
-    flows: [dead, caseFlowOf({ ...other, ...change })],
-    denies: new Map([...contained.denies, [other.id, deny]]),
+  const withOther = (change: Partial<CaseFlow>, deny: DenyStanding, base = testified): VerdictQuestion => ({
+    ...base,
+    flows: [gone, caseFlowOf({ ...other, ...change })],
+    denies: new Map([...base.denies, [other.id, deny]]),
   });
+  const stranger = { remoteAddress: '203.0.113.66', remotePort: 8443 };
+  const agent = caseFlowOf({
+    named: false,
+    remoteAddress: '203.0.113.5',
+    remotePort: 443,
+    spared: true,
+    seenAlive: true,
+  });
+  const withAgent = (base: VerdictQuestion): VerdictQuestion => ({
+    ...base,
+    flows: [...base.flows, agent],
+    witness: watched(TIMER, seen('ACCEPT', SINCE + TIMER - 30, agent)),
+  });
+  const sealedQuestion = { ...testified, interfaces: [sealed], host: null };
+  const domain = { what: 'the domain c2.example.com', state: 'open', carriesData: false } as const;
 
   it.each<[string, VerdictQuestion, VerdictKind, readonly string[]]>([
-    // contained: every known flow blocked and dead, all enumerated, every ENI isolated.
-    ['blocked, dead, enumerated by the host, isolated', contained, 'contained', ['host']],
+    // contained: on the network's word alone, whatever the host says.
+    ['silent for the longest timer, with the host', proven, 'contained', ['host', 'flow-log']],
     [
-      'blocked by the swap alone, for the flow is untracked',
-      about({ tracking: tracking('untracked'), host: null }, 'none'),
-      'contained',
-      ['host', 'untracked'],
-    ],
-    [
-      'enumerated by a flow log that was silent for the whole timer',
-      about({ host: null }, 'in-force', { host: null, flowLog: watched(TIMER) }),
+      'silent for the longest timer, without the host',
+      about({ host: null }, 'in-force', { witness: watched(TIMER), host: null }),
       'contained',
       ['flow-log'],
     ],
-    ['on the word of both', { ...contained, flowLog: watched(TIMER) }, 'contained', ['host', 'flow-log']],
-    ['no flow open at all, on a complete list', { ...contained, flows: [], denies: new Map() }, 'contained', ['host']],
-    ['a second flow that only the host has listed, blocked and dead', withOther({}, 'in-force'), 'contained', ['host']],
+    ['silent for the longest timer, no flow known', { ...proven, flows: [], host: null }, 'contained', ['flow-log']],
+    [
+      'silent though nothing blocks the flow any more',
+      about({ host: null }, 'none', { witness: watched(TIMER), acls: [theAcl], released: true }),
+      'contained',
+      ['flow-log'],
+    ],
+    [
+      'sealed, without the host',
+      about({ host: null }, 'none', { interfaces: [sealed], host: null }),
+      'contained',
+      ['seal'],
+    ],
+    [
+      'sealed, the flow still on a list of the host',
+      about({ host: 'open' }, 'none', { interfaces: [sealed] }),
+      'contained',
+      ['seal'],
+    ],
+    ['sealed, an agent that was connected', { ...sealedQuestion, flows: [agent] }, 'contained', ['seal']],
+    [
+      'a packet of a stranger that the group itself rejected',
+      { ...proven, witness: watched(TIMER, seen('REJECT', SINCE + 600, stranger)) },
+      'contained',
+      ['host', 'flow-log'],
+    ],
+    [
+      'traffic that the isolation permits',
+      { ...proven, ...openTo('203.0.113.66/32'), witness: watched(TIMER, seen('ACCEPT', SINCE + 600, stranger)) },
+      'contained',
+      ['host', 'flow-log'],
+    ],
+    ['the instance is terminated', { ...testified, interfaces: [], terminated: true }, 'contained', []],
 
-    // held: blocked by controls that stay, death or completeness not proven.
-    ['blocked, death not proven', about({ host: 'unknown' }), 'held', []],
-    ['blocked, and still on a list of the host', about({ host: 'open' }), 'held', []],
-    ['dead, the host was not asked for the others', { ...contained, host: null }, 'held', ['host']],
-    ['dead, the list is not complete', { ...contained, host: { ...wholeAnswer, complete: false } }, 'held', ['host']],
+    // held: blocked or gone, not proven.
+    ["only the host's lists speak, whole and from two sources", testified, 'held', ['host']],
+    ['blocked, the host was not asked', about({ host: null }, 'in-force', { host: null }), 'held', []],
+    ['blocked, still on a list of the host', about({ host: 'open' }), 'held', []],
+    ['blocked by the swap alone', about({ ...untracked, host: null }, 'none'), 'held', ['untracked']],
+    ['the log was silent so far', { ...proven, witness: watched(600) }, 'held', ['host', 'flow-log']],
+    ['the log was silent for a second less', { ...proven, witness: watched(TIMER - 1) }, 'held', ['host', 'flow-log']],
     [
-      'dead, the host gave no evidence',
-      { ...contained, host: { kind: 'no-evidence', reason: 'garbage' } },
+      'the log cannot be read',
+      { ...proven, witness: { ...watched(TIMER), problem: 'AccessDenied' } },
       'held',
       ['host'],
     ],
-    ['dead, a flow log is there and has not spoken yet', { ...contained, flowLog: watched(null) }, 'held', ['host']],
-    ['dead, a flow log was silent for a second less', { ...contained, flowLog: watched(TIMER - 1) }, 'held', ['host']],
     [
-      'an ENI that cannot be isolated',
-      { ...contained, interfaces: [isolated, { ...fixed, id: 'eni-2' }] },
+      'a beacon goes on under the deny',
+      { ...proven, witness: watched(TIMER, seen('REJECT', SINCE + TIMER - 60)) },
       'held',
       ['host'],
     ],
-    ['a second flow, blocked and not proven dead', withOther({ host: 'unknown' }, 'in-force'), 'held', ['host']],
     [
-      'the list was too old when the isolation came into force',
+      "a stranger's packet that somebody's deny dropped",
       {
-        ...contained,
-        isolatedAt: new Date(Date.parse(wholeAnswer.notBefore) + 1000 * FRESH_ENUMERATION_SECONDS + 1).toISOString(),
+        ...proven,
+        acls: [{ ...theAcl, entries: [denyOf('203.0.113.66/32', 1, true), ...theAcl.entries] }],
+        witness: watched(TIMER, seen('REJECT', SINCE + TIMER - 60, stranger)),
       },
       'held',
+      ['host', 'flow-log'],
+    ],
+    [
+      'an ENI that cannot be isolated, beside all that is proven',
+      { ...proven, interfaces: [isolated, { ...fixed, id: 'eni-2' }] },
+      'held',
+      ['host', 'flow-log'],
+    ],
+    ['an interface that no group reaches', { ...proven, outOfReach: ['si-1'] }, 'held', ['host', 'flow-log']],
+    ['sealed, with an interface that no group reaches', { ...sealedQuestion, outOfReach: ['si-1'] }, 'held', ['host']],
+    ["the agent's own connection goes on", withAgent(proven), 'held', ['host', 'flow-log']],
+    ['one that nobody names is gone, and nothing blocks it', withOther({}, 'none'), 'held', ['host']],
+    [
+      'one that was seen alive is blocked since',
+      withOther({ host: 'open', seenAlive: true }, 'in-force'),
+      'held',
       ['host'],
     ],
-    ['the isolation was never seen in force everywhere', { ...contained, isolatedAt: null }, 'held', ['host']],
+    ['no flow known, on a list of the host', { ...testified, flows: [] }, 'held', []],
 
-    // leaking: seen alive, or reached by nothing and without evidence of death.
+    // leaking: seen alive and not blocked, or a named one that nothing reaches and nothing shows to have ended.
     ['open on the host, reached by nothing', about({ host: 'open' }, 'none'), 'leaking', []],
     [
       'accepted by the log after the cut',
-      { ...contained, flowLog: watched(TIMER, seen('ACCEPT', SINCE + 60)) },
+      { ...proven, witness: watched(TIMER, seen('ACCEPT', SINCE + 60)) },
       'leaking',
       [],
     ],
-    ['reached by nothing, no evidence of death', about({ host: 'unknown' }, 'none'), 'leaking', []],
+    [
+      'a packet of a flow that nobody knows',
+      { ...proven, witness: watched(TIMER, seen('ACCEPT', SINCE + 600, stranger)) },
+      'leaking',
+      [],
+    ],
+    ['reached by nothing, no word of its end', about({ host: 'unknown' }, 'none'), 'leaking', []],
     ['a deny that was only requested', about({ host: null }, 'requested'), 'leaking', []],
     [
-      'a same-subnet peer under a deny, no evidence of death',
+      'a same-subnet peer under a deny, no word of its end',
       about({ host: null, crossesSubnetBoundary: false }),
       'leaking',
       [],
     ],
-    ['a second flow that is open and reached by nothing', withOther({ host: 'open' }, 'none'), 'leaking', []],
-    ['a second flow that nothing reaches, no evidence of death', withOther({ host: 'unknown' }, 'none'), 'leaking', []],
+    [
+      'one that nobody names, open and reached by nothing',
+      withOther({ host: 'open', seenAlive: true }, 'none'),
+      'leaking',
+      [],
+    ],
     [
       'leaking though an ENI could not be isolated',
       about({ host: 'open' }, 'none', { interfaces: [failed] }),
       'leaking',
       [],
     ],
+    ['a channel that carries data is open', { ...proven, channels: [{ ...domain, carriesData: true }] }, 'leaking', []],
 
     // not-proven: the rest.
-    ['no flow known, none enumerated', { ...contained, flows: [], denies: new Map(), host: null }, 'not-proven', []],
-    ["only the host's word, no control reaches it", about({ crossesSubnetBoundary: false }), 'not-proven', ['host']],
-    ["only the host's word, the deny failed", about({}, 'none'), 'not-proven', ['host']],
-    ["only the host's word on a second flow", withOther({}, 'none'), 'not-proven', ['host']],
-    ['an ENI that should be isolated and is not', { ...contained, interfaces: [failed] }, 'not-proven', []],
-    ['no ENI could be read', { ...contained, interfaces: [] }, 'not-proven', []],
+    ['no flow known, nobody could list any', { ...testified, flows: [], host: null }, 'not-proven', []],
+    [
+      "a named one, on the host's word alone, same subnet",
+      about({ crossesSubnetBoundary: false }),
+      'not-proven',
+      ['host'],
+    ],
+    ["a named one, on the host's word alone, the deny failed", about({}, 'none'), 'not-proven', ['host']],
+    [
+      'a named one that may have reopened before the swap',
+      about({ ...untracked, staysUntracked: false, host: null }, 'none'),
+      'not-proven',
+      ['untracked'],
+    ],
+    ['one that nobody names, without a word of its end', withOther({ host: 'unknown' }, 'none'), 'not-proven', []],
+    ['an ENI that should be isolated and is not', { ...proven, interfaces: [failed] }, 'not-proven', []],
+    ['no ENI could be read', { ...proven, interfaces: [] }, 'not-proven', []],
+    ['a domain that the finding names resolves', { ...proven, channels: [domain] }, 'not-proven', []],
   ])('%s', (_, question, kind, basis) => {
     const verdict = judge(question);
     expect({ kind: verdict.kind, basis: verdict.basis }).toEqual({ kind, basis });
   });
 
-  it('counts the list as fresh up to the last second', () => {
-    const isolatedAt = new Date(Date.parse(wholeAnswer.notBefore) + 1000 * FRESH_ENUMERATION_SECONDS).toISOString();
-    expect(judge({ ...contained, isolatedAt }).kind).toBe('contained');
+  it('is contained once the channel is closed', () => {
+    expect(judge({ ...proven, channels: [{ ...domain, carriesData: true, state: 'closed' }] }).kind).toBe('contained');
   });
 
-  it('takes a flow that nobody named for as suspect as one that the finding names', () => {
-    const verdicts = [true, false].map((named) => judge(about({ named, host: 'unknown' }, 'none')));
-    expect(verdicts.map(({ kind }) => kind)).toEqual(['leaking', 'leaking']);
+  it("lists the agent's connection and permitted traffic as going on", () => {
+    expect(judge(withAgent(proven)).goesOn).toEqual([expect.stringContaining('203.0.113.5')]);
+    const permitted = {
+      ...proven,
+      ...openTo('203.0.113.66/32'),
+      witness: watched(TIMER, seen('ACCEPT', SINCE + 600, stranger)),
+    };
+    expect(judge(permitted).goesOn).toEqual([expect.stringContaining('203.0.113.66')]);
   });
 
-  it('is leaking while the flow log shows a packet of a flow that nobody knows', () => {
-    const stranger = seen('ACCEPT', SINCE + 600, { remoteAddress: '203.0.113.66', remotePort: 8443 });
-    const { kind, reason } = judge({ ...contained, flowLog: watched(TIMER, stranger) });
-    expect(kind).toBe('leaking');
-    expect(reason).toContain('203.0.113.66');
-  });
-
-  it('says since when a flow is held, and when it would have expired on an honest host', () => {
-    const { kind, reason } = judge(about({ host: 'unknown' }));
-    expect(kind).toBe('held');
-    expect(reason).toContain('held since 2026-01-15T10:00:08.000Z');
-    expect(reason).toContain('2026-01-20T10:15:33.000Z');
+  it('says when it will be proven: the timer after the last packet that may have refreshed an entry, and the delivery', () => {
+    const at = (witness: Witness | null) => judge(about({ host: 'gone' }, 'in-force', { witness })).provenAt;
+    const delivery = 1200;
+    const expected = (seconds: number) => new Date((SINCE + seconds + TIMER + delivery) * 1000).toISOString();
+    expect(at(watched(600))).toBe(expected(0));
+    expect(at(watched(600, seen('REJECT', SINCE + 300)))).toBe(expected(300));
+    expect(at(null)).toBeNull();
+    expect(at({ ...watched(600), problem: 'AccessDenied' })).toBeNull();
   });
 
   it('names the peers it speaks of, the first three, those of the finding first', () => {
     const flows = ['198.51.100.1', '198.51.100.2', '198.51.100.3', '198.51.100.4'].map((remoteAddress, index) =>
       caseFlowOf({ remoteAddress, host: 'open', named: index === 3 }),
     );
-    expect(judge({ ...contained, flows, denies: new Map() }).reason).toBe(
+    expect(judge({ ...testified, flows, denies: new Map() }).reason).toBe(
       'a flow to 198.51.100.4, 198.51.100.1, 198.51.100.2 and 1 more was seen alive after the cut',
     );
   });
@@ -302,6 +377,7 @@ describe('over all questions', () => {
         protocol: fc.constantFrom('tcp', 'udp', 'unknown'),
         named: fc.boolean(),
         host: fc.constantFrom<CaseFlow['host'][]>('gone', 'open', 'unknown', null),
+        staysUntracked: fc.boolean(),
         crossesSubnetBoundary: fc.boolean(),
         interfaceIds: fc.subarray(['eni-1', 'eni-2'], { minLength: 1 }),
         tracking: fc.constantFrom(...(['tracked', 'untracked', 'auto-tracked', 'unknown'] as const).map(tracking)),
@@ -309,52 +385,58 @@ describe('over all questions', () => {
       .map(caseFlowOf),
     { maxLength: 4, selector: (flow) => flow.id },
   );
-  const logs = fc.option(
+  const records = fc.array(
     fc
       .record({
-        seconds: fc.constantFrom(null, 0, 60, TIMER - 1, TIMER, TIMER + 600),
-        records: fc.array(
-          fc
-            .record({
-              action: fc.constantFrom('ACCEPT' as const, 'REJECT' as const),
-              until: fc.constantFrom(SINCE + 60, SINCE + 600),
-              remoteAddress: fc.constantFrom('198.51.100.7', '203.0.113.9', '203.0.113.66'),
-            })
-            .map(({ action, until, remoteAddress }) => seen(action, until, { remoteAddress })),
-          { maxLength: 3 },
-        ),
+        action: fc.constantFrom('ACCEPT' as const, 'REJECT' as const, 'REJECT' as const),
+        direction: fc.constantFrom('in' as const, 'out' as const),
+        until: fc.constantFrom(SINCE + 60, SINCE + 600),
+        remoteAddress: fc.constantFrom('198.51.100.7', '203.0.113.9', '203.0.113.66'),
       })
-      .map(({ seconds, records }) => watched(seconds, ...records)),
+      .map(({ action, until, ...change }) => seen(action, until, change)),
+    { maxLength: 3 },
+  );
+  const logs = fc.option(
+    fc
+      .record({ seconds: fc.constantFrom(null, 0, 60, TIMER - 1, TIMER, TIMER + 600), records })
+      .map(({ seconds, records: all }) => watched(seconds, ...all)),
     { nil: null },
   );
   const standing = (id: string) =>
     fc
-      .constantFrom<InterfaceStanding['isolation'][]>('in-force', 'in-force', 'not-modifiable', 'failed')
-      .map((isolation): InterfaceStanding => ({ id, isolation, reason: null }));
+      .record({
+        isolation: fc.constantFrom<InterfaceStanding['isolation'][]>(
+          'in-force',
+          'in-force',
+          'not-modifiable',
+          'failed',
+        ),
+        sealed: fc.boolean(),
+      })
+      .map((one): InterfaceStanding => ({ id, reason: null, ...one }));
   const questions = fc
     .record({
       flows,
       denies: fc.infiniteStream(fc.constantFrom<DenyStanding[]>('in-force', 'in-force', 'requested', 'none')),
       interfaces: fc.tuple(standing('eni-1'), standing('eni-2')),
-      host: fc.constantFrom<VerdictQuestion['host'][]>(
-        null,
-        wholeAnswer,
-        wholeAnswer,
-        { ...wholeAnswer, complete: false },
-        { kind: 'unavailable', reason: 'no agent' },
+      outOfReach: fc.constantFrom([], [], ['si-1']),
+      host: fc.constantFrom<VerdictQuestion['host'][]>(null, wholeAnswer, { kind: 'unavailable', reason: 'no agent' }),
+      isolatedAt: fc.constantFrom('2026-01-15T10:00:08.000Z', null),
+      witness: logs,
+      acls: fc.constantFrom([theAcl], [denied]),
+      channels: fc.constantFrom(
+        [],
+        [],
+        [{ what: 'a domain', state: 'open' as const, carriesData: false }],
+        [{ what: 'a domain', state: 'closed' as const, carriesData: true }],
       ),
-      isolatedAt: fc.constantFrom('2026-01-15T10:00:08.000Z', '2026-01-15T10:05:00.000Z', null),
-      flowLog: logs,
     })
     .map(({ denies, ...question }): VerdictQuestion => {
       const standings = denies[Symbol.iterator]();
       return {
+        ...testified,
         ...question,
         denies: new Map(question.flows.map((flow) => [flow.id, standings.next().value])),
-        cutAgainAt: null,
-        openings: theConfig.openings,
-        longestTimerSeconds: TIMER,
-        released: false,
       };
     });
 
@@ -362,34 +444,45 @@ describe('over all questions', () => {
   const RANK = { contained: 3, held: 2, 'not-proven': 1, leaking: 0 } as const satisfies Record<VerdictKind, number>;
   const rank = (question: VerdictQuestion): number => RANK[judge(question).kind];
 
-  it('contained says that every flow is blocked and dead, every ENI isolated, and somebody saw all flows', () => {
+  it('contained rests on the network alone: the same question without any word of the host is contained too', () => {
     fc.assert(
       fc.property(questions, (question) => {
         const verdict = judge(question);
         if (verdict.kind !== 'contained') return;
-        expect(verdict.flows.every(({ blocked, alive, dead: words }) => blocked && !alive && words.length > 0)).toBe(
-          true,
-        );
+        const silent = {
+          ...question,
+          host: null,
+          flows: question.flows.map((flow) => ({ ...flow, host: flow.host === 'open' ? flow.host : null })),
+        };
+        expect(judge(silent).kind).toBe('contained');
         expect(question.interfaces.every(({ isolation }) => isolation === 'in-force')).toBe(true);
-        expect(verdict.basis).not.toEqual([]);
-        const byLog = (question.flowLog?.findings.coveredUntil ?? 0) >= SINCE + TIMER;
-        const byHost = question.host?.kind === 'answered' && question.host.complete && question.isolatedAt !== null;
-        expect(question.flowLog === null ? byHost : byLog).toBe(true);
-        expect(question.flowLog?.findings.records.filter(({ action }) => action === 'ACCEPT') ?? []).toEqual([]);
+        expect(question.outOfReach).toEqual([]);
+        expect(question.channels.every(({ state }) => state === 'closed')).toBe(true);
+        const isSealed = question.interfaces.every((eni) => eni.sealed === true);
+        const isSilent = (question.witness?.findings.coveredUntil ?? 0) >= SINCE + TIMER;
+        expect(isSealed || isSilent).toBe(true);
+        if (!isSealed) {
+          expect(question.witness?.findings.records.filter(({ action }) => action === 'ACCEPT')).toEqual([]);
+        }
       }),
-      { numRuns: 1500 },
+      { numRuns: 3000 },
     );
   });
 
-  it('held says that every flow is blocked and no ENI failed', () => {
+  it('held says that every named flow, and every one seen alive, is blocked or dead, and no ENI failed', () => {
     fc.assert(
       fc.property(questions, (question) => {
         const verdict = judge(question);
         if (verdict.kind !== 'held') return;
-        expect(verdict.flows.every(({ blocked, alive }) => blocked && !alive)).toBe(true);
+        const named = verdict.flows.filter(({ flow }) => flow.named || flow.seenAlive === true);
+        expect(named.every(({ blockedBy, dead }) => blockedBy !== null || dead.includes('flow-log'))).toBe(true);
+        expect(
+          verdict.flows.every(({ blockedBy, gone: isGone, dead }) => blockedBy !== null || isGone || dead.length > 0),
+        ).toBe(true);
+        expect(verdict.flows.some(({ alive }) => alive)).toBe(false);
         expect(question.interfaces.some(({ isolation }) => isolation === 'failed')).toBe(false);
       }),
-      { numRuns: 1000 },
+      { numRuns: 1500 },
     );
   });
 
@@ -403,27 +496,29 @@ describe('over all questions', () => {
           flows: question.flows.map((one) => (one === flow ? { ...one, host: 'open' as const } : one)),
         };
         expect(rank(open)).toBeLessThanOrEqual(rank(question));
-        const log = question.flowLog ?? watched(null);
+        const log = question.witness ?? watched(null);
         const life = seen('ACCEPT', SINCE + 60, flow);
-        const accepted = {
-          ...question,
-          flowLog: log && { ...log, findings: { ...log.findings, records: [...log.findings.records, life] } },
-        };
-        expect(judge(accepted).kind).toBe('leaking');
+        const witness = { ...log, findings: { ...log.findings, records: [...log.findings.records, life] } };
+        expect(judge({ ...question, witness }).kind).toBe('leaking');
       }),
       { numRuns: 1000 },
     );
   });
 
-  it('a control less never betters it', () => {
+  it('a control less, or a witness less, never betters it', () => {
     fc.assert(
       fc.property(questions, fc.nat(), (question, pick) => {
         const flow = question.flows[pick % Math.max(1, question.flows.length)];
+        const isAccepted = question.witness?.findings.records.some(({ action }) => action === 'ACCEPT') === true;
         const weaker: VerdictQuestion[] = [
           { ...question, host: null },
-          { ...question, isolatedAt: null },
           { ...question, denies: new Map([...question.denies, [flow?.id ?? '', 'none']]) },
-          { ...question, interfaces: question.interfaces.map((eni) => ({ ...eni, isolation: 'failed' })) },
+          {
+            ...question,
+            interfaces: question.interfaces.map((eni) => ({ ...eni, isolation: 'failed', sealed: false })),
+          },
+          // What an accepted record says of life is lost with its log.
+          ...(isAccepted ? [] : [{ ...question, witness: null }]),
         ];
         for (const one of weaker) expect(rank(one)).toBeLessThanOrEqual(rank(question));
       }),

@@ -5,7 +5,7 @@ import { readFacts } from '../../../functions/aws/facts.ts';
 import { flowLogsOn, searchLog } from '../../../functions/aws/flow-logs.ts';
 import { getInstance } from '../../../functions/aws/instances.ts';
 import { aclsById, aclsOfSubnets } from '../../../functions/aws/network-acls.ts';
-import { interfacesOf, interfaceTypesByAddress } from '../../../functions/aws/network-interfaces.ts';
+import { holdersOf, interfacesOf } from '../../../functions/aws/network-interfaces.ts';
 import { prefixListEntries, routeTablesOf, subnetsById } from '../../../functions/aws/routes.ts';
 import { groupByName, isolationGroups, rulesOf } from '../../../functions/aws/security-groups.ts';
 import { readSurroundings } from '../../../functions/aws/surroundings.ts';
@@ -63,9 +63,7 @@ describe.skipIf(moto === null)('the adapters that read, over HTTP', () => {
     ]);
     expect(interfaces[1]?.groupIds.toSorted()).toEqual([groups.web, groups.database].toSorted());
     expect(interfaces[0]?.publicAddress).toMatch(/^\d+\.\d+\.\d+\.\d+$/);
-    expect(await interfaceTypesByAddress(ec2, [victim.privateAddress, '10.20.9.9'])).toEqual([
-      [victim.privateAddress, 'interface'],
-    ]);
+    expect(await holdersOf(ec2, [victim.privateAddress, '10.20.9.9'])).toEqual([[victim.privateAddress, 'interface']]);
   });
 
   test('network ACLs: by subnet and by id, without the default deny', async () => {
