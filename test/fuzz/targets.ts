@@ -10,7 +10,7 @@ import { ledgerOf } from '../../functions/aws/case-table/deny-ledger.ts';
 import { casesNeedingGroup, readDeletedGroups, readSuccessor } from '../../functions/aws/case-table/groups.ts';
 import { readPreserved } from '../../functions/aws/case-table/preserved.ts';
 import { flowClassifier } from '../../functions/core/case/assess.ts';
-import { joinHostFlows } from '../../functions/core/host/host-flows.ts';
+import { isComplete, joinListing, readListing } from '../../functions/core/host/host-flows.ts';
 import { parseHostOutput } from '../../functions/core/host/host-protocol.ts';
 import { intake } from '../../functions/core/intake/intake.ts';
 import { parseRestoreRequest } from '../../functions/restore-instance/step.ts';
@@ -79,9 +79,11 @@ function readHost(input: Json): void {
   const output = Array.isArray(input) ? input.map(printed).join('\n') : printed(input);
   const report = parseHostOutput(output, { verb: 'cut', caseId });
   if (report.kind === 'no-evidence') return;
-  const joined = joinHostFlows([vague, ...theCase.flows], report, classify);
+  const listing = readListing(report, classify);
+  if (listing === null) return;
+  joinListing([vague, ...theCase.flows], listing);
   // Only what the lists say in so many words may end a flow.
-  if (joined.kind === 'joined' && joined.complete && report.flows.some(({ after }) => after !== 'gone')) {
+  if (isComplete(listing) && report.flows.some(({ after }) => after !== 'gone')) {
     throw new Error('a list with an open flow passed for complete');
   }
 }

@@ -140,11 +140,10 @@ function unlessUnread(tracking: TrackingVerdict, path: PathVerdict, facts: Facts
 const RULE_LIMIT = 8;
 
 /** Classifies flows against one reading of the facts; compile once, classify many. */
-export function flowClassifier(
-  facts: Facts,
-): (
-  flow: KnownFlow,
-) => Pick<CaseFlow, 'interfaceIds' | 'tracking' | 'staysUntracked' | 'crossesSubnetBoundary'> & {
+export function flowClassifier(facts: Facts): (flow: KnownFlow) => Pick<
+  CaseFlow,
+  'interfaceIds' | 'tracking' | 'staysUntracked' | 'crossesSubnetBoundary'
+> & {
   mayBeAgents: boolean;
 } {
   const perInterface = new Map(

@@ -42,8 +42,8 @@ function stateOf(line: HostFlowLine): HostFlowLine['after'] {
 }
 
 /** Of several sockets that may be one flow, the worst counts. */
-function worst(lines: readonly HostFlowLine[]): HostFlowLine['after'] {
-  const states = lines.map(stateOf);
+function worst(sockets: readonly CaseFlow[]): CaseFlow['host'] {
+  const states = sockets.map(({ host }) => host);
   if (states.includes('open')) return 'open';
   return states.includes('unknown') ? 'unknown' : 'gone';
 }
@@ -65,72 +65,76 @@ function merged(flows: readonly CaseFlow[]): readonly CaseFlow[] {
 const seenAs = (host: CaseFlow['host']): Pick<CaseFlow, 'host' | 'seenAlive'> =>
   host === 'open' ? { host, seenAlive: true } : { host };
 
-export type JoinedFlows =
-  | { readonly kind: 'joined'; readonly flows: readonly CaseFlow[]; readonly complete: boolean }
-  | { readonly kind: 'no-evidence'; readonly reason: string };
-
-interface Listed {
-  readonly line: HostFlowLine;
-  readonly flow: KnownFlow;
+/** What a host listed, as flows of the case; plain data, so that it can be joined with the case as it stands when it is written. */
+export interface HostListing {
+  /** One per line, classified, with what the host's own lists said of it. */
+  readonly flows: readonly CaseFlow[];
+  /** Some socket may have had peers that no line names. */
+  readonly boundless: boolean;
+  /** Two lists agree: what neither shows is gone, as far as the host says. */
+  readonly twoSources: boolean;
+  /** Lines that were left out of the output, and flows that the host could not end. */
+  readonly omitted: number;
+  readonly survived: number;
 }
 
-/** The lines that name flows, and whether some socket may have had peers that no line names; null = not readable. */
-function readLines(
-  lines: readonly HostFlowLine[],
-): { readonly listed: readonly Listed[]; readonly boundless: boolean } | null {
-  const all = lines.map((line) => ({ line, flow: toFlow(line) }));
-  const readable = all.filter((entry): entry is Listed => entry.flow !== null);
+/** Reads the lines of the host's answer; null = one of them names a peer that is no address, and none counts. */
+export function readListing(
+  report: Extract<HostReport, { kind: 'evidence' }>,
+  classify: ReturnType<typeof flowClassifier>,
+): HostListing | null {
+  const { verdict } = report;
+  const all = report.flows.map((line) => ({ line, flow: toFlow(line) }));
+  const readable = all.filter((entry): entry is { line: HostFlowLine; flow: KnownFlow } => entry.flow !== null);
   if (readable.length < all.length) return null;
+  const twoSources = new Set(verdict.sources).size >= 2 || verdict.sources.includes('powershell');
   // A socket without a peer that survived is alive and may speak to anyone; one that is closed leaves only a doubt.
   const listed = readable.filter(({ line, flow }) => (hasAnyPeer(flow) ? line.after === 'open' : !isVpcService(flow)));
-  return { listed, boundless: readable.some(({ flow }) => hasAnyPeer(flow)) };
+  return {
+    flows: listed.map(({ line, flow }) => {
+      const state = stateOf(line);
+      const host = state === 'gone' && !twoSources ? 'unknown' : state;
+      // Nothing that a host prints makes a peer a named one: a named peer is denied for the whole subnet.
+      return caseFlow(flow, classify, { named: false, process: line.process, ...seenAs(host) });
+    }),
+    boundless: readable.some(({ flow }) => hasAnyPeer(flow)),
+    twoSources,
+    omitted: verdict.omitted,
+    survived: verdict.survived,
+  };
 }
+
+/** The list is whole: nothing goes through a socket without a peer, was left out of the output, or is still open. */
+export const isComplete = ({ flows, boundless, twoSources, omitted, survived }: HostListing): boolean =>
+  twoSources && !boundless && survived === 0 && omitted === 0 && flows.every(({ host }) => host === 'gone');
 
 /**
  * Joins what the host listed with what the case knows. A known flow of which only the address was known is replaced by
  * the sockets that match it; one that the host does not list at all is gone, if the list is whole and from two sources.
  */
-export function joinHostFlows(
-  known: readonly CaseFlow[],
-  report: Extract<HostReport, { kind: 'evidence' }>,
-  classify: ReturnType<typeof flowClassifier>,
-): JoinedFlows {
-  const { verdict } = report;
-  const lines = readLines(report.flows);
-  if (lines === null) return { kind: 'no-evidence', reason: 'the host listed a peer that is not an address' };
-  const { listed, boundless } = lines;
-  const twoSources = new Set(verdict.sources).size >= 2 || verdict.sources.includes('powershell');
-  const believed = (state: CaseFlow['host']): CaseFlow['host'] => (state === 'gone' && !twoSources ? 'unknown' : state);
-  const seen = ({ line, flow }: Listed, named: boolean): CaseFlow =>
-    caseFlow(flow, classify, { named, process: line.process, ...seenAs(believed(stateOf(line))) });
-
+export function joinListing(known: readonly CaseFlow[], listing: HostListing): readonly CaseFlow[] {
+  const { flows: listed, boundless, twoSources, omitted, survived } = listing;
   const joinKnown = (flow: CaseFlow): readonly CaseFlow[] => {
-    const matches = listed.filter((entry) => mayBeSameFlow(entry.flow, flow));
+    const matches = listed.filter((one) => mayBeSameFlow(one, flow));
     const vague = flow.localPort === null && flow.remotePort === null;
     if (matches.length === 0) {
       // Only sockets are listed: that a ping or a tunnel is not among them says nothing.
       const listable = ['tcp', 'udp', 'unknown'].includes(flow.protocol);
-      // Nor does it of a datagram that may have gone through a socket without a peer.
+      // Nor does the list tell of a datagram that may have gone through a socket without a peer.
       const isHidden = boundless && flow.protocol !== 'tcp';
-      const isGone = listable && !isHidden && verdict.omitted === 0 && verdict.survived === 0;
-      return [{ ...flow, host: isGone ? believed('gone') : flow.host }];
+      const isGone = listable && !isHidden && omitted === 0 && survived === 0;
+      const gone = twoSources ? 'gone' : 'unknown';
+      return [{ ...flow, host: isGone ? gone : flow.host }];
     }
     // Whoever named the address named these sockets, so they carry the source of that word.
-    if (vague)
-      return matches.map(({ line, flow: one }) => seen({ line, flow: { ...one, source: flow.source } }, flow.named));
-    const host = believed(worst(matches.map(({ line }) => line)));
-    return [{ ...flow, ...seenAs(host), process: matches[0]?.line.process ?? flow.process }];
+    if (vague) return matches.map((one) => namedAs(one, flow));
+    return [{ ...flow, ...seenAs(worst(matches)), process: matches[0]?.process ?? flow.process }];
   };
-  // Nothing that a host prints makes a peer a named one: a named peer is denied for the whole subnet.
-  const strangers = listed
-    .filter((entry) => !known.some((flow) => mayBeSameFlow(entry.flow, flow)))
-    .map((entry) => seen(entry, false));
+  const strangers = listed.filter((one) => !known.some((flow) => mayBeSameFlow(one, flow)));
+  return merged([...known.flatMap(joinKnown), ...strangers]);
+}
 
-  // What goes through a socket without a peer, or was left out of the output, is in no list.
-  const isWhole = twoSources && !boundless && verdict.survived === 0 && verdict.omitted === 0;
-  return {
-    kind: 'joined',
-    flows: merged([...known.flatMap(joinKnown), ...strangers]),
-    complete: isWhole && listed.every(({ line }) => stateOf(line) === 'gone'),
-  };
+/** A socket that stands for a flow of which only the peer was known; what is named is never spared. */
+function namedAs({ spared, ...socket }: CaseFlow, { source, named }: CaseFlow): CaseFlow {
+  return { ...socket, source, named, ...(spared === true && !named && { spared }) };
 }
