@@ -68,6 +68,7 @@ export function localConfig(file: Pick<WorldFile, 'AccountId' | 'Region' | 'Nacl
   return {
     accountId: file.AccountId,
     region: file.Region,
+    vpcIds: [],
     defaultMode: 'contain',
     exemptTag: 'flowcut:exempt',
     aclRuleNumbers: { first: 1, last: 32_766 },
