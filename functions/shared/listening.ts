@@ -134,7 +134,9 @@ export async function listen(
   const since = Math.max(watchedSince(document), ...asked.map(({ log }) => log?.createdAt ?? 0));
   const window = { since, until: started / 1000, deadline: started + seconds * 1000 };
   const peers = new Set(document.flows.map((flow) => flow.remoteAddress));
-  const hearings = await atMost(SEARCHES_AT_ONCE, watches, (watch) => hear(tools, watch, peers, window));
+  // What no waiting mends is said first.
+  const inOrder = [...watches].sort((a, b) => Number(a.log !== null) - Number(b.log !== null));
+  const hearings = await atMost(SEARCHES_AT_ONCE, inOrder, (watch) => hear(tools, watch, peers, window));
   const interfaceIds = standing.interfaces.map((eni) => eni.id);
   return { findings: findingsOf(hearings, interfaceIds), since };
 }

@@ -4,6 +4,7 @@ import { mockClient } from 'aws-sdk-client-mock';
 import 'aws-sdk-client-mock-vitest/extend';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { flowLogsOn, readStream, searchRefusal } from '../../functions/aws/flow-logs.ts';
+import { formatText } from '../support/flow-log.ts';
 
 const ec2 = mockClient(EC2Client);
 const logs = mockClient(CloudWatchLogsClient);
@@ -62,7 +63,7 @@ describe('flowLogsOn', () => {
       ...usable,
       LogGroupName: undefined,
       LogDestination: 'arn:aws:logs:eu-central-1:444455556666:log-group:central/flow-logs',
-      LogFormat: '${version} ${interface-id}',
+      LogFormat: formatText('version', 'interface-id'),
       MaxAggregationInterval: 60,
     };
     ec2.on(DescribeFlowLogsCommand).resolves({ FlowLogs: [log] });
@@ -71,7 +72,7 @@ describe('flowLogsOn', () => {
         ...facts,
         destinationAccountId: '444455556666',
         logGroupName: 'central/flow-logs',
-        format: '${version} ${interface-id}',
+        format: formatText('version', 'interface-id'),
         intervalSeconds: 60,
       },
     ]);

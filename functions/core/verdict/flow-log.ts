@@ -45,38 +45,38 @@ const isVersion = (version: string | undefined, format: LogFormat): boolean =>
  */
 export function parseFlowLogLine(line: string, format: LogFormat = DEFAULT_LOG_FORMAT): FlowLogLine | null {
   const fields = line.trim().split(/\s+/);
-  const valueOf = (name: string): string | undefined => fields[format.placeOf.get(name) ?? -1];
-  if (fields.length !== format.count || !isVersion(valueOf('version'), format)) return null;
-  const start = numberIn(valueOf('start'), Number.MAX_SAFE_INTEGER);
-  const end = numberIn(valueOf('end'), Number.MAX_SAFE_INTEGER);
-  const networkInterfaceId = valueOf('interface-id');
+  const fieldOf = (name: string): string | undefined => fields[format.placeOf.get(name) ?? -1];
+  if (fields.length !== format.count || !isVersion(fieldOf('version'), format)) return null;
+  const start = numberIn(fieldOf('start'), Number.MAX_SAFE_INTEGER);
+  const end = numberIn(fieldOf('end'), Number.MAX_SAFE_INTEGER);
+  const networkInterfaceId = fieldOf('interface-id');
   if (start === null || end === null || end < start || networkInterfaceId === undefined) return null;
   const common = { networkInterfaceId, start, end };
-  const status = valueOf('log-status');
+  const status = fieldOf('log-status');
   if (status === 'NODATA') return { kind: 'no-data', ...common };
   if (status === 'SKIPDATA') return { kind: 'skipped', ...common };
-  const [source, destination] = addressesIn(valueOf);
-  const action = valueOf('action');
+  const [source, destination] = addressesIn(fieldOf);
+  const action = fieldOf('action');
   if (status !== 'OK' || source === undefined || destination === undefined) return null;
   if (action !== 'ACCEPT' && action !== 'REJECT') return null;
-  const direction = DIRECTIONS[valueOf('flow-direction') ?? ''];
+  const direction = DIRECTIONS[fieldOf('flow-direction') ?? ''];
   return {
     kind: 'record',
     ...common,
     source,
     destination,
-    sourcePort: numberIn(valueOf('srcport'), 65_535),
-    destinationPort: numberIn(valueOf('dstport'), 65_535),
-    protocol: numberIn(valueOf('protocol'), 255),
+    sourcePort: numberIn(fieldOf('srcport'), 65_535),
+    destinationPort: numberIn(fieldOf('dstport'), 65_535),
+    protocol: numberIn(fieldOf('protocol'), 255),
     action,
     ...(direction !== undefined && { direction }),
   };
 }
 
 /** Both ends of the first pair of fields that holds two addresses. */
-function addressesIn(valueOf: (name: string) => string | undefined): readonly string[] {
+function addressesIn(fieldOf: (name: string) => string | undefined): readonly string[] {
   for (const pair of ADDRESS_FIELDS) {
-    const addresses = pair.flatMap((name) => parseAddress(valueOf(name))?.address ?? []);
+    const addresses = pair.flatMap((name) => parseAddress(fieldOf(name))?.address ?? []);
     if (addresses.length === pair.length) return addresses;
   }
   return [];
@@ -262,9 +262,9 @@ export function earFor(listening: Listening): Ear {
 export function findingsOf(hearings: readonly Hearing[], interfaceIds: readonly string[]): FlowLogFindings {
   const records = hearings.flatMap((hearing) => hearing.records);
   const all = interfaceIds.map((id) => hearings.find((hearing) => hearing.networkInterfaceId === id) ?? null);
-  const silent = all.findIndex((hearing) => hearing === null);
-  const reasons = all.flatMap((hearing) => hearing?.unheard ?? []);
-  if (silent !== -1) reasons.push(`no flow log covers ${interfaceIds[silent]}`);
+  const silent = all.indexOf(null);
+  const missing = silent === -1 ? [] : [`no flow log covers ${interfaceIds[silent]}`];
+  const reasons = [...missing, ...hearings.flatMap((hearing) => hearing.unheard ?? [])];
   const [unheard] = reasons;
   const ends = all.flatMap((hearing) => hearing?.coveredUntil ?? []);
   if (unheard !== undefined || ends.length === 0) {

@@ -7,9 +7,7 @@ import {
   missingFields,
   readLogFormat,
 } from '../../../functions/core/verdict/log-format.ts';
-
-/** As DescribeFlowLogs writes a format. */
-const formatText = (names: readonly string[]): string => names.map((name) => `\${${name}}`).join(' ');
+import { formatText } from '../../support/flow-log.ts';
 
 const VALUES: Readonly<Record<string, string>> = {
   version: '10',
@@ -32,7 +30,7 @@ const lineFor = (names: readonly string[], values: Readonly<Record<string, strin
 const NEEDED = ['interface-id', 'srcaddr', 'dstaddr', 'start', 'end', 'action', 'log-status'];
 
 const read = (names: readonly string[], values?: Readonly<Record<string, string>>) =>
-  parseFlowLogLine(lineFor(names, values), readLogFormat(formatText(names)));
+  parseFlowLogLine(lineFor(names, values), readLogFormat(formatText(...names)));
 
 describe('a flow log format', () => {
   it('is the default one where EC2 does not say', () => {
@@ -78,7 +76,7 @@ describe('a flow log format', () => {
   it('takes the addresses of the packet where it names no others', () => {
     const names = NEEDED.map((name) => name.replace(/^(src|dst)addr$/, 'pkt-$1addr'));
     const values = { ...VALUES, 'pkt-srcaddr': '10.0.1.99', 'pkt-dstaddr': '203.0.113.5' };
-    expect(missingFields(readLogFormat(formatText(names)))).toEqual([]);
+    expect(missingFields(readLogFormat(formatText(...names)))).toEqual([]);
     expect(read(names, values)).toMatchObject({ source: '10.0.1.99', destination: '203.0.113.5' });
   });
 
@@ -102,7 +100,7 @@ describe('a flow log format', () => {
     ['dstaddr', ['srcaddr', 'dstaddr']],
   ])('says nothing of a flow without %s', (name, missing) => {
     const names = NEEDED.filter((other) => other !== name);
-    expect(missingFields(readLogFormat(formatText(names)))).toEqual(missing);
+    expect(missingFields(readLogFormat(formatText(...names)))).toEqual(missing);
     expect(read(names)).toBeNull();
   });
 });

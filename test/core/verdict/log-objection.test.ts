@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { FlowLogFacts } from '../../../functions/core/case/facts.ts';
 import { logObjection } from '../../../functions/core/verdict/log-objection.ts';
+import { formatText } from '../../support/flow-log.ts';
 
 const ACCOUNT = '111122223333';
 
@@ -31,7 +32,11 @@ describe('logObjection', () => {
     ['is not delivered', { problem: 'Access error' }, 'Access error'],
     ['records accepted traffic only', { trafficType: 'ACCEPT' }, 'ACCEPT'],
     ['records rejected traffic only', { trafficType: 'REJECT' }, 'REJECT'],
-    ['has no addresses', { format: '${interface-id} ${start} ${end} ${action} ${log-status}' }, 'srcaddr, dstaddr'],
+    [
+      'has no addresses',
+      { format: formatText('interface-id', 'start', 'end', 'action', 'log-status') },
+      'srcaddr, dstaddr',
+    ],
   ])('names the log that %s, and why', (_, change, word) => {
     const objection = logObjection({ ...theLog, ...change }, ACCOUNT);
     expect(objection).toContain('fl-1');
