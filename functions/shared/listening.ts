@@ -173,7 +173,7 @@ async function hear(
   // A line stands at its start: the one that spans the beginning stands before it.
   const search = { logGroupName, networkInterfaceId: eni.id, from: since - longestPause(intervalSeconds), to: until };
   try {
-    await readStream(tools.logs, search, deadline, ear.take);
+    await readStream(tools.logs, search, deadline, (line) => ear.take(line));
     return ear.heard();
   } catch (error) {
     const text = errorText(error);

@@ -16,8 +16,8 @@ function secondElsewhere(world: WorldFile): void {
   const [group] = world.SecurityGroups;
   const [acl] = world.NetworkAcls;
   if (!vpc || !subnet || !group || !acl) throw new Error('the default world has lost a part');
-  world.Vpcs.push({ VpcId: OTHER_VPC, CidrBlock: '10.9.0.0/16' } as never);
-  world.Subnets.push({ SubnetId: 'subnet-0000000000000ff01', VpcId: OTHER_VPC, CidrBlock: '10.9.1.0/24' } as never);
+  world.Vpcs.push({ VpcId: OTHER_VPC, CidrBlock: '10.9.0.0/16' });
+  world.Subnets.push({ SubnetId: 'subnet-0000000000000ff01', VpcId: OTHER_VPC, CidrBlock: '10.9.1.0/24' });
   world.SecurityGroups.push({
     ...structuredClone(group),
     GroupId: 'sg-0000000000000ff01',

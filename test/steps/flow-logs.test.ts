@@ -138,7 +138,10 @@ describe('the search of a flow log', () => {
     await onBench(many, async (bench) => {
       const record = await bench.contain(finding);
       const whole = searches(bench).filter(({ limit }) => limit === undefined);
-      expect(whole.map(({ logStreamNamePrefix }) => logStreamNamePrefix).sort()).toEqual([ids.eni, ids.secondEni]);
+      expect(whole).toHaveLength(2);
+      expect(new Set(whole.map(({ logStreamNamePrefix }) => logStreamNamePrefix))).toEqual(
+        new Set([ids.eni, ids.secondEni]),
+      );
       await reportCase(bench.tools, record);
       expect(searches(bench)).toHaveLength(whole.length + 1);
     });
@@ -155,7 +158,7 @@ describe('the search of a flow log', () => {
           PrivateIpAddress: address,
           PrivateIpAddresses: [{ Primary: true, PrivateIpAddress: address }],
           Attachment: { ...structuredClone(eni.Attachment), AttachmentId: `eni-attach-${index}`, DeviceIndex: index },
-        } as never);
+        });
       }
     });
     await onBench(wide, async (bench) => {
