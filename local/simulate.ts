@@ -16,6 +16,8 @@ import { intake } from '../functions/core/intake/intake.ts';
 import type { Mode } from '../functions/core/model.ts';
 import { quietReport, type Report } from '../functions/core/report/report.ts';
 import type { Toolbox } from '../functions/shared/toolbox.ts';
+// The step loads it when it needs it; while time is virtual, nothing waits for a file.
+import '../functions/start-response/look.ts';
 import { type StartResult, startResponse } from '../functions/start-response/step.ts';
 import { readDefinition } from './definitions.ts';
 import { restoredItems } from './restored-items.ts';
@@ -68,6 +70,7 @@ export function localConfig(file: Pick<WorldFile, 'AccountId' | 'Region' | 'Nacl
   return {
     accountId: file.AccountId,
     region: file.Region,
+    vpcIds: [],
     defaultMode: 'contain',
     exemptTag: 'flowcut:exempt',
     aclRuleNumbers: { first: 1, last: 32_766 },

@@ -41,6 +41,7 @@ export const WITHOUT_COMMAND: Readonly<Record<string, string>> = {
 /** Actions that IAM cannot tie to a resource, and why `*` is all there is. */
 export const WITHOUT_RESOURCE: Readonly<Record<string, string>> = {
   'ec2:DescribeFlowLogs': 'EC2 has no resource for it; tied to the Region',
+  'ec2:DescribeInstanceTypes': 'EC2 has no resource for it; tied to the Region',
   'ec2:DescribeInstances': 'EC2 has no resource for it; tied to the Region',
   'ec2:DescribeNetworkAcls': 'EC2 has no resource for it; tied to the Region',
   'ec2:DescribeNetworkInterfaces': 'EC2 has no resource for it; tied to the Region',
@@ -76,6 +77,7 @@ export const PURPOSES: Readonly<Record<string, string>> = {
   StartResponse: 'one execution per case, under a name that the same event always gives',
   LookAtResponse: 'did an earlier response to the case fail, so that this event takes over?',
   SendWhatFailed: 'what cannot be read or started waits in the dead-letter queue',
+  LookAtInterfaces: 'only with VpcIds: is every interface in one of them? Nobody is claimed before',
   KeepReport: 'the whole report and the timeline, beside their case; nothing outside the items of cases',
   Look: 'reads before deciding, and reads back what is in force',
   Deny: 'two entries per peer, recorded first',
@@ -103,7 +105,7 @@ export const PURPOSES: Readonly<Record<string, string>> = {
   SnapshotVolumes: 'all volumes at one moment',
   SnapshotsOfCase: 'only with the tag of a case',
   TagSnapshots: 'only while making them',
-  ReadFlowLogs: 'was anything accepted since? Narrowed by FlowLogGroups',
+  ReadFlowLogs: 'was anything accepted since, and can the log be asked? Narrowed by FlowLogGroups',
   Publish: 'the report',
   ReturnToScalingGroup: 'only what the case took out is given back',
   ReturnToTargetGroups: 'only what the case took out is given back',

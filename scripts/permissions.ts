@@ -221,7 +221,7 @@ export function permissionsPage(template: Template, commands: ReadonlyMap<string
     '- `ec2:ModifyInstanceAttribute` (preserve-evidence, restore-evidence) could also change other attributes of an instance; flowcut sets protection, shutdown behaviour and delete on termination.',
     '- `ec2:ModifyNetworkInterfaceAttribute` could put any group of the account on an interface; flowcut sets its isolation group, and on a restore the recorded ones.',
     '- `ec2:CreateNetworkAclEntry` could write an allow as well as a deny; flowcut writes denies only.',
-    '- The exempt tag is looked at by flowcut, not by IAM. `VpcIds` is enforced by IAM.',
+    '- The exempt tag is looked at by flowcut, not by IAM. So is `VpcIds`, before an instance is claimed; behind it IAM denies changes of network ACLs, interfaces and groups in other VPCs, and nothing else.',
     '',
     '## Functions',
     '',

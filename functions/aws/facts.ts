@@ -1,9 +1,11 @@
 import type { EC2Client } from '@aws-sdk/client-ec2';
 import { carriers } from '../core/case/assess.ts';
 import type { Facts } from '../core/case/facts.ts';
+import { isInstanceType } from '../core/intake/instance-type.ts';
 import type { Hints } from '../core/intake/intake-types.ts';
-import type { KnownFlow } from '../core/model.ts';
+import type { DefaultTimeouts, KnownFlow } from '../core/model.ts';
 import { errorText } from './errors.ts';
+import { defaultTimeoutsOf } from './instance-types.ts';
 import { getInstance } from './instances.ts';
 import { aclsOfSubnets } from './network-acls.ts';
 import { holdersOf, interfacesOf } from './network-interfaces.ts';
@@ -53,12 +55,18 @@ export async function readFacts(
       attempt('security group rules', rulesOf(ec2, ids.groupIds)),
     ]);
 
+  const timeoutsOf = async (instanceType: string | undefined): Promise<DefaultTimeouts | null> => {
+    if (!isInstanceType(instanceType)) return null;
+    const asked = defaultTimeoutsOf(ec2, instanceType).then((answer) => (answer === null ? [] : [answer]));
+    return (await attempt('default timeouts of the instance type', asked))?.[0] ?? null;
+  };
   const readHolders = async () => holdersOf(ec2, peersOf(await flows));
-  const [instance, interfaces, known, holders, first] = await Promise.all([
+  const [instance, interfaces, known, holders, hintedTimeouts, first] = await Promise.all([
     getInstance(ec2, instanceId),
     interfacesOf(ec2, instanceId),
     flows,
     attempt('interfaces of the peers', readHolders()),
+    timeoutsOf(hints.instanceType),
     reads(hints),
   ]);
   if (instance === null) return null;
@@ -68,11 +76,15 @@ export async function readFacts(
   const vpcIds = [...new Set(carrying.map((eni) => eni.vpcId))];
   const subnetIds = [...new Set(carrying.map((eni) => eni.subnetId))];
   const groupIds = [...new Set(carrying.flatMap((eni) => eni.groupIds))];
-  const second = await reads({
-    vpcIds: missing(vpcIds, hints.vpcIds),
-    subnetIds: missing(subnetIds, hints.subnetIds),
-    groupIds: missing(groupIds, hints.groupIds),
-  });
+  const isRightType = instance.instanceType === hints.instanceType;
+  const [defaultTimeouts, second] = await Promise.all([
+    isRightType ? hintedTimeouts : timeoutsOf(instance.instanceType),
+    reads({
+      vpcIds: missing(vpcIds, hints.vpcIds),
+      subnetIds: missing(subnetIds, hints.subnetIds),
+      groupIds: missing(groupIds, hints.groupIds),
+    }),
+  ]);
 
   const subnets = merge(first[0], second[0]) ?? [];
   const acls = merge(first[1], second[1]) ?? [];
@@ -82,7 +94,7 @@ export async function readFacts(
   const wanted = [...new Set(listIds)].filter((destination) => destination.startsWith('pl-'));
   const prefixLists = await attempt('prefix lists', prefixListEntries(ec2, wanted));
   return {
-    instance,
+    instance: { ...instance, defaultTimeouts },
     interfaces,
     subnets: uniqueById(subnets).filter((subnet) => subnetIds.includes(subnet.id)),
     acls: uniqueById(acls).filter((acl) => acl.subnetIds.some((id) => subnetIds.includes(id))),

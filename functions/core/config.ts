@@ -7,6 +7,8 @@ export interface Config {
   /** Account and Region that this responder may act in. */
   readonly accountId: string;
   readonly region: string;
+  /** VPCs in which anything may be changed; empty = every one. */
+  readonly vpcIds: readonly string[];
   /** Mode of requests that do not carry one. */
   readonly defaultMode: Mode;
   /** An instance with this tag key (whatever its value) is refused. */

@@ -36,6 +36,14 @@ function list(environment: Environment, name: string): readonly string[] {
     .filter((part) => part !== '');
 }
 
+/** `*` stands for every VPC, as it does in the template. */
+function vpcIds(environment: Environment): readonly string[] {
+  const ids = list(environment, 'FLOWCUT_VPC_IDS');
+  const odd = ids.find((id) => !/^(\*|vpc-([0-9a-f]{8}|[0-9a-f]{17}))$/.test(id));
+  if (odd !== undefined) throw new InputError('FLOWCUT_VPC_IDS', `${quote(odd)} is not the id of a VPC`);
+  return ids.includes('*') ? [] : ids;
+}
+
 /** Fails at the start of the function, not in the middle of a response. */
 function checkedOpenings(openings: IsolationOpenings): IsolationOpenings {
   isolationRules(openings);
@@ -47,6 +55,7 @@ export function readConfig(environment: Environment): Config {
   return {
     accountId: text(environment, 'FLOWCUT_ACCOUNT_ID'),
     region: text(environment, 'AWS_REGION'),
+    vpcIds: vpcIds(environment),
     defaultMode: oneOf(environment, 'FLOWCUT_MODE', ['observe', 'contain'], 'observe'),
     exemptTag: text(environment, 'FLOWCUT_EXEMPT_TAG', 'flowcut:exempt'),
     aclRuleNumbers: ruleNumbers(environment),

@@ -1,5 +1,6 @@
+import { errorText } from '../aws/errors.ts';
 import { type ExecutionState, readExecution, startExecution } from '../aws/executions.ts';
-import { placeRefusal } from '../core/case/assess.ts';
+import { borderRefusal, placeRefusal } from '../core/case/assess.ts';
 import { executionNameOf, noteIdOf } from '../core/case/case.ts';
 import type { HeadStart } from '../core/case/head-start.ts';
 import { intake } from '../core/intake/intake.ts';
@@ -13,6 +14,9 @@ export type StartResult =
   | { readonly kind: 'started' | 'already-started'; readonly caseIds: readonly string[] }
   | { readonly kind: 'nothing-to-do'; readonly report: Report };
 
+/** `ec2` is made when it is needed, where it is not given. */
+type StartTools = Tools<'sfn' | 'cases'> & Partial<Tools<'ec2'>>;
+
 /** Instances of one attack sequence for which a plan is made; a person sees the others in the finding. */
 const SEQUENCE_LIMIT = 10;
 
@@ -20,7 +24,7 @@ const SEQUENCE_LIMIT = 10;
  * Takes a GuardDuty event, at least once: claims the instance and starts one execution per case, under a name that the
  * same event always gives. A known case with a new peer gets an execution of its own, which only adds what is new.
  */
-export async function startResponse(tools: Tools<'sfn' | 'cases'>, event: unknown): Promise<StartResult> {
+export async function startResponse(tools: StartTools, event: unknown): Promise<StartResult> {
   const taken = intake(event);
   if (taken.kind === 'ignored') {
     const caseId = noteIdOf(taken.finding, taken.reason);
@@ -35,7 +39,7 @@ export async function startResponse(tools: Tools<'sfn' | 'cases'>, event: unknow
   const caseIds: string[] = [];
   let kind: 'started' | 'already-started' = 'already-started';
   for (const request of requests) {
-    const misplaced = placeRefusal(request, tools.config);
+    const misplaced = placeRefusal(request, tools.config) ?? (await outOfBounds(tools, request));
     if (misplaced !== null) {
       const caseId = noteIdOf(request.finding, request.instanceId);
       tools.log.warn('refused', { caseId, reason: misplaced });
@@ -63,6 +67,21 @@ export async function startResponse(tools: Tools<'sfn' | 'cases'>, event: unknow
     caseIds.push(caseId);
   }
   return { kind, caseIds };
+}
+
+/**
+ * An instance beyond the border is not even claimed. Its interfaces are asked for, not taken from the finding, which may name
+ * some of them only. Where EC2 does not answer the response begins, and looks itself before it changes anything.
+ */
+async function outOfBounds(tools: StartTools, { instanceId }: CaseRequest): Promise<string | null> {
+  if (tools.config.vpcIds.length === 0) return null;
+  try {
+    const { look } = await import('./look.ts');
+    return borderRefusal(instanceId, await look(instanceId, tools.ec2), tools.config);
+  } catch (error) {
+    tools.log.warn('the VPCs of the instance cannot be read', { instanceId, error: errorText(error) });
+    return null;
+  }
 }
 
 /** Executions that may die one after another before a person has to look. */

@@ -11,6 +11,7 @@ import {
 } from './finding-schema.ts';
 import { targetsOf } from './finding-sequence.ts';
 import { describe, instanceId as instanceIdField, type Place, readFields, spelled, valueAt } from './input-fields.ts';
+import { isInstanceType } from './instance-type.ts';
 import type { CaseRequest, FindingSummary, Hints, Intake, NamedProcess } from './intake-types.ts';
 
 /** What CreateSampleFindings writes for every instance. */
@@ -110,6 +111,12 @@ function hintsOf({ networkInterfaces: interfaces = [] }: InstanceDetails): Hints
   };
 }
 
+/** A hint and no more: what is no instance type is no hint. */
+function typeHint({ resource }: FindingHead): Pick<Hints, 'instanceType'> {
+  const instanceType = valueAt(resource, 'instanceDetails', 'instanceType');
+  return isInstanceType(instanceType) ? { instanceType } : {};
+}
+
 function processesOf({ service }: FindingBody): NamedProcess[] {
   const { pid, name, executablePath } = service?.runtimeDetails?.process ?? {};
   return pid === undefined ? [] : [{ pid, name: name ?? null, executablePath: executablePath ?? null }];
@@ -147,7 +154,7 @@ export function readFinding(finding: unknown, head: FindingHead, place: Place): 
     flows,
     processes: processesOf(body),
     domains,
-    hints: hintsOf(instance),
+    hints: { ...hintsOf(instance), ...typeHint(head) },
     notes: notesOf(route, flows.length, domains.length),
   };
   const common = { ...parts, origin: 'finding', mode: null, reason: null } as const;

@@ -1,5 +1,6 @@
 import type { ApiContext, Handlers } from '../context.ts';
 import { AwsError } from '../errors.ts';
+import { instanceTypeHandlers } from './instance-types.ts';
 import { instanceHandlers } from './instances.ts';
 import { networkAclHandlers } from './network-acls.ts';
 import { networkInterfaceHandlers } from './network-interfaces.ts';
@@ -26,6 +27,7 @@ function honouringDryRun(handlers: Handlers): Handlers {
 
 export const ec2Handlers: Handlers = honouringDryRun({
   ...instanceHandlers,
+  ...instanceTypeHandlers,
   ...networkInterfaceHandlers,
   ...securityGroupHandlers,
   ...securityGroupRuleHandlers,
