@@ -57,7 +57,7 @@ export async function verifyCut(tools: Tools<'ec2' | 'logs' | 'cases'>, record: 
 
 /** When denies were made after the isolation, last of all; null = there were none. */
 function lateCutOf({ isolation, cutAgain }: Verifying): string | null {
-  const times = [isolation?.[2], cutAgain].flatMap((result) =>
+  const times = [isolation?.lateDenies, cutAgain].flatMap((result) =>
     result === undefined || result.kind === 'failed' || result.at === undefined ? [] : [result.at],
   );
   return times.sort().at(-1) ?? null;
