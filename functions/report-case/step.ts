@@ -272,7 +272,7 @@ const EVIDENCE_UNFINISHED: EvidenceItem = {
 /** What is not known of the evidence, where the step does not say so itself. */
 function evidenceGaps(record: Reporting): readonly EvidenceItem[] {
   const { assessment, isolation, failure } = record;
-  if (isolation !== undefined) return isolation[1].kind === 'failed' ? [EVIDENCE_FAILED] : [];
+  if (isolation !== undefined) return isolation.evidence.kind === 'failed' ? [EVIDENCE_FAILED] : [];
   const hasStopped = failure !== undefined && !isInterim(record);
   return hasStopped && assessment?.kind === 'contain' ? [EVIDENCE_UNFINISHED] : [];
 }
@@ -332,7 +332,7 @@ function deniedPeers({ flows }: CaseDocument, { denies }: Standing): ReadonlySet
 
 /** What went wrong with a function, and how far the response has come. */
 function failureText(record: Reporting): readonly string[] {
-  const { isolated = record.isolation?.[0], failure } = record;
+  const { isolated = record.isolation?.swap, failure } = record;
   return [
     ...(isolated?.kind === 'failed' ? [`the function that isolates failed: ${sentenceOf(isolated.failure)}`] : []),
     ...(failure === undefined ? [] : [`the response stopped early: ${sentenceOf(failure)}`]),
@@ -355,7 +355,7 @@ function waitingText({ isolated, cut }: Reporting): readonly string[] {
 }
 
 function isolationOf({ isolated, isolation }: Reporting): IsolationResult | undefined {
-  const result = isolated ?? isolation?.[0];
+  const result = isolated ?? isolation?.swap;
   return result?.kind === 'done' ? result : undefined;
 }
 

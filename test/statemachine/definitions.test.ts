@@ -7,7 +7,7 @@ import { type MachineDefinition, readDefinition, type StateDefinition, statesOf 
 const COMMON = ['Type', 'Comment', 'Next', 'End', 'OutputPath', 'InputPath'];
 const FIELDS: Readonly<Record<string, readonly string[]>> = {
   Task: [...COMMON, 'Resource', 'TimeoutSeconds', 'Retry', 'Catch', 'ResultPath'],
-  Parallel: [...COMMON, 'Branches', 'Retry', 'Catch', 'ResultPath'],
+  Parallel: [...COMMON, 'Branches', 'Retry', 'Catch', 'ResultSelector', 'ResultPath'],
   Pass: [...COMMON, 'Parameters', 'Result', 'ResultPath'],
   Choice: ['Type', 'Comment', 'Choices', 'Default'],
   Wait: [...COMMON, 'Seconds', 'SecondsPath'],

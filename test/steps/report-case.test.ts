@@ -36,8 +36,8 @@ describe('report', () => {
   it('says before the wait what is cut so far', async () => {
     await onBench(shellAlone(), async (bench) => {
       const { verdict: _verdict, isolation, ...record } = await bench.contain(finding);
-      if (isolation?.[0].kind !== 'done') throw new Error('unreachable');
-      await reportCase(bench.tools, { ...record, isolated: isolation[0] });
+      if (isolation?.swap.kind !== 'done') throw new Error('unreachable');
+      await reportCase(bench.tools, { ...record, isolated: isolation.swap });
       expect(subjects(bench)[0]).toMatch(/so far/);
     });
   });

@@ -56,11 +56,11 @@ export interface PlannedChange {
 }
 
 /**
- * What became of the denies. `made` counts those that stand, whoever made them; `at` is when, ISO, where they were made after
+ * What became of the denies. `refused`: some could not be made, each for a reason in the case table. `made` counts those that stand, whoever made them; `at` is when, ISO, where they were made after
  * the isolation.
  */
 export type DenyResult =
-  | { readonly kind: 'done'; readonly made: number; readonly refused: number; readonly at?: string }
+  | { readonly kind: 'done' | 'refused'; readonly made: number; readonly refused: number; readonly at?: string }
   | DenyWaiting
   | { readonly kind: 'failed'; readonly made: number; readonly refused: number; readonly reason: string };
 
@@ -90,8 +90,6 @@ export type HostResult =
       readonly kind: 'answered';
       readonly denies: PackedDenies;
       readonly summary: string;
-      /** What became of these denies. */
-      readonly denied?: DenyResult;
     }
   | { readonly kind: 'no-evidence' | 'unavailable' | 'failed'; readonly reason: string };
 
@@ -178,8 +176,14 @@ export type Denying = Opened & {
   readonly cutAgain?: DenyResult;
 };
 export type CheckingHost = (Opened | { readonly restore: RestoreResult }) & { readonly host: HostCommandSent };
-/** The outcomes of the branches of the cut, in their order. */
-export type Cuts = readonly [DenyResult, HostResult, PreparationResult];
+/** The outcomes of the branches of the cut; the definition's ResultSelector names them. */
+export interface Cuts {
+  readonly deny: DenyResult;
+  readonly host: HostResult;
+  /** What became of the denies of peers that only the host has listed; `none` = none was asked for. */
+  readonly hostDenies: DenyResult | { readonly kind: 'none' };
+  readonly preparation: PreparationResult;
+}
 export type Isolating = Opened & { readonly cut?: Cuts };
 /**
  * `isolation` holds the swap and, from beside it, what was done for the evidence and what became of the denies that had to
@@ -187,7 +191,11 @@ export type Isolating = Opened & { readonly cut?: Cuts };
  */
 export type Verifying = Isolating & {
   readonly isolated?: IsolationResult | IsolationFailed;
-  readonly isolation?: readonly [IsolationResult | IsolationFailed, EvidenceResult, DenyResult];
+  readonly isolation?: {
+    readonly swap: IsolationResult | IsolationFailed;
+    readonly evidence: EvidenceResult;
+    readonly lateDenies: DenyResult;
+  };
   readonly verdict?: VerifyResult;
   readonly cutAgain?: DenyResult;
 };
