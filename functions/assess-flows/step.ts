@@ -1,6 +1,6 @@
 import { readBefore, recordBefore, recordBeforeAnew } from '../aws/case-table/before-states.ts';
 import { readSwitch, takePlace } from '../aws/case-table/brakes.ts';
-import { readCase, updateCase } from '../aws/case-table/cases.ts';
+import { readCase, recordEvent } from '../aws/case-table/cases.ts';
 import { noteGroupUse } from '../aws/case-table/groups.ts';
 import { errorText } from '../aws/errors.ts';
 import { readFacts } from '../aws/facts.ts';
@@ -12,7 +12,6 @@ import {
   type BeforeInterface,
   beforeOf,
   type CaseDocument,
-  type CaseFlow,
   foundAnew,
   type HostAsked,
   isKnownFlow,
@@ -20,8 +19,6 @@ import {
   noteIdOf,
   placeOf,
   type WantedDeny,
-  withAcls,
-  withRefusals,
 } from '../core/case/case.ts';
 import type { Facts } from '../core/case/facts.ts';
 import { headStartOf } from '../core/case/head-start.ts';
@@ -221,7 +218,7 @@ async function decide(
   const assessment = assess(request, found, tools.config);
   const watch = document.decision === 'ask' ? document.classReason : null;
   if (watch !== null || mode === 'observe') {
-    await updateCase(tools.cases, document.caseId, (stored) => withAssessment(stored, assessment));
+    await recordEvent(tools.cases, document.caseId, { kind: 'planned', ...assessment });
     const reason = watch ?? 'observe mode: nothing was changed, this is what would be done';
     return planned(tools, document, reason, facts, assessment);
   }
@@ -364,14 +361,13 @@ async function record(
     ...interfaces.map((before) => recordBefore(tools.cases, document.caseId, before)),
     isFirst || isolated ? undefined : recordAnew(tools, document.caseId, interfaces),
     noteGroupUse(tools.cases, document.caseId, groupIds),
-    updateCase(tools.cases, document.caseId, (stored) => {
-      // What is cut during a restore takes the case up again: its before-state is still the one of the first response.
-      const status = stored.status === 'restoring' ? 'open' : stored.status;
-      const noted = { ...withAssessment(stored, assessment), status, hostAsked, hostUndone: false, released: false };
-      if (isolated) return deniesMore(stored, assessment) ? { ...noted, cutAgainAt: recordedAt } : noted;
-      // Isolated no more: what was listed and watched before says nothing of what was opened since.
-      // Noted meanwhile, it is the work of another response.
-      return stored.isolatedAt === document.isolatedAt ? { ...noted, isolatedAt: null } : noted;
+    recordEvent(tools.cases, document.caseId, {
+      kind: 'cutBegun',
+      ...assessment,
+      hostAsked,
+      at: recordedAt,
+      isolated,
+      isolatedAtBefore: document.isolatedAt,
     }),
     // The reads on the way to the first cut wait for no turn; they are counted for the others.
     tryTurn(tools, { api: 'DescribeNetworkInterfaces', urgency: 0, canWait: false, until: 0 }),
@@ -383,10 +379,6 @@ async function record(
     ),
   ]);
 }
-
-/** A deny is about to be made, or a flow joins the case, that the isolation did not know. */
-const deniesMore = ({ flows }: CaseDocument, { denies, flows: wanted }: Assessment): boolean =>
-  denies.some((deny) => deny.ruleNumber !== null) || wanted.some((flow) => !isKnownFlow(flow, flows));
 
 /** What a later response finds as neither an earlier one found it nor we made it. */
 async function recordAnew(tools: AssessTools, caseId: string, found: readonly BeforeInterface[]): Promise<void> {
@@ -403,14 +395,4 @@ async function recordAnew(tools: AssessTools, caseId: string, found: readonly Be
       if (news !== null) await recordBeforeAnew(tools.cases, caseId, first, news);
     }),
   );
-}
-
-/**
- * Adds what is new. A flow that the case knows keeps its first classification: once the groups are swapped, the rules
- * say nothing any more about the entries that the old rules made.
- */
-function withAssessment(stored: CaseDocument, assessment: Assessment): CaseDocument {
-  const fresh: readonly CaseFlow[] = assessment.flows.filter((flow) => !isKnownFlow(flow, stored.flows));
-  const document = { ...stored, flows: [...stored.flows, ...fresh] };
-  return withAcls(withRefusals(document, assessment.refusals), assessment.denies);
 }

@@ -1,20 +1,13 @@
-import { needCase, updateCase } from '../aws/case-table/cases.ts';
+import { needCase, recordEvent } from '../aws/case-table/cases.ts';
 import { recordHostAnswer } from '../aws/case-table/host-answers.ts';
 import { cancelHostCommand, readHostCommand } from '../aws/commands.ts';
 import { errorText } from '../aws/errors.ts';
 import { readFacts } from '../aws/facts.ts';
 import { flowClassifier, planDenies } from '../core/case/assess.ts';
-import {
-  askedAddresses,
-  type CaseDocument,
-  type HostOutcome,
-  placeOf,
-  withAcls,
-  withRefusals,
-} from '../core/case/case.ts';
+import { askedAddresses, type HostOutcome, placeOf } from '../core/case/case.ts';
+import type { Facts } from '../core/case/facts.ts';
 import type { CheckingHost, HostResult } from '../core/case/record.ts';
-import { hostAccount } from '../core/host/host-account.ts';
-import { joinHostFlows, listedFlows } from '../core/host/host-flows.ts';
+import { isComplete, joinListing, listedFlows, readListing } from '../core/host/host-flows.ts';
 import { type HostReport, parseHostOutput } from '../core/host/host-protocol.ts';
 import { packDenies, unpackDenies } from '../core/network/packed-denies.ts';
 import { AFTER_THE_CUT, urgencyOf } from '../core/pacing.ts';
@@ -91,10 +84,7 @@ async function undone(tools: HostTools, caseId: string, report: HostReport): Pro
   if (left !== undefined)
     return notUndone(tools, caseId, 'no-evidence', `the host could not undo everything: ${cleaned(left)}`);
   const summary = 'the host firewall of this case is removed';
-  await Promise.all([
-    updateCase(tools.cases, caseId, (stored) => (stored.hostUndone ? stored : { ...stored, hostUndone: true })),
-    tell(tools, caseId, STEP, summary),
-  ]);
+  await Promise.all([recordEvent(tools.cases, caseId, { kind: 'hostUndone' }), tell(tools, caseId, STEP, summary)]);
   return { kind: 'answered', denies: packDenies([]), summary };
 }
 
@@ -124,9 +114,7 @@ async function settle(
   told = reason,
 ): Promise<HostResult> {
   await Promise.all([
-    updateCase(tools.cases, caseId, (stored) =>
-      stored.host?.kind === 'answered' ? stored : { ...stored, host: { kind, reason } },
-    ),
+    recordEvent(tools.cases, caseId, { kind: 'hostSilent', outcome: { kind, reason } }),
     tell(tools, caseId, STEP, `no host cut: ${told}`),
   ]);
   return { kind, reason };
@@ -165,13 +153,16 @@ async function joinAnswer(
   const facts = found && (await withBalancer(tools, found, listedFlows(report)));
   if (facts === null) return settle(tools, caseId, 'no-evidence', 'the instance is not there any more');
   const classify = flowClassifier(asFound(facts));
-  const joined = joinHostFlows(document.flows, report, classify);
-  if (joined.kind === 'no-evidence') return settle(tools, caseId, 'no-evidence', joined.reason);
+  const listing = readListing(report, classify);
+  if (listing === null) {
+    return settle(tools, caseId, 'no-evidence', 'the host listed a peer that is not an address');
+  }
+  const flows = joinListing(document.flows, listing);
 
   const { verdict } = report;
-  const host: Extract<HostOutcome, { kind: 'answered' }> = {
+  const answer: Omit<Extract<HostOutcome, { kind: 'answered' }>, 'account'> = {
     kind: 'answered',
-    complete: joined.complete,
+    complete: isComplete(listing) && forwarders(facts).length === 0,
     listed: verdict.listed,
     closed: verdict.closed,
     survived: verdict.survived,
@@ -180,19 +171,9 @@ async function joinAnswer(
     notBefore: asked.notBefore,
     answeredAt: tools.now().toISOString(),
   };
-  const plan = planDenies(joined.flows, facts, tools.config, askedAddresses(document.request));
-  const merge = (stored: CaseDocument): CaseDocument => {
-    const again = joinHostFlows(stored.flows, report, classify);
-    if (again.kind !== 'joined') return stored;
-    const earlier = stored.host?.kind === 'answered' ? stored.host.account : undefined;
-    const answered = { ...host, account: hostAccount(report, earlier) };
-    return withAcls(
-      withRefusals({ ...stored, host: answered, hostUndone: false, flows: again.flows }, plan.refusals),
-      plan.denies,
-    );
-  };
+  const plan = planDenies(flows, facts, tools.config, askedAddresses(document.request));
   await Promise.all([
-    updateCase(tools.cases, caseId, merge),
+    recordEvent(tools.cases, caseId, { kind: 'hostAnswered', answer, report, listing, ...plan }),
     tell(
       tools,
       caseId,
@@ -207,3 +188,7 @@ async function joinAnswer(
     summary: `${verdict.closed} of ${verdict.listed} flows closed`,
   };
 }
+
+/** Interfaces that may forward packets of others: what they forward is in no socket list of the host. */
+const forwarders = ({ interfaces }: Facts): readonly string[] =>
+  interfaces.filter(({ sourceDestCheck }) => !sourceDestCheck).map(({ id }) => id);

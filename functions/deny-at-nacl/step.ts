@@ -1,5 +1,5 @@
-import { needCase, updateCase } from '../aws/case-table/cases.ts';
-import { type DenyRefusal, isClosing, type WantedDeny } from '../core/case/case.ts';
+import { needCase, recordEvent } from '../aws/case-table/cases.ts';
+import { isClosing, type WantedDeny } from '../core/case/case.ts';
 import type { Denying, DenyResult } from '../core/case/record.ts';
 import { leftOf, packDenies, unpackDenies, waitingAfter } from '../core/network/packed-denies.ts';
 import { tryTurn } from '../shared/paced.ts';
@@ -65,7 +65,7 @@ export async function denyAtNacl(tools: Tools<'ec2' | 'cases'>, record: Denying)
   // A flow log is watched from the last cut on: what passed before a deny that came late is no leak.
   const counts = { made, refused: refusals.length, ...(!isFirst && made > 0 && { at }) };
   await Promise.all([
-    noteRefusals(tools, caseId, refusals),
+    refusals.length === 0 ? undefined : recordEvent(tools.cases, caseId, { kind: 'deniesRefused', refusals }),
     tell(
       tools,
       caseId,
@@ -76,20 +76,4 @@ export async function denyAtNacl(tools: Tools<'ec2' | 'cases'>, record: Denying)
   return waiting.length > 0
     ? { kind: 'waiting', ...counts, denies: packDenies(waiting), deadline }
     : { kind: refusals.length > 0 ? 'refused' : 'done', ...counts };
-}
-
-async function noteRefusals(
-  { cases }: Tools<'cases'>,
-  caseId: string,
-  refusals: readonly DenyRefusal[],
-): Promise<void> {
-  if (refusals.length === 0) return;
-  const isSame = (a: DenyRefusal) => (b: DenyRefusal) =>
-    a.aclId === b.aclId && a.address === b.address && a.reason === b.reason;
-  // Both entries of a pair are refused for the same reason more often than not.
-  const distinct = refusals.filter((refusal, index) => refusals.findIndex(isSame(refusal)) === index);
-  await updateCase(cases, caseId, (stored) => {
-    const fresh = distinct.filter((refusal) => !stored.denyRefusals.some(isSame(refusal)));
-    return fresh.length === 0 ? stored : { ...stored, denyRefusals: [...stored.denyRefusals, ...fresh] };
-  });
 }

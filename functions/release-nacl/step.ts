@@ -1,4 +1,4 @@
-import { needCase, updateCase } from '../aws/case-table/cases.ts';
+import { needCase, recordEvent } from '../aws/case-table/cases.ts';
 import type { RestoreItem, Verifying } from '../core/case/record.ts';
 import { liftDenies } from '../shared/lift-denies.ts';
 import { LISTEN_SECONDS, recallOrListen } from '../shared/listening.ts';
@@ -11,8 +11,8 @@ export type ReleaseResult =
   | { readonly kind: 'kept'; readonly reason: string };
 
 /**
- * Release: lifts the denies of the case, only where that was opted in and only on two independent kinds of evidence for
- * every flow. Everything else keeps them until a restore.
+ * Release: lifts the denies of the case, only where that was opted in and only once every flow is dead on the network's
+ * record. Everything else keeps them until a restore.
  */
 export async function releaseNacl(tools: Tools<'ec2' | 'logs' | 'cases'>, record: Verifying): Promise<ReleaseResult> {
   const { caseId } = record.case;
@@ -23,11 +23,12 @@ export async function releaseNacl(tools: Tools<'ec2' | 'logs' | 'cases'>, record
     const standing = await readStanding(tools, document);
     const flowLog = await recallOrListen(tools, document, standing, LISTEN_SECONDS.release);
     const verdict = judgeStanding(tools.config, document, standing, flowLog);
-    const twice = verdict.flows.every((flow) => flow.dead.includes('host') && flow.dead.includes('flow-log'));
-    if (verdict.kind !== 'contained' || !twice) {
-      return keep(tools, caseId, 'the flows are not proven dead by the host and the flow log both');
+    // A seal proves that nothing passes, not that a flow is dead.
+    const areDead = verdict.basis.includes('flow-log') && verdict.flows.every(({ dead }) => dead.includes('flow-log'));
+    if (verdict.kind !== 'contained' || !areDead) {
+      return keep(tools, caseId, "not every flow is dead on the flow log's record");
     }
-    await updateCase(tools.cases, caseId, (stored) => ({ ...stored, released: true }));
+    await recordEvent(tools.cases, caseId, { kind: 'released' });
   }
   // Not where a response has cut again meanwhile.
   const isReleased = async (): Promise<boolean> => (await needCase(tools.cases, caseId)).released === true;

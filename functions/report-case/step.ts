@@ -52,7 +52,7 @@ export async function reportCase(
   const whole = await makeReport(tools, record);
   const report = await keepWhole(tools, whole, at);
   const { topicArn } = tools.config;
-  const kind = isInterim(record) ? 'interim' : 'final';
+  const kind = isInterim(record) || isChange(record) ? 'interim' : 'final';
   let unpublished = '';
   if (topicArn !== null) {
     const links = consoleLinks(execution, tools.cases.name, report.caseId);
@@ -92,6 +92,9 @@ async function keepWhole(tools: ReportTools, whole: Report, at: string): Promise
 
 /** Isolated a moment ago, or not to be isolated, and the rest of the response goes on: what is told before the wait. */
 const isInterim = (record: Reporting): boolean => record.isolated !== undefined;
+
+/** A verification has changed the verdict, and the looks go on. */
+const isChange = (record: Reporting): boolean => record.verdict?.next.kind === 'tell-and-wait';
 
 async function makeReport(tools: ReportTools, record: Reporting): Promise<Report> {
   const { case: ref, assessment } = record;
@@ -308,14 +311,14 @@ function flowLogWord(
   record: Reporting,
   document: CaseDocument,
   standing: Standing,
-): VerdictQuestion['flowLog'] | Promise<VerdictQuestion['flowLog']> {
+): VerdictQuestion['witness'] | Promise<VerdictQuestion['witness']> {
   if (isInterim(record)) return unheardFlowLog(tools, document, standing, isolationOf(record)?.logRefusals);
   const ask = record.verdict === undefined ? listen : recallOrListen;
   return ask(tools, document, standing, LISTEN_SECONDS.report);
 }
 
 /** A flow log that should speak and does not is a cause for somebody to look at. */
-function unheardText(flowLog: VerdictQuestion['flowLog']): readonly string[] {
+function unheardText(flowLog: VerdictQuestion['witness']): readonly string[] {
   const unheard = flowLog?.findings.unheard;
   return unheard === undefined ? [] : [`the flow log proves nothing: ${unheard}`];
 }

@@ -12,7 +12,7 @@ import type { VerdictQuestion } from '../core/verdict/verdict.ts';
 import { atMost } from './at-most.ts';
 import type { Tools } from './toolbox.ts';
 
-type FlowLogWord = VerdictQuestion['flowLog'];
+type FlowLogWord = VerdictQuestion['witness'];
 
 /** The interfaces of the instance as they are now, and the flow logs on them, on their subnets and VPCs. */
 interface Seen {

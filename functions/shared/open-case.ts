@@ -1,6 +1,6 @@
-import { createCase, needCase, readCase, updateCase } from '../aws/case-table/cases.ts';
+import { createCase, needCase, readCase, recordEvent } from '../aws/case-table/cases.ts';
 import { readClaim, writeClaim } from '../aws/case-table/claims.ts';
-import { type CaseDocument, caseIdOf, flowId, mergeRequests } from '../core/case/case.ts';
+import { type CaseDocument, caseIdOf, flowId } from '../core/case/case.ts';
 import type { CaseRequest, FindingClass } from '../core/intake/intake-types.ts';
 import type { Tools } from './toolbox.ts';
 
@@ -96,18 +96,9 @@ function newDocument(tools: Tools<'cases'>, opening: CaseOpening, generation: nu
 /** null = the case is restored, perhaps only just now: the request opens the next generation. */
 async function joinCase(tools: Tools<'cases'>, current: CaseDocument, opening: CaseOpening): Promise<Opening | null> {
   if (current.status === 'restored') return null;
-  // Not taken back where the second look finds what the first has written, and whose answer was lost.
-  let isTakenUp = false;
-  const document = await updateCase(tools.cases, current.caseId, (stored) => {
-    if (stored.status === 'restored') return stored;
-    const request = mergeRequests(stored.request, opening.request);
-    // A person's request, or a finding that allows action, lifts a case that was waiting for a person; never the reverse.
-    const acts = stored.decision === 'act' || opening.decision === 'act';
-    const decision = acts ? 'act' : 'ask';
-    if (JSON.stringify(request) === JSON.stringify(stored.request) && decision === stored.decision) return stored;
-    // News while a restore runs. The restore goes on until a response is about to cut, and closes the case where none does.
-    isTakenUp = stored.status === 'restoring' && opening.decision === 'act';
-    return { ...stored, request, decision };
-  });
-  return document.status === 'restored' ? null : { document, isTakenUp };
+  const { request, decision } = opening;
+  const { before, after } = await recordEvent(tools.cases, current.caseId, { kind: 'joined', request, decision });
+  // News while a restore runs. The restore goes on until a response is about to cut, and closes the case where none does.
+  const isTakenUp = before !== after && before.status === 'restoring' && decision === 'act';
+  return after.status === 'restored' ? null : { document: after, isTakenUp };
 }

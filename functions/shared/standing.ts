@@ -19,6 +19,7 @@ import type { AclFacts, NetworkInterfaceFacts } from '../core/model.ts';
 import { protects, stands } from '../core/network/acl-numbers.ts';
 import { isOnlyOn } from '../core/network/isolation-rules.ts';
 import { AFTER_THE_CUT, urgencyOf } from '../core/pacing.ts';
+import { namedChannels } from '../core/verdict/channels.ts';
 import {
   type DenyStanding,
   type InterfaceStanding,
@@ -42,6 +43,8 @@ export interface Standing {
   /** null = they could not be listed: there may be one. */
   readonly flowLogs: readonly FlowLogFacts[] | null;
   readonly before: readonly BeforeInterface[];
+  /** State of the instance; one that EC2 knows no more is `terminated`. null = it could not be read. */
+  readonly instanceState: string | null;
   /** What could not be read back, in words. */
   readonly unread: readonly string[];
 }
@@ -67,13 +70,13 @@ function secondaryStandings(
   instanceId: string,
   secondary: readonly SecondaryInterface[] | null,
 ): readonly InterfaceStanding[] {
-  const isolation = 'not-modifiable';
+  const beyond = { isolation: 'not-modifiable', outOfReach: true } as const;
   if (secondary === null) {
     const reason = 'it could not be read whether there is one, which no security group would reach';
-    return [{ id: `a secondary interface of ${instanceId}`, isolation, reason }];
+    return [{ id: `a secondary interface of ${instanceId}`, ...beyond, reason }];
   }
   const reason = 'secondary interface: no security group and no network ACL reaches it';
-  return secondary.map(({ id }) => ({ id, isolation, reason }));
+  return secondary.map(({ id }) => ({ id, ...beyond, reason }));
 }
 
 /** How the denies of one flow stand: in force only where every ACL that may see it denies its peer both ways. */
@@ -124,17 +127,17 @@ export async function readStanding(
       return null;
     }
   };
-  const secondaryOf = async (): Promise<readonly SecondaryInterface[]> =>
-    (await getInstance(tools.ec2, document.instanceId))?.secondaryInterfaces ?? [];
-  const [found, secondary, before] = await Promise.all([
+  const instanceOf = async () => [await getInstance(tools.ec2, document.instanceId)];
+  const [found, instances, before] = await Promise.all([
     attempt(
       'the network interfaces',
       afterTurn(tools, call, () => interfacesOf(tools.ec2, document.instanceId)),
     ),
-    attempt('the secondary interfaces', secondaryOf()),
+    attempt('the instance', instanceOf()),
     readBefore(tools.cases, document.caseId),
   ]);
   const interfaces = found ?? [];
+  const instance = instances?.[0];
   const places = interfaces.length > 0 ? interfaces : before;
   const vpcIds = [...new Set(places.map((eni) => eni.vpcId))];
   const subnetIds = [...new Set(places.map((eni) => eni.subnetId))];
@@ -166,7 +169,7 @@ export async function readStanding(
     interfaces,
     standings: [
       ...interfaceStandings(interfaces, isolating ?? [], failures),
-      ...secondaryStandings(document.instanceId, secondary),
+      ...secondaryStandings(document.instanceId, instances && (instance?.secondaryInterfaces ?? [])),
       ...unseen.map(
         (entry): InterfaceStanding => ({
           id: entry.networkInterfaceId,
@@ -180,23 +183,29 @@ export async function readStanding(
     held,
     flowLogs,
     before,
+    instanceState: instances === null ? null : (instance?.state ?? 'terminated'),
     unread,
   };
 }
 
-/** The longest timer that was in force before anything was lowered, over all ENIs, in seconds. */
-export function longestTimer(before: readonly BeforeInterface[]): number {
-  const established = before.map((eni) => eni.timeouts.tcpEstablishedSeconds ?? defaultsOf(eni).tcpEstablishedSeconds);
+/**
+ * The longest tracking timer that an entry may have, over all ENIs, in seconds: the larger of what was recorded and the
+ * default of the type. What EC2 shows may have been lowered by whoever holds the instance, before or after the recording.
+ */
+function longestTimer(before: readonly BeforeInterface[]): number {
+  const established = before.map((eni) =>
+    Math.max(eni.timeouts.tcpEstablishedSeconds ?? 0, defaultsOf(eni).tcpEstablishedSeconds),
+  );
   // Protocols without a timer of their own are tracked for 600 s.
   return Math.max(600, ...established);
 }
 
-/** The verdict as things stand. Without `flowLog` it is an interim one: the log has had no time to speak. */
+/** The verdict as things stand. Without `witness` it is an interim one: the log has had no time to speak. */
 export function judgeStanding(
   { openings }: Config,
   document: CaseDocument,
   standing: Standing,
-  flowLog: VerdictQuestion['flowLog'],
+  witness: VerdictQuestion['witness'],
 ): Verdict {
   return judge({
     openings,
@@ -206,8 +215,11 @@ export function judgeStanding(
     host: document.host,
     isolatedAt: document.isolatedAt,
     cutAgainAt: document.cutAgainAt,
-    flowLog,
+    witness,
+    acls: standing.acls,
     longestTimerSeconds: longestTimer(standing.before),
     released: document.released === true,
+    channels: namedChannels(document.request),
+    terminated: standing.instanceState === 'terminated',
   });
 }

@@ -1,5 +1,5 @@
 import { readBefore, recordBefore } from '../aws/case-table/before-states.ts';
-import { needCase, updateCase } from '../aws/case-table/cases.ts';
+import { needCase, recordEvent } from '../aws/case-table/cases.ts';
 import { readClaim } from '../aws/case-table/claims.ts';
 import { noteGroupUse } from '../aws/case-table/groups.ts';
 import { errorText } from '../aws/errors.ts';
@@ -7,19 +7,17 @@ import { getInstance } from '../aws/instances.ts';
 import { interfacesOf, setGroups, setTimeouts } from '../aws/network-interfaces.ts';
 import { isInBounds, unmodifiable } from '../core/case/assess.ts';
 import { beforeOf, type CaseDocument, type HostOutcome, isClosing } from '../core/case/case.ts';
-import { computeWait, FLOW_LOG_DELAY_SECONDS, SETTLE_SECONDS, SHORTEST_TIMEOUTS } from '../core/case/expiry.ts';
+import { SETTLE_SECONDS, SHORTEST_TIMEOUTS } from '../core/case/expiry.ts';
 import type { Isolating, IsolationResult } from '../core/case/record.ts';
 import type { Config } from '../core/config.ts';
 import { hostSilence } from '../core/host/host-silence.ts';
 import type { NetworkInterfaceFacts } from '../core/model.ts';
-import { hostAddress } from '../core/network/addresses.ts';
-import { waitingAfter } from '../core/network/packed-denies.ts';
 import { AFTER_THE_CUT, urgencyOf } from '../core/pacing.ts';
-import type { Verdict, VerdictQuestion } from '../core/verdict/verdict.ts';
 import { ensureIsolationGroup } from '../shared/isolation-group.ts';
-import { canSpeak, isWatched, unheardFlowLog } from '../shared/listening.ts';
+import { canSpeak, isWatched } from '../shared/listening.ts';
 import { afterTurn, paced, tryTurn } from '../shared/paced.ts';
-import { judgeStanding, longestTimer, readStanding, type Standing } from '../shared/standing.ts';
+import { readBack } from '../shared/read-back.ts';
+import { readStanding, type Standing } from '../shared/standing.ts';
 import { tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
@@ -55,19 +53,27 @@ export async function swapSecurityGroups(
   try {
     const failed = successor === null ? await isolate(tools, modifiable, pace, known) : leftTo(successor, modifiable);
     const failures = new Map([...failed, ...outOfBounds(interfaces, tools.config)]);
-    const standing = await readStanding(tools, document, { failures, canWait: false });
-    const [isolated, { speaks, refusals }] = await Promise.all([
+    // EC2 may show for seconds what was before the swap.
+    const look = () => readStanding(tools, document, { failures, canWait: false });
+    const standing = await readBack(tools, look, (seen) => isShown(seen, failures));
+    const [, { refusals }] = await Promise.all([
       noteIsolation(tools, document, standing, hostSilence(record), successor === null),
       canSpeak(tools, standing),
     ]);
-    const unheard = unheardFlowLog(tools, isolated, standing, refusals);
-    const expiry = planWait(tools.config, isolated, standing, waitingDenies(record), speaks ? 'will speak' : unheard);
-    const interfacesNow = standing.standings;
-    return { kind: 'done', interfaces: interfacesNow, expiry, ...(refusals.length > 0 && { logRefusals: refusals }) };
+    return {
+      kind: 'done',
+      interfaces: standing.standings,
+      settleSeconds: SETTLE_SECONDS,
+      ...(refusals.length > 0 && { logRefusals: refusals }),
+    };
   } finally {
     await shortened;
   }
 }
+
+/** Every interface whose swap was accepted is seen isolated. */
+const isShown = ({ standings }: Standing, failures: ReadonlyMap<string, string>): boolean =>
+  standings.every(({ id, isolation }) => isolation !== 'failed' || failures.has(id));
 
 const READ = { api: 'DescribeNetworkInterfaces' } as const;
 const SWAP = { api: 'ModifyNetworkInterfaceAttribute' } as const;
@@ -79,12 +85,6 @@ const TIMEOUTS_WAIT_SECONDS = 40;
 interface Pace {
   readonly urgency: number;
   readonly startedAt: number;
-}
-
-/** Addresses whose denies wait for their turn, and will be made after the isolation. */
-function waitingDenies({ cut }: Isolating): ReadonlySet<string> {
-  const denies = waitingAfter(cut).flatMap((waiting) => waiting.denies);
-  return new Set(denies.map((deny) => hostAddress(deny.cidr)));
 }
 
 /** The case that was opened since this one was restored, while this response went on; null = there is none. */
@@ -201,18 +201,16 @@ async function noteIsolation(
   const complete = standing.standings.length > 0 && standing.standings.every((entry) => entry.isolation !== 'failed');
   const at = tools.now().toISOString();
   const inForce = standing.standings.filter((entry) => entry.isolation === 'in-force').map((entry) => entry.id);
-  let isTakenUp = false;
-  const [updated] = await Promise.all([
-    updateCase(tools.cases, document.caseId, (stored) => {
-      isTakenUp = isClosing(stored) && isOurs && inForce.length > 0;
-      const isolatedAt = complete ? (stored.isolatedAt ?? at) : stored.isolatedAt;
-      const host = stored.host ?? silence;
-      const watched = stored.watched || isWatched(tools, standing);
-      const noted = { ...stored, isolatedAt, host, ...(watched && { watched }) };
-      if (isTakenUp) return { ...noted, status: 'open' };
-      const isSame = isolatedAt === stored.isolatedAt && host === stored.host && noted.watched === stored.watched;
-      return isSame ? stored : noted;
-    }),
+  const event = {
+    kind: 'isolated',
+    at,
+    complete,
+    watched: isWatched(tools, standing),
+    silence,
+    takesUp: isOurs && inForce.length > 0,
+  } as const;
+  const [{ before, after }] = await Promise.all([
+    recordEvent(tools.cases, document.caseId, event),
     tell(
       tools,
       document.caseId,
@@ -220,55 +218,9 @@ async function noteIsolation(
       `isolation in force on ${inForce.join(', ') || 'no interface'}`,
     ),
   ]);
-  if (isTakenUp) {
+  if (isClosing(before) && !isClosing(after)) {
     const groupIds = standing.before.flatMap((eni) => eni.groupIds);
     await noteGroupUse(tools.cases, document.caseId, [...new Set(groupIds)]);
   }
-  return updated;
-}
-
-/**
- * One computed wait, for what waiting can still show:
- * - a flow log can speak for every ENI: its silence over the whole timer is proof, and it is asked before the host is believed;
- * - as things stand the answer is leaking or not-proven: a wait cannot better it, a person is told at once;
- * - the host's word is complete: a margin for the changes to take effect;
- * - otherwise: the timer that was in force before, plus retransmissions.
- * Denies that wait for their turn count as made: where one is refused in the end, the wait is left out.
- */
-function planWait(
-  config: Config,
-  document: CaseDocument,
-  found: Standing,
-  waiting: ReadonlySet<string>,
-  flowLog: 'will speak' | VerdictQuestion['flowLog'],
-): IsolationResult['expiry'] {
-  const standing = withDenies(found, document, waiting);
-  const willSpeak = flowLog === 'will speak';
-  const prospect: Verdict = judgeStanding(config, document, standing, willSpeak ? null : flowLog);
-  if (prospect.kind === 'leaking' || (prospect.kind === 'not-proven' && !willSpeak)) {
-    return { seconds: SETTLE_SECONDS, because: `waiting cannot better this: ${prospect.reason}` };
-  }
-  const longest = longestTimer(standing.before);
-  if (willSpeak) {
-    const wait = computeWait({ flows: [], establishedTimeoutSeconds: longest });
-    return {
-      seconds: wait.seconds + FLOW_LOG_DELAY_SECONDS,
-      because: 'the flow log must be silent for the whole tracking timer',
-    };
-  }
-  if (prospect.kind === 'contained') return { seconds: SETTLE_SECONDS, because: prospect.reason };
-  return computeWait({
-    flows: document.flows.map((flow) => ({
-      protocol: flow.protocol,
-      tracking: flow.tracking,
-      evidence: flow.host === 'gone' ? 'host' : 'none',
-    })),
-    establishedTimeoutSeconds: longest,
-  });
-}
-
-function withDenies(standing: Standing, document: CaseDocument, waiting: ReadonlySet<string>): Standing {
-  const denies = new Map(standing.denies);
-  for (const flow of document.flows) if (waiting.has(flow.remoteAddress)) denies.set(flow.id, 'in-force');
-  return { ...standing, denies };
+  return after;
 }

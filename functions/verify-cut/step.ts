@@ -1,65 +1,68 @@
-import { needCase, updateCase } from '../aws/case-table/cases.ts';
+import { needCase, recordEvent } from '../aws/case-table/cases.ts';
 import { readFacts } from '../aws/facts.ts';
 import { caseFlow, flowClassifier, OPENER_RANK } from '../core/case/assess.ts';
-import { type CaseDocument, type CaseFlow, flowId, isClosing, type WantedDeny, withAcls } from '../core/case/case.ts';
-import { FLOW_LOG_DELAY_SECONDS, SETTLE_SECONDS } from '../core/case/expiry.ts';
+import { type CaseDocument, type CaseFlow, flowId, isClosing, laterOf, type WantedDeny } from '../core/case/case.ts';
+import { nextLook } from '../core/case/next-look.ts';
 import type { Verifying, VerifyResult } from '../core/case/record.ts';
 import { packDenies } from '../core/network/packed-denies.ts';
 import { mayBeRecordOf } from '../core/verdict/flow-log.ts';
 import type { VerdictQuestion } from '../core/verdict/verdict.ts';
+import { disturbances, isPermitted, type LogRecord } from '../core/verdict/witness.ts';
 import { timersAsFound } from '../shared/as-found.ts';
 import { keepWord, LISTEN_SECONDS, listen } from '../shared/listening.ts';
 import { missingDenies } from '../shared/missing-denies.ts';
-import { judgeStanding, readStanding } from '../shared/standing.ts';
+import { judgeStanding, readStanding, type Standing } from '../shared/standing.ts';
 import { tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
-/** Cuts in all, the first one included; after that a person is called. */
-const CUT_ATTEMPTS = 2;
+type VerifyTools = Tools<'ec2' | 'logs' | 'cases'>;
 
 /**
- * Verify: reads back what is in force, asks the flow log where there is one, and judges. A leak is cut again while
- * there is something left to cut.
+ * Verify: reads back what is in force, asks the flow log where there is one, and judges. What was seen alive, or lacks a
+ * deny, is cut again; what is held is looked at again until it is proven.
  */
-export async function verifyCut(tools: Tools<'ec2' | 'logs' | 'cases'>, record: Verifying): Promise<VerifyResult> {
+export async function verifyCut(tools: VerifyTools, record: Verifying): Promise<VerifyResult> {
   const { caseId } = record.case;
   // Noted only by the look that comes after the cut: one that dies and looks again must hear the same of the flow log.
   const stored = withCut(await needCase(tools.cases, caseId), lateCutOf(record));
   const standing = await readStanding(tools, stored);
-  const flowLog = await listen(tools, stored, standing, LISTEN_SECONDS.verify);
-  const joined = await joinSeenFlows(tools, stored, flowLog);
-  const document = joined === stored ? stored : withCut(joined, stored.cutAgainAt);
-  const current = joined === stored ? standing : await readStanding(tools, document);
-  const verdict = judgeStanding(tools.config, document, current, flowLog);
-  const attempt = (record.verdict?.attempt ?? 0) + 1;
+  const dated = withIsolation(stored, standing, tools.now());
+  const witness = await listen(tools, dated, standing, LISTEN_SECONDS.verify);
+  const joined = await joinSeenFlows(tools, dated, standing, witness);
+  const document = joined === null ? dated : { ...joined, cutAgainAt: dated.cutAgainAt, isolatedAt: dated.isolatedAt };
+  const current = joined === null ? standing : await readStanding(tools, document);
+  const verdict = judgeStanding(tools.config, document, current, witness);
   // What a restore has put back is not cut again.
-  const isCutAgain = verdict.kind === 'leaking' && attempt < CUT_ATTEMPTS && !isClosing(document);
-  const denies = isCutAgain ? await stillToDeny(tools, document) : [];
-  const again = denies.length > 0;
+  const denies = isClosing(document) ? [] : await stillToDeny(tools, document, verdict.kind === 'contained');
+  const attempt = (record.verdict?.attempt ?? 0) + 1;
+  const next = nextLook({
+    document,
+    verdict,
+    toDeny: denies.length,
+    cutsMade: record.verdict?.cuts ?? 0,
+    now: tools.now().getTime(),
+  });
+  const cuts = (record.verdict?.cuts ?? 0) + (next.kind === 'cut-again' ? 1 : 0);
   await Promise.all([
-    updateCase(tools.cases, caseId, (latest) => ({
-      ...withAcls(latest, denies),
-      // A restore that has begun meanwhile closes the case itself.
-      status: isClosing(latest) ? latest.status : 'reported',
+    recordEvent(tools.cases, caseId, {
+      kind: 'verified',
       verdict: verdict.kind,
-      cutAgainAt: stored.cutAgainAt ?? latest.cutAgainAt,
-    })),
-    keepWord(tools, stored, flowLog),
+      denies: next.kind === 'cut-again' ? denies : [],
+      cutAgainAt: stored.cutAgainAt,
+      isolatedAt: dated.isolatedAt,
+    }),
+    keepWord(tools, dated, witness),
     tell(tools, caseId, 'verify-cut', `${verdict.kind}: ${verdict.reason}`),
   ]);
   return {
     kind: verdict.kind,
     reason: verdict.reason,
     attempt,
-    next: again ? 'cut-again' : 'report',
-    denies: packDenies(denies),
-    waitSeconds: hasSpoken(flowLog) ? SETTLE_SECONDS + FLOW_LOG_DELAY_SECONDS : SETTLE_SECONDS,
+    cuts,
+    next,
+    denies: packDenies(next.kind === 'cut-again' ? denies : []),
   };
 }
-
-/** One that has said nothing is not waited for. */
-const hasSpoken = (flowLog: VerdictQuestion['flowLog']): boolean =>
-  flowLog !== null && (flowLog.findings.coveredUntil !== null || flowLog.findings.records.length > 0);
 
 /** When denies were made after the isolation, last of all; null = there were none. */
 function lateCutOf({ isolation, cutAgain }: Verifying): string | null {
@@ -69,46 +72,79 @@ function lateCutOf({ isolation, cutAgain }: Verifying): string | null {
   return times.sort().at(-1) ?? null;
 }
 
-const withCut = (document: CaseDocument, cutAgainAt: string | null): CaseDocument =>
-  cutAgainAt === null ? document : { ...document, cutAgainAt };
+const withCut = (document: CaseDocument, lateCut: string | null): CaseDocument => ({
+  ...document,
+  cutAgainAt: laterOf(document.cutAgainAt, lateCut),
+});
 
-/**
- * Flows that a case takes from the flow log at most: an item of the case table holds some 600. A busy server's others stay in the
- * log, and as strangers they keep the verdict from being good.
- */
-const MOST_FLOWS = 500;
-
-/** Flows that only the flow log has seen alive join the case. */
-async function joinSeenFlows(
-  tools: Tools<'ec2' | 'logs' | 'cases'>,
-  document: CaseDocument,
-  flowLog: VerdictQuestion['flowLog'],
-): Promise<CaseDocument> {
-  const accepted = flowLog?.findings.records.filter((record) => record.action === 'ACCEPT') ?? [];
-  const strangers = accepted.filter((record) => !document.flows.some((flow) => mayBeRecordOf(record, flow)));
-  if (strangers.length === 0) return document;
-  const [facts, asFound] = await Promise.all([
-    readFacts(tools.ec2, document.instanceId, { ...document.request, flows: document.flows }),
-    timersAsFound(tools, document.caseId),
-  ]);
-  if (facts === null) return document;
-  const classify = flowClassifier(asFound(facts));
-  const fresh = new Map<string, CaseFlow>();
-  for (const { action: _action, direction: _direction, at: _at, until: _until, ...flow } of strangers) {
-    fresh.set(flowId(flow), caseFlow(flow, classify, { named: false, process: null, host: null }));
-  }
-  const inOrder = [...fresh.values()].sort((a, b) => OPENER_RANK[a.openedBy] - OPENER_RANK[b.openedBy]);
-  return updateCase(tools.cases, document.caseId, (stored) => {
-    const known = new Set(stored.flows.map((flow) => flow.id));
-    const room = Math.max(0, MOST_FLOWS - stored.flows.length);
-    return { ...stored, flows: [...stored.flows, ...inOrder.filter((flow) => !known.has(flow.id)).slice(0, room)] };
-  });
+/** The isolation is dated when it is first seen: a read that lagged behind the swap has not lost it for good. */
+function withIsolation(document: CaseDocument, { standings }: Standing, now: Date): CaseDocument {
+  const isIsolated = standings.length > 0 && standings.every(({ isolation }) => isolation !== 'failed');
+  const isNews = document.isolatedAt === null && isIsolated && !isClosing(document);
+  return isNews ? { ...document, isolatedAt: now.toISOString() } : document;
 }
 
-async function stillToDeny(
-  tools: Tools<'ec2' | 'logs' | 'cases'>,
+/**
+ * Flows that only the flow log has seen join the case: those whose packets it shows accepted, and those whose packets an ACL
+ * drops, for a deny that is not this case's may be all that holds them. null = there is none.
+ */
+async function joinSeenFlows(
+  tools: VerifyTools,
   document: CaseDocument,
+  { acls }: Standing,
+  witness: VerdictQuestion['witness'],
+): Promise<CaseDocument | null> {
+  if (witness === null) return null;
+  const silence = {
+    flows: document.flows,
+    openings: tools.config.openings,
+    acls,
+    released: document.released === true,
+  };
+  const stirring = disturbances(witness, silence).filter((record) => !isPermitted(record, silence));
+  const isKnown = (record: LogRecord): boolean => document.flows.some((flow) => mayBeRecordOf(record, flow));
+  const accepted = stirring.filter(({ action }) => action === 'ACCEPT');
+  const strangers = stirring.filter((record) => !isKnown(record));
+  const revived = document.flows.filter(
+    (flow) => flow.seenAlive !== true && accepted.some((record) => mayBeRecordOf(record, flow)),
+  );
+  if (strangers.length === 0 && revived.length === 0) return null;
+  const fresh = strangers.length === 0 ? [] : await classified(tools, document, strangers);
+  const flows = [...revived.map((flow) => ({ ...flow, seenAlive: true })), ...fresh];
+  return (await recordEvent(tools.cases, document.caseId, { kind: 'flowsSeen', flows })).after;
+}
+
+async function classified(
+  tools: VerifyTools,
+  document: CaseDocument,
+  strangers: readonly LogRecord[],
+): Promise<readonly CaseFlow[]> {
+  const known = strangers.map(({ action: _action, direction: _direction, at: _at, until: _until, ...flow }) => flow);
+  const [facts, asFound] = await Promise.all([
+    readFacts(tools.ec2, document.instanceId, { ...document.request, flows: [...document.flows, ...known] }),
+    timersAsFound(tools, document.caseId),
+  ]);
+  if (facts === null) return [];
+  const classify = flowClassifier(asFound(facts));
+  const fresh = new Map<string, CaseFlow>();
+  for (const [index, flow] of known.entries()) {
+    const seenAlive = strangers[index]?.action === 'ACCEPT' || fresh.get(flowId(flow))?.seenAlive === true;
+    const held = seenAlive ? { seenAlive } : { dropped: true };
+    fresh.set(flowId(flow), caseFlow(flow, classify, { named: false, process: null, host: null, ...held }));
+  }
+  return [...fresh.values()].sort(
+    (a, b) =>
+      Number(b.seenAlive === true) - Number(a.seenAlive === true) || OPENER_RANK[a.openedBy] - OPENER_RANK[b.openedBy],
+  );
+}
+
+/** What lacks a deny, or stands on another case's alone; once all is proven nothing more is denied. */
+async function stillToDeny(
+  tools: VerifyTools,
+  document: CaseDocument,
+  isProven: boolean,
 ): Promise<readonly WantedDeny[]> {
+  if (isProven) return [];
   const facts = await readFacts(tools.ec2, document.instanceId, { ...document.request, flows: document.flows });
   return facts === null ? [] : missingDenies(tools, document, facts);
 }

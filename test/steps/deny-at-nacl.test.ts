@@ -419,9 +419,9 @@ describe('deny at the subnet', () => {
       kind: 'leaking',
       reason: 'a deny is missing',
       attempt: 1,
-      next: 'cut-again',
+      cuts: 1,
+      next: { kind: 'cut-again', seconds: 90 },
       denies: wantedOf('203.0.113.6'),
-      waitSeconds: 0,
     };
 
     it.each<[string, Partial<Denying>, readonly string[]]>([

@@ -175,7 +175,7 @@ export function onBench<T>(
         const [, host] = await Promise.all([denyAtNacl(tools, opened), cutHost(opened)]);
         if (host.kind === 'answered') await denyAtNacl(tools, { ...opened, host });
         const swapped = await swapSecurityGroups(tools, opened);
-        await tools.sleep(swapped.expiry.seconds);
+        await tools.sleep(swapped.settleSeconds);
         const isolation = isolationOf(swapped);
         return { ...opened, isolation, verdict: await verifyCut(tools, { ...opened, isolation }) };
       },

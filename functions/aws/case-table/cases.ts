@@ -1,5 +1,6 @@
 import { UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import type { CaseDocument } from '../../core/case/case.ts';
+import { apply, type CaseEvent } from '../../core/case/case-events.ts';
 import {
   type CaseTable,
   caseKey,
@@ -38,20 +39,41 @@ export async function needCase(table: CaseTable, caseId: string): Promise<CaseDo
   return document;
 }
 
+/** The document before and after an event; the same object where the event changed nothing. */
+export interface Recorded {
+  readonly before: CaseDocument;
+  readonly after: CaseDocument;
+}
+
 /**
- * Changes the document: reads, applies, writes if nobody wrote in between, otherwise starts over. `change` must be pure;
- * returning the same document writes nothing.
+ * Changes the document by an event: reads, applies, writes if nobody wrote in between, otherwise starts over. Of a write whose
+ * answer was lost the second look finds what the first has written: `before` is then what the first look found.
  */
+export function recordEvent(table: CaseTable, caseId: string, event: CaseEvent): Promise<Recorded> {
+  return change(table, caseId, (document) => apply(document, event));
+}
+
+/** Changes the document by a function, for steps whose events have no name yet. */
 export async function updateCase(
   table: CaseTable,
   caseId: string,
-  change: (document: CaseDocument) => CaseDocument,
+  changed: (document: CaseDocument) => CaseDocument,
 ): Promise<CaseDocument> {
+  return (await change(table, caseId, changed)).after;
+}
+
+async function change(
+  table: CaseTable,
+  caseId: string,
+  changed: (document: CaseDocument) => CaseDocument,
+): Promise<Recorded> {
+  let first: CaseDocument | null = null;
   for (let attempt = 1; attempt <= WRITE_ATTEMPTS; attempt += 1) {
     const current = await readVersioned(table, caseId);
     if (current === null) throw new Error(`case ${caseId} is not in the case table`);
-    const next = change(current.document);
-    if (next === current.document) return next;
+    const next = changed(current.document);
+    if (next === current.document) return { before: first ?? next, after: next };
+    first = current.document;
     const update = new UpdateItemCommand({
       TableName: table.name,
       Key: keyOf(caseKey(caseId), 'CASE'),
@@ -64,7 +86,7 @@ export async function updateCase(
         ':next': { N: String(current.version + 1) },
       },
     });
-    if ((await ifHolds(() => table.client.send(update))) !== null) return next;
+    if ((await ifHolds(() => table.client.send(update))) !== null) return { before: current.document, after: next };
     await stepAside(attempt);
   }
   throw new Error(`case ${caseId} is being written by too many at once`);

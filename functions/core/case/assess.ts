@@ -231,7 +231,7 @@ export function flowClassifier(facts: Facts): (flow: KnownFlow) => Classified {
 export function caseFlow(
   flow: KnownFlow,
   classify: ReturnType<typeof flowClassifier>,
-  known: Pick<CaseFlow, 'named' | 'process' | 'host' | 'seenAlive'>,
+  known: Pick<CaseFlow, 'named' | 'process' | 'host' | 'seenAlive' | 'dropped'>,
 ): CaseFlow {
   const { mayBeAgents: isAgents, ...classified } = classify(flow);
   // What the finding or a person names is never spared.
@@ -253,10 +253,11 @@ function denyObjection(flow: CaseFlow): string | null {
 }
 
 /**
- * Is the flow's peer to be denied at all? What the finding or a person names is, and what was seen alive after the cut. A
- * deny hits the whole subnet, so what the host merely lists is not: it was closed, or the next look sees it alive.
+ * Is the flow's peer to be denied at all? What the finding or a person names is, what was seen alive after the cut, and what
+ * a deny holds already: the case has to be put on that deny, or it goes when the other case lets go. A deny hits the whole subnet, so what the host merely lists is not: it was closed, or the next look sees it alive.
  */
-const isToBeDenied = (flow: CaseFlow): boolean => flow.named || (flow.seenAlive === true && flow.spared !== true);
+const isToBeDenied = (flow: CaseFlow): boolean =>
+  flow.named || ((flow.seenAlive === true || flow.dropped === true) && flow.spared !== true);
 
 /** Peers that are denied at most on the host's word that they are alive: it may print what it likes. */
 const TESTIFIED_PEER_LIMIT = 2;

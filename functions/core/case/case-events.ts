@@ -12,6 +12,7 @@ import {
   type HostOutcome,
   isClosing,
   isKnownFlow,
+  laterOf,
   mergeRequests,
   type WantedDeny,
   withAcls,
@@ -229,7 +230,7 @@ function verified(stored: CaseDocument, event: Extract<CaseEvent, { kind: 'verif
     // A restore that has begun meanwhile closes the case itself, and the isolation with it.
     status: isClosing(stored) ? stored.status : 'reported',
     verdict,
-    cutAgainAt: cutAgainAt ?? stored.cutAgainAt,
+    cutAgainAt: laterOf(stored.cutAgainAt, cutAgainAt),
     isolatedAt: isClosing(stored) ? stored.isolatedAt : (stored.isolatedAt ?? isolatedAt),
   };
 }

@@ -26,6 +26,8 @@ export interface CaseFlow extends KnownFlow {
   readonly staysUntracked?: boolean;
   /** A flow log, or the host's own second list, has shown it after the cut. */
   readonly seenAlive?: boolean;
+  /** A flow log shows that an ACL drops its packets: a deny, perhaps not of this case, is what holds it. */
+  readonly dropped?: boolean;
   /** The SSM agent's own connection to an endpoint of AWS: not denied for the whole subnet, and never called ended. */
   readonly spared?: boolean;
 }
@@ -275,6 +277,12 @@ export function beforeOf(
   const defaults = told === null ? {} : { defaultTimeouts: told };
   return { networkInterfaceId, vpcId, subnetId, groupIds, timeouts, instanceType, ...defaults, recordedAt };
 }
+
+/** The later of two ISO times in UTC; null = never. */
+export const laterOf = (a: string | null, b: string | null): string | null => {
+  if (a === null || b === null) return a ?? b;
+  return a > b ? a : b;
+};
 
 /** The same groups in the same order. */
 export const sameList = (a: readonly string[], b: readonly string[]): boolean =>

@@ -2,6 +2,7 @@ import type { HostOptions } from '../host/host-options.ts';
 import type { Mode } from '../model.ts';
 import type { PackedDenies } from '../network/packed-denies.ts';
 import type { InterfaceStanding, VerdictKind } from '../verdict/verdict.ts';
+import type { NextLook } from './next-look.ts';
 
 /**
  * The record that the state machine carries: it grows by one key per step, and each step takes the record as the steps
@@ -105,7 +106,8 @@ export interface HostCommandSent {
 export interface IsolationResult {
   readonly kind: 'done';
   readonly interfaces: readonly InterfaceStanding[];
-  readonly expiry: { readonly seconds: number; readonly because: string };
+  /** Until the changes have taken effect. */
+  readonly settleSeconds: number;
   /** Why the flow logs cannot be asked, in words; absent = they can, or there are none. */
   readonly logRefusals?: readonly string[];
 }
@@ -119,11 +121,12 @@ export interface IsolationFailed {
 export interface VerifyResult {
   readonly kind: VerdictKind;
   readonly reason: string;
+  /** Looks so far, and how many of them have cut again. */
   readonly attempt: number;
-  /** What to cut again, and how long to let that settle. */
-  readonly next: 'cut-again' | 'report';
+  readonly cuts: number;
+  readonly next: NextLook;
+  /** What is cut again. */
   readonly denies: PackedDenies;
-  readonly waitSeconds: number;
 }
 
 export type RestoreOutcome = 'restored' | 'already' | 'drifted' | 'gone' | 'failed';

@@ -31,8 +31,9 @@ const sections =
 
 /** What the evidence says of a flow, and whether it may go on for all that is known. */
 const EVIDENCE: Readonly<Record<ReportedFlow['evidence'], { readonly cut: boolean; readonly says: string }>> = {
-  observed: { cut: true, says: 'seen dead' },
-  'in-force': { cut: true, says: 'blocked, not seen dead' },
+  observed: { cut: true, says: "dead on the network's record" },
+  'in-force': { cut: true, says: 'blocked, not proven dead' },
+  gone: { cut: true, says: "gone from the host's lists, which is its own word" },
   requested: { cut: false, says: 'asked for, not seen in force' },
   unproven: { cut: false, says: 'nothing shows that it ended' },
 };

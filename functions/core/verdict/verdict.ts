@@ -3,7 +3,15 @@ import { FLOW_LOG_DELAY_SECONDS, TCP_RETRANSMIT_SECONDS } from '../case/expiry.t
 import type { AclFacts } from '../model.ts';
 import { admits, type IsolationOpenings } from '../network/isolation-rules.ts';
 import { mayBeRecordOf } from './flow-log.ts';
-import { disturbances, isPermitted, type LogRecord, silentSeconds, silentSince, type Witness } from './witness.ts';
+import {
+  disturbances,
+  isPermitted,
+  type LogRecord,
+  problemOf,
+  silentSeconds,
+  silentSince,
+  type Witness,
+} from './witness.ts';
 
 /**
  * - `contained`: every known flow is dead or sealed, no unknown one can be left on the network's word, every interface is
@@ -33,6 +41,8 @@ export interface InterfaceStanding {
   readonly reason: string | null;
   /** Its subnet is associated with an ACL that was read back without an allow, both ways and in both families. */
   readonly sealed?: boolean;
+  /** A secondary interface: no security group, no network ACL and no flow log sees it. */
+  readonly outOfReach?: boolean;
 }
 
 /** How the denies of one flow stand, over every ACL that may see it, both directions. */
@@ -50,8 +60,6 @@ export interface VerdictQuestion {
   readonly flows: readonly CaseFlow[];
   readonly denies: ReadonlyMap<string, DenyStanding>;
   readonly interfaces: readonly InterfaceStanding[];
-  /** Interfaces that no group reaches: secondary network interfaces of the instance. */
-  readonly outOfReach: readonly string[];
   readonly host: HostOutcome | null;
   /** When isolation was in force on every ENI that can be isolated, ISO; null = never. */
   readonly isolatedAt: string | null;
@@ -157,16 +165,23 @@ const names = (flows: readonly FlowVerdict[]): string =>
 
 const isNamed = ({ flow }: FlowVerdict): boolean => flow.named || (flow.seenAlive === true && flow.spared !== true);
 
+/** Every interface that an ACL can see is in a sealed subnet. */
+function isSealed({ interfaces }: VerdictQuestion): boolean {
+  const seen = interfaces.filter(({ outOfReach }) => outOfReach !== true);
+  return seen.length > 0 && seen.every(({ sealed }) => sealed === true);
+}
+
 /** The network's own word that no flow is left: the seal of every interface, or silence over the longest timer. */
 function networkProof(
   question: VerdictQuestion,
   disturbing: readonly LogRecord[],
 ): { readonly by: 'seal' | 'flow-log' | null; readonly why: string } {
-  const { interfaces, witness, longestTimerSeconds } = question;
-  if (interfaces.length > 0 && interfaces.every(({ sealed }) => sealed === true)) return { by: 'seal', why: '' };
+  const { witness, longestTimerSeconds } = question;
+  if (isSealed(question)) return { by: 'seal', why: '' };
   if (witness === null)
     return { by: null, why: 'no flow log watches the instance, so nothing outside it can prove more' };
-  if (witness.problem !== null) return { by: null, why: witness.problem };
+  const problem = problemOf(witness);
+  if (problem !== null) return { by: null, why: problem };
   if (silentSeconds(witness, disturbing) >= longestTimerSeconds) return { by: 'flow-log', why: '' };
   return {
     by: null,
@@ -181,7 +196,7 @@ function provenAt(
   disturbing: readonly LogRecord[],
 ): string | null {
   const { witness, isolatedAt, longestTimerSeconds } = question;
-  if (witness === null || witness.problem !== null || isolatedAt === null) return null;
+  if (witness === null || witness.findings.unheard !== undefined || isolatedAt === null) return null;
   // Sockets of an honest kernel go on retransmitting into a deny, which may refresh their entries.
   const isRetransmitting = flows.some(({ gone, dead, flow }) => !gone && dead.length === 0 && flow.protocol === 'tcp');
   const heard = disturbing.length > 0 || witness.findings.coveredUntil !== null;
@@ -204,7 +219,7 @@ function goesOnOf(question: VerdictQuestion, flows: readonly FlowVerdict[]): rea
 
 /** The verdict, from what is in force and what is proven; {@link VerdictKind} says what the words mean. */
 export function judge(question: VerdictQuestion): Verdict {
-  const { interfaces, outOfReach, channels, terminated } = question;
+  const { interfaces, channels, terminated } = question;
   const disturbing = question.witness === null ? [] : disturbances(question.witness, question);
   // Every flow of the case is suspect, those included that only the host has listed: the host cannot tell a second shell
   // from a customer, and the report names them all.
@@ -238,8 +253,7 @@ export function judge(question: VerdictQuestion): Verdict {
   if (doubt !== null) return answer('not-proven', doubt.reason, doubt.basis);
 
   const proof = networkProof(question, disturbing);
-  const fixed = interfaces.filter((entry) => entry.isolation === 'not-modifiable').map(({ id }) => id);
-  const beyond = [...fixed, ...outOfReach];
+  const beyond = interfaces.filter((entry) => entry.isolation === 'not-modifiable').map(({ id }) => id);
   const isLive = flows.some(
     ({ flow, dead, gone, blockedBy }) => flow.spared === true && dead.length === 0 && !gone && blockedBy !== 'seal',
   );
@@ -289,6 +303,7 @@ function leakOf(
 function isReached(flow: FlowVerdict): boolean {
   const { blockedBy, dead, gone } = flow;
   if (blockedBy !== null || dead.includes('flow-log') || flow.flow.spared === true) return true;
+  if (flow.flow.dropped === true) return false;
   return !isNamed(flow) && (gone || dead.length > 0);
 }
 
@@ -325,8 +340,7 @@ function doubtOf(
   const open = question.channels.find(({ state }) => state === 'open');
   if (open !== undefined) return say(`${open.what} is open`);
   const isListed = host?.kind === 'answered' || (witness !== null && witness.findings.coveredUntil !== null);
-  const isSealed = interfaces.every(({ sealed }) => sealed === true);
-  if (flows.length === 0 && !isListed && !isSealed) {
+  if (flows.length === 0 && !isListed && !isSealed(question)) {
     return say(`no flow is known and nobody could list any: ${silenceOf(host)}`);
   }
   return null;

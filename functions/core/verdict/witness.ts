@@ -12,9 +12,11 @@ export interface Witness {
   /** The last change of groups or ACLs plus the time it needs to take effect; nothing before it counts. */
   readonly since: number;
   readonly findings: FlowLogFindings;
-  /** Why it proves nothing, in words; null = it speaks. */
-  readonly problem: string | null;
 }
+
+/** Why it proves nothing, in words; null = it covers the time up to `coveredUntil`. */
+export const problemOf = ({ findings }: Witness): string | null =>
+  findings.coveredUntil === null ? (findings.unheard ?? 'the flow log has not spoken yet') : null;
 
 export type LogRecord = FlowLogFindings['records'][number];
 
@@ -58,8 +60,8 @@ export const disturbances = (witness: Witness, silence: Silence): readonly LogRe
  * Seconds of silence at the end of what the log covers; 0 where it does not speak. A record says only that its interval
  * held a packet, so the end of the interval counts.
  */
-export function silentSeconds({ since, findings, problem }: Witness, records: readonly LogRecord[]): number {
-  if (problem !== null || findings.coveredUntil === null) return 0;
+export function silentSeconds({ since, findings }: Witness, records: readonly LogRecord[]): number {
+  if (findings.coveredUntil === null) return 0;
   return Math.max(0, findings.coveredUntil - Math.max(since, ...records.map(({ until }) => until)));
 }
 

@@ -20,6 +20,7 @@ const gone = caseFlowOf({ host: 'gone' });
 const isolated: InterfaceStanding = { id: 'eni-1', isolation: 'in-force', reason: null };
 const sealed: InterfaceStanding = { ...isolated, sealed: true };
 const failed: InterfaceStanding = { ...isolated, isolation: 'failed', reason: 'UnauthorizedOperation: no' };
+const secondary: InterfaceStanding = { id: 'si-1', isolation: 'not-modifiable', reason: null, outOfReach: true };
 const fixed: InterfaceStanding = { ...isolated, isolation: 'not-modifiable', reason: 'requester-managed' };
 
 const denied = { ...theAcl, entries: [denyOf('198.51.100.7/32', 1, true), ...theAcl.entries] };
@@ -38,7 +39,10 @@ const seen = (action: 'ACCEPT' | 'REJECT', until: number, change: Seen = {}): Lo
 const watched = (seconds: number | null, ...records: LogRecord[]): Witness => ({
   findings: { coveredUntil: seconds === null ? null : SINCE + seconds, records },
   since: SINCE,
-  problem: null,
+});
+const unheard = (why: string): Witness => ({
+  findings: { coveredUntil: null, records: [], unheard: why },
+  since: SINCE,
 });
 
 /** Denied, isolated, the host lists nothing any more; and a flow log that was silent for the longest timer. */
@@ -46,7 +50,6 @@ const proven: VerdictQuestion = {
   flows: [gone],
   denies: new Map([[gone.id, 'in-force']]),
   interfaces: [isolated],
-  outOfReach: [],
   host: wholeAnswer,
   isolatedAt: '2026-01-15T10:00:08.000Z',
   cutAgainAt: null,
@@ -141,7 +144,7 @@ describe('a flow', () => {
       ['flow-log'],
     ],
     ['silent in a log with a hole', heard({}, watched(null)), []],
-    ['silent in a log that cannot be read', heard({}, { ...watched(TIMER), problem: 'its format has no action' }), []],
+    ['silent in a log that cannot be read', heard({}, unheard('its format has no action')), []],
     ['silent, on an ENI that is not isolated', heard({}, watched(TIMER), { interfaces: [failed] }), []],
     ['accepted after the cut', heard(untracked, watched(TIMER, seen('ACCEPT', SINCE + 60))), []],
   ])('%s', (_, question, words) => {
@@ -234,12 +237,7 @@ describe('the verdict', () => {
     ['blocked by the swap alone', about({ ...untracked, host: null }, 'none'), 'held', ['untracked']],
     ['the log was silent so far', { ...proven, witness: watched(600) }, 'held', ['host', 'flow-log']],
     ['the log was silent for a second less', { ...proven, witness: watched(TIMER - 1) }, 'held', ['host', 'flow-log']],
-    [
-      'the log cannot be read',
-      { ...proven, witness: { ...watched(TIMER), problem: 'AccessDenied' } },
-      'held',
-      ['host'],
-    ],
+    ['the log cannot be read', { ...proven, witness: unheard('AccessDenied') }, 'held', ['host']],
     [
       'a beacon goes on under the deny',
       { ...proven, witness: watched(TIMER, seen('REJECT', SINCE + TIMER - 60)) },
@@ -262,8 +260,18 @@ describe('the verdict', () => {
       'held',
       ['host', 'flow-log'],
     ],
-    ['an interface that no group reaches', { ...proven, outOfReach: ['si-1'] }, 'held', ['host', 'flow-log']],
-    ['sealed, with an interface that no group reaches', { ...sealedQuestion, outOfReach: ['si-1'] }, 'held', ['host']],
+    [
+      'an interface that no group reaches',
+      { ...proven, interfaces: [isolated, secondary] },
+      'held',
+      ['host', 'flow-log'],
+    ],
+    [
+      'sealed, with an interface that no group reaches',
+      { ...sealedQuestion, interfaces: [sealed, secondary] },
+      'held',
+      ['host'],
+    ],
     ["the agent's own connection goes on", withAgent(proven), 'held', ['host', 'flow-log']],
     ['one that nobody names is gone, and nothing blocks it', withOther({}, 'none'), 'held', ['host']],
     [
@@ -355,7 +363,7 @@ describe('the verdict', () => {
     expect(at(watched(600))).toBe(expected(0));
     expect(at(watched(600, seen('REJECT', SINCE + 300)))).toBe(expected(300));
     expect(at(null)).toBeNull();
-    expect(at({ ...watched(600), problem: 'AccessDenied' })).toBeNull();
+    expect(at(unheard('AccessDenied'))).toBeNull();
   });
 
   it('names the peers it speaks of, the first three, those of the finding first', () => {
@@ -419,7 +427,6 @@ describe('over all questions', () => {
       flows,
       denies: fc.infiniteStream(fc.constantFrom<DenyStanding[]>('in-force', 'in-force', 'requested', 'none')),
       interfaces: fc.tuple(standing('eni-1'), standing('eni-2')),
-      outOfReach: fc.constantFrom([], [], ['si-1']),
       host: fc.constantFrom<VerdictQuestion['host'][]>(null, wholeAnswer, { kind: 'unavailable', reason: 'no agent' }),
       isolatedAt: fc.constantFrom('2026-01-15T10:00:08.000Z', null),
       witness: logs,
@@ -456,7 +463,6 @@ describe('over all questions', () => {
         };
         expect(judge(silent).kind).toBe('contained');
         expect(question.interfaces.every(({ isolation }) => isolation === 'in-force')).toBe(true);
-        expect(question.outOfReach).toEqual([]);
         expect(question.channels.every(({ state }) => state === 'closed')).toBe(true);
         const isSealed = question.interfaces.every((eni) => eni.sealed === true);
         const isSilent = (question.witness?.findings.coveredUntil ?? 0) >= SINCE + TIMER;

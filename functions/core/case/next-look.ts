@@ -1,0 +1,51 @@
+import type { Verdict } from '../verdict/verdict.ts';
+import { type CaseDocument, isClosing } from './case.ts';
+import { SETTLE_SECONDS } from './expiry.ts';
+
+/** What the response does after a verification; the state machine compares the `kind`. */
+export type NextLook =
+  /** Denies are missing: make them, let them settle, look again. */
+  | { readonly kind: 'cut-again'; readonly seconds: number }
+  /** Not proven yet: look again after so many seconds. `tell-and-wait`: the verdict has changed, people hear it first. */
+  | { readonly kind: 'wait' | 'tell-and-wait'; readonly seconds: number }
+  /** It is proven, or waiting proves nothing: the last report. */
+  | { readonly kind: 'report' };
+
+/** Cuts after the first one in a row; then a person is called, and the looks go on. */
+const CUTS_IN_A_ROW = 3;
+
+/** The next look comes after half the time that has passed since the isolation, and not before so many seconds. */
+const SHORTEST_PAUSE_SECONDS = 300;
+
+/** A case that is not proven by then is left to people: its controls stay. Seconds. */
+const LONGEST_WATCH_SECONDS = 30 * 24 * 3600;
+
+/** Decides what comes after a verification. Times in ms. */
+export function nextLook({
+  document,
+  verdict,
+  toDeny,
+  cutsMade,
+  now,
+}: {
+  readonly document: CaseDocument;
+  readonly verdict: Pick<Verdict, 'kind' | 'provenAt'>;
+  /** Denies that are missing. */
+  readonly toDeny: number;
+  readonly cutsMade: number;
+  readonly now: number;
+}): NextLook {
+  if (toDeny > 0 && cutsMade < CUTS_IN_A_ROW) return { kind: 'cut-again', seconds: SETTLE_SECONDS };
+  if (verdict.kind === 'contained' || isClosing(document) || document.isolatedAt === null) return { kind: 'report' };
+  const elapsed = (now - Date.parse(document.isolatedAt)) / 1000;
+  const willBeProven = verdict.provenAt !== null;
+  if (!willBeProven || elapsed > LONGEST_WATCH_SECONDS) return { kind: 'report' };
+  const untilProven = Math.ceil((Date.parse(verdict.provenAt) - now) / 1000);
+  const pause = Math.max(SHORTEST_PAUSE_SECONDS, Math.round(elapsed / 2));
+  // What was told in the interim report is `held`, unless a look has said otherwise.
+  const isNews = verdict.kind !== (document.verdict ?? 'held');
+  return {
+    kind: isNews ? 'tell-and-wait' : 'wait',
+    seconds: untilProven > 0 ? Math.min(pause, untilProven) : pause,
+  };
+}
