@@ -60,12 +60,12 @@ export async function readFacts(
     const asked = defaultTimeoutsOf(ec2, instanceType).then((answer) => (answer === null ? [] : [answer]));
     return (await attempt('default timeouts of the instance type', asked))?.[0] ?? null;
   };
-  const readHolders = async () => holdersOf(ec2, peersOf(await flows));
-  const [instance, interfaces, known, holders, hintedTimeouts, first] = await Promise.all([
+  const hinted = hints.peers ?? [];
+  const [instance, interfaces, known, hintedHolders, hintedTimeouts, first] = await Promise.all([
     getInstance(ec2, instanceId),
     interfacesOf(ec2, instanceId),
     flows,
-    attempt('interfaces of the peers', readHolders()),
+    attempt(PEERS, holdersOf(ec2, hinted)),
     timeoutsOf(hints.instanceType),
     reads(hints),
   ]);
@@ -77,8 +77,9 @@ export async function readFacts(
   const subnetIds = [...new Set(carrying.map((eni) => eni.subnetId))];
   const groupIds = [...new Set(carrying.flatMap((eni) => eni.groupIds))];
   const isRightType = instance.instanceType === hints.instanceType;
-  const [defaultTimeouts, second] = await Promise.all([
+  const [defaultTimeouts, otherHolders, second] = await Promise.all([
     isRightType ? hintedTimeouts : timeoutsOf(instance.instanceType),
+    attempt(PEERS, holdersOf(ec2, missing(peersOf(known), hinted))),
     reads({
       vpcIds: missing(vpcIds, hints.vpcIds),
       subnetIds: missing(subnetIds, hints.subnetIds),
@@ -86,6 +87,7 @@ export async function readFacts(
     }),
   ]);
 
+  const holders = merge(hintedHolders, otherHolders);
   const subnets = merge(first[0], second[0]) ?? [];
   const acls = merge(first[1], second[1]) ?? [];
   const routeTables = merge(first[2], second[2]);
@@ -106,6 +108,8 @@ export async function readFacts(
     unread,
   };
 }
+
+const PEERS = 'interfaces of the peers';
 
 const peersOf = (flows: readonly KnownFlow[]): readonly string[] => [
   ...new Set(flows.map((flow) => flow.remoteAddress)),

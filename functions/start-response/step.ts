@@ -84,6 +84,9 @@ async function outOfBounds(tools: StartTools, { instanceId }: CaseRequest): Prom
   }
 }
 
+/** Peers that the execution is told before it has read the case. */
+const PEERS_AHEAD = 20;
+
 /** Executions that may die one after another before a person has to look. */
 const START_ATTEMPTS = 5;
 
@@ -100,7 +103,11 @@ async function startOrTakeOver(
 ): Promise<'started' | 'already-started'> {
   const stateMachineArn = tools.config.respondStateMachineArn;
   // The same event gives the same input, as the same name must have.
-  const { instanceId, hints } = request;
+  const { instanceId } = request;
+  const hints = {
+    ...request.hints,
+    peers: [...new Set(request.flows.map((flow) => flow.remoteAddress))].slice(0, PEERS_AHEAD),
+  };
   const input: { readonly caseId: string } & HeadStart = { caseId: document.caseId, instanceId, hints };
   const later = executionNameOf({ ...document, status: 'reported' }, request);
   let base = isTakenUp ? later : executionNameOf(document, request);

@@ -21,7 +21,7 @@ import { resultJson } from '../../local/result.ts';
 import { simulate } from '../../local/simulate.ts';
 import { parseWorld } from '../../local/world/parse-world.ts';
 import { theLine, theProcess, theVerdict } from '../support/host-report.ts';
-import { caseFlowOf, theBefore, theCase, theFacts, theRequest } from '../support/incident.ts';
+import { caseFlowOf, theBefore, theCase, theFacts } from '../support/incident.ts';
 import { anyJson, type Json, mutated } from './mutate.ts';
 import { soundly } from './refusal.ts';
 

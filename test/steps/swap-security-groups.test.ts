@@ -284,19 +284,3 @@ describe('the isolation group', () => {
     });
   });
 });
-
-describe('the wait after the isolation', () => {
-  it('is the timer that was in force before, not the one that was just set', async () => {
-    await onBench(defaultWorld(), async (bench) => {
-      const opened = await bench.open();
-      // No deny was made: as things stand the flow leaks, and waiting cannot better that.
-      expect((await swap(bench, opened)).expiry).toMatchObject({ seconds: 90 });
-    });
-    await onBench(defaultWorld(), async (bench) => {
-      const { denyAtNacl } = await import('../../functions/deny-at-nacl/step.ts');
-      const opened = await bench.open();
-      await denyAtNacl(bench.tools, opened);
-      expect((await swap(bench, opened)).expiry.seconds).toBe(432_000 + 925 + 90);
-    });
-  });
-});

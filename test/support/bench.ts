@@ -177,7 +177,12 @@ export function onBench<T>(
         const swapped = await swapSecurityGroups(tools, opened);
         await tools.sleep(swapped.settleSeconds);
         const isolation = isolationOf(swapped);
-        return { ...opened, isolation, verdict: await verifyCut(tools, { ...opened, isolation }) };
+        let verdict = await verifyCut(tools, { ...opened, isolation });
+        while (verdict.next.kind === 'wait' || verdict.next.kind === 'tell-and-wait') {
+          await tools.sleep(verdict.next.seconds);
+          verdict = await verifyCut(tools, { ...opened, isolation, verdict });
+        }
+        return { ...opened, isolation, verdict };
       },
       inputsOf: (api) => sent.flatMap(({ call, input }) => (call === api ? [input] : [])),
     });

@@ -1,5 +1,6 @@
 import { isInstanceType } from '../intake/instance-type.ts';
 import type { Hints } from '../intake/intake-types.ts';
+import { parseAddress } from '../network/addresses.ts';
 
 /**
  * What an execution is told beside its case id, so that the reading of EC2 begins while the case is still being read. A head
@@ -20,6 +21,11 @@ function idsOf(value: unknown, prefix: string): readonly string[] {
   return Array.isArray(value) ? value.filter((id) => isId(prefix, id)).slice(0, MOST_IDS) : [];
 }
 
+function peersIn(value: unknown): Pick<Hints, 'peers'> {
+  if (!Array.isArray(value)) return {};
+  return { peers: value.flatMap((text) => parseAddress(text)?.address ?? []).slice(0, MOST_IDS) };
+}
+
 /** The head start in the input of an execution; null = there is none, and ids that are none are left out. */
 export function headStartOf(input: unknown): HeadStart | null {
   if (typeof input !== 'object' || input === null || !('instanceId' in input) || !('hints' in input)) return null;
@@ -33,6 +39,7 @@ export function headStartOf(input: unknown): HeadStart | null {
       subnetIds: idsOf(given.subnetIds, 'subnet'),
       groupIds: idsOf(given.groupIds, 'sg'),
       ...(isInstanceType(given.instanceType) && { instanceType: given.instanceType }),
+      ...peersIn(given.peers),
     },
   };
 }

@@ -35,6 +35,8 @@ export interface Hints {
   readonly groupIds: readonly string[];
   /** Absent = not named. */
   readonly instanceType?: string;
+  /** Remote addresses, in an execution's input alone: what holds them is asked while the case is read. */
+  readonly peers?: readonly string[];
 }
 
 /** One response that is asked for, whoever asks: the normalised input of a case. */

@@ -21,7 +21,6 @@ import {
   theFacts,
   theRequest,
   theShell,
-  tracking,
 } from '../../support/incident.ts';
 
 const withInstance = (change: Partial<Facts['instance']>): Facts => ({

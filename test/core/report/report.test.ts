@@ -8,8 +8,19 @@ const isolated: InterfaceStanding = { id: 'eni-1', isolation: 'in-force', reason
 const verdictOf = (kind: VerdictKind): Verdict => ({
   kind,
   reason: 'because',
-  basis: ['host'],
-  flows: [{ flow: caseFlowOf({ host: 'gone' }), blocked: true, dead: ['host'], alive: false, evidence: 'observed' }],
+  basis: ['flow-log'],
+  provenAt: null,
+  goesOn: [],
+  flows: [
+    {
+      flow: caseFlowOf({ host: 'gone' }),
+      blockedBy: 'deny',
+      gone: true,
+      dead: ['flow-log'],
+      alive: false,
+      evidence: 'observed',
+    },
+  ],
 });
 
 type Input = Parameters<typeof caseReport>[0];

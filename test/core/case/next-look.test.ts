@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest';
+import { nextLook } from '../../../functions/core/case/next-look.ts';
+import { theCase } from '../../support/incident.ts';
+
+const ISOLATED = Date.parse(theCase.isolatedAt ?? '');
+const inSeconds = (seconds: number) => new Date(ISOLATED + seconds * 1000).toISOString();
+const held = { kind: 'held', provenAt: inSeconds(432_000) } as const;
+const question = {
+  document: { ...theCase, verdict: 'held' },
+  verdict: held,
+  toDeny: 0,
+  cutsMade: 0,
+  now: ISOLATED + 90_000,
+};
+
+describe('the next look', () => {
+  it('cuts again what lacks a deny, three times in a row at most, and then looks on', () => {
+    expect(nextLook({ ...question, toDeny: 2 }).kind).toBe('cut-again');
+    expect(nextLook({ ...question, toDeny: 2, cutsMade: 2 }).kind).toBe('cut-again');
+    expect(nextLook({ ...question, toDeny: 2, cutsMade: 3 }).kind).toBe('wait');
+  });
+
+  it.each([
+    ['five minutes after the first', 90, 300],
+    ['half the time that has passed', 3600, 1800],
+    ['when it can be proven, where that is sooner', 431_000, 1000],
+    ['half the time that has passed, where it should have been proven by now', 433_000, 216_500],
+  ])('comes %s', (_, elapsed, seconds) => {
+    expect(nextLook({ ...question, now: ISOLATED + elapsed * 1000 })).toEqual({ kind: 'wait', seconds });
+  });
+
+  it('reaches the proof of five days in some twenty looks', () => {
+    let elapsed = 90;
+    let looks = 0;
+    for (; elapsed < 432_000; looks += 1) {
+      const next = nextLook({ ...question, now: ISOLATED + elapsed * 1000 });
+      elapsed += next.kind === 'report' ? Number.POSITIVE_INFINITY : next.seconds;
+    }
+    expect(looks).toBeGreaterThan(10);
+    expect(looks).toBeLessThan(25);
+  });
+
+  it.each(['leaking', 'not-proven'] as const)('is told of before it is waited for, where it has become %s', (kind) => {
+    expect(nextLook({ ...question, verdict: { ...held, kind } }).kind).toBe('tell-and-wait');
+    expect(nextLook({ ...question, verdict: { ...held, kind }, document: { ...theCase, verdict: kind } }).kind).toBe(
+      'wait',
+    );
+  });
+
+  it.each<[string, Partial<typeof question>]>([
+    ['it is proven', { verdict: { kind: 'contained', provenAt: null } as never }],
+    ['nothing will prove it', { verdict: { ...held, provenAt: null } as never }],
+    ['a restore has begun', { document: { ...theCase, status: 'restoring' } as never }],
+    ['it was never isolated', { document: { ...theCase, isolatedAt: null } as never }],
+    ['a month has passed', { now: ISOLATED + 31 * 24 * 3600 * 1000 }],
+  ])('is none where %s', (_, change) => {
+    expect(nextLook({ ...question, ...change }).kind).toBe('report');
+  });
+});
