@@ -267,11 +267,12 @@ async function revivable(
   const standing = await readStanding(tools, document);
   const flowLog = await listen(tools, document, standing, LISTEN_SECONDS.restore);
   const verdict: Verdict = judgeStanding(tools.config, document, standing, flowLog);
-  const alive = verdict.flows.filter((flow) => flow.dead.length === 0);
+  // The swap drops packets and an expired entry is gone, but a socket that is still open sends again once the groups are back.
+  const alive = verdict.flows.filter(({ gone, flow }) => !gone && flow.host !== 'gone');
   if (alive.length === 0 && verdict.kind === 'contained') return null;
   const peers = [...new Set(alive.map(({ flow }) => flow.remoteAddress))].join(', ');
   return alive.length > 0
-    ? `the flow to ${peers} is not proven dead and may revive (verdict: ${verdict.kind}); give "force": true to restore all the same`
+    ? `the socket of the flow to ${peers} may still be open on the host, and would go on (verdict: ${verdict.kind}); give "force": true to restore all the same`
     : `the verdict is ${verdict.kind}: ${verdict.reason}; give "force": true to restore all the same`;
 }
 

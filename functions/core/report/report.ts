@@ -13,6 +13,8 @@ export interface Report {
   readonly verdict: ReportVerdict;
   readonly reason: string;
   readonly basis: readonly Basis[];
+  /** When it will be proven if nothing stirs, ISO; null = it is proven, or nothing will prove it: `reason` says which. */
+  readonly provenAt: string | null;
   readonly flows: readonly ReportedFlow[];
   readonly skipped: readonly { readonly id: string; readonly reason: string }[];
   readonly held: readonly HeldDeny[];
@@ -174,12 +176,13 @@ export function caseReport(input: {
     verdict: verdict.kind,
     reason: verdict.reason,
     basis: verdict.basis,
+    provenAt: verdict.provenAt,
     flows: [...verdict.flows]
       .sort(byImportance)
       .map(({ flow, evidence }) => describeFlow(flow, flow.tracking, evidence)),
     skipped: skippedOf(document, input.interfaces, input.denied),
     held: input.held.map(heldDeny),
-    leftOpen: [...LEFT_OPEN, ...document.request.notes, ...input.notes],
+    leftOpen: [...LEFT_OPEN, ...verdict.goesOn, ...document.request.notes, ...input.notes],
     lastResort: [...killOwners(document), ...lastResorts(verdict.kind, document.instanceId, input.devices)],
     onHost: onHostOf(document),
     preserved: document.evidence.filter((entry) => entry.outcome === 'done').map((entry) => entry.item),
@@ -209,6 +212,7 @@ export function quietReport(input: {
     undo: null,
     ...input,
     basis: [],
+    provenAt: null,
     leftOpen: [],
     lastResort: [],
     onHost: [],
