@@ -91,7 +91,9 @@ export type HostResult =
       readonly denies: PackedDenies;
       readonly summary: string;
     }
-  | { readonly kind: 'no-evidence' | 'unavailable' | 'failed'; readonly reason: string };
+  | HostUndoAgain
+  /** `left`: an undo that is not this restore's to make any more. */
+  | { readonly kind: 'no-evidence' | 'unavailable' | 'failed' | 'left'; readonly reason: string };
 
 export interface HostCommandSent {
   readonly kind: 'pending';
@@ -100,6 +102,25 @@ export interface HostCommandSent {
   /** ISO times. */
   readonly deadline: string;
   readonly lastPendingAt: string;
+  /** Of an undo; absent in executions of before this was kept. */
+  readonly undo?: UndoProgress;
+}
+
+/** An undo that has not reached the host yet, or not all of it: what is left is sent after a wait. */
+export interface HostUndoAgain {
+  readonly kind: 'again';
+  readonly reason: string;
+  readonly waitSeconds: number;
+  readonly undo: UndoProgress;
+}
+
+/** How far the undo on the host has come. */
+export interface UndoProgress {
+  /** ISO; no try begins after it. */
+  readonly until: string;
+  readonly tries: number;
+  /** Stopped processes, in the order of the record, that commands before this one have let go on. */
+  readonly letGo: number;
 }
 
 export interface IsolationResult {

@@ -203,7 +203,7 @@ describe.skipIf(moto === null)('the adapters that change something, over HTTP', 
         Content: JSON.stringify({
           schemaVersion: '2.2',
           description: 'stands in for ours',
-          parameters: { caseId: { type: 'String' } },
+          parameters: { caseId: { type: 'String' }, executionTimeout: { type: 'String' } },
           mainSteps: [{ action: 'aws:runShellScript', name: 'run', inputs: { runCommand: ['true'] } }],
         }),
       }),
@@ -213,6 +213,7 @@ describe.skipIf(moto === null)('the adapters that change something, over HTTP', 
       documentName: 'flowcut-host-linux',
       comment: 'flowcut cut',
       parameters: { caseId: CASE },
+      seconds: 45,
     });
     expect(await readHostCommand(ssm, instanceId, commandId)).toEqual({ kind: 'answered', output: '' });
     // moto has no CancelCommand: its refusal comes through as an error, which the steps log and pass over.
