@@ -76,6 +76,7 @@ export const PURPOSES: Readonly<Record<string, string>> = {
   StartResponse: 'one execution per case, under a name that the same event always gives',
   LookAtResponse: 'did an earlier response to the case fail, so that this event takes over?',
   SendWhatFailed: 'what cannot be read or started waits in the dead-letter queue',
+  WriteTimeline: 'how the restore ended and who started it, beside the case; nothing outside the items of cases',
   KeepReport: 'the whole report and the timeline, beside their case; nothing outside the items of cases',
   Look: 'reads before deciding, and reads back what is in force',
   Deny: 'two entries per peer, recorded first',

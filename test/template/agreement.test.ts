@@ -254,6 +254,12 @@ describe('alarms and dashboard', () => {
       'NoInstanceNamedAlarm watches flowcut NoInstanceNamed, which no metric filter of template.yaml makes',
     ],
     [
+      'an outcome that is renamed',
+      '- { Name: Outcome, Value: partly-restored }',
+      '- { Name: Outcome, Value: partial }',
+      'RestoreNotWholeAlarm watches the outcome partial, which functions/core/report/restore-report.ts does not have',
+    ],
+    [
       'a verdict that is renamed',
       '- { Name: Verdict, Value: leaking }',
       '- { Name: Verdict, Value: leaks }',
