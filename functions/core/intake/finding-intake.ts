@@ -1,17 +1,40 @@
 import { InputError, quote } from '../errors.ts';
+import { withoutBlanks } from './blank-fields.ts';
+import { exposureText } from './exposure.ts';
 import { domainsOfAction, flowsOfAction, mergeFlows } from './finding-flows.ts';
+import { notesOf, sequenceNotes } from './finding-notes.ts';
 import { ADVICE, type Decision, decide, type FindingRoute, routeOf } from './finding-routes.ts';
 import {
+  type FindingAction,
   type FindingBody,
   type FindingHead,
+  findingAction,
   findingBody,
   findingHead,
+  findingRuntime,
+  findingSequence,
   type InstanceDetails,
   instanceDetails,
+  type RuntimeDetails,
 } from './finding-schema.ts';
-import { targetsOf } from './finding-sequence.ts';
-import { describe, instanceId as instanceIdField, type Place, readFields, spelled, valueAt } from './input-fields.ts';
-import type { CaseRequest, FindingSummary, Hints, Intake, NamedProcess } from './intake-types.ts';
+import { type SequenceTargets, targetsOf } from './finding-sequence.ts';
+import {
+  describe,
+  instanceId as instanceIdField,
+  type Place,
+  readFields,
+  region as regionField,
+  spelled,
+  valueAt,
+} from './input-fields.ts';
+import {
+  type CaseRequest,
+  type FindingSummary,
+  type Hints,
+  type Intake,
+  isDomainOnly,
+  type NamedProcess,
+} from './intake-types.ts';
 
 /** What CreateSampleFindings writes for every instance. */
 const SAMPLE_INSTANCE_ID = 'i-99999999';
@@ -25,16 +48,14 @@ function isOneOf(names: readonly string[], value: unknown): value is string {
   return typeof value === 'string' && names.includes(value);
 }
 
-const NOTES = {
-  domain:
-    'The finding names a domain, not a peer, so no deny comes of it; security groups and network ACLs do not reach the VPC resolver: DNS stays open until a DNS Firewall rule blocks the domain.',
-  noFlow: 'The finding names no flow; only flows that the host or the flow log lists can be cut.',
-  oneOfMany: 'The finding shows one flow of many; a deny for this peer does not stop the others, isolation does.',
-  untied: 'The sequence names endpoints that no signal ties to an instance; look for them on each of its instances.',
-  disk: 'The finding comes from a disk scan; the finding that triggered it may name a flow.',
-} as const;
+/** May a flow of the finding be one of an EC2 instance, whatever else it names? */
+export function isAboutInstance({ resource }: FindingHead): boolean {
+  const { resourceType } = resource;
+  return !runsOnFargate(resource) && isOneOf([...RESOURCES_OF_AN_INSTANCE, 'AttackSequence'], resourceType);
+}
 
-const ONE_OF_MANY: readonly string[] = ['Impact:EC2/PortSweep', 'Recon:EC2/Portscan', 'Backdoor:EC2/Spambot'];
+const runsOnFargate = (resource: unknown): boolean =>
+  valueAt(resource, 'ecsClusterDetails', 'taskDetails', 'launchType') === 'FARGATE';
 
 /** The part of a finding that says what it is; read before anything else. */
 export function readHead(finding: unknown, place: Place): FindingHead {
@@ -97,7 +118,7 @@ function inside(place: Place, ...keys: readonly string[]): Place {
 
 function readInstance({ resource }: FindingBody, place: Place): InstanceDetails {
   const absent = resource.instanceDetails === undefined;
-  if (absent || !RESOURCES_OF_AN_INSTANCE.includes(resource.resourceType)) return {};
+  if (absent || !RESOURCES_OF_AN_INSTANCE.includes(resource.resourceType)) return { networkInterfaces: [] };
   return readFields(instanceDetails, resource.instanceDetails, inside(place, 'resource', 'instanceDetails'));
 }
 
@@ -110,29 +131,44 @@ function hintsOf({ networkInterfaces: interfaces = [] }: InstanceDetails): Hints
   };
 }
 
-function processesOf({ service }: FindingBody): NamedProcess[] {
-  const { pid, name, executablePath } = service?.runtimeDetails?.process ?? {};
+function processesOf(details: RuntimeDetails | undefined): NamedProcess[] {
+  const { pid, name, executablePath } = details?.process ?? {};
   return pid === undefined ? [] : [{ pid, name: name ?? null, executablePath: executablePath ?? null }];
 }
 
-function notesOf(route: FindingRoute, flows: number, domains: number): string[] {
-  const aboutDomain = domains > 0 || (flows === 0 && route.carries === 'domain');
-  return [
-    ...(aboutDomain ? [NOTES.domain] : []),
-    ...(flows === 0 && !aboutDomain ? [NOTES.noFlow] : []),
-    ...(ONE_OF_MANY.includes(route.type) ? [NOTES.oneOfMany] : []),
-    ...(route.carries === 'none' ? [NOTES.disk] : []),
-  ];
-}
-
-/** What a finding says about the incident, whoever asks; `instanceId` is null where it names none that may be acted on. */
+/** What a finding says about the incident, whoever asks. */
 export interface ReadFinding {
   readonly accountId: string;
   readonly region: string;
-  readonly parts: Pick<CaseRequest, 'finding' | 'flows' | 'processes' | 'domains' | 'hints' | 'notes'>;
+  readonly parts: FindingParts;
   /** One per instance; a sequence may name several, each with its own account. */
   readonly requests: readonly CaseRequest[];
 }
+
+type FindingParts = Pick<
+  CaseRequest,
+  'finding' | 'flows' | 'processes' | 'domains' | 'hints' | 'notes' | 'severity' | 'domainOnly' | 'byRuntime'
+>;
+
+/** The sequence that a finding tells, or nothing. */
+function sequenceIn(finding: unknown): SequenceTargets {
+  return targetsOf(findingSequence.parse(valueAt(finding, 'service', 'detection', 'sequence')));
+}
+
+/**
+ * Instances that an API call was made about. `affectedResources` maps types of resources to names; how a custom detection rule
+ * fills it is not documented, so an instance id counts wherever it stands in it.
+ */
+function instancesOfCall(finding: unknown): readonly string[] {
+  const affected = valueAt(finding, 'service', 'action', 'awsApiCallAction', 'affectedResources');
+  const ids = Object.values(affected ?? {})
+    .filter((value) => typeof value === 'string')
+    .map((value) => instanceIdField.safeParse(value.split('/').at(-1)).data);
+  return [...new Set(ids.filter((id) => id !== undefined))];
+}
+
+/** Found on the host itself. https://docs.aws.amazon.com/guardduty/latest/ug/runtime-monitoring.html */
+const isRuntime = ({ type }: FindingHead): boolean => type.includes(':Runtime/');
 
 /** Reads every field that a response uses, strictly. */
 export function readFinding(finding: unknown, head: FindingHead, place: Place): ReadFinding {
@@ -142,29 +178,37 @@ export function readFinding(finding: unknown, head: FindingHead, place: Place): 
   const flows = mergeFlows(flowsOfAction(service?.action));
   const domains = domainsOfAction(service?.action);
   const route = routeOf(head.type);
-  const parts = {
+  const parts: FindingParts = {
     finding: summaryOf(head),
     flows,
-    processes: processesOf(body),
+    processes: processesOf(service?.runtimeDetails),
     domains,
     hints: hintsOf(instance),
-    notes: notesOf(route, flows.length, domains.length),
+    notes: notesOf(route, { flows, domains }),
+    severity: head.severity,
+    domainOnly: isDomainOnly({ flows, domains }),
+    byRuntime: isRuntime(head),
   };
-  const common = { ...parts, origin: 'finding', mode: null, reason: null } as const;
-  if (resource.resourceType === 'AttackSequence') {
-    const { targets, untied } = targetsOf(service?.detection?.sequence, place);
-    const requests = targets.map((target) => ({
-      ...common,
-      ...target,
-      accountId: target.accountId ?? accountId,
-      region: target.region ?? region,
-      notes: [...notesOf(route, target.flows.length, target.domains.length), ...(untied > 0 ? [NOTES.untied] : [])],
-    }));
-    return { accountId, region, parts, requests };
-  }
+  const common = { ...parts, accountId, region, origin: 'finding', mode: null, reason: null } as const;
   const { instanceId } = instance;
-  const requests = instanceId === undefined ? [] : [{ ...common, accountId, region, instanceId }];
-  return { accountId, region, parts, requests };
+  if (instanceId !== undefined) return { accountId, region, parts, requests: [{ ...common, instanceId }] };
+  if (resource.resourceType !== 'AttackSequence' && route.carries !== 'call')
+    return { accountId, region, parts, requests: [] };
+
+  const { targets, untied, unreadable } = sequenceIn(finding);
+  const ofSequence = targets.map(({ byRuntime, ...target }) => ({
+    ...common,
+    ...target,
+    accountId: target.accountId ?? accountId,
+    region: target.region ?? region,
+    domainOnly: isDomainOnly(target),
+    byRuntime: byRuntime || parts.byRuntime === true,
+    notes: [...notesOf(route, target), ...sequenceNotes(targets.length, untied, unreadable)],
+  }));
+  if (ofSequence.length > 0) return { accountId, region, parts, requests: ofSequence };
+  const called = route.carries === 'call' ? instancesOfCall(finding) : [];
+  const notes = [...parts.notes, ...sequenceNotes(called.length, 0, 0)];
+  return { accountId, region, parts, requests: called.map((id) => ({ ...common, instanceId: id, notes })) };
 }
 
 /** Why the instance carries others' work too, or null. */
@@ -175,13 +219,30 @@ function sharedBy({ resource }: FindingHead): string | null {
 
 type Ignored = Extract<Intake, { kind: 'ignored' }>;
 
+/** What people are told of a finding on which nobody acts; what cannot be read of it is left out. */
+function toldOf(finding: unknown, head: FindingHead): Pick<Ignored, 'finding' | 'region' | 'domains' | 'processes'> {
+  const details = findingRuntime.safeParse(valueAt(finding, 'service', 'runtimeDetails'));
+  return {
+    finding: summaryOf(head),
+    region: regionField.safeParse(head.region).data ?? null,
+    domains: domainsOfAction(actionIn(finding)),
+    processes: details.success ? processesOf(details.data) : [],
+  };
+}
+
+/** What the finding saw, where it can be read. */
+function actionIn(finding: unknown): FindingAction | undefined {
+  const action = findingAction.safeParse(valueAt(finding, 'service', 'action'));
+  return action.success ? action.data : undefined;
+}
+
 /** A finding that asks for action and names nothing to act on must not pass in silence: the reason says so first. */
-function unnamedInstance(head: FindingHead, decision: Decision): Ignored {
-  const fargate = valueAt(head.resource, 'ecsClusterDetails', 'taskDetails', 'launchType') === 'FARGATE';
+function unnamedInstance(finding: unknown, head: FindingHead, decision: Decision): Ignored {
+  const fargate = runsOnFargate(head.resource);
   return {
     kind: 'ignored',
     class: decision.class,
-    finding: summaryOf(head),
+    ...toldOf(finding, head),
     instanceId: null,
     reason: `NO INSTANCE NAMED: ${decision.reason}, but the finding names no EC2 instance to contain${fargate ? ' (the task runs on Fargate)' : ''}`,
     advice: fargate
@@ -191,7 +252,13 @@ function unnamedInstance(head: FindingHead, decision: Decision): Ignored {
 }
 
 /** ISO, ISO-ASK and ASK: someone acts, now or after a person's word. */
-function containable(finding: unknown, head: FindingHead, decision: Decision, place: Place): Intake {
+function containable(
+  finding: unknown,
+  head: FindingHead,
+  { carries }: FindingRoute,
+  decision: Decision,
+  place: Place,
+): Intake {
   const resourceType = head.resource.resourceType;
   if (typeof resourceType !== 'string') {
     throw new InputError(
@@ -200,11 +267,12 @@ function containable(finding: unknown, head: FindingHead, decision: Decision, pl
     );
   }
   const isSequence = resourceType === 'AttackSequence';
-  if (!isSequence && !RESOURCES_OF_AN_INSTANCE.includes(resourceType)) return unnamedInstance(head, decision);
+  const mayName = isSequence || carries === 'call' || RESOURCES_OF_AN_INSTANCE.includes(resourceType);
+  if (!mayName) return unnamedInstance(finding, head, decision);
 
-  const { requests } = readFinding(finding, head, place);
-  const [request] = requests;
-  if (request === undefined) return unnamedInstance(head, decision);
+  const [request, ...others] = readFinding(finding, head, place).requests;
+  if (request === undefined) return unnamedInstance(finding, head, decision);
+  const requests = [request, ...others] as const;
 
   const shared = sharedBy(head);
   if (shared !== null) {
@@ -219,36 +287,42 @@ function containable(finding: unknown, head: FindingHead, decision: Decision, pl
  * Decides what a GuardDuty finding asks for, in this order: what it is, whether it is a sample or archived, what its type
  * asks for, and only then the fields that a response would use.
  */
-export function intakeFinding(finding: unknown, place: Place): Intake {
+export function intakeFinding(written: unknown, place: Place): Intake {
+  const finding = withoutBlanks(written);
   const head = readHead(finding, place);
-  const summary = summaryOf(head);
-  const ignored = (ignoredClass: Ignored['class'] & keyof typeof ADVICE, reason: string): Ignored => {
-    const advice = ADVICE[ignoredClass];
-    return {
-      kind: 'ignored',
-      class: ignoredClass,
-      finding: summary,
-      instanceId: mentionedInstance(head),
-      reason,
-      advice,
-    };
-  };
-  if (isSample(finding, head)) return ignored('SAMPLE', `${quote(head.type, 100)} is a sample finding`);
-  if (head.service?.archived === true) return ignored('ARCHIVED', `${quote(head.type, 100)} is archived`);
+  const ignored = (ignoredClass: Ignored['class'], reason: string, advice: string): Ignored => ({
+    kind: 'ignored',
+    class: ignoredClass,
+    ...toldOf(finding, head),
+    instanceId: mentionedInstance(head),
+    reason,
+    advice,
+  });
+  if (isSample(finding, head)) return ignored('SAMPLE', `${quote(head.type, 100)} is a sample finding`, ADVICE.SAMPLE);
+  if (head.service?.archived === true)
+    return ignored('ARCHIVED', `${quote(head.type, 100)} is archived`, ADVICE.ARCHIVED);
 
-  const decision = decide(routeOf(head.type), {
+  const route = routeOf(head.type);
+  const isSequence = head.resource.resourceType === 'AttackSequence';
+  const decision = decide(route, {
     resourceRole: valueAt(finding, 'service', 'resourceRole'),
     connectionDirection: valueAt(finding, 'service', 'action', 'networkConnectionAction', 'connectionDirection'),
+    instances: isSequence && sequenceIn(finding).targets.length > 0 ? 'some' : 'none',
   });
   switch (decision.class) {
     case 'ISO':
     case 'ISO-ASK':
     case 'ASK':
-      return containable(finding, head, decision, place);
+      return containable(finding, head, route, decision, place);
     case 'EXPOSED':
+      return ignored(
+        'EXPOSED',
+        decision.reason,
+        `${exposureText(summaryOf(head), mergeFlows(flowsOfAction(actionIn(finding))))} ${ADVICE.EXPOSED}`,
+      );
     case 'CRED':
     case 'NOTIFY':
-      return ignored(decision.class, decision.reason);
+      return ignored(decision.class, decision.reason, route.advice ?? ADVICE[decision.class]);
     default:
       return decision.class satisfies never;
   }

@@ -5,7 +5,7 @@ import { cleaned } from '../plain-text.ts';
 
 /**
  * The fields that inputs are made of, each with the sentence it answers a wrong value with, and the one way to read them.
- * `z.optional` lets a field be absent; null is refused wherever a field is used.
+ * `z.optional` lets a field be absent, `hint` and `members` let it be anything; null is refused wherever a field is used.
  */
 
 export type Address = NonNullable<ReturnType<typeof parseAddress>>;
@@ -69,6 +69,19 @@ export function fields<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
 
 export function list<Item extends z.ZodMiniType>(item: Item) {
   return z.array(item, expected('a list'));
+}
+
+/** What is not well-formed is as good as absent. */
+export function hint<Item extends z.ZodMiniType>(item: Item) {
+  return z.catch(z.optional(item), undefined);
+}
+
+/** The well-formed items of a list; none where it is no list. */
+export function members<Item extends z.ZodMiniType>(item: Item) {
+  return z.pipe(
+    z.catch(z.array(hint(item)), []),
+    z.transform((all) => all.filter((one) => one !== undefined)),
+  );
 }
 
 export const text = z.string(expected('text'));
