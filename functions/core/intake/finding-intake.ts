@@ -90,6 +90,16 @@ export function isSample(finding: unknown, { service, resource }: FindingHead): 
   );
 }
 
+/** Ids that only CreateSampleFindings writes; a real finding that somebody edited may have them too, so on the bus they say nothing. */
+export function namesMadeUpNetwork({ resource }: FindingHead): boolean {
+  const interfaces = valueAt(resource, 'instanceDetails', 'networkInterfaces');
+  const ids = (Array.isArray(interfaces) ? interfaces : []).flatMap((eni) => [
+    valueAt(eni, 'subnetId'),
+    valueAt(eni, 'vpcId'),
+  ]);
+  return ids.some((id) => typeof id === 'string' && /^(?:GeneratedFinding|vpc-generated)/.test(id));
+}
+
 function sequenceUids(finding: unknown): readonly unknown[] {
   const resources = valueAt(finding, 'service', 'detection', 'sequence', 'resources');
   return Array.isArray(resources) ? resources.map((resource) => valueAt(resource, 'uid')) : [];

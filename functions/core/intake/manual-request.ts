@@ -8,6 +8,7 @@ import {
   isAboutInstance,
   isSample,
   mentionedInstance,
+  namesMadeUpNetwork,
   type ReadFinding,
   readFinding,
   readHead,
@@ -78,7 +79,7 @@ const manualRequest = fields(REQUEST);
 const KEYS: readonly string[] = Object.keys(REQUEST);
 
 const NOTES = {
-  sample: 'The finding in the request is a sample that GuardDuty made on request.',
+  sample: 'The finding in the request is a sample that GuardDuty made on request: what it names is made up.',
   archived: 'The finding in the request is archived.',
   elsewhere:
     'The finding in the request is about another kind of resource than an instance: none of its flows, processes and domains is taken for one of the instance.',
@@ -139,7 +140,7 @@ function readAttached(given: unknown): Attached {
   const place: Place = { root, keys: valueAt(given, 'Type') === undefined ? 'camelCase' : 'PascalCase' };
   const finding = withoutBlanks(normaliseGetFindings(given, root));
   const head = readHead(finding, place);
-  const sample = isSample(finding, head);
+  const sample = isSample(finding, head) || namesMadeUpNetwork(head);
   const notes = [...(sample ? [NOTES.sample] : []), ...(head.service?.archived === true ? [NOTES.archived] : [])];
   const read = readFinding(finding, head, place);
   const parts = isAboutInstance(head) ? read.parts : ofElsewhere(read.parts);
