@@ -239,7 +239,7 @@ describe('start-response', () => {
           refusedBy('AccessDeniedException'),
         );
         const event = sequenceOf(...Array.from({ length: 12 }, () => '111122223333'));
-        await expect(startResponse(bench.tools, event)).rejects.toThrow();
+        await expect(startResponse(bench.tools, event)).rejects.toMatchObject({ name: 'AccessDeniedException' });
         expect(executions(bench)).toBe(11);
         isDown = false;
         expect(await startResponse(bench.tools, event)).toMatchObject({ kind: 'started' });

@@ -14,6 +14,7 @@ import {
   list,
   members,
   networkInterfaceId,
+  orElse,
   plainText,
   port,
   printable,
@@ -136,7 +137,7 @@ const sequence = fields({
     fields({
       id: hint(text),
       /** null = it is no address. */
-      ip: z.catch(z.nullish(anyAddress), null),
+      ip: orElse(z.nullish(anyAddress), null),
       domain: hint(plainText(255)),
       port: hint(port),
       connection: hint(fields({ direction: hint(text) })),
@@ -152,7 +153,7 @@ export const findingSequence = hint(sequence);
 export const findingBody = fields({
   accountId,
   region,
-  resource: fields({ resourceType: text, instanceDetails: z.optional(z.unknown()) }),
+  resource: fields({ resourceType: z.optional(text), instanceDetails: z.optional(z.unknown()) }),
   service: z.optional(
     fields({
       action: z.optional(findingAction),

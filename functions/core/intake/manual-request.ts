@@ -4,15 +4,7 @@ import { HOST_OPTIONS } from '../host/host-options.ts';
 import { addressClass } from '../network/addresses.ts';
 import { withoutBlanks } from './blank-fields.ts';
 import { bareFlow, mergeFlows } from './finding-flows.ts';
-import {
-  isAboutInstance,
-  isSample,
-  mentionedInstance,
-  namesMadeUpNetwork,
-  type ReadFinding,
-  readFinding,
-  readHead,
-} from './finding-intake.ts';
+import { isAboutInstance, isSample, mentionedInstance, namesMadeUpNetwork } from './finding-subject.ts';
 import {
   type Address,
   accountId,
@@ -32,6 +24,7 @@ import {
 } from './input-fields.ts';
 import { type CaseRequest, type HostRequest, type Intake, isDomainOnly, type NamedProcess } from './intake-types.ts';
 import { normaliseGetFindings } from './normalise-getfindings.ts';
+import { type ReadFinding, readFinding, readHead } from './read-finding.ts';
 import { securityHubIn, securityHubText } from './security-hub.ts';
 
 /** More peers than an ACL can ever hold are a mistake. */

@@ -473,7 +473,17 @@ describe('custom detection rules', () => {
     const result = intake(event);
 
     expect(requestsOf(result).map(({ instanceId }) => instanceId)).toEqual(ids);
-    if (ids.length === 0) expect(result.reason).toMatch(/^NO INSTANCE NAMED/);
+    expect(result.reason.startsWith('NO INSTANCE NAMED')).toBe(ids.length === 0);
+  });
+
+  it('survives a finding without a kind of resource', () => {
+    const event = withValue(CALL, 'detail.resource', {});
+    const named = { affectedResources: { a: INSTANCE } };
+
+    expect(requestsOf(intake(event))).toEqual([]);
+    expect(requestsOf(intake(withValue(event, 'detail.service.action.awsApiCallAction', named)))).toMatchObject([
+      { instanceId: INSTANCE },
+    ]);
   });
 
   it('looks for instances in the calls of no other type', () => {
