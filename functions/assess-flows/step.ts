@@ -25,7 +25,7 @@ import {
 import type { Facts } from '../core/case/facts.ts';
 import { headStartOf } from '../core/case/head-start.ts';
 import { describePlan, RECORD_PLAN_DENIES } from '../core/case/plan.ts';
-import { type Assessed, HOST_ADDRESS_LIMIT, HOST_LIST_LIMIT, type Opened } from '../core/case/record.ts';
+import { type Assessed, type Cause, HOST_ADDRESS_LIMIT, HOST_LIST_LIMIT, type Opened } from '../core/case/record.ts';
 import type { Config } from '../core/config.ts';
 import { InputError, quote } from '../core/errors.ts';
 import type { CaseRequest, Intake } from '../core/intake/intake-types.ts';
@@ -180,15 +180,25 @@ function refOf(document: CaseDocument, mode: Mode): Opened['case'] {
   };
 }
 
+/** Names that the record of the state machine carries at most: an attack sequence may name hundreds. */
+const CARRIED_NAMES = 20;
+
+const causeOf = ({ finding, region, domains, processes }: Cause): Cause => ({
+  finding,
+  region,
+  domains: domains.slice(0, CARRIED_NAMES),
+  processes: processes.slice(0, CARRIED_NAMES),
+});
+
 function ignored(taken: Extract<Intake, { kind: 'ignored' }>): Opened {
-  const { reason, advice, instanceId, finding, region, domains, processes } = taken;
+  const { reason, advice, instanceId, finding } = taken;
   const ref = {
     caseId: noteIdOf(finding, reason),
     instanceId,
     mode: 'observe',
     trigger: finding?.type ?? 'unknown',
   } as const;
-  return { case: ref, assessment: { kind: 'ignored', reason, advice, cause: { finding, region, domains, processes } } };
+  return { case: ref, assessment: { kind: 'ignored', reason, advice, cause: causeOf(taken) } };
 }
 
 function refused(tools: AssessTools, request: CaseRequest, reason: string): Opened {
@@ -199,8 +209,7 @@ function refused(tools: AssessTools, request: CaseRequest, reason: string): Open
     mode,
     trigger: triggerOf(request),
   };
-  const { finding, region, domains, processes } = request;
-  return { case: ref, assessment: { kind: 'refused', reason, cause: { finding, region, domains, processes } } };
+  return { case: ref, assessment: { kind: 'refused', reason, cause: causeOf(request) } };
 }
 
 async function decide(
