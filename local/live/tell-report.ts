@@ -1,4 +1,5 @@
 import type { Mode } from '../../functions/core/model.ts';
+import { causeLines } from '../../functions/core/report/cause-lines.ts';
 import type { Report, ReportedFlow } from '../../functions/core/report/report.ts';
 import { restoredItems } from '../../functions/core/report/restore-report.ts';
 import type { RestoreOutput } from '../simulate.ts';
@@ -25,6 +26,7 @@ export function tellReport(report: Report, mode: Mode | undefined): string {
     `${report.instanceId ?? 'no instance'}: ${report.verdict.toUpperCase()}`,
     wrapped('', report.reason),
     ...(report.basis.length > 0 ? [`on the word of: ${report.basis.join(', ')}`] : []),
+    ...section('GuardDuty found', causeLines(report).map(bullet)),
     ...section('Flows', report.flows.map(flowText).map(bullet)),
     ...section(
       'What would be done, in this order',

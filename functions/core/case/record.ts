@@ -1,4 +1,5 @@
 import type { HostOptions } from '../host/host-options.ts';
+import type { CaseRequest } from '../intake/intake-types.ts';
 import type { Mode } from '../model.ts';
 import type { PackedDenies } from '../network/packed-denies.ts';
 import type { InterfaceStanding, VerdictKind } from '../verdict/verdict.ts';
@@ -38,8 +39,11 @@ export type Assessed =
     }
   | { readonly kind: 'already-contained'; readonly reason: string }
   | { readonly kind: 'planned'; readonly reason: string; readonly plan: readonly PlannedChange[] }
-  | { readonly kind: 'refused'; readonly reason: string }
-  | { readonly kind: 'ignored'; readonly reason: string; readonly advice: string };
+  | { readonly kind: 'refused'; readonly reason: string; readonly cause?: Cause }
+  | { readonly kind: 'ignored'; readonly reason: string; readonly advice: string; readonly cause?: Cause };
+
+/** What was found where no case is opened; absent in executions of before this was carried. */
+export type Cause = Pick<CaseRequest, 'finding' | 'region' | 'domains' | 'processes'>;
 
 /** Addresses, and numbers, that fit into one command parameter. */
 export const HOST_ADDRESS_LIMIT = 50;

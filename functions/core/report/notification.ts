@@ -1,3 +1,4 @@
+import { causeLines } from './cause-lines.ts';
 import type { ConsoleLinks } from './console-links.ts';
 import type { Report, ReportedFlow } from './report.ts';
 
@@ -62,6 +63,7 @@ export function notification(
     `${word.toUpperCase()}: ${plain(report.reason)}`,
     ...(report.basis.length === 0 ? [] : [`on the word of: ${report.basis.join(', ')}`]),
     ...section('Last resorts', report.lastResort),
+    ...section('GuardDuty found', causeLines(report)),
     ...section('Cut', report.flows.filter(({ evidence }) => EVIDENCE[evidence].cut).map(flowLine)),
     ...section('Not proven', report.flows.filter(({ evidence }) => !EVIDENCE[evidence].cut).map(flowLine)),
     ...section(
