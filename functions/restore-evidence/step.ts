@@ -10,7 +10,7 @@ import {
   untag,
 } from '../aws/instance-attributes.ts';
 import { getInstance } from '../aws/instances.ts';
-import { classicBalancersOf, joinClassic, register, targetsOf } from '../aws/load-balancers.ts';
+import { classicBalancersOf, joinClassic, register, targetsIn } from '../aws/load-balancers.ts';
 import { attach, exitStandby, type Membership, membershipOf } from '../aws/scaling.ts';
 import { type CaseDocument, caseIdOf, isClosing } from '../core/case/case.ts';
 import { CASE_TAG, type EvidenceItem, type Preserved, preservedName } from '../core/case/evidence.ts';
@@ -318,7 +318,7 @@ function registerAgain(
   const expected = `no registration (it was at ${portText(port)})`;
   const text = (found: readonly (number | null)[]) => found.map(portText).join(', ') || 'no registration';
   return putBack(tools, undoing, {
-    read: async () => (await targetsOf(tools.elb, { targetGroupArn }, [targetId])).map((target) => target.port),
+    read: async () => (await targetsIn(tools.elb, [targetGroupArn], [targetId])).map((target) => target.port),
     isBack: (found) => found.includes(port),
     foreign: (found) => (found.every((other) => ours.includes(other)) ? null : drifted(text(found), expected)),
     ours: expected,

@@ -28,6 +28,12 @@ export interface Interceptor {
   after?(call: CallInfo): void;
 }
 
+/** Told of every call that reaches any world, before it is answered; the state is what it is at that moment. */
+export type Observer = (call: CallInfo, state: ApiState, memory: ServiceMemory) => void;
+
+/** Those who watch all worlds of this process, whoever makes them. */
+export const OBSERVERS: Observer[] = [];
+
 /** The parts of an SDK client that the world takes hold of. */
 export interface SdkClient {
   readonly config: object;
@@ -100,6 +106,7 @@ export function createWire(state: ApiState, physics: Physics, clock: WorldClock)
       await clock.sleep(state.LatencySeconds);
       settle();
       const info: CallInfo = { service, call, number, input, at: clock.now() };
+      for (const observer of OBSERVERS) observer(info, state, memory);
       for (const interceptor of interceptors) interceptor.before?.(info);
       if (fault !== null && fault.AfterEffect !== true) throw faultError(fault);
       const output = apply(info);

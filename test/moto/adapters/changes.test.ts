@@ -20,6 +20,7 @@ import {
   joinClassic,
   leaveClassic,
   register,
+  targetsIn,
   targetsOf,
 } from '../../../functions/aws/load-balancers.ts';
 import { aclsById, createDeny, deleteEntry } from '../../../functions/aws/network-acls.ts';
@@ -185,7 +186,7 @@ describe.skipIf(moto === null)('the adapters that change something, over HTTP', 
     await deregister(elb, target);
     expect(await targets()).toEqual([]);
     await register(elb, target);
-    expect(await targetsOf(elb, { targetGroupArn }, [victim.instanceId])).toEqual([target]);
+    expect(await targetsIn(elb, [targetGroupArn], [victim.instanceId])).toEqual([target]);
     expect(await classicBalancersOf(classicElb, victim.instanceId)).toEqual([classicBalancer]);
     await leaveClassic(classicElb, classicBalancer, victim.instanceId);
     expect(await classicBalancersOf(classicElb, victim.instanceId)).toEqual([]);
