@@ -5,7 +5,14 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { bundledCommands } from './bundled-commands.ts';
-import { ACTION_PREFIXES, COMMAND_ACTIONS, COMPANIONS, PURPOSES, WITHOUT_COMMAND, WITHOUT_RESOURCE } from './permission-rules.ts';
+import {
+  ACTION_PREFIXES,
+  COMMAND_ACTIONS,
+  COMPANIONS,
+  PURPOSES,
+  WITHOUT_COMMAND,
+  WITHOUT_RESOURCE,
+} from './permission-rules.ts';
 import {
   folderOf,
   isMap,

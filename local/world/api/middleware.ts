@@ -68,6 +68,10 @@ export function createWire(state: ApiState, physics: Physics, clock: WorldClock)
     for (const { change } of due) change();
   }
 
+  function tellObservers(info: CallInfo): void {
+    for (const observer of OBSERVERS) observer(info, state, memory);
+  }
+
   function apply(info: CallInfo): object {
     const handler = HANDLERS[info.service][info.call];
     if (handler === undefined)
@@ -106,7 +110,7 @@ export function createWire(state: ApiState, physics: Physics, clock: WorldClock)
       await clock.sleep(state.LatencySeconds);
       settle();
       const info: CallInfo = { service, call, number, input, at: clock.now() };
-      for (const observer of OBSERVERS) observer(info, state, memory);
+      tellObservers(info);
       for (const interceptor of interceptors) interceptor.before?.(info);
       if (fault !== null && fault.AfterEffect !== true) throw faultError(fault);
       const output = apply(info);

@@ -106,7 +106,10 @@ const modifyInterface: Asker = (input, scene) => {
       attributes(input, 'NetworkInterfaceId', 'DryRun'),
     ),
     ...asks(action, attachedTo === undefined ? [] : [instance(scene, attachedTo)]),
-    ...asks(action, groupIds.map((groupId) => group(scene, groupId))),
+    ...asks(
+      action,
+      groupIds.map((groupId) => group(scene, groupId)),
+    ),
   ];
 };
 
@@ -122,7 +125,10 @@ const modifyInstance: Asker = (input, scene) => {
   return [
     ...asks(action, [instance(scene, id)], attributes(input, 'InstanceId', 'DryRun')),
     ...asks(action, volumes),
-    ...asks(action, listAt(input, 'Groups').map((groupId) => group(scene, String(groupId)))),
+    ...asks(
+      action,
+      listAt(input, 'Groups').map((groupId) => group(scene, String(groupId))),
+    ),
   ];
 };
 
@@ -174,7 +180,8 @@ const tagging =
       .map(String)
       .flatMap((id) => {
         const find = TAGGED.find(([prefix]) => id.startsWith(prefix))?.[1];
-        if (find === undefined) throw new Error(`test/iam/support/asks-ec2.ts does not say what ${id} is, which is tagged`);
+        if (find === undefined)
+          throw new Error(`test/iam/support/asks-ec2.ts does not say what ${id} is, which is tagged`);
         return asks(action, [find(scene, id)], requestTags(listAt(input, 'Tags')));
       });
 

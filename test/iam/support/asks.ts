@@ -1,6 +1,6 @@
+import type { ServiceMemory } from '../../../local/world/api/context.ts';
 import type { CallInfo } from '../../../local/world/api/middleware.ts';
 import type { ApiState } from '../../../local/world/api/shapes.ts';
-import type { ServiceMemory } from '../../../local/world/api/context.ts';
 import { EC2_ASKS } from './asks-ec2.ts';
 import type { Ask } from './records.ts';
 import { type Asker, arn, at, generic, listAt, type Scene, textAt } from './scene.ts';
@@ -54,9 +54,7 @@ const scalingGroup =
 
 const targetGroup =
   (action: string): Asker =>
-  (input) => [
-    { action: `elasticloadbalancing:${action}`, resource: textAt(input, 'TargetGroupArn'), context: {} },
-  ];
+  (input) => [{ action: `elasticloadbalancing:${action}`, resource: textAt(input, 'TargetGroupArn'), context: {} }];
 
 const classicBalancer =
   (action: string): Asker =>
@@ -124,7 +122,11 @@ export const ASKS: Readonly<Record<string, Asker>> = {
 };
 
 /** What IAM is asked about a call, with ids that are the same for all calls of a kind; null = the table has no line for it. */
-export function asksOf({ service, call, input }: CallInfo, state: ApiState, memory: ServiceMemory): readonly Ask[] | null {
+export function asksOf(
+  { service, call, input }: CallInfo,
+  state: ApiState,
+  memory: ServiceMemory,
+): readonly Ask[] | null {
   const asker = ASKS[`${service}:${call}`];
   const scene = { state, memory };
   return asker === undefined ? null : asker(input, scene).map((ask) => generic(ask, scene));

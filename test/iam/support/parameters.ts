@@ -8,7 +8,19 @@ export type Values = Readonly<Record<string, string>>;
 const KEY = `arn:aws:kms:${REGION}:${ACCOUNT}:key/00000000-0000-4000-8000-000000000000`;
 
 /** The choices that give a function the most to do, of whatever parameter. */
-const MOST = ['contain', 'true', 'always', 'on', 'after-proof', 'when-alone', 'detach', 'kill', 'quarantine', 'stop', 'close'];
+const MOST = [
+  'contain',
+  'true',
+  'always',
+  'on',
+  'after-proof',
+  'when-alone',
+  'detach',
+  'kill',
+  'quarantine',
+  'stop',
+  'close',
+];
 
 const most = ({ AllowedValues = [] }: Parameter): string | undefined =>
   MOST.find((choice) => AllowedValues.includes(choice));

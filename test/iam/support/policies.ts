@@ -1,4 +1,13 @@
-import { isMap, listOf, type Node, type NodeMap, resolve, resourcesOf, type Template, text } from '../../../scripts/template.ts';
+import {
+  isMap,
+  listOf,
+  type Node,
+  type NodeMap,
+  resolve,
+  resourcesOf,
+  type Template,
+  text,
+} from '../../../scripts/template.ts';
 import type { Values } from './parameters.ts';
 import { ACCOUNT, REGION } from './scene.ts';
 
@@ -23,12 +32,17 @@ const RECORDED_NAMES: Values = {
   WindowsDocument: 'flowcut-host-windows',
 };
 
+type Identity = (at: string, name: string) => { readonly ref: string; readonly arn: string };
+
+const lambda: Identity = (at, name) => ({ ref: name, arn: `arn:aws:lambda:${at}:function:${name}` });
+
 /** What `Ref` and `Arn` of a resource are. One whose type is not here is known by its logical id, which no call names. */
-const IDENTITIES: Readonly<Record<string, (at: string, name: string) => { readonly ref: string; readonly arn: string }>> = {
+const IDENTITIES: Readonly<Record<string, Identity>> = {
   'AWS::DynamoDB::Table': (at, name) => ({ ref: name, arn: `arn:aws:dynamodb:${at}:table/${name}` }),
   'AWS::SNS::Topic': (at, name) => ({ ref: `arn:aws:sns:${at}:${name}`, arn: `arn:aws:sns:${at}:${name}` }),
   'AWS::SQS::Queue': (at, name) => ({ ref: name, arn: `arn:aws:sqs:${at}:${name}` }),
-  'AWS::Lambda::Function': (at, name) => ({ ref: name, arn: `arn:aws:lambda:${at}:function:${name}` }),
+  'AWS::Lambda::Function': lambda,
+  'AWS::Serverless::Function': lambda,
   'AWS::Logs::LogGroup': (at, name) => ({ ref: name, arn: `arn:aws:logs:${at}:log-group:${name}:*` }),
   'AWS::S3::Bucket': (_, name) => ({ ref: name.toLowerCase(), arn: `arn:aws:s3:::${name.toLowerCase()}` }),
   'AWS::IAM::Role': (_, name) => ({ ref: name, arn: `arn:aws:iam::${ACCOUNT}:role/${name}` }),
@@ -57,7 +71,9 @@ const roleOf = (properties: NodeMap): string => {
 
 /** The logical ids of the policies that are attached under these values. */
 const policyIds = (template: Template, properties: NodeMap, values: Values): readonly string[] =>
-  listOf(resolve(template, properties['ManagedPolicyArns'] ?? [], values)).map((policy) => text(policy).replace(/^<|>$/g, ''));
+  listOf(resolve(template, properties['ManagedPolicyArns'] ?? [], values)).map((policy) =>
+    text(policy).replace(/^<|>$/g, ''),
+  );
 
 /** The policies of one role, as a deployment with these values gives them. */
 export function policiesOf(template: Template, roleId: string, values: Values): readonly Policy[] {

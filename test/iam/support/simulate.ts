@@ -43,10 +43,7 @@ export async function asksFor({ api, asks }: Pick<CallRecord, 'api' | 'asks'>): 
     return `nothing says what IAM is asked when ${api} is called: add it to ASKS in test/iam/support/asks.ts`;
   }
   const companions = Object.entries(COMPANIONS).filter(([command]) => apiOf(command) === api);
-  return [
-    ...(asks ?? [unconditional(action)]),
-    ...companions.flatMap(([, { actions }]) => actions.map(unconditional)),
-  ];
+  return [...(asks ?? [unconditional(action)]), ...companions.flatMap(([, { actions }]) => actions.map(unconditional))];
 }
 
 /**
@@ -55,7 +52,14 @@ export async function asksFor({ api, asks }: Pick<CallRecord, 'api' | 'asks'>): 
  * https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
  */
 const KEY_USES: Readonly<Record<string, readonly string[]>> = {
-  dynamodb: ['kms:Encrypt', 'kms:Decrypt', 'kms:ReEncryptFrom', 'kms:ReEncryptTo', 'kms:GenerateDataKey', 'kms:DescribeKey'],
+  dynamodb: [
+    'kms:Encrypt',
+    'kms:Decrypt',
+    'kms:ReEncryptFrom',
+    'kms:ReEncryptTo',
+    'kms:GenerateDataKey',
+    'kms:DescribeKey',
+  ],
   sns: ['kms:Decrypt', 'kms:GenerateDataKey'],
 };
 
@@ -95,7 +99,9 @@ const ownerOf = (resource: string): string => /^arn:[^:]*:[^:]*:[^:]*:(\d{12}):/
 /** What one statement that names the action says no to. */
 function reasonsOf(analysis: RequestAnalysis | undefined): readonly string[] {
   const { denyStatements = [], unmatchedStatements = [] } = analysis?.identityAnalysis ?? {};
-  const denied = denyStatements.map(({ policyId, explain }) => `the statement ${explain.identifier} of ${policyId} denies it`);
+  const denied = denyStatements.map(
+    ({ policyId, explain }) => `the statement ${explain.identifier} of ${policyId} denies it`,
+  );
   const near = unmatchedStatements
     .filter(({ actionMatch, explain }) => actionMatch && explain.effect === 'Allow')
     .map(({ policyId, resourceMatch, explain }) => {
@@ -115,7 +121,11 @@ function missingStatement({ action, resource, context }: Ask): string {
 }
 
 /** null = allowed; else which function may not do what, and the statement that its role lacks. */
-export async function denial({ folder, roleId, policies }: Deployed, given: Ask, values: Values): Promise<string | null> {
+export async function denial(
+  { folder, roleId, policies }: Deployed,
+  given: Ask,
+  values: Values,
+): Promise<string | null> {
   const ask = inPlace(given, values);
   const partition = values['AWS::Partition'] ?? 'aws';
   const answer = await runSimulation(
