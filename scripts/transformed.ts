@@ -28,6 +28,8 @@ function withFiles(node: Node): Node {
     return readJson(text(include['Parameters']['Location']));
   }
   const entries = Object.entries(node).map(([name, value]): readonly [string, Node] => {
+    // JSON knows the long form alone.
+    if (name === 'Fn::GetAtt' && typeof value === 'string') return [name, value.split('.')];
     if (name === 'CodeUri') return [name, { Bucket: BUCKET, Key: keyOf(text(value)) }];
     if (name === 'DefinitionUri') return ['Definition', readJson(text(value))];
     return [name, withFiles(value)];

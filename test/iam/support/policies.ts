@@ -25,7 +25,7 @@ export interface Deployed {
 }
 
 /** The names that the recorded runs have for what the stack makes: docs of `localConfig` and `localToolbox`. */
-const RECORDED_NAMES: Values = {
+export const RECORDED_NAMES: Values = {
   CaseTable: 'flowcut-cases',
   NotificationTopic: 'flowcut',
   LinuxDocument: 'flowcut-host-linux',
