@@ -84,6 +84,39 @@ describe('a right that is removed', () => {
   });
 });
 
+describe('a resource that is too narrow', () => {
+  it('is found where another account shares its security groups', async () => {
+    const shared = '${AWS::Region}:*:security-group/*';
+    const changed = withChange('RestoreInstanceRole', shared, '${AWS::Region}:${AWS::AccountId}:security-group/*');
+
+    expect((await denied(changed)).join()).toContain(
+      'restore-instance may not ec2:ModifyNetworkInterfaceAttribute on arn:aws:ec2:eu-central-1:444455556666:security-group/',
+    );
+  });
+});
+
+describe('an attribute that no function sets', () => {
+  it('is denied, whatever else is allowed', async () => {
+    const record = (name: string): CallRecord => ({
+      function: 'preserve-evidence',
+      api: 'ec2:ModifyInstanceAttribute',
+      options: [],
+      asks: [
+        {
+          action: 'ec2:ModifyInstanceAttribute',
+          resource: 'arn:aws:ec2:eu-central-1:111122223333:instance/i-00000000000000001',
+          context: { 'ec2:Attribute': name },
+        },
+      ],
+    });
+
+    expect(await denied(parseTemplate(TEXT), {}, [record('DisableApiStop')])).toEqual([]);
+    expect((await denied(parseTemplate(TEXT), {}, [record('userData')])).join()).toContain(
+      'the statement NoOtherInstanceAttributes of PreserveEvidenceRole denies it',
+    );
+  });
+});
+
 describe('a wrong condition key', () => {
   it('is found in the reference and by the calls', async () => {
     const key = "'aws:ResourceTag/flowcut:purpose'";

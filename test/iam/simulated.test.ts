@@ -20,7 +20,7 @@ import { SUMMARY, type Summary } from './support/summary.ts';
 
 const source = readTemplate();
 const sets = parameterSets(source);
-// Without Python the template as it is written, whose roles are the same (deployed.test.ts).
+// Without Python the template as it is written, whose roles are the same (transform.test.ts).
 const stack = { source, deployed: transformed(source) ?? source };
 const { calls, unattributed, records } = readRecords(process.env[RECORDS] ?? '');
 
