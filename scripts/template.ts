@@ -9,8 +9,11 @@ export interface Parameter {
   readonly Default?: string | number;
   readonly AllowedValues?: readonly (string | number)[];
   readonly AllowedPattern?: string;
+  readonly ConstraintDescription?: string;
   readonly MinValue?: number;
   readonly MaxValue?: number;
+  readonly MinLength?: number;
+  readonly MaxLength?: number;
 }
 
 export interface Resource {
