@@ -1,7 +1,7 @@
 import { InputError } from '../functions/core/errors.ts';
 import { matches } from '../scripts/event-pattern.ts';
 import type { NodeMap } from '../scripts/template.ts';
-import { choosesFindings, type EventRule, eventRules, startedFunction } from './deployment.ts';
+import { choosesFindings, type EventRule } from './deployment.ts';
 import type { Session } from './session.ts';
 
 /** What became of an asynchronous invocation. */
@@ -17,15 +17,17 @@ const RETRY_PAUSES = [60, 120];
 
 /** Invokes a function as EventBridge does. An InputError is no fault that goes away: it is thrown at once. */
 export async function invoke(
-  { world, tools, around }: Session,
+  { world, tools, around, triggers }: Session,
   { folder, retries }: Pick<EventRule, 'folder' | 'retries'>,
   event: unknown,
 ): Promise<Delivery> {
-  const step = startedFunction(folder);
+  const started = triggers.functions[folder];
+  if (started === undefined)
+    throw new Error(`local/deployment.ts has no function for ${folder}, which the template starts`);
   const state = folder === 'start-response' ? 'Start' : folder;
   for (const pause of [...RETRY_PAUSES.slice(0, retries), null]) {
     try {
-      return { kind: 'delivered', output: await around(state, folder, () => step(tools, event as never)) };
+      return { kind: 'delivered', output: await around(state, folder, () => started.step(tools, event as never)) };
     } catch (error) {
       if (error instanceof InputError) throw error;
       if (pause === null) return { kind: 'dead-letter', error };
@@ -37,18 +39,16 @@ export async function invoke(
 
 /** Delivers an event to every rule of the stack that it matches; nothing where it matches none. */
 export async function deliver(session: Session, event: unknown): Promise<readonly Delivery[]> {
-  const rules = rulesOf(session).filter(({ pattern }) => matches(pattern, event as NodeMap));
+  const rules = session.triggers.rules.filter(({ pattern }) => matches(pattern, event as NodeMap));
   return await Promise.all(rules.map((rule) => invoke(session, rule, event)));
 }
-
-const rulesOf = ({ file, parameters }: Session): readonly EventRule[] => eventRules(file, parameters);
 
 /**
  * Delivers a finding to start-response. One that is played is one that has arrived, whatever its severity and type, unless
  * somebody chose by parameter which findings the stack takes; null = its rule does not take this one.
  */
 export async function deliverFinding(session: Session, event: unknown): Promise<Delivery | null> {
-  const rule = rulesOf(session).find(({ folder }) => folder === 'start-response');
+  const rule = session.triggers.rules.find(({ folder }) => folder === 'start-response');
   if (rule === undefined) throw new Error('no rule of template.yaml starts start-response');
   const isTaken = !choosesFindings(session.parameters) || matches(rule.pattern, event as NodeMap);
   return isTaken ? await invoke(session, rule, event) : null;

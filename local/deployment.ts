@@ -13,12 +13,34 @@ import type { Step } from './definitions.ts';
 import type { Parameters } from './parameters.ts';
 import { type Place, stackTemplate, stackValues } from './stack.ts';
 
+/** What a scheduled function's work can be told from. */
+export interface DueView {
+  /** The case table, item by item. */
+  readonly items: readonly Readonly<Record<string, unknown>>[];
+  /** Seconds, and the ISO time of any second. */
+  readonly now: number;
+  readonly iso: (seconds: number) => string;
+}
+
+/** The second from which on a tick of the schedule has something to do; null = none has, until something happens. */
+export type NextDue = (view: DueView) => number | null;
+
+/** A function that starts without being asked. */
+export interface StartedFunction {
+  readonly step: Step;
+  /**
+   * Ticks at which it would find nothing to do are not played: thirty days of a tick every five minutes are 8,640
+   * invocations. Without this it is invoked at every tick.
+   */
+  readonly nextDue?: NextDue;
+}
+
 /**
  * Functions that an event or a schedule of the template starts, by their folder: the local runner invokes them as Lambda
  * would. Those that the state machines call are in definitions.ts.
  */
-export const STARTED: Readonly<Record<string, Step>> = {
-  'start-response': startResponse,
+export const STARTED: Readonly<Record<string, StartedFunction>> = {
+  'start-response': { step: startResponse },
 };
 
 /** One rule of the template: events that match its pattern invoke the function. */
@@ -56,8 +78,17 @@ function retriesOf({ Properties }: Resource): number {
   return typeof retries === 'number' ? retries : LAMBDA_RETRIES;
 }
 
-/** What starts functions in a stack with these values. */
+const known = new Map<string, readonly Trigger[]>();
+
+/** What starts functions in a stack with these values; worked out once for each choice of them. */
 function triggersOf(values: Readonly<Record<string, string>>): readonly Trigger[] {
+  const choice = JSON.stringify(values);
+  const triggers = known.get(choice) ?? readTriggers(values);
+  known.set(choice, triggers);
+  return triggers;
+}
+
+function readTriggers(values: Readonly<Record<string, string>>): readonly Trigger[] {
   const template = stackTemplate();
   return resourcesOf(template, 'AWS::Serverless::Function').flatMap(([id, resource]) => {
     const isThere =
@@ -77,11 +108,37 @@ function triggersOf(values: Readonly<Record<string, string>>): readonly Trigger[
   });
 }
 
-/** The rules of a stack with these parameters. */
-export function eventRules(place: Place, parameters: Parameters): readonly EventRule[] {
-  return triggersOf(stackValues(place, parameters))
-    .filter(({ type }) => type === 'EventBridgeRule' || type === 'CloudWatchEvent')
-    .map(({ folder, retries, properties }) => ({ folder, retries, pattern: mapOf(properties['Pattern']) }));
+/** All that starts functions without being asked. */
+export interface Triggers {
+  readonly rules: readonly EventRule[];
+  readonly schedules: readonly Schedule[];
+  /** The functions, by folder. */
+  readonly functions: Readonly<Record<string, StartedFunction>>;
+}
+
+/** What starts functions in a stack with these parameters. */
+export function stackTriggers(place: Place, parameters: Parameters): Triggers {
+  const triggers = triggersOf(stackValues(place, parameters));
+  return {
+    functions: STARTED,
+    rules: triggers
+      .filter(({ type }) => type === 'EventBridgeRule' || type === 'CloudWatchEvent')
+      .map(({ folder, retries, properties }) => ({ folder, retries, pattern: mapOf(properties['Pattern']) })),
+    schedules: triggers
+      .filter(({ type, properties }) => type.startsWith('Schedule') && isEnabled(properties))
+      .map((trigger) => scheduleOf(trigger, place)),
+  };
+}
+
+function scheduleOf({ name, folder, retries, properties }: Trigger, place: Place): Schedule {
+  const { Schedule: rate, ScheduleExpression, Input } = properties;
+  return {
+    name,
+    folder,
+    retries,
+    everySeconds: rateSeconds(text(rate ?? ScheduleExpression)),
+    input: Input === undefined ? scheduledEvent(place) : mapOf(JSON.parse(text(Input)) as Node),
+  };
 }
 
 const UNIT_SECONDS: Readonly<Record<string, number>> = { minute: 60, hour: 3600, day: 86_400 };
@@ -92,19 +149,6 @@ export function rateSeconds(expression: string): number {
   const seconds = Number(count) * (UNIT_SECONDS[unit] ?? Number.NaN);
   if (!(seconds > 0)) throw new Error(`the local runner plays schedules such as rate(5 minutes), not ${expression}`);
   return seconds;
-}
-
-/** The schedules of a stack with these parameters. */
-export function schedules(place: Place, parameters: Parameters): readonly Schedule[] {
-  return triggersOf(stackValues(place, parameters))
-    .filter(({ type, properties }) => type.startsWith('Schedule') && isEnabled(properties))
-    .map(({ name, folder, retries, properties }) => ({
-      name,
-      folder,
-      retries,
-      everySeconds: rateSeconds(text(properties['Schedule'] ?? properties['ScheduleExpression'])),
-      input: properties['Input'] === undefined ? scheduledEvent(place) : mapOf(JSON.parse(text(properties['Input']))),
-    }));
 }
 
 const isEnabled = ({ Enabled, State }: NodeMap): boolean => Enabled !== false && State !== 'DISABLED';
@@ -118,14 +162,6 @@ const scheduledEvent = ({ AccountId, Region }: Place): NodeMap => ({
   resources: [],
   detail: {},
 });
-
-/** The function behind a folder. */
-export function startedFunction(folder: string): Step {
-  const step = STARTED[folder];
-  if (step === undefined)
-    throw new Error(`local/deployment.ts has no function for ${folder}, which the template starts`);
-  return step;
-}
 
 /** Parameters of which the pattern of the findings' rule is made. */
 const RULE_PARAMETERS = ['MinimumSeverity', 'FindingTypePrefixes'] as const;

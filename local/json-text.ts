@@ -5,9 +5,27 @@ export interface JsonFlaw {
   readonly problem: string;
 }
 
-/** One lexical element of JSON (RFC 8259): white space aside, a word, number, text or mark. */
-const TOKEN =
-  /[ \t\n\r]+|[{}[\],:]|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null|"(?:[^"\\\p{Cc}]+|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})|\x7f|[\x80-\x9f])*"/uy;
+/** One lexical element of JSON (RFC 8259) that is no text in quotes: white space, a mark, a number, a word. */
+const TOKEN = /[ \t\n\r]+|[{}[\],:]|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
+
+/** A piece of a text in quotes: what stands for itself, or an escape. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what JSON does not allow there
+const PIECE = /[^"\\\u0000-\u001f]+|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
+
+/** The element at a place; undefined = there is none. */
+function tokenAt(text: string, offset: number): string | undefined {
+  if (text[offset] !== '"') return matchAt(TOKEN, text, offset);
+  let end = offset + 1;
+  for (let piece = matchAt(PIECE, text, end); piece !== undefined; piece = matchAt(PIECE, text, end)) {
+    end += piece.length;
+  }
+  return text[end] === '"' ? text.slice(offset, end + 1) : undefined;
+}
+
+function matchAt(pattern: RegExp, text: string, offset: number): string | undefined {
+  pattern.lastIndex = offset;
+  return pattern.exec(text)?.[0];
+}
 
 /** What may come next: a value, a key, or what follows a value. */
 type Awaited = 'value' | 'value or ]' | 'key' | 'key or }' | ':' | 'end';
@@ -85,8 +103,7 @@ export function jsonFlaw(text: string): JsonFlaw | null {
   const place: Place = { open: [], awaited: 'value' };
   let offset = 0;
   while (offset < text.length) {
-    TOKEN.lastIndex = offset;
-    const token = TOKEN.exec(text)?.[0];
+    const token = tokenAt(text, offset);
     const before = expected(place);
     if (token === undefined) {
       if (text[offset] === '"') return flawAt(text, offset, null);

@@ -1,37 +1,18 @@
 import { invoke } from './deliveries.ts';
-import { type Schedule, schedules } from './deployment.ts';
+import type { DueView, NextDue, Schedule } from './deployment.ts';
 import { newRun, type Session } from './session.ts';
 import { truthHorizon } from './world/truth.ts';
 
-/** What a scheduled function's work can be told from. */
-export interface DueView {
-  /** The case table, item by item. */
-  readonly items: readonly Readonly<Record<string, unknown>>[];
-  /** Seconds, and the ISO time of any second. */
-  readonly now: number;
-  readonly iso: (seconds: number) => string;
-}
-
-/** The second from which on a tick of the schedule has something to do; null = none has, until something happens. */
-export type NextDue = (view: DueView) => number | null;
-
-/**
- * Ticks at which a function would find nothing to do are not played: thirty days of a tick every five minutes are 8,640
- * invocations. A function without an entry here is invoked at every tick.
- */
-export const NEXT_DUE: Readonly<Record<string, NextDue>> = {};
-
 /** Plays the schedules of the stack beside all else, until everything is quiet; the answer is how to wait for that. */
-export function playSchedules(
-  session: Session,
-  given: readonly Schedule[] = schedules(session.file, session.parameters),
-  nextDue: Readonly<Record<string, NextDue>> = NEXT_DUE,
-): { untilQuiet(): Promise<void> } {
+export function playSchedules(session: Session): { untilQuiet(): Promise<void> } {
   let isOver = false;
-  const loops = given.map((schedule) => playSchedule(session, schedule, nextDue[schedule.folder], () => isOver));
+  const { schedules, functions } = session.triggers;
+  const loops = schedules.map((schedule) =>
+    playSchedule(session, schedule, functions[schedule.folder]?.nextDue, () => isOver),
+  );
   return {
     async untilQuiet() {
-      await session.activity.quiet(given.map(({ name }) => name));
+      await session.activity.quiet(schedules.map(({ name }) => name));
       isOver = true;
       session.activity.announce();
       await Promise.all(loops);

@@ -4,6 +4,7 @@ import type { Report } from '../functions/core/report/report.ts';
 import type { Toolbox } from '../functions/shared/toolbox.ts';
 import { type Activity, createActivity } from './activity.ts';
 import { readDefinition } from './definitions.ts';
+import { stackTriggers, type Triggers } from './deployment.ts';
 import type { Parameters } from './parameters.ts';
 import { type Around, type ExecutionResult, type RunningMachine, startMachine, type Visit } from './runner.ts';
 import { localConfig } from './stack.ts';
@@ -43,6 +44,7 @@ export interface Session {
   readonly world: World;
   readonly tools: Toolbox;
   readonly parameters: Parameters;
+  readonly triggers: Triggers;
   readonly activity: Activity;
   /** Every verdict so far, oldest first. */
   readonly verdicts: readonly GivenVerdict[];
@@ -59,6 +61,8 @@ export type Machine = 'respond' | 'restore';
 
 export interface SessionOptions {
   readonly parameters?: Parameters;
+  /** What starts functions, in place of what the template says. */
+  readonly triggers?: Triggers;
   readonly config?: Partial<Config>;
   /** A hand in the world before anything runs: interceptors and the like. */
   readonly prepare?: (world: World, tools: Toolbox) => void;
@@ -87,7 +91,7 @@ export const isCaseId = (id: unknown): id is string => typeof id === 'string' &&
 export function openSession(
   file: WorldFile,
   clock: WorldClock,
-  { parameters = {}, config, prepare }: SessionOptions = {},
+  { parameters = {}, config, prepare, triggers = stackTriggers(file, parameters) }: SessionOptions = {},
 ): Session {
   const world: World = createEmbeddedWorld(file, clock, createPhysics(file));
   const runs = new AsyncLocalStorage<Run>();
@@ -134,6 +138,7 @@ export function openSession(
     world,
     tools,
     parameters,
+    triggers,
     activity,
     verdicts,
     visits,
