@@ -90,7 +90,9 @@ export function startMachine(
   const result = ended.then(
     ([output]): ExecutionResult => ({ output, error: null }),
     (error: unknown): ExecutionResult => {
-      const { name, message } = error instanceof Error ? error : new Error(String(error));
+      const thrown = error instanceof Error ? error : new Error(String(error));
+      // The interpreter wraps what ended the execution; Step Functions tells it as it is.
+      const { name, message } = thrown.cause instanceof Error ? thrown.cause : thrown;
       return { output: null, error: { name, cause: message } };
     },
   );
