@@ -38,18 +38,18 @@ export async function invoke(
 }
 
 /** Delivers an event to every rule of the stack that it matches; nothing where it matches none. */
-export async function deliver(session: Session, event: unknown): Promise<readonly Delivery[]> {
+export function deliver(session: Session, event: unknown): Promise<readonly Delivery[]> {
   const rules = session.triggers.rules.filter(({ pattern }) => matches(pattern, event as NodeMap));
-  return await Promise.all(rules.map((rule) => invoke(session, rule, event)));
+  return Promise.all(rules.map((rule) => invoke(session, rule, event)));
 }
 
 /**
  * Delivers a finding to start-response. One that is played is one that has arrived, whatever its severity and type, unless
  * somebody chose by parameter which findings the stack takes; null = its rule does not take this one.
  */
-export async function deliverFinding(session: Session, event: unknown): Promise<Delivery | null> {
+export function deliverFinding(session: Session, event: unknown): Promise<Delivery | null> {
   const rule = session.triggers.rules.find(({ folder }) => folder === 'start-response');
   if (rule === undefined) throw new Error('no rule of template.yaml starts start-response');
   const isTaken = !choosesFindings(session.parameters) || matches(rule.pattern, event as NodeMap);
-  return isTaken ? await invoke(session, rule, event) : null;
+  return isTaken ? invoke(session, rule, event) : Promise.resolve(null);
 }

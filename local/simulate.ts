@@ -117,11 +117,11 @@ export function simulate(file: WorldFile, input: unknown, options: SimulationOpt
 }
 
 /** Nothing is restored where nothing was changed. */
-async function restoreAfter(
+function restoreAfter(
   session: Session,
   { caseId, undo }: Report,
   restore: SimulationOptions['restore'],
 ): Promise<Restored | null> {
-  if (restore === undefined || undo === null) return null;
-  return await restoreCase(session, { caseId, force: restore.force });
+  if (restore === undefined || undo === null) return Promise.resolve(null);
+  return restoreCase(session, { caseId, force: restore.force });
 }

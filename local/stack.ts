@@ -66,7 +66,7 @@ function physicalName(id: string, place: Place): string {
 function stackEnvironment(place: Place, parameters: Parameters): Readonly<Record<string, string>> {
   const values = stackValues(place, parameters);
   const resolved = resolve(stackTemplate(), allVariables(stackTemplate()), values) as NodeMap;
-  const entries = Object.entries(resolved).map(([name, value]) => [
+  const entries = Object.entries(resolved).map(([name, value]): [string, string] => [
     name,
     text(value).replaceAll(/<(\w+)(?:\.\w+)?>/g, (_, id: string) => physicalName(id, place)),
   ]);
