@@ -6,6 +6,7 @@ export type NodeMap = { readonly [key: string]: Node };
 
 export interface Parameter {
   readonly Type: string;
+  readonly Description?: string;
   readonly Default?: string | number;
   readonly AllowedValues?: readonly (string | number)[];
   readonly AllowedPattern?: string;

@@ -21,7 +21,6 @@ import {
   text,
 } from '../../scripts/template.ts';
 
-
 /** Everything that must agree, as texts and values: a test breaks one of them and looks who notices. */
 export interface Project {
   readonly template: Template;
