@@ -98,32 +98,15 @@ export function openSession(
   const activity = createActivity(() => clock.now());
   const verdicts: GivenVerdict[] = [];
   const visits: Visit[] = [];
-  const plain = localToolbox(world, { ...localConfig(file, parameters), ...config });
-  const info = (message: string, fields: object = {}): void => {
-    plain.log.info(message, fields);
+  const tools = listeningTools(
+    localToolbox(world, { ...localConfig(file, parameters), ...config }),
     // The line that every report logs, and that the stack's metric counts.
-    if (message === 'report') verdicts.push(verdictOf(world, fields, runs.getStore()?.name ?? null));
-  };
-  const tools: Toolbox = { ...plain, log: { ...plain.log, info } };
-  const firstStart = createFirstStart(file, clock);
-  const around: Around = (state, name, run) =>
-    world.inState(state, async () => {
-      const leave = world.enterFunction(name);
-      try {
-        await firstStart(name);
-        const output = await run();
-        notice(output, runs.getStore(), verdicts);
-        return output;
-      } finally {
-        leave();
-      }
-    });
+    (report) => verdicts.push(verdictOf(world, report, runs.getStore()?.name ?? null)),
+  );
+  const around = createAround(world, file, (output) => notice(output, runs.getStore(), verdicts));
   const start = (machine: Machine, input: unknown, executionArn: string): RunningMachine => {
-    const running = startMachine(readDefinition(machine), input, tools, {
-      around,
-      executionArn,
-      onVisit: (visit) => visits.push(visit),
-    });
+    const onVisit = (visit: Visit) => visits.push(visit);
+    const running = startMachine(readDefinition(machine), input, tools, { around, executionArn, onVisit });
     runs.getStore()?.executions.push(activity.track(running.result));
     return running;
   };
@@ -150,6 +133,32 @@ export function openSession(
       return start(machine, input, `arn:aws:states:${place}:execution:flowcut-${machine}:by-hand-${byHand}`).result;
     },
   };
+}
+
+/** Tools whose reports are heard. */
+function listeningTools(tools: Toolbox, onReport: (report: object) => void): Toolbox {
+  const info = (message: string, fields: object = {}): void => {
+    tools.log.info(message, fields);
+    if (message === 'report') onReport(fields);
+  };
+  return { ...tools, log: { ...tools.log, info } };
+}
+
+/** Enters each function under its state, counts it, and tells what it gave back. */
+function createAround(world: World, file: WorldFile, onOutput: (output: unknown) => void): Around {
+  const firstStart = createFirstStart(file, world.clock);
+  return (state, name, run) =>
+    world.inState(state, async () => {
+      const leave = world.enterFunction(name);
+      try {
+        await firstStart(name);
+        const output = await run();
+        onOutput(output);
+        return output;
+      } finally {
+        leave();
+      }
+    });
 }
 
 /** A state machine of the stack, by an execution's ARN: `...:execution:flowcut-respond:name`. */
