@@ -1,10 +1,12 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
+import { tables } from './api/dynamodb/keys.ts';
+import { takenSnapshots } from './api/ec2/snapshots.ts';
+import type { ExecutionStarter } from './api/executions.ts';
 import type { CallCounts, JournalEntry } from './api/journal.ts';
 import { createWire, type Interceptor, type SdkClient } from './api/middleware.ts';
-import type { ExecutionStarter } from './api/sfn.ts';
 import type { ApiState } from './api/shapes.ts';
-import type { PublishedMessage } from './api/sns.ts';
+import { type PublishedMessage, publishedMessages } from './api/sns.ts';
 import type { WorldFile } from './parse-world.ts';
 import { createPhysics, type WorldPhysics } from './physics.ts';
 import type { Physics, WorldClock } from './state.ts';
@@ -74,13 +76,14 @@ export function createEmbeddedWorld(
     },
     snapshot() {
       wire.settle();
-      const snapshots = memory.snapshots.length > 0 ? { Snapshots: memory.snapshots } : {};
+      const taken = memory.of(takenSnapshots);
+      const snapshots = taken.length > 0 ? { Snapshots: taken } : {};
       return JSON.parse(JSON.stringify({ ...file, ...snapshots })) as Record<string, unknown>;
     },
-    messages: memory.messages,
+    messages: memory.of(publishedMessages),
     dumpTable(name) {
-      const tables = [...memory.tables].filter(([table]) => name === undefined || table === name);
-      const items = tables.flatMap(([, table]) => [...table].sort(([a], [b]) => (a < b ? -1 : 1)));
+      const chosen = [...memory.of(tables)].filter(([table]) => name === undefined || table === name);
+      const items = chosen.flatMap(([, table]) => [...table].sort(([a], [b]) => (a < b ? -1 : 1)));
       return items.map(([, item]) => unmarshall(item as Record<string, AttributeValue>));
     },
     interceptors: wire.interceptors,

@@ -1,12 +1,14 @@
 import type { Physics, WorldClock } from '../state.ts';
-import { type ApiContext, newServiceMemory, type ServiceMemory } from './context.ts';
+import type { ApiContext } from './context.ts';
 import { AwsError, serviceException, timeoutError, WorldFaultError } from './errors.ts';
+import type { ExecutionStarter } from './executions.ts';
 import { faultError, faultOf } from './faults.ts';
 import { createJournal, type Journal } from './journal.ts';
+import { newServiceMemory, type ServiceMemory } from './memory.ts';
 import { type ServiceName, serviceOfClient } from './sdk.ts';
 import { HANDLERS } from './services.ts';
-import type { ExecutionStarter } from './sfn.ts';
 import type { ApiState, Fault } from './shapes.ts';
+import { verbOf } from './ssm.ts';
 import { answerForm, inputSummary, wireForm } from './wire-form.ts';
 
 /** How long a client waits for an answer that never comes. */
@@ -186,8 +188,7 @@ function isTimeout(fault: Fault): boolean {
 function stopsPackets({ service, call, input }: CallInfo, output: object, memory: ServiceMemory): boolean {
   const given = input as { RuleAction?: string; Groups?: unknown; CommandId?: string };
   if (service === 'ssm' && call === 'GetCommandInvocation') {
-    const verb = memory.commands.get(given.CommandId ?? '')?.parameters['Verb']?.[0];
-    return verb === 'cut' && (output as { Status?: string }).Status === 'Success';
+    return verbOf(memory, given.CommandId) === 'cut' && (output as { Status?: string }).Status === 'Success';
   }
   if (service !== 'ec2') return false;
   switch (call) {

@@ -30,6 +30,8 @@ export interface Instance {
     DeviceName?: string;
     Ebs?: { VolumeId?: string; VolumeSize?: number; DeleteOnTermination?: boolean };
   }[];
+  SecondaryInterfaces?: { SecondaryInterfaceId: string; PrivateIpAddresses?: { PrivateIpAddress?: string }[] }[];
+  MetadataOptions?: Record<string, unknown>;
   RootDeviceName?: string;
   StateTransitionReason?: string;
   Tags?: Tag[];
@@ -177,8 +179,22 @@ export interface ManagedPrefixList {
 export interface FlowLog {
   ResourceId: string;
   FlowLogId?: string;
+  CreationTime?: string;
+  TrafficType?: string;
+  LogFormat?: string;
+  LogDestinationType?: string;
+  LogDestination?: string;
   LogGroupName?: string;
+  MaxAggregationInterval?: number;
+  DestinationOptions?: { FileFormat?: string; HiveCompatiblePartitions?: boolean; PerHourPartition?: boolean };
+  /** From here on the world's own: from a record's end to its delivery, and what the responder may read. */
   DeliverySeconds?: number;
+  LogGroupClass?: string;
+  Readable?: boolean;
+  StartsAtSeconds?: number;
+  EndsAtSeconds?: number;
+  Gaps?: [number, number][];
+  SkipData?: [number, number][];
   Tags?: Tag[];
   [member: string]: unknown;
 }

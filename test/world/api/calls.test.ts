@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { parseCalls, replayCalls } from '../../../local/calls.ts';
 import { runInVirtualTime } from '../../../local/world/clock.ts';
 import { createEmbeddedWorld } from '../../../local/world/embedded-world.ts';
-import { parseWorld } from '../../../local/world/parse-world.ts';
+import { parseQuietWorld } from '../../support/quiet-agents.ts';
 import { ids, smallWorld } from './small-world.ts';
 
 const perfectCall = { at: 10, service: 'ec2', api: 'StopInstances', input: { InstanceIds: [ids.instance] } };
@@ -22,7 +22,7 @@ const worldWithShell = {
 };
 
 function replay(calls: unknown, over: object = {}) {
-  const file = parseWorld({ ...worldWithShell, ...over });
+  const file = parseQuietWorld({ ...worldWithShell, ...over });
   return runInVirtualTime(file.Now, async (clock) => {
     const world = createEmbeddedWorld(file, clock);
     await replayCalls(world, parseCalls(calls));

@@ -1,10 +1,14 @@
 import type { ApiContext } from '../context.ts';
 import { AwsError } from '../errors.ts';
 import { found } from '../ids.ts';
+import { memorySlot } from '../memory.ts';
 import type { ApiState, Instance, NetworkAcl, NetworkInterface, SecurityGroup } from '../shapes.ts';
 
 /** Seconds in which a group that was just created is not known to other calls yet. */
 export const GROUP_VISIBLE_AFTER_SECONDS = 1;
+
+/** Security groups by id → second of their creation (eventual consistency). */
+export const groupsCreatedAt = memorySlot(() => new Map<string, number>());
 
 export function allInstances(state: ApiState): Instance[] {
   return state.Reservations.flatMap((reservation) => reservation.Instances);
@@ -29,7 +33,7 @@ export function interfacesOf(state: ApiState, instanceId: string): NetworkInterf
 /** https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html */
 export function visibleGroups({ state, memory, now }: ApiContext): SecurityGroup[] {
   return state.SecurityGroups.filter((group) => {
-    const createdAt = memory.groupsCreatedAt.get(group.GroupId);
+    const createdAt = memory.of(groupsCreatedAt).get(group.GroupId);
     return createdAt === undefined || now > createdAt + GROUP_VISIBLE_AFTER_SECONDS;
   });
 }

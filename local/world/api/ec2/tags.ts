@@ -6,6 +6,7 @@ import type { Tag } from '../shapes.ts';
 import { allInstances, visibleGroups } from './find.ts';
 import { type Listing, list } from './listing.ts';
 import { required, requireOwner } from './require.ts';
+import { takenSnapshots } from './snapshots.ts';
 import { putTags } from './tag-specifications.ts';
 
 /** Something that carries tags. */
@@ -85,7 +86,7 @@ function taggables(context: ApiContext): Taggable[] {
       (item) => item.OwnerId,
     ),
     ...holders('routeTable', 'route-table', state.RouteTables, (item) => item.RouteTableId),
-    ...holders('snapshot', 'snapshot', memory.snapshots, (item) => item.SnapshotId),
+    ...holders('snapshot', 'snapshot', memory.of(takenSnapshots), (item) => item.SnapshotId),
   ];
 }
 
