@@ -81,7 +81,7 @@ export function tellSimulation(simulation: Simulation): string {
     ...(first === null
       ? []
       : [
-          `first cut after ${duration(first.seconds)}, ${first.sequential} EC2 round trips and ${first.functions} functions; verdict after ${duration(simulation.reportedAt)}`,
+          `first cut after ${duration(first.seconds)}, ${first.ec2} EC2 round trips and ${first.functions} functions; verdict after ${duration(simulation.reportedAt)}`,
         ]),
     ...section('GuardDuty found', causeLines(report).map(bullet)),
     ...section('Flows', resultFlows(simulation).flatMap(flowLines)),

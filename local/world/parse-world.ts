@@ -1,4 +1,5 @@
 import { InputError } from '../../functions/core/errors.ts';
+import { madeId } from './api/ids.ts';
 import type { ApiState } from './api/shapes.ts';
 import { completeFlows } from './parse/flows.ts';
 import type { WorldAssumptions, WorldFlow, WorldHost } from './parse/incident.ts';
@@ -34,8 +35,17 @@ export function parseWorld(json: unknown): WorldFile {
   fillNetworkInterfaces(world, given);
   fillVpcs(world);
   checkReferences(world, given);
+  nameFlowLogs(world);
   // The schema says no less than ApiState does; it only spells "missing" as undefined.
   return { ...world, Flows: completeFlows(world) } as unknown as WorldFile;
+}
+
+/** Several flow logs of one resource have ids of their own. */
+function nameFlowLogs({ FlowLogs }: ParsedWorld): void {
+  for (const [index, log] of FlowLogs.entries()) {
+    const earlier = FlowLogs.slice(0, index).filter((one) => one.ResourceId === log.ResourceId).length;
+    log.FlowLogId ??= madeId('fl', log.ResourceId, ...(earlier === 0 ? [] : [earlier]));
+  }
 }
 
 function checkFaults({ Faults }: ParsedWorld): void {

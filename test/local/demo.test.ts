@@ -71,7 +71,7 @@ describe('the demo, as a process', () => {
     });
     expect(result.timeline.every((entry: object) => Object.keys(entry).join() === 'at,state,call,outcome')).toBe(true);
     expect(Object.keys(result.calls)).toEqual(['total', 'byApi', 'beforeFirstCut']);
-    expect(Object.keys(result.calls.beforeFirstCut)).toEqual(['sequential', 'seconds', 'functions']);
+    expect(Object.keys(result.calls.beforeFirstCut)).toEqual(['sequential', 'ec2', 'seconds', 'functions']);
   });
 
   it('takes a world, an event, a mode and a restore', async () => {

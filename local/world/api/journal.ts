@@ -18,12 +18,24 @@ export interface JournalEntry {
 export interface CallCounts {
   readonly total: number;
   readonly byApi: Record<string, number>;
-  readonly beforeFirstCut: { readonly sequential: number; readonly seconds: number; readonly functions: number } | null;
+  /** Round trips one after another, those of EC2 alone, seconds and functions up to the first change that stops packets. */
+  readonly beforeFirstCut: {
+    readonly sequential: number;
+    readonly ec2: number;
+    readonly seconds: number;
+    readonly functions: number;
+  } | null;
 }
 
 interface Interval {
   readonly start: number;
   readonly end: number;
+}
+
+/** One call on the wire. */
+interface Trip extends Interval {
+  readonly service: JournalEntry['service'];
+  readonly state: string | null;
 }
 
 interface FunctionRun {
@@ -33,7 +45,7 @@ interface FunctionRun {
 }
 
 interface FirstCut extends Interval {
-  readonly isEc2: boolean;
+  readonly service: JournalEntry['service'];
   readonly functions: number;
   /** States of parallel branches that were running while the cutting function ran. */
   readonly besideStates: ReadonlySet<string | null>;
@@ -51,8 +63,8 @@ export interface Journal {
   record(entry: Omit<JournalEntry, 'state'>, startedAt: number): void;
   /** An entry for what happened now, though not on the wire. */
   note(service: JournalEntry['service'], call: string, outcome: string, input?: unknown): void;
-  /** A change that stops packets took effect in the call just recorded; `isEc2` = it was an EC2 round trip itself. */
-  cut(at: Interval, isEc2: boolean): void;
+  /** A change that stops packets took effect in the call of this service that is now under way. */
+  cut(at: Interval, service: JournalEntry['service']): void;
   timeline(): JournalEntry[];
   calls(): CallCounts;
 }
@@ -61,7 +73,7 @@ export function createJournal(now: () => number): Journal {
   const states = new AsyncLocalStorage<string>();
   const entries: JournalEntry[] = [];
   const counts = new Map<string, number>();
-  const ec2: (Interval & { readonly state: string | null })[] = [];
+  const trips: Trip[] = [];
   const functions: FunctionRun[] = [];
   let firstCut: FirstCut | null = null;
 
@@ -82,20 +94,21 @@ export function createJournal(now: () => number): Journal {
     },
     record(entry, startedAt) {
       entries.push({ ...entry, state: states.getStore() ?? null });
-      if (entry.service === 'ec2') ec2.push({ start: startedAt, end: entry.at, state: states.getStore() ?? null });
+      const { service, at: end } = entry;
+      trips.push({ service, start: startedAt, end, state: states.getStore() ?? null });
     },
     note(service, call, outcome, input) {
       const state = states.getStore() ?? null;
       entries.push({ at: now(), state, service, call, outcome, input: inputSummary(input ?? {}) });
     },
-    cut(at, isEc2) {
+    cut(at, service) {
       if (firstCut !== null) return;
       const state = states.getStore() ?? null;
       const own = functions.findLast((run) => run.state === state && run.end === null);
       const beside = functions.filter((run) => own !== undefined && run !== own && (run.end ?? at.end) > own.start);
       firstCut = {
         ...at,
-        isEc2,
+        service,
         // One that is still writing down what it did has done its part as well.
         functions: functions.filter((run) => !beside.includes(run)).length,
         besideStates: new Set(beside.map((run) => run.state)),
@@ -106,7 +119,12 @@ export function createJournal(now: () => number): Journal {
       total: [...counts.values()].reduce((sum, count) => sum + count, 0),
       byApi: Object.fromEntries([...counts].sort(([a], [b]) => (a < b ? -1 : 1))),
       beforeFirstCut: firstCut && {
-        sequential: longestChain(onTheWay(ec2, firstCut), firstCut),
+        sequential: longestChain(onTheWay(trips, firstCut), firstCut, true),
+        ec2: longestChain(
+          onTheWay(trips, firstCut).filter((trip) => trip.service === 'ec2'),
+          firstCut,
+          firstCut.service === 'ec2',
+        ),
         seconds: firstCut.end,
         functions: firstCut.functions,
       },
@@ -115,16 +133,13 @@ export function createJournal(now: () => number): Journal {
 }
 
 /** Parallel branches that ran beside the cutting function did not keep it waiting: their calls are not on its way. */
-function onTheWay(
-  calls: readonly (Interval & { state: string | null })[],
-  { besideStates }: FirstCut,
-): readonly Interval[] {
+function onTheWay(calls: readonly Trip[], { besideStates }: FirstCut): readonly Trip[] {
   return calls.filter((call) => !besideStates.has(call.state));
 }
 
-/** EC2 round trips one after another up to the cut: the most intervals that do not overlap, the cut's own the last. */
-function longestChain(calls: readonly Interval[], cut: Interval & { isEc2: boolean }): number {
-  const limit = cut.isEc2 ? cut.start : cut.end;
+/** Round trips one after another up to the cut: the most intervals that do not overlap, the cut's own the last. */
+function longestChain(calls: readonly Interval[], cut: Interval, isCutCounted: boolean): number {
+  const limit = isCutCounted ? cut.start : cut.end;
   let chain = 0;
   let freeFrom = 0;
   for (const call of [...calls].sort((a, b) => a.end - b.end)) {
@@ -132,5 +147,5 @@ function longestChain(calls: readonly Interval[], cut: Interval & { isEc2: boole
     chain += 1;
     freeFrom = call.end;
   }
-  return chain + (cut.isEc2 ? 1 : 0);
+  return chain + (isCutCounted ? 1 : 0);
 }

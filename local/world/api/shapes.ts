@@ -267,12 +267,24 @@ export interface ClassicLoadBalancer {
   [member: string]: unknown;
 }
 
+/** One call of `Api` that fails, or with `Service` an outage of it. */
 export interface Fault {
-  Api: string;
+  Api?: string | undefined;
+  Service?: string | undefined;
   /** 1, 2, ... or `"3+"`. */
-  Call: number | string;
+  Call?: number | string;
+  FromSeconds?: number;
+  ToSeconds?: number | null;
   Error: string;
   AfterEffect?: boolean;
+}
+
+/** What of the file's assumptions the APIs need. */
+export interface ApiAssumptions {
+  ReadLagSeconds?: number;
+  TrailDeliverySeconds?: number | null;
+  FlowLogStartSeconds?: number;
+  GroupVisibleAfterSeconds?: number | undefined;
 }
 
 /** What the APIs need of a parsed world file; the arrays are the state and are changed in place. */
@@ -299,6 +311,9 @@ export interface ApiState {
   ClassicLoadBalancers?: ClassicLoadBalancer[];
   FlowLogs: FlowLog[];
   Faults: Fault[];
+  /** Details of the findings that GuardDuty knows; undefined = those of the events that are played. */
+  Findings?: Record<string, unknown>[] | undefined;
+  Assumptions?: ApiAssumptions;
   NaclEntryQuota: number;
   LatencySeconds: number;
 }

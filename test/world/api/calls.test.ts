@@ -51,7 +51,7 @@ describe('a calls file', () => {
     ['calls[0]: ', [null]],
     ['calls[1].at: ', [perfectCall, { ...perfectCall, at: '10' }]],
     ['calls[0].at: ', [{ ...perfectCall, at: -1 }]],
-    ['calls[0].service: ', [{ ...perfectCall, service: 's3' }]],
+    ['calls[0].service: ', [{ ...perfectCall, service: 'kinesis' }]],
     ['calls[0].service: ', [{ ...perfectCall, service: 'constructor' }]],
     ['calls[0].api: ', [{ ...perfectCall, api: 'RunInstances' }]],
     ['calls[0].api: ', [{ ...perfectCall, service: 'host' }]],
@@ -87,7 +87,7 @@ describe('a replay', () => {
     const { truth, calls } = await replay([deny(10, true), deny(10, false)]);
 
     expect(truth).toMatchObject({ stoppedBy: 'nacl', lastPacketAt: 10 });
-    expect(calls.beforeFirstCut).toEqual({ sequential: 1, seconds: 10.2, functions: 0 });
+    expect(calls.beforeFirstCut).toEqual({ sequential: 1, ec2: 1, seconds: 10.2, functions: 0 });
   });
 
   it('closes sockets on the host', async () => {

@@ -185,7 +185,7 @@ describe('what went before the first cut', () => {
       expect(world.calls().beforeFirstCut).toBeNull();
     }));
 
-  it('counts the longest chain of EC2 round trips, the cut included', () =>
+  it('counts the longest chain of round trips, and of those of EC2, the cut included', () =>
     inWorld({}, async ({ ec2, world }) => {
       const leave = world.enterFunction('start-response');
       await Promise.all([ec2.send(new DescribeInstancesCommand({})), ec2.send(new DescribeNetworkAclsCommand({}))]);
@@ -196,7 +196,7 @@ describe('what went before the first cut', () => {
       world.enterFunction('later');
       await ec2.send(new DescribeSubnetsCommand({}));
 
-      expect(world.calls().beforeFirstCut).toEqual({ sequential: 2, seconds: 0.4, functions: 2 });
+      expect(world.calls().beforeFirstCut).toEqual({ sequential: 2, ec2: 2, seconds: 0.4, functions: 2 });
     }));
 
   it('leaves out what runs in a parallel branch beside the function that cuts', () =>
@@ -258,7 +258,7 @@ describe('what went before the first cut', () => {
         );
 
         expect(answer).toMatchObject({ Status: 'Success', StandardOutputContent: 'done' });
-        expect(world.calls().beforeFirstCut).toEqual({ sequential: 1, seconds: 5.6, functions: 0 });
+        expect(world.calls().beforeFirstCut).toEqual({ sequential: 3, ec2: 1, seconds: 5.6, functions: 0 });
       },
       {
         sendCommand: () => ({

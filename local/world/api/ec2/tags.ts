@@ -1,6 +1,7 @@
 import type { CreateTagsCommandInput, DeleteTagsCommandInput, DescribeTagsCommandInput } from '@aws-sdk/client-ec2';
 import type { ApiContext, Handlers } from '../context.ts';
 import { AwsError } from '../errors.ts';
+import { flowLogId } from '../flow-logs.ts';
 import { found, ID_KINDS, type IdKindName } from '../ids.ts';
 import type { Tag } from '../shapes.ts';
 import { allInstances, visibleGroups } from './find.ts';
@@ -86,6 +87,7 @@ function taggables(context: ApiContext): Taggable[] {
       (item) => item.OwnerId,
     ),
     ...holders('routeTable', 'route-table', state.RouteTables, (item) => item.RouteTableId),
+    ...holders('flowLog', 'vpc-flow-log', state.FlowLogs, flowLogId),
     ...holders('snapshot', 'snapshot', memory.of(takenSnapshots), (item) => item.SnapshotId),
   ];
 }
