@@ -102,33 +102,42 @@ export function createJournal(now: () => number): Journal {
       entries.push({ at: now(), state, service, call, outcome, input: inputSummary(input ?? {}) });
     },
     cut(at, service) {
-      if (firstCut !== null) return;
-      const state = states.getStore() ?? null;
-      const own = functions.findLast((run) => run.state === state && run.end === null);
-      const beside = functions.filter((run) => own !== undefined && run !== own && (run.end ?? at.end) > own.start);
-      firstCut = {
-        ...at,
-        service,
-        // One that is still writing down what it did has done its part as well.
-        functions: functions.filter((run) => !beside.includes(run)).length,
-        besideStates: new Set(beside.map((run) => run.state)),
-      };
+      firstCut ??= cutOf(functions, states.getStore() ?? null, at, service);
     },
     timeline: () => [...entries],
     calls: () => ({
       total: [...counts.values()].reduce((sum, count) => sum + count, 0),
       byApi: Object.fromEntries([...counts].sort(([a], [b]) => (a < b ? -1 : 1))),
-      beforeFirstCut: firstCut && {
-        sequential: longestChain(onTheWay(trips, firstCut), firstCut, true),
-        ec2: longestChain(
-          onTheWay(trips, firstCut).filter((trip) => trip.service === 'ec2'),
-          firstCut,
-          firstCut.service === 'ec2',
-        ),
-        seconds: firstCut.end,
-        functions: firstCut.functions,
-      },
+      beforeFirstCut: firstCut && before(firstCut, trips),
     }),
+  };
+}
+
+function cutOf(
+  functions: readonly FunctionRun[],
+  state: string | null,
+  at: Interval,
+  service: JournalEntry['service'],
+): FirstCut {
+  const own = functions.findLast((run) => run.state === state && run.end === null);
+  const beside = functions.filter((run) => own !== undefined && run !== own && (run.end ?? at.end) > own.start);
+  return {
+    ...at,
+    service,
+    // One that is still writing down what it did has done its part as well.
+    functions: functions.filter((run) => !beside.includes(run)).length,
+    besideStates: new Set(beside.map((run) => run.state)),
+  };
+}
+
+function before(cut: FirstCut, trips: readonly Trip[]): CallCounts['beforeFirstCut'] {
+  const own = onTheWay(trips, cut);
+  const ofEc2 = own.filter((trip) => trip.service === 'ec2');
+  return {
+    sequential: longestChain(own, cut, true),
+    ec2: longestChain(ofEc2, cut, cut.service === 'ec2'),
+    seconds: cut.end,
+    functions: cut.functions,
   };
 }
 

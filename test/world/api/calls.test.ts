@@ -27,7 +27,9 @@ function replay(calls: unknown, over: object = {}) {
     const world = createEmbeddedWorld(file, clock);
     await replayCalls(world, parseCalls(calls));
     const state = world.snapshot();
-    return { timeline: world.timeline(), truth: world.truth()[0], state, calls: world.calls() };
+    const all = world.truth();
+    const truths = new Map(all.map((one) => [one.name, one]));
+    return { timeline: world.timeline(), truth: all[0], truths, state, calls: world.calls() };
   });
 }
 
@@ -121,5 +123,36 @@ describe('a replay', () => {
     ]);
     expect(timeline[2]?.at).toBe(3);
     expect(state).toMatchObject({ Flows: [{ Name: 'reverse shell' }], NetworkAcls: [{ Entries: expect.any(Array) }] });
+  });
+
+  it("closes an agent's connection for good once the instance is isolated", async () => {
+    const swap = {
+      at: 10,
+      service: 'ec2',
+      api: 'ModifyNetworkInterfaceAttribute',
+      input: { NetworkInterfaceId: ids.eni, Groups: [ids.defaultGroup] },
+    };
+    const close = { at: 70, service: 'host', api: 'closeAgentConnection', input: { InstanceId: ids.instance } };
+
+    const { truths } = await replay([swap, close], { Hosts: [{ InstanceId: ids.instance, AgentConnection: true }] });
+
+    expect(truths.get(`SSM agent of ${ids.instance}`)).toMatchObject({ lastPacketAt: 60, stoppedBy: 'host' });
+  });
+
+  it('seals a subnet with an empty ACL: nothing passes, tracked or not', async () => {
+    const create = { at: 1, service: 'ec2', api: 'CreateNetworkAcl', input: { VpcId: ids.vpc } };
+    const { state } = await replay([create]);
+    const acls = state['NetworkAcls'] as { NetworkAclId: string }[];
+    const replace = {
+      at: 10,
+      service: 'ec2',
+      api: 'ReplaceNetworkAclAssociation',
+      input: { AssociationId: 'aclassoc-1', NetworkAclId: acls[1]?.NetworkAclId },
+    };
+
+    const { truth, calls } = await replay([create, replace]);
+
+    expect(truth).toMatchObject({ lastPacketAt: 10, stoppedBy: 'nacl' });
+    expect(calls.beforeFirstCut).toMatchObject({ ec2: 2 });
   });
 });
