@@ -7,7 +7,12 @@ import { ElasticLoadBalancingV2Client } from '@aws-sdk/client-elastic-load-balan
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { SSMClient } from '@aws-sdk/client-ssm';
-import { CLIENT_SETTINGS } from '../functions/aws/client-settings.ts';
+import {
+  CLIENT_SETTINGS,
+  type ClientSettings,
+  HOST_SETTINGS,
+  SEARCH_SETTINGS,
+} from '../functions/aws/client-settings.ts';
 import type { RestoreItem, RestoreResult, Restoring } from '../functions/core/case/record.ts';
 import type { Config } from '../functions/core/config.ts';
 import { InputError } from '../functions/core/errors.ts';
@@ -20,6 +25,7 @@ import { type StartResult, startResponse } from '../functions/start-response/ste
 import { readDefinition } from './definitions.ts';
 import { restoredItems } from './restored-items.ts';
 import { type Around, type ExecutionResult, runMachine, type Visit } from './runner.ts';
+import { stepDeadline, timely, toTheLast } from './step-deadline.ts';
 import { wholeReport } from './whole-report.ts';
 import { runInVirtualTime } from './world/clock.ts';
 import { createEmbeddedWorld, type EmbeddedWorld } from './world/embedded-world.ts';
@@ -87,20 +93,25 @@ export function localConfig(file: Pick<WorldFile, 'AccountId' | 'Region' | 'Nacl
 
 /** Real SDK clients that talk to the world and to nothing else. */
 export function localToolbox(world: World, config: Config): Toolbox {
-  const { maxAttempts, retryMode } = CLIENT_SETTINGS;
-  const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
-  const settings = { region: config.region, credentials, maxAttempts, retryMode };
+  const settings = ({ maxAttempts, retryMode }: ClientSettings) => ({
+    region: config.region,
+    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+    maxAttempts,
+    retryMode,
+  });
+  const ours = settings(CLIENT_SETTINGS);
   return {
     config,
-    ec2: world.attach(new EC2Client(settings)),
-    ssm: world.attach(new SSMClient(settings)),
-    sfn: world.attach(new SFNClient(settings)),
-    logs: world.attach(new CloudWatchLogsClient(settings)),
-    sns: world.attach(new SNSClient(settings)),
-    scaling: world.attach(new AutoScalingClient(settings)),
-    elb: world.attach(new ElasticLoadBalancingV2Client(settings)),
-    classicElb: world.attach(new ElasticLoadBalancingClient(settings)),
-    cases: { client: world.attach(new DynamoDBClient(settings)), name: 'flowcut-cases' },
+    ec2: timely(world.attach(new EC2Client(ours))),
+    ssm: timely(world.attach(new SSMClient(settings(HOST_SETTINGS)))),
+    sfn: timely(world.attach(new SFNClient(ours))),
+    logs: timely(world.attach(new CloudWatchLogsClient(settings(SEARCH_SETTINGS)))),
+    sns: toTheLast(world.attach(new SNSClient(ours))),
+    scaling: timely(world.attach(new AutoScalingClient(ours))),
+    elb: timely(world.attach(new ElasticLoadBalancingV2Client(ours))),
+    classicElb: timely(world.attach(new ElasticLoadBalancingClient(ours))),
+    cases: { client: toTheLast(world.attach(new DynamoDBClient(ours))), name: 'flowcut-cases' },
+    deadline: stepDeadline,
     log: { info: () => undefined, warn: () => undefined },
     now: () => new Date(),
     sleep: (seconds) => world.clock.sleep(seconds),

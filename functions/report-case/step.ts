@@ -224,7 +224,8 @@ async function reportStanding(tools: ReportTools, record: Reporting, caseId: str
     try {
       return await readAndReport(tools, record, caseId);
     } catch (error) {
-      if (pause === null) return blindReport(record, caseId, errorText(error));
+      const hasTime = pause !== null && tools.now().getTime() + pause * 1000 < tools.deadline();
+      if (!hasTime) return blindReport(record, caseId, errorText(error));
       await tools.sleep(pause);
     }
   }

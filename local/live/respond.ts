@@ -14,6 +14,7 @@ import { startResponse } from '../../functions/start-response/step.ts';
 import { readDefinition } from '../definitions.ts';
 import { type ExecutionResult, runMachine } from '../runner.ts';
 import { failure, isEvent, localConfig, withMode } from '../simulate.ts';
+import { stepDeadline } from '../step-deadline.ts';
 import { wholeReport } from '../whole-report.ts';
 import { openCaseStore, storeFile } from './case-store.ts';
 import { type Clients, regionOf } from './clients.ts';
@@ -116,6 +117,7 @@ async function openTools(
   const tools: Toolbox = {
     ...clients,
     now,
+    deadline: stepDeadline,
     sleep,
     cases: openCaseStore(store),
     config: { ...config, defaultMode: mode ?? 'observe', topicArn: null },

@@ -14,8 +14,8 @@ export interface Answer {
   readonly log: string;
 }
 
-/** Invokes one built function once, in a process that is new. */
-export type Invoke = (name: string, event: unknown, environment: Environment) => Promise<Answer>;
+/** Invokes one built function once, in a process that is new; `seconds` is the time that it is told to have, where one can. */
+export type Invoke = (name: string, event: unknown, environment: Environment, seconds?: number) => Promise<Answer>;
 
 const bundleOf = (name: string): string => resolve('dist', name);
 
@@ -32,10 +32,12 @@ function collect(child: ChildProcess): { readonly text: () => string } {
 const ANSWER = 'ANSWER ';
 
 /** Node alone: imports the bundle and calls its handler. */
-export const inFreshNode: Invoke = async (name, event, environment) => {
+export const inFreshNode: Invoke = async (name, event, environment, seconds = 60) => {
   const code = `
     const { handler } = await import(${JSON.stringify(`${bundleOf(name)}/index.mjs`)});
-    const answer = await handler(${JSON.stringify(event)}).catch(({ name, message }) => ({ errorType: name, errorMessage: message }));
+    const endsAt = Date.now() + ${seconds * 1000};
+    const context = { getRemainingTimeInMillis: () => endsAt - Date.now() };
+    const answer = await handler(${JSON.stringify(event)}, context).catch(({ name, message }) => ({ errorType: name, errorMessage: message }));
     console.log('${ANSWER}' + JSON.stringify(answer));`;
   const child = spawn(process.execPath, ['--input-type=module', '--eval', code], {
     env: environment,

@@ -1,3 +1,4 @@
+import { CLIENT_SETTINGS, HOST_SETTINGS, SEARCH_SETTINGS } from '../../../functions/aws/client-settings.ts';
 import type { Physics, WorldClock } from '../state.ts';
 import { type ApiContext, newServiceMemory, type ServiceMemory } from './context.ts';
 import { AwsError, serviceException, timeoutError, WorldFaultError } from './errors.ts';
@@ -9,8 +10,11 @@ import type { ExecutionStarter } from './sfn.ts';
 import type { ApiState, Fault } from './shapes.ts';
 import { answerForm, inputSummary, wireForm } from './wire-form.ts';
 
-/** How long a client waits for an answer that never comes. */
-const REQUEST_TIMEOUT_SECONDS = 3;
+/** How long a client of ours waits for an answer that never comes, in seconds. */
+function patienceFor(service: ServiceName): number {
+  const settings = { ssm: HOST_SETTINGS, logs: SEARCH_SETTINGS }[service as string] ?? CLIENT_SETTINGS;
+  return settings.requestHandler.requestTimeout / 1000;
+}
 
 /** One call as an interceptor sees it. */
 export interface CallInfo {
@@ -94,8 +98,8 @@ export function createWire(state: ApiState, physics: Physics, clock: WorldClock)
       journal.record({ at: clock.now(), service, call, outcome, input: inputSummary(input) }, startedAt);
     try {
       if (fault !== null && isTimeout(fault) && fault.AfterEffect !== true) {
-        await clock.sleep(REQUEST_TIMEOUT_SECONDS);
-        throw timeoutError(REQUEST_TIMEOUT_SECONDS);
+        await clock.sleep(patienceFor(service));
+        throw timeoutError(patienceFor(service));
       }
       await clock.sleep(state.LatencySeconds);
       settle();
@@ -106,8 +110,8 @@ export function createWire(state: ApiState, physics: Physics, clock: WorldClock)
       if (stopsPackets(info, output, memory)) journal.cut({ start: startedAt, end: info.at }, service === 'ec2');
       for (const interceptor of interceptors) interceptor.after?.(info);
       if (fault !== null && isTimeout(fault)) {
-        await clock.sleep(Math.max(0, REQUEST_TIMEOUT_SECONDS - state.LatencySeconds));
-        throw timeoutError(REQUEST_TIMEOUT_SECONDS);
+        await clock.sleep(Math.max(0, patienceFor(service) - state.LatencySeconds));
+        throw timeoutError(patienceFor(service));
       }
       if (fault !== null) throw faultError(fault);
       record('ok');

@@ -23,6 +23,7 @@ export function toolboxOf({ dynamodb, ...clients }: Clients, environment = funct
     cases: { client: dynamodb, name: TABLE },
     log: { info: () => undefined, warn: () => undefined },
     now: () => new Date(),
+    deadline: () => Number.POSITIVE_INFINITY,
     sleep: (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000)),
   };
 }
