@@ -20,6 +20,12 @@ type Next = (given: unknown) => Promise<unknown>;
 
 const nameOf = ({ commandName = 'a call' }: Named): string => commandName.replace(/Command$/, '');
 
+const unanswered = (call: Named): DeadlineError => {
+  const name = nameOf(call);
+  const effect = /^(Describe|Filter|Get|List)/.test(name) ? '' : ', and may have had its effect';
+  return new DeadlineError(`${name} was not answered before the time of this function was over${effect}`);
+};
+
 const notBegun = (call: Named): DeadlineError =>
   new DeadlineError(`${nameOf(call)} was not begun: the time of this function is over`);
 
@@ -35,10 +41,7 @@ export function within<C extends WithMiddleware>(client: C, deadline: Deadline):
     if (left === Number.POSITIVE_INFINITY) return next(given);
     let timer: NodeJS.Timeout | undefined;
     const over = new Promise((_, reject) => {
-      const error = new DeadlineError(
-        `${nameOf(call)} was not answered before the time of this function was over: it may have had its effect`,
-      );
-      timer = setTimeout(() => reject(error), left);
+      timer = setTimeout(() => reject(unanswered(call)), left);
     });
     try {
       return await Promise.race([next(given), over]);

@@ -9,6 +9,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { type Emulator, emulators, runtimeClient } from '../../scripts/lambda-runtime.ts';
 import { type MotoServer, startMoto } from '../../scripts/moto-server.ts';
 import { folderOf, resourcesOf } from '../../scripts/template.ts';
+import { type SilentServer, silentServer } from '../support/silent-server.ts';
 import { environmentOf, PROJECT } from '../template/agreements.ts';
 import { type Account, type AccountState, makeAccount, PEER } from './account.ts';
 import { type Answer, type Invoke, inFreshNode, inRuntime } from './invoke.ts';
@@ -113,6 +114,34 @@ const INVOCATIONS: readonly Invocation[] = [
   { name: 'assess-flows', event: WRONG, answers: { errorType: 'InputError' } },
 ];
 
+interface Silence {
+  readonly name: string;
+  /** The only service that answers as ever; nothing else does. */
+  readonly answering?: 'DYNAMODB';
+  /** The time that the function is told to have, in seconds; none = as long as it is given. */
+  readonly seconds?: number;
+  readonly answers: object;
+  /** Within so many seconds. */
+  readonly within: number;
+}
+
+/** Endpoints that accept every connection and never answer: the function still does. */
+const SILENCES: readonly Silence[] = [
+  // 4 attempts of 4 s each, and the pauses.
+  { name: 'cut-on-host', answering: 'DYNAMODB', answers: { kind: 'unavailable' }, within: 20 },
+  { name: 'deny-at-nacl', answering: 'DYNAMODB', seconds: 13, answers: { kind: 'waiting' }, within: 12 },
+  { name: 'verify-cut', answering: 'DYNAMODB', seconds: 13, answers: { kind: 'not-proven' }, within: 12 },
+  { name: 'report-case', answering: 'DYNAMODB', seconds: 13, answers: { verdict: 'not-proven' }, within: 13 },
+  {
+    name: 'swap-security-groups',
+    answering: 'DYNAMODB',
+    seconds: 13,
+    answers: { errorType: 'DeadlineError' },
+    within: 12,
+  },
+  { name: 'assess-flows', seconds: 5, answers: { errorType: 'DeadlineError' }, within: 5 },
+];
+
 const eventOf = (name: string): unknown => JSON.parse(readFileSync(`events/steps/${name}.json`, 'utf8'));
 
 /** Times in the events are those of the embedded world; here they are as far from now as there from its beginning. */
@@ -158,26 +187,69 @@ async function runThrough({ title, invoke }: Way, moto: MotoServer): Promise<{ p
   const account = await makeAccount(moto.endpoint);
   const scene: Scene = { account, before: await account.state(), known: new Map() };
   const began = Date.now();
-  let [passed, failed] = [0, 0];
+  const count = { passed: 0, failed: 0 };
   console.log(title);
   for (const { name, event, answers, check } of INVOCATIONS) {
-    const started = performance.now();
-    try {
+    await counted(count, name, async () => {
       const answer = await invoke(name, event ?? eventFor(name, scene, began), environmentFor(name, account));
-      assert.partialDeepStrictEqual(
-        answer.payload,
-        answers,
-        `answered ${JSON.stringify(answer.payload).slice(0, 1500)}`,
-      );
+      assertAnswers(answer, answers);
       await check?.(answer, scene);
-      passed += 1;
-      console.log(`  ok      ${name} (${((performance.now() - started) / 1000).toFixed(1)} s)`);
-    } catch (error) {
-      failed += 1;
-      console.log(`  FAILED  ${name}: ${error instanceof Error ? error.message : String(error)}`);
-    }
+    });
   }
-  return { passed, failed };
+  const mute = await silentServer();
+  try {
+    // Only Node alone can be told how much time there is.
+    const silences = SILENCES.filter(({ seconds }) => seconds === undefined || invoke === inFreshNode);
+    await Promise.all(
+      silences.map((silence) =>
+        counted(count, `${silence.name}, to which nothing answers`, () =>
+          inSilence(silence, mute, invoke, scene, began),
+        ),
+      ),
+    );
+  } finally {
+    await mute.stop();
+  }
+  return count;
+}
+
+async function counted(
+  count: { passed: number; failed: number },
+  name: string,
+  test: () => Promise<void>,
+): Promise<void> {
+  const started = performance.now();
+  try {
+    await test();
+    count.passed += 1;
+    console.log(`  ok      ${name} (${((performance.now() - started) / 1000).toFixed(1)} s)`);
+  } catch (error) {
+    count.failed += 1;
+    console.log(`  FAILED  ${name}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function assertAnswers({ payload }: Answer, expected: object): void {
+  assert.partialDeepStrictEqual(payload, expected, `answered ${JSON.stringify(payload).slice(0, 1500)}`);
+}
+
+/** Invokes a function whose services never answer: it must, and in time. */
+async function inSilence(
+  { name, answering, seconds, answers, within }: Silence,
+  mute: SilentServer,
+  invoke: Invoke,
+  scene: Scene,
+  began: number,
+): Promise<void> {
+  const environment = { ...environmentFor(name, scene.account), AWS_ENDPOINT_URL: mute.endpoint };
+  if (answering !== undefined)
+    Object.assign(environment, { [`AWS_ENDPOINT_URL_${answering}`]: scene.account.endpoint });
+  const started = performance.now();
+  const answer = await invoke(name, eventFor(name, scene, began), environment, seconds);
+  const took = (performance.now() - started) / 1000;
+  assertAnswers(answer, answers);
+  assert.match(`${JSON.stringify(answer.payload)}${answer.log}`, /TimeoutError|DeadlineError|waiting|could not be/);
+  assert.ok(took < within, `answered after ${took.toFixed(1)} s`);
 }
 
 /** A function that nobody invokes here would ship untested. */

@@ -94,7 +94,7 @@ describe('template, state machines, functions and the local runner', () => {
   it('agree on how long a function may run', () => {
     expect(timeoutProblems(PROJECT)).toEqual([]);
     expect(timeoutProblems(withMachine('"TimeoutSeconds":60', '"TimeoutSeconds":90'))).toEqual([
-      'AssessFlowsFunction has Timeout 60, the state machines wait 90 s for it',
+      'AssessFlowsFunction has Timeout 60, "Open and assess" waits 90 s for it',
     ]);
   });
 });

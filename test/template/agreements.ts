@@ -155,22 +155,18 @@ export function deadLetterProblems({ template }: Project): readonly string[] {
   ];
 }
 
-/** A function may run as long as the most patient state waits for it, and no longer. */
+/** A function may run as long as each state that calls it waits: it counts its time from its own Timeout. */
 export function timeoutProblems({ template, machines }: Project): readonly string[] {
-  const patience = new Map<string, number>();
-  for (const [, resource] of resourcesOf(template, STATE_MACHINE)) {
+  return resourcesOf(template, STATE_MACHINE).flatMap(([, resource]) => {
     const machine = machineNameOf(resource);
-    if (machine === null) continue;
+    if (machine === null) return [];
     const substitutions = mapOf(resource.Properties['DefinitionSubstitutions']);
-    for (const [, state] of tasksOf(machines[machine])) {
+    return tasksOf(machines[machine]).flatMap(([name, state]) => {
       const functionId = targetOf(substitutions[placeholderIn(state)]);
-      patience.set(functionId, Math.max(patience.get(functionId) ?? 0, Number(state['TimeoutSeconds'])));
-    }
-  }
-  return resourcesOf(template, FUNCTION).flatMap(([id, { Properties }]) => {
-    const longest = patience.get(id);
-    if (longest === undefined || Properties['Timeout'] === longest) return [];
-    return [`${id} has Timeout ${text(Properties['Timeout'])}, the state machines wait ${longest} s for it`];
+      const timeout = template.Resources[functionId]?.Properties['Timeout'];
+      if (timeout === undefined || timeout === state['TimeoutSeconds']) return [];
+      return [`${functionId} has Timeout ${text(timeout)}, "${name}" waits ${text(state['TimeoutSeconds'])} s for it`];
+    });
   });
 }
 
