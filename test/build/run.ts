@@ -244,7 +244,7 @@ async function runInSilence({ account, known, began }: Made): Promise<Count> {
   };
   try {
     await Promise.all(SILENCES.map((silence) => counted(count, silence.name, () => invoke(silence))));
-    await counted(count, 'each of them asked', async () => {
+    await counted(count, 'each of them asked', () => {
       assert.ok(mute.connections() >= SILENCES.length, `${mute.connections()} connections`);
     });
   } finally {
