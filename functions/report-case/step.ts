@@ -67,7 +67,7 @@ export async function reportCase(
     const what = `${kind} report, ${report.verdict}: ${report.reason}${unpublished}`;
     await tell(tools, report.caseId, 'report-case', what);
   }
-  tools.log.info('report', { caseId: report.caseId, verdict: report.verdict, reason: report.reason });
+  tools.log.info('report', { caseId: report.caseId, phase: kind, verdict: report.verdict, reason: report.reason });
   return report;
 }
 

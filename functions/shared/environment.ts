@@ -24,9 +24,13 @@ function oneOf<const T extends string>(environment: Environment, name: string, a
   return found;
 }
 
+/** Both ends in either order: no rule of a template can compare numbers, and a function that cannot start contains nothing. */
 function ruleNumbers(environment: Environment): Config['aclRuleNumbers'] {
-  const first = wholeNumber(environment, 'FLOWCUT_ACL_FIRST_RULE', 1, 1, 32_766);
-  return { first, last: wholeNumber(environment, 'FLOWCUT_ACL_LAST_RULE', 32_766, first, 32_766) };
+  const ends = [
+    wholeNumber(environment, 'FLOWCUT_ACL_FIRST_RULE', 1, 1, 32_766),
+    wholeNumber(environment, 'FLOWCUT_ACL_LAST_RULE', 32_766, 1, 32_766),
+  ];
+  return { first: Math.min(...ends), last: Math.max(...ends) };
 }
 
 function list(environment: Environment, name: string): readonly string[] {
@@ -64,8 +68,8 @@ export function readConfig(environment: Environment): Config {
       ),
     },
     hostDocuments: {
-      linux: text(environment, 'FLOWCUT_LINUX_DOCUMENT', 'flowcut-host-linux'),
-      windows: text(environment, 'FLOWCUT_WINDOWS_DOCUMENT', 'flowcut-host-windows'),
+      linux: text(environment, 'FLOWCUT_LINUX_DOCUMENT'),
+      windows: text(environment, 'FLOWCUT_WINDOWS_DOCUMENT'),
     },
     respondStateMachineArn: environment.FLOWCUT_RESPOND_STATE_MACHINE_ARN ?? '',
     topicArn: environment.FLOWCUT_TOPIC_ARN || null,

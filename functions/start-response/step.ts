@@ -25,7 +25,7 @@ export async function startResponse(tools: Tools<'sfn' | 'cases'>, event: unknow
   if (taken.kind === 'ignored') {
     const caseId = noteIdOf(taken.finding, taken.reason);
     const reason = `${taken.reason}. ${taken.advice}`;
-    tools.log.info('ignored', { caseId, reason, class: taken.class });
+    tools.log.info('ignored', { caseId, verdict: 'ignored', reason, class: taken.class });
     return {
       kind: 'nothing-to-do',
       report: quietReport({ caseId, instanceId: taken.instanceId, verdict: 'ignored', reason }),
@@ -48,7 +48,7 @@ export async function startResponse(tools: Tools<'sfn' | 'cases'>, event: unknow
     const { caseId, status } = opening.document;
     if (status === 'restored') {
       const reason = `its case ${caseId} was restored, and the finding is none that it did not know`;
-      tools.log.info('ignored', { caseId, reason });
+      tools.log.info('ignored', { caseId, verdict: 'ignored', reason });
       if (requests.length > 1) continue;
       const { instanceId } = request;
       return { kind: 'nothing-to-do', report: quietReport({ caseId, instanceId, verdict: 'ignored', reason }) };

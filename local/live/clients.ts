@@ -58,7 +58,7 @@ export const WHERE_OPTIONS = { region: { type: 'string' }, endpoint: { type: 'st
 
 /** Reads them; a Region or an endpoint that cannot be one is an InputError. */
 export function whereOf({ region, endpoint }: Where): Where {
-  if (region !== undefined && !/^[a-z]{2}(-[a-z]+)+-\d{1,2}$/.test(region)) {
+  if (region !== undefined && !/^[a-z]{2,4}(-[a-z]+)+-\d{1,2}$/.test(region)) {
     throw new InputError('--region', `${quote(region)} is not the name of a Region`);
   }
   if (endpoint !== undefined && !/^https?:$/.test(URL.parse(endpoint)?.protocol ?? '')) {

@@ -280,8 +280,14 @@ export function parameterProblems({ template }: Project): readonly string[] {
     return [...new Set(choices.map(text))].flatMap((value) => accepts(name, value));
   });
   const deployed = readConfig(environmentOf(template, 'StartResponseFunction'));
-  const bare = readConfig({ FLOWCUT_ACCOUNT_ID: deployed.accountId, AWS_REGION: deployed.region });
-  const stackOwn = ['hostDocuments', 'respondStateMachineArn', 'topicArn'];
+  const { linux, windows } = deployed.hostDocuments;
+  const bare = readConfig({
+    FLOWCUT_ACCOUNT_ID: deployed.accountId,
+    AWS_REGION: deployed.region,
+    FLOWCUT_LINUX_DOCUMENT: linux,
+    FLOWCUT_WINDOWS_DOCUMENT: windows,
+  });
+  const stackOwn = ['respondStateMachineArn', 'topicArn'];
   const differing = Object.entries(bare).filter(
     ([key, value]) =>
       !stackOwn.includes(key) &&
@@ -313,6 +319,9 @@ const AWS_METRICS: Readonly<Record<string, string>> = {
   'AWS/States ExecutionsSucceeded': 'StateMachineArn',
   'AWS/States ExecutionsTimedOut': 'StateMachineArn',
 };
+
+/** What no filter may ever count: that there is no data is what its alarm looks at. */
+const NEVER_COUNTED = 'flowcut NeverCounted';
 
 interface Metric {
   readonly who: string;
@@ -366,18 +375,19 @@ export function metricFilters(
 
 /** Alarms and dashboard <-> metric filters and the metrics of AWS <-> functions/core/report/report.ts */
 export function metricProblems({ template }: Project): readonly string[] {
-  const ours = new Map(
-    metricFilters(template).map(({ transformation }) => [
-      metricName(transformation),
-      Object.keys(dimensionsOf(transformation, 'Key')).join(),
-    ]),
-  );
+  // Two filters may count one metric; by the same dimension, then.
+  const ours = Map.groupBy(metricFilters(template), ({ transformation }) => metricName(transformation));
   const watched = watchedMetrics(template);
   const problems = watched.flatMap(({ who, name, dimensions }) => {
-    const expected = AWS_METRICS[name] ?? ours.get(name);
-    if (expected === undefined) return [`${who} watches ${name}, which no metric filter of template.yaml makes`];
+    if (name === NEVER_COUNTED) return ours.has(name) ? [`${who} watches for no data, and ${name} is counted`] : [];
+    const counted = ours
+      .get(name)
+      ?.map(({ transformation }) => Object.keys(dimensionsOf(transformation, 'Key')).join());
+    const expected = counted ?? (AWS_METRICS[name] === undefined ? [] : [AWS_METRICS[name]]);
+    if (expected.length === 0) return [`${who} watches ${name}, which no metric filter of template.yaml makes`];
     const given = Object.keys(dimensions).join();
-    if (given !== expected) return [`${who} watches ${name} by "${given}", it is counted by "${expected}"`];
+    const other = expected.find((by) => by !== given);
+    if (other !== undefined) return [`${who} watches ${name} by "${given}", it is counted by "${other}"`];
     const { Verdict } = dimensions;
     if (Verdict === undefined || Verdict in VERDICTS) return [];
     return [`${who} watches the verdict ${Verdict}, which functions/core/report/report.ts does not have`];

@@ -9,6 +9,8 @@ export function functionEnvironment(over: Readonly<Record<string, string>> = {})
     FLOWCUT_ACCOUNT_ID: ACCOUNT,
     FLOWCUT_TABLE: TABLE,
     FLOWCUT_MODE: 'contain',
+    FLOWCUT_LINUX_DOCUMENT: 'flowcut-host-linux',
+    FLOWCUT_WINDOWS_DOCUMENT: 'flowcut-host-windows',
     FLOWCUT_TOPIC_ARN: `arn:aws:sns:${REGION}:${ACCOUNT}:flowcut`,
     FLOWCUT_RESPOND_STATE_MACHINE_ARN: `arn:aws:states:${REGION}:${ACCOUNT}:stateMachine:flowcut-respond`,
     ...over,
