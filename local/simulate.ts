@@ -250,10 +250,34 @@ async function respondToEvent(
 /** Why an execution ended without what was asked for: an InputError where the input was wrong. */
 export function failure({ error }: ExecutionResult): Error {
   const { name, cause } = error ?? { name: 'Error', cause: 'the execution ended without output' };
+  const outside = outsideError(cause);
+  if (outside !== null) return outside;
   if (name !== 'InputError') return new Error(`${name}: ${cause}`);
   const message = (JSON.parse(cause) as { errorMessage: string }).errorMessage;
   const [field = 'input', ...rest] = message.split(': ');
   return new InputError(field, rest.join(': '));
+}
+
+/** A fault of this program has one of JavaScript's own names; any other comes from what it called. */
+const OURS = ['Error', 'EvalError', 'RangeError', 'ReferenceError', 'SyntaxError', 'TypeError', 'URIError'];
+
+/** What AWS or the network answered to the step in which an execution ended, for one line; null = it was something else. */
+function outsideError(cause: string): Error | null {
+  const json = /\{.*\}$/s.exec(cause)?.[0] ?? 'null';
+  const { errorType = 'Error', errorMessage = '' } = (parsed(json) ?? {}) as {
+    readonly errorType?: string;
+    readonly errorMessage?: string;
+  };
+  if ([...OURS, 'InputError'].includes(errorType)) return null;
+  return Object.assign(new Error(errorMessage), { name: errorType, code: errorType });
+}
+
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return null;
+  }
 }
 
 function reportOf(result: ExecutionResult): Report {

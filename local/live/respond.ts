@@ -11,7 +11,7 @@ import type { Mode } from '../../functions/core/model.ts';
 import type { Report } from '../../functions/core/report/report.ts';
 import type { Toolbox } from '../../functions/shared/toolbox.ts';
 import { startResponse } from '../../functions/start-response/step.ts';
-import { readDefinition } from '../definitions.ts';
+import { type Json, readDefinition } from '../definitions.ts';
 import { type ExecutionResult, runMachine } from '../runner.ts';
 import { failure, isEvent, localConfig, withMode } from '../simulate.ts';
 import { stepDeadline } from '../step-deadline.ts';
@@ -69,11 +69,19 @@ export async function resume(setting: Setting, caseId: string, mode: Mode | unde
 export async function restore(setting: Setting, caseId: string, force: boolean): Promise<Restoring> {
   const { tools } = await openCase(setting, caseId, undefined);
   const result = await runMachine(readDefinition('restore'), { caseId, force }, tools, {
-    onEnter: ({ state }) => setting.say(state),
+    onEnter: ({ state, input }) => {
+      if (!isRefused(input)) setting.say(state);
+    },
   });
   const output = result.output as unknown as Partial<Restoring> | null;
   if (output?.restore === undefined) throw failure(result);
   return { ...output, restore: output.restore };
+}
+
+/** A refused restore goes through its other states, and does nothing in them. */
+function isRefused(input: Json): boolean {
+  const { restore } = (input ?? {}) as { readonly restore?: { readonly kind?: unknown } };
+  return restore?.kind === 'refused';
 }
 
 function reportOf({ cases }: Toolbox, result: ExecutionResult): Promise<Report> {
@@ -128,7 +136,7 @@ async function openTools(
     sns: new SNSClient({ region }),
     log: {
       info: (message, fields) => {
-        if (message === 'report') say(`report: ${told(fields)}`);
+        if (message === 'report') say(told(fields));
       },
       warn: (message, fields) => say(`${message}: ${JSON.stringify(fields)}`),
     },
@@ -137,8 +145,8 @@ async function openTools(
 }
 
 function told(fields: object | undefined): string {
-  const { verdict, reason } = (fields ?? {}) as { verdict?: unknown; reason?: unknown };
-  return `${String(verdict)}, ${String(reason)}`;
+  const { phase, verdict, reason } = (fields ?? {}) as { phase?: unknown; verdict?: unknown; reason?: unknown };
+  return `${phase === 'interim' ? 'so far' : 'report'}: ${String(verdict)}, ${String(reason)}`;
 }
 
 /** A Step Functions client that hands what it is asked to start to this process. */

@@ -18,9 +18,16 @@ export function nextSteps(caseId: string, mode: Mode | undefined): readonly stri
   ];
 }
 
+/** The same after a report: what has changed nothing is contained or left, and there is nothing to undo. */
+function stepsAfter({ caseId, verdict, undo }: Report, mode: Mode | undefined): readonly string[] {
+  if (undo !== null) return nextSteps(caseId, mode);
+  return verdict === 'planned' ? [`to contain: npm run -s respond -- --case ${caseId} --mode contain`] : [];
+}
+
 /** A report for a person. */
 export function tellReport(report: Report, mode: Mode | undefined): string {
   const isCase = report.caseId.startsWith('case-');
+  const steps = stepsAfter(report, mode);
   return [
     `${report.instanceId ?? 'no instance'}: ${report.verdict.toUpperCase()}`,
     wrapped('', report.reason),
@@ -52,14 +59,15 @@ export function tellReport(report: Report, mode: Mode | undefined): string {
     ...section('Still open', report.leftOpen.map(bullet)),
     ...section('Last resorts, least harmful first', report.lastResort.map(bullet)),
     ...section('Left out', report.more.map(bullet)),
-    ...(isCase ? ['', ...nextSteps(report.caseId, mode)] : []),
+    ...(isCase && steps.length > 0 ? ['', ...steps] : []),
   ].join('\n');
 }
 
 /** What a restore did, for a person. */
 export function tellRestore(restoring: Restoring): string {
   const { restore } = restoring;
-  if (restore.kind === 'refused') return wrapped('refused: ', restore.reason);
+  // The reason is in the words of the deployed restore; here its "force" is an option.
+  if (restore.kind === 'refused') return wrapped('refused: ', restore.reason.replace('"force": true', '--force'));
   return [
     `${restore.instanceId}: ${restore.kind}`,
     ...restoredItems(restoring).map(({ item, outcome, detail }) =>
