@@ -5,6 +5,7 @@ import { SNSClient } from '@aws-sdk/client-sns';
 import { readCase } from '../../functions/aws/case-table/cases.ts';
 import { getInstance } from '../../functions/aws/instances.ts';
 import type { Restoring } from '../../functions/core/case/record.ts';
+import type { Config } from '../../functions/core/config.ts';
 import { InputError, quote } from '../../functions/core/errors.ts';
 import { intake } from '../../functions/core/intake/intake.ts';
 import type { Mode } from '../../functions/core/model.ts';
@@ -28,6 +29,8 @@ export interface Setting {
   /** null = the account that owns the instance. */
   readonly accountId: string | null;
   readonly say: Say;
+  /** Names of the SSM documents in the account; without them, those of docs/without-deploying.md. */
+  readonly hostDocuments?: Partial<Config['hostDocuments']>;
   /** Told of the case as soon as it is known. */
   readonly onCase: (caseId: string) => void;
   readonly now: () => Date;
@@ -114,7 +117,7 @@ async function ownerOf({ clients }: Setting, instanceId: string | null): Promise
 }
 
 async function openTools(
-  { clients, folder, say, now, sleep }: Setting,
+  { clients, folder, hostDocuments, say, now, sleep }: Setting,
   accountId: string,
   mode: Mode | undefined,
 ): Promise<{ tools: Toolbox; store: string }> {
@@ -128,7 +131,12 @@ async function openTools(
     deadline: stepDeadline,
     sleep,
     cases: openCaseStore(store),
-    config: { ...config, defaultMode: mode ?? 'observe', topicArn: null },
+    config: {
+      ...config,
+      hostDocuments: { ...config.hostDocuments, ...hostDocuments },
+      defaultMode: mode ?? 'observe',
+      topicArn: null,
+    },
     sfn: startingHere(() => {
       throw new Error('nothing is started here');
     }),

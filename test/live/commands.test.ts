@@ -43,6 +43,11 @@ const WRONG = [
   ['plan', ['--instance-id', 'i-1; reboot'], '--instance-id: "i-1; reboot" is not an instance id'],
   ['snapshot', [], '--instance-id: is missing'],
   ['respond', ['--restore'], '--case: is missing: what is to be restored?'],
+  [
+    'respond',
+    ['--event', event, '--linux-document', 'a b'],
+    '--linux-document: "a b" is not the name of an SSM document',
+  ],
   ['respond', ['--event', broken, '--mode', 'observe'], `--event: ${JSON.stringify(broken)} is not JSON`],
 ] as const;
 

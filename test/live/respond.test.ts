@@ -99,6 +99,16 @@ describe('a response without a deployment', () => {
     expect(changed).toBe(false);
   });
 
+  it('sends the document that it is told to', async () => {
+    const sent = await onBench(defaultWorld(), async (bench) => {
+      const { setting } = machine(bench);
+      await respond({ ...setting, hostDocuments: { linux: 'stack-LinuxDocument-1' } }, event, 'contain');
+      return bench.inputsOf('SendCommand');
+    });
+
+    expect(sent).toMatchObject([{ DocumentName: 'stack-LinuxDocument-1' }]);
+  });
+
   it('takes a manual request', async () => {
     const request = { instanceId: ids.instance, remoteAddresses: [ids.peer] };
     const reports = await onBench(defaultWorld(), (bench) => respond(machine(bench).setting, request, 'contain'));
@@ -351,7 +361,7 @@ describe('a restore that AWS does not permit', () => {
 
 describe('a resumed definition', () => {
   const definition = readDefinition('respond');
-  const input = { isolation: [{ expiry: { seconds: 1000 } }] };
+  const input = { isolation: { swap: { expiry: { seconds: 1000 } } } };
   const wait = { state: 'Wait for flow expiry', input, enteredAt: '2026-01-15T10:00:00.000Z' };
 
   it.each([

@@ -154,7 +154,7 @@ describe('a step to which nothing answers any more', () => {
       const { outcome } = await inItsTime(bench, 'deny-at-nacl', () => denyAtNacl(bench.tools, made));
       isOut = false;
       const lateDenies = outcome as DenyResult;
-      const second = await denyAtNacl(bench.tools, { ...made, cut: [lateDenies, {}, {}] as never, lateDenies });
+      const second = await denyAtNacl(bench.tools, { ...made, cut: { deny: lateDenies } as never, lateDenies });
       return { first: outcome, second, entries: bench.entries() };
     });
 
