@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { InputError, quote } from '../functions/core/errors.ts';
 import type { Mode } from '../functions/core/model.ts';
-import { modeOption, readJson, readOptions, runCommand } from './input.ts';
+import { HELP_OPTION, modeOption, readJson, readOptions, runCommand } from './input.ts';
 import { ACCOUNT_OPTION, accountOf, createClients, WHERE_OPTIONS, whereOf } from './live/clients.ts';
 import { respond, restore, resume, type Setting } from './live/respond.ts';
 import { nextSteps, tellReport, tellRestore } from './live/tell-report.ts';
@@ -25,7 +25,7 @@ const OPTIONS = {
   'linux-document': { type: 'string' },
   'windows-document': { type: 'string' },
   json: { type: 'boolean' },
-  help: { type: 'boolean' },
+  ...HELP_OPTION,
   ...WHERE_OPTIONS,
   ...ACCOUNT_OPTION,
 } as const;

@@ -4,7 +4,6 @@ import { SFNClient } from '@aws-sdk/client-sfn';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { readCase } from '../../functions/aws/case-table/cases.ts';
 import { getInstance } from '../../functions/aws/instances.ts';
-import type { Restoring } from '../../functions/core/case/record.ts';
 import type { Config } from '../../functions/core/config.ts';
 import { InputError, quote } from '../../functions/core/errors.ts';
 import { intake } from '../../functions/core/intake/intake.ts';
@@ -13,13 +12,15 @@ import type { Report } from '../../functions/core/report/report.ts';
 import type { Toolbox } from '../../functions/shared/toolbox.ts';
 import { startResponse } from '../../functions/start-response/step.ts';
 import { type Json, readDefinition } from '../definitions.ts';
-import { type ExecutionResult, runMachine } from '../runner.ts';
-import { failure, isEvent, localConfig, withMode } from '../simulate.ts';
+import { isEvent, withMode } from '../requests.ts';
+import { type RestoreOutput, restoreOf } from '../restore-output.ts';
+import { type ExecutionResult, failure, runMachine } from '../runner.ts';
+import { localConfig } from '../stack.ts';
 import { stepDeadline } from '../step-deadline.ts';
 import { wholeReport } from '../whole-report.ts';
 import { openCaseStore, storeFile } from './case-store.ts';
 import { type Clients, regionOf } from './clients.ts';
-import { execute, readCheckpoint, type Say } from './execution.ts';
+import { execute, isWork, readCheckpoint, type Say, untilText } from './execution.ts';
 
 /** How a response is run from this machine. */
 export interface Setting {
@@ -69,16 +70,19 @@ export async function resume(setting: Setting, caseId: string, mode: Mode | unde
 }
 
 /** Puts back what a case changed, as the restore state machine does. */
-export async function restore(setting: Setting, caseId: string, force: boolean): Promise<Restoring> {
+export async function restore(setting: Setting, caseId: string, force: boolean): Promise<RestoreOutput> {
   const { tools } = await openCase(setting, caseId, undefined);
-  const result = await runMachine(readDefinition('restore'), { caseId, force }, tools, {
+  const definition = readDefinition('restore');
+  const result = await runMachine(definition, { caseId, force }, tools, {
     onEnter: ({ state, input }) => {
-      if (!isRefused(input)) setting.say(state);
+      const entered = definition.States[state];
+      if (entered === undefined || !isWork(entered) || isRefused(input)) return;
+      setting.say(`${state}${untilText(entered, input, tools.now())}`);
     },
   });
-  const output = result.output as unknown as Partial<Restoring> | null;
-  if (output?.restore === undefined) throw failure(result);
-  return { ...output, restore: output.restore };
+  const restored = restoreOf(result);
+  if (restored.report.kind === 'refused') setting.say('refused: nothing was changed');
+  return restored;
 }
 
 /** A refused restore goes through its other states, and does nothing in them. */
@@ -99,6 +103,9 @@ function instanceOf(request: unknown): string | null {
   if (taken.kind === 'case') return taken.request.instanceId;
   return taken.kind === 'ask' ? (taken.requests[0]?.instanceId ?? null) : taken.instanceId;
 }
+
+/** What docs/without-deploying.md has people create: a deployed stack's own have other names. */
+const HOST_DOCUMENTS = { linux: 'flowcut-host-linux', windows: 'flowcut-host-windows' } as const;
 
 /** An account that no input names an instance of: nothing is done in it. */
 const NOWHERE = '000000000000';
@@ -133,7 +140,7 @@ async function openTools(
     cases: openCaseStore(store),
     config: {
       ...config,
-      hostDocuments: { ...config.hostDocuments, ...hostDocuments },
+      hostDocuments: { ...HOST_DOCUMENTS, ...hostDocuments },
       defaultMode: mode ?? 'observe',
       topicArn: null,
     },

@@ -189,6 +189,9 @@ export const theRequest: CaseRequest = {
   flows: [theShell],
   processes: [],
   domains: [],
+  severity: 8,
+  domainOnly: false,
+  byRuntime: false,
   hints: { vpcIds: [], subnetIds: [], groupIds: [] },
   notes: [],
 };

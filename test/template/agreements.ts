@@ -2,9 +2,11 @@ import { globSync, readFileSync } from 'node:fs';
 import { ERROR_NAMES } from '../../functions/core/errors.ts';
 import { intake } from '../../functions/core/intake/intake.ts';
 import type { ReportVerdict } from '../../functions/core/report/report.ts';
+import type { RestoreReport } from '../../functions/core/report/restore-report.ts';
 import { readConfig } from '../../functions/shared/environment.ts';
 import { type MachineDefinition, STEPS, type StateDefinition, statesOf } from '../../local/definitions.ts';
 import { deployedFolders } from '../../scripts/bundled-commands.ts';
+import { matches } from '../../scripts/event-pattern.ts';
 import {
   folderOf,
   isMap,
@@ -18,7 +20,6 @@ import {
   type Template,
   text,
 } from '../../scripts/template.ts';
-import { matches } from './event-pattern.ts';
 
 /** Everything that must agree, as texts and values: a test breaks one of them and looks who notices. */
 export interface Project {
@@ -310,6 +311,14 @@ const VERDICTS: Readonly<Record<ReportVerdict, true>> = {
   ignored: true,
 };
 
+/** Every end that a restore can have. */
+const OUTCOMES: Readonly<Record<RestoreReport['kind'], true>> = {
+  restored: true,
+  'partly-restored': true,
+  refused: true,
+  failed: true,
+};
+
 /** Metrics of AWS that are used, with the dimension that they have. */
 const AWS_METRICS: Readonly<Record<string, string>> = {
   'AWS/SQS ApproximateNumberOfMessagesVisible': 'QueueName',
@@ -388,7 +397,9 @@ export function metricProblems({ template }: Project): readonly string[] {
     const given = Object.keys(dimensions).join();
     const other = expected.find((by) => by !== given);
     if (other !== undefined) return [`${who} watches ${name} by "${given}", it is counted by "${other}"`];
-    const { Verdict } = dimensions;
+    const { Verdict, Outcome } = dimensions;
+    if (Outcome !== undefined && !(Outcome in OUTCOMES))
+      return [`${who} watches the outcome ${Outcome}, which functions/core/report/restore-report.ts does not have`];
     if (Verdict === undefined || Verdict in VERDICTS) return [];
     return [`${who} watches the verdict ${Verdict}, which functions/core/report/report.ts does not have`];
   });
