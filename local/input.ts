@@ -103,7 +103,7 @@ export function modeOption(text: string | undefined): Mode | undefined {
 }
 
 /** What AWS or the network answered is one line; where the fault may be ours, the stack belongs to it. */
-function faultText(error: unknown): string {
+export function faultText(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const isOutside =
     '$metadata' in error || '$fault' in error || 'code' in error || error.name === 'CredentialsProviderError';

@@ -2,6 +2,7 @@ import { StateMachine } from 'aws-local-stepfunctions';
 import { InputError } from '../functions/core/errors.ts';
 import type { Toolbox } from '../functions/shared/toolbox.ts';
 import { type Json, type MachineDefinition, placeholderOf, STEPS, type Step, statesOf } from './definitions.ts';
+import { withSeconds } from './step-deadline.ts';
 
 /** What a Lambda error looks like to a state machine: the name to match, and the cause as JSON text. */
 class LambdaError extends Error {
@@ -111,7 +112,9 @@ function handlersOf(
     handlers[state] = async (payload) => {
       onVisit?.({ state, input: copy(payload) });
       try {
-        return copy(await around(state, name, () => (step as Step)(tools, copy(payload) as never)));
+        const run = () =>
+          withSeconds(Number(content['TimeoutSeconds']), () => (step as Step)(tools, copy(payload) as never));
+        return copy(await around(state, name, run));
       } catch (error) {
         throw error instanceof Error ? new LambdaError(error) : error;
       }

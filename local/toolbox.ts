@@ -7,9 +7,15 @@ import { ElasticLoadBalancingV2Client } from '@aws-sdk/client-elastic-load-balan
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { SSMClient } from '@aws-sdk/client-ssm';
-import { CLIENT_SETTINGS } from '../functions/aws/client-settings.ts';
+import {
+  CLIENT_SETTINGS,
+  type ClientSettings,
+  HOST_SETTINGS,
+  SEARCH_SETTINGS,
+} from '../functions/aws/client-settings.ts';
 import type { Config } from '../functions/core/config.ts';
 import type { Toolbox } from '../functions/shared/toolbox.ts';
+import { stepDeadline, timely, toTheLast } from './step-deadline.ts';
 import type { EmbeddedWorld } from './world/embedded-world.ts';
 import type { WorldPhysics } from './world/physics.ts';
 
@@ -17,20 +23,25 @@ export type World = EmbeddedWorld<WorldPhysics>;
 
 /** Real SDK clients that talk to the world and to nothing else. */
 export function localToolbox(world: World, config: Config): Toolbox {
-  const { maxAttempts, retryMode } = CLIENT_SETTINGS;
-  const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
-  const settings = { region: config.region, credentials, maxAttempts, retryMode };
+  const settings = ({ maxAttempts, retryMode }: ClientSettings) => ({
+    region: config.region,
+    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+    maxAttempts,
+    retryMode,
+  });
+  const ours = settings(CLIENT_SETTINGS);
   return {
     config,
-    ec2: world.attach(new EC2Client(settings)),
-    ssm: world.attach(new SSMClient(settings)),
-    sfn: world.attach(new SFNClient(settings)),
-    logs: world.attach(new CloudWatchLogsClient(settings)),
-    sns: world.attach(new SNSClient(settings)),
-    scaling: world.attach(new AutoScalingClient(settings)),
-    elb: world.attach(new ElasticLoadBalancingV2Client(settings)),
-    classicElb: world.attach(new ElasticLoadBalancingClient(settings)),
-    cases: { client: world.attach(new DynamoDBClient(settings)), name: 'flowcut-cases' },
+    ec2: timely(world.attach(new EC2Client(ours))),
+    ssm: timely(world.attach(new SSMClient(settings(HOST_SETTINGS)))),
+    sfn: timely(world.attach(new SFNClient(ours))),
+    logs: timely(world.attach(new CloudWatchLogsClient(settings(SEARCH_SETTINGS)))),
+    sns: toTheLast(world.attach(new SNSClient(ours))),
+    scaling: timely(world.attach(new AutoScalingClient(ours))),
+    elb: timely(world.attach(new ElasticLoadBalancingV2Client(ours))),
+    classicElb: timely(world.attach(new ElasticLoadBalancingClient(ours))),
+    cases: { client: toTheLast(world.attach(new DynamoDBClient(ours))), name: 'flowcut-cases' },
+    deadline: stepDeadline,
     log: { info: () => undefined, warn: () => undefined },
     now: () => new Date(),
     sleep: (seconds) => world.clock.sleep(seconds),

@@ -126,6 +126,38 @@ function checkov(tool: Tool): Outcome {
   }
 }
 
+/** What SAM would send for each environment of samconfig.toml, by its own code: parameters that are given, and those that stay. */
+const SENT = `
+import json
+from samcli.cli.types import CfnParameterOverridesType
+from samcli.commands.deploy.deploy_context import DeployContext
+from samcli.lib.config.samconfig import SamConfig
+
+def sent(env, given):
+    config = SamConfig('.').get_all(['deploy'], 'parameters', env=env)
+    overrides = given or config.get('parameter_overrides')
+    values = CfnParameterOverridesType().convert(overrides, None, None) if overrides else {}
+    template = {'Parameters': {'Mode': {}, 'VpcIds': {}}}
+    stays = [p['ParameterKey'] for p in DeployContext.merge_parameters(template, values) if p.get('UsePreviousValue')]
+    return {'stack': config['stack_name'], 'given': values, 'stays': stays}
+
+print(json.dumps([sent('default', None), sent('contain', None), sent('observe', None), sent('default', ['VpcIds=vpc-1'])]))
+`;
+
+/** A deployment that does not speak of the mode must not change it: that would switch containment off unseen. */
+function modeStays(tool: Tool): Outcome {
+  const answer = tool('python', ['-c', SENT]);
+  if (answer.status !== 0) return complaint(answer);
+  const expected = [
+    { stack: 'flowcut', given: {}, stays: ['Mode', 'VpcIds'] },
+    { stack: 'flowcut', given: { Mode: 'contain' }, stays: ['VpcIds'] },
+    { stack: 'flowcut', given: { Mode: 'observe' }, stays: ['VpcIds'] },
+    { stack: 'flowcut', given: { VpcIds: 'vpc-1' }, stays: ['Mode'] },
+  ];
+  const sent = JSON.stringify(JSON.parse(answer.stdout));
+  return sent === JSON.stringify(expected) ? null : `SAM would send ${sent}`;
+}
+
 /** Three partitions, and Regions that get new things early and late. */
 const REGIONS = {
   aws: ['us-east-1', 'us-west-2', 'eu-central-1', 'eu-west-1', 'ap-southeast-2', 'sa-east-1'],
@@ -153,6 +185,7 @@ const CHECKS: Readonly<Record<string, (tool: Tool) => Outcome>> = {
   'cfn-lint': (tool) => judged(tool('cfn-lint', ['template.yaml'])),
   'cfn-lint on the transform, in ten Regions of three partitions': transformInRegions,
   'sam validate --lint': (tool) => judged(tool('sam', ['validate', '--lint', '--template', 'template.yaml'])),
+  'sam deploy keeps the mode': modeStays,
   'sam build on our bundles': samBuild,
   checkov,
 };
@@ -171,7 +204,7 @@ function main(given: readonly string[]): void {
       spawnSync(python, [program(command), ...args], { stdio: 'inherit', env: ENVIRONMENT }).status ?? 1;
     return;
   }
-  const tool: Tool = (name, options) => run(python, [program(name), ...options]);
+  const tool: Tool = (name, options) => run(python, name === 'python' ? options : [program(name), ...options]);
   let failed = 0;
   for (const [name, check] of Object.entries(CHECKS)) {
     const started = Date.now();

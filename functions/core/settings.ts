@@ -14,7 +14,7 @@ export const SETTINGS = {
   defaultMode: choice('Mode', 'FLOWCUT_MODE', ['observe', 'contain']),
   /** An instance with this tag key (whatever its value) is refused. */
   exemptTag: text('ExemptTag', 'FLOWCUT_EXEMPT_TAG', 'flowcut:exempt'),
-  /** Rule numbers that denies may take, lowest first. */
+  /** Rule numbers that denies may take; the two ends may be given in either order. */
   aclRuleNumbers: {
     first: whole('AclFirstRule', 'FLOWCUT_ACL_FIRST_RULE', { least: 1, most: 32_766, fallback: 1 }),
     last: whole('AclLastRule', 'FLOWCUT_ACL_LAST_RULE', { least: 1, most: 32_766, fallback: 32_766 }),
@@ -36,8 +36,8 @@ export const SETTINGS = {
   },
   /** Names of our SSM documents. */
   hostDocuments: {
-    linux: ofStack('FLOWCUT_LINUX_DOCUMENT', 'flowcut-host-linux'),
-    windows: ofStack('FLOWCUT_WINDOWS_DOCUMENT', 'flowcut-host-windows'),
+    linux: ofStack('FLOWCUT_LINUX_DOCUMENT'),
+    windows: ofStack('FLOWCUT_WINDOWS_DOCUMENT'),
   },
   /** The state machine that start-response starts; empty in every other function. */
   respondStateMachineArn: ofStack('FLOWCUT_RESPOND_STATE_MACHINE_ARN', ''),

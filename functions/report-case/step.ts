@@ -69,7 +69,7 @@ export async function reportCase(
     const what = `${kind} report, ${report.verdict}: ${report.reason}${unpublished}`;
     await tell(tools, report.caseId, 'report-case', what);
   }
-  tools.log.info('report', { caseId: report.caseId, verdict: report.verdict, reason: report.reason });
+  tools.log.info('report', { caseId: report.caseId, phase: kind, verdict: report.verdict, reason: report.reason });
   return report;
 }
 
@@ -237,7 +237,8 @@ async function reportStanding(tools: ReportTools, record: Reporting, caseId: str
     try {
       return await readAndReport(tools, record, caseId);
     } catch (error) {
-      if (pause === null) return blindReport(record, caseId, errorText(error));
+      const hasTime = pause !== null && tools.now().getTime() + pause * 1000 < tools.deadline();
+      if (!hasTime) return blindReport(record, caseId, errorText(error));
       await tools.sleep(pause);
     }
   }

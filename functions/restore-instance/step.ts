@@ -105,6 +105,12 @@ export async function restoreInstance(
   const { caseId, instanceId } = document;
   const before = await readBefore(tools.cases, caseId);
   // A response has taken the case up since this execution began to restore it: started again, it leaves everything.
+  if (before.length === 0) {
+    // Closed, the case would keep the next response from containing anything.
+    const reason = 'this case has changed nothing: there is nothing to restore';
+    await tell(tools, caseId, STEP, `refused: ${reason}`);
+    return { kind: 'refused', caseId, instanceId, reason };
+  }
   const isTakenUp = !isClosing(document) && execution !== null && document.restoredBy === execution;
   if (!isClosing(document) && !isTakenUp) {
     const reason = request.force ? null : await objection(tools, document, before);

@@ -1,5 +1,4 @@
 import type { Config } from '../core/config.ts';
-import { InputError, quote } from '../core/errors.ts';
 import { isolationRules } from '../core/network/isolation-rules.ts';
 import { readSettings } from '../core/settings.ts';
 
@@ -9,13 +8,8 @@ import { readSettings } from '../core/settings.ts';
  */
 export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
   const config = readSettings(environment);
-  const { first, last } = config.aclRuleNumbers;
-  if (last < first) {
-    throw new InputError(
-      'FLOWCUT_ACL_LAST_RULE',
-      `${quote(String(last))} is not a whole number from ${first} to 32766`,
-    );
-  }
   isolationRules(config.openings);
-  return config;
+  // No rule of a template can compare two numbers, and a function that does not start contains nothing.
+  const { first, last } = config.aclRuleNumbers;
+  return { ...config, aclRuleNumbers: { first: Math.min(first, last), last: Math.max(first, last) } };
 }

@@ -33,7 +33,13 @@ export async function startResponse(tools: Tools<'sfn' | 'cases'>, event: unknow
     const { finding, instanceId, advice } = taken;
     const caseId = noteIdOf(finding, taken.reason);
     const reason = `${taken.reason}. ${advice}`;
-    tools.log.info('ignored', { caseId, reason, class: taken.class, ...namesOf(finding, instanceId) });
+    tools.log.info('ignored', {
+      caseId,
+      verdict: 'ignored',
+      reason,
+      class: taken.class,
+      ...namesOf(finding, instanceId),
+    });
     return {
       kind: 'nothing-to-do',
       report: quietReport({ caseId, instanceId, verdict: 'ignored', reason, ...causeOf(taken) }),
@@ -69,7 +75,7 @@ async function startOne(tools: Tools<'sfn' | 'cases'>, taken: Asking, request: C
   const nothing = (caseId: string, verdict: 'refused' | 'ignored', reason: string): StartResult => {
     const entry = { caseId, reason, ...namesOf(finding, instanceId) };
     if (verdict === 'refused') tools.log.warn('refused', entry);
-    else tools.log.info('ignored', entry);
+    else tools.log.info('ignored', { ...entry, verdict });
     return {
       kind: 'nothing-to-do',
       report: quietReport({ caseId, instanceId, verdict, reason, ...causeOf(request) }),

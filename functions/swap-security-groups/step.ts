@@ -16,6 +16,7 @@ import { hostAddress } from '../core/network/addresses.ts';
 import { waitingAfter } from '../core/network/packed-denies.ts';
 import { AFTER_THE_CUT, urgencyOf } from '../core/pacing.ts';
 import type { Verdict } from '../core/verdict/verdict.ts';
+import { DeadlineError } from '../shared/deadline.ts';
 import { ensureIsolationGroup } from '../shared/isolation-group.ts';
 import { afterTurn, paced, tryTurn } from '../shared/paced.ts';
 import {
@@ -123,6 +124,7 @@ async function groupsIn(tools: Tools<'ec2' | 'cases'>, vpcIds: readonly string[]
     try {
       return [vpcId, { groupId: await ensureIsolationGroup(tools, vpcId) }];
     } catch (error) {
+      if (error instanceof DeadlineError) throw error;
       return [vpcId, { problem: `no isolation group in ${vpcId}: ${errorText(error)}` }];
     }
   });
@@ -149,6 +151,8 @@ async function isolate(
         return;
       }
       await paced(tools, call, () => setGroups(tools.ec2, eni.id, [group.groupId]), turn).catch((error: unknown) => {
+        // Run again it has its whole time again, and the report says why it ran out the last time.
+        if (error instanceof DeadlineError) throw error;
         failures.set(eni.id, errorText(error));
       });
     }),

@@ -19,9 +19,16 @@ export function nextSteps(caseId: string, mode: Mode | undefined): readonly stri
   ];
 }
 
+/** The same after a report: what has changed nothing is contained or left, and there is nothing to undo. */
+function stepsAfter({ caseId, verdict, undo }: Report, mode: Mode | undefined): readonly string[] {
+  if (undo !== null) return nextSteps(caseId, mode);
+  return verdict === 'planned' ? [`to contain: npm run -s respond -- --case ${caseId} --mode contain`] : [];
+}
+
 /** A report for a person. */
 export function tellReport(report: Report, mode: Mode | undefined): string {
   const isCase = report.caseId.startsWith('case-');
+  const steps = stepsAfter(report, mode);
   return [
     `${report.instanceId ?? 'no instance'}: ${report.verdict.toUpperCase()}`,
     wrapped('', report.reason),
@@ -54,7 +61,7 @@ export function tellReport(report: Report, mode: Mode | undefined): string {
     ...section('Still open', report.leftOpen.map(bullet)),
     ...section('Last resorts, least harmful first', report.lastResort.map(bullet)),
     ...section('Left out', report.more.map(bullet)),
-    ...(isCase ? ['', ...nextSteps(report.caseId, mode)] : []),
+    ...(isCase && steps.length > 0 ? ['', ...steps] : []),
   ].join('\n');
 }
 

@@ -45,6 +45,11 @@ const WRONG = [
   ['respond', ['--restore'], '--case: is missing: what is to be restored?'],
   [
     'respond',
+    ['--event', event, '--linux-document', 'a b'],
+    '--linux-document: "a b" is not the name of an SSM document',
+  ],
+  [
+    'respond',
     ['--event', broken, '--mode', 'observe'],
     `--event: ${JSON.stringify(broken)} is not JSON: line 1, column 2: the text ends; expected a key in double quotes or }`,
   ],

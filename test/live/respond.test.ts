@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from 'vitest';
 import { InputError } from '../../functions/core/errors.ts';
 import { readDefinition } from '../../local/definitions.ts';
+import { faultText } from '../../local/input.ts';
 import { storeFile } from '../../local/live/case-store.ts';
 import { readCheckpoint, resumed } from '../../local/live/execution.ts';
 import { respond, restore, resume, type Setting } from '../../local/live/respond.ts';
@@ -96,6 +97,16 @@ describe('a response without a deployment', () => {
 
     expect(reports).toMatchObject([{ verdict: 'planned' }]);
     expect(changed).toBe(false);
+  });
+
+  it('sends the document that it is told to', async () => {
+    const sent = await onBench(defaultWorld(), async (bench) => {
+      const { setting } = machine(bench);
+      await respond({ ...setting, hostDocuments: { linux: 'stack-LinuxDocument-1' } }, event, 'contain');
+      return bench.inputsOf('SendCommand');
+    });
+
+    expect(sent).toMatchObject([{ DocumentName: 'stack-LinuxDocument-1' }]);
   });
 
   it('takes a manual request', async () => {
@@ -325,6 +336,69 @@ describe('a restore without a deployment', () => {
     });
 
     expect(errors).toMatchObject({ name: 'InternalFailure', code: 'InternalFailure' });
+  });
+});
+
+describe('a plan', () => {
+  it('offers no undo, and a restore of it neither changes anything nor closes the case', async () => {
+    const { text, restored, changed, report } = await onBench(defaultWorld(), async (bench) => {
+      const here = machine(bench);
+      const [plan] = await respond(here.setting, event, undefined);
+      if (plan === undefined) throw new Error('there is no plan');
+      const before = bench.state();
+      const { restore: restored } = await restore(here.setting, plan.caseId, false);
+      const changed = bench.state() !== before;
+      const [report] = await respond(here.setting, event, 'contain');
+      return { text: tellReport(plan, undefined), restored, changed, report };
+    });
+
+    expect(text).not.toContain('to undo');
+    expect(text).toMatch(/\nto contain: npm run -s respond -- --case case-[0-9a-f]{20} --mode contain$/);
+    expect({ kind: restored.kind, changed }).toEqual({ kind: 'refused', changed: false });
+    expect(report?.verdict).toBe('contained');
+  });
+
+  it('is contained by the command that it names', async () => {
+    const report = await onBench(defaultWorld(), async (bench) => {
+      const here = machine(bench);
+      const [plan] = await respond(here.setting, event, undefined);
+      return resume(here.setting, plan?.caseId ?? '', 'contain');
+    });
+
+    expect(report.verdict).toBe('contained');
+  });
+});
+
+describe('a restore that is refused', () => {
+  it('shows no state of having been done, and names the option that forces it', async () => {
+    const { said, text } = await onBench(
+      defaultWorld((world) => world.InstanceInformationList.splice(0)),
+      async (bench) => {
+        const first = machine(bench);
+        const [report] = await respond(first.setting, event, 'contain');
+        const second = machine(bench, first.setting.folder);
+        const restored = await restore(second.setting, report?.caseId ?? '', false);
+        return { said: second.said, text: tellRestore(restored) };
+      },
+    );
+
+    expect(said).toEqual(['Put back what was found']);
+    expect(text).toMatch(/^refused: /);
+    expect(text.replaceAll(/\s+/g, ' ')).toContain('give --force to restore all the same');
+  });
+});
+
+describe('a restore that AWS does not permit', () => {
+  it('is one line', async () => {
+    const error = await onBench(defaultWorld(), async (bench) => {
+      const here = machine(bench);
+      const [report] = await respond(here.setting, event, 'contain');
+      bench.fail(({ call }) => call === 'DescribeNetworkInterfaces', refusedBy('UnauthorizedOperation'));
+      return restore(here.setting, report?.caseId ?? '', true).catch((reason: unknown) => reason);
+    });
+
+    expect(error).toMatchObject({ name: 'UnauthorizedOperation' });
+    expect(faultText(error)).toMatch(/^UnauthorizedOperation: .+$/);
   });
 });
 

@@ -94,7 +94,7 @@ describe('template, state machines, functions and the local runner', () => {
   it('agree on how long a function may run', () => {
     expect(timeoutProblems(PROJECT)).toEqual([]);
     expect(timeoutProblems(withMachine('"TimeoutSeconds":60', '"TimeoutSeconds":90'))).toEqual([
-      'AssessFlowsFunction has Timeout 60, the state machines wait 90 s for it',
+      'AssessFlowsFunction has Timeout 60, "Open and assess" waits 90 s for it',
     ]);
   });
 });
@@ -269,15 +269,21 @@ describe('alarms and dashboard', () => {
     ],
     [
       'a verdict that is renamed',
-      '- { Name: Verdict, Value: leaking }',
-      '- { Name: Verdict, Value: leaks }',
-      'LeakingAlarm watches the verdict leaks, which functions/core/report/report.ts does not have',
+      '"Verdict", "leaking" ]',
+      '"Verdict", "leaks" ]',
+      'Dashboard watches the verdict leaks, which functions/core/report/report.ts does not have',
     ],
     [
       'a dimension that is renamed',
       '- { Key: Verdict, Value: $.verdict }',
       '- { Key: Outcome, Value: $.verdict }',
-      'LeakingAlarm watches flowcut Reports by "Verdict", it is counted by "Outcome"',
+      'Dashboard watches flowcut Reports by "Verdict", it is counted by "Outcome"',
+    ],
+    [
+      'a metric that must never be counted',
+      'MetricName: Leaking\n          MetricValue',
+      'MetricName: NeverCounted\n          MetricValue',
+      'ObservingAlarm watches for no data, and flowcut NeverCounted is counted',
     ],
     [
       'a metric of AWS that is misspelt',
@@ -324,6 +330,7 @@ describe('links into the console', () => {
     ['aws', 'eu-central-1'],
     ['aws-cn', 'cn-north-1'],
     ['aws-us-gov', 'us-gov-west-1'],
+    ['aws-eusc', 'eusc-de-east-1'],
   ] as const;
 
   it.each(partitions)(

@@ -71,9 +71,8 @@ const WIRE_CODES: Record<string, string> = {
   TargetGroupNotFoundException: 'TargetGroupNotFound',
 };
 
-/** What the SDK's HTTP handler throws when no answer came in time. */
+/** What the SDK's HTTP handler throws when no answer came in time (test/aws/time-outs.test.ts compares the two). */
 export function timeoutError(seconds: number): Error {
-  return Object.assign(new Error(`the request timed out after ${seconds} s without an answer`), {
-    name: 'TimeoutError',
-  });
+  const message = `@smithy/node-http-handler - [ERROR] a request has exceeded the configured ${seconds * 1000} ms requestTimeout.`;
+  return Object.assign(new Error(message), { name: 'TimeoutError', code: 'ETIMEDOUT' });
 }

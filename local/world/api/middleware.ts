@@ -1,3 +1,4 @@
+import { CLIENT_SETTINGS, HOST_SETTINGS, SEARCH_SETTINGS } from '../../../functions/aws/client-settings.ts';
 import type { Physics, WorldClock } from '../state.ts';
 import { type Callers, createCallers, responderArn } from './callers.ts';
 import type { ApiContext } from './context.ts';
@@ -14,8 +15,11 @@ import type { ApiState, Fault } from './shapes.ts';
 import { isTrailed, type TrailEvent, trailEvent } from './trail.ts';
 import { answerForm, inputSummary, wireForm } from './wire-form.ts';
 
-/** How long a client waits for an answer that never comes. */
-const REQUEST_TIMEOUT_SECONDS = 3;
+/** How long a client of ours waits for an answer that never comes, in seconds. */
+function patienceFor(service: ServiceName): number {
+  const settings = { ssm: HOST_SETTINGS, logs: SEARCH_SETTINGS }[service as string] ?? CLIENT_SETTINGS;
+  return settings.requestHandler.requestTimeout / 1000;
+}
 
 /** One call as an interceptor sees it. */
 export interface CallInfo {
@@ -131,13 +135,13 @@ async function answer(wire: Wire, service: ServiceName, call: string, rawInput: 
     journal.record({ at: clock.now(), service, call, outcome, input: inputSummary(input) }, startedAt);
   try {
     if (fault !== null && isTimeout(fault) && fault.AfterEffect !== true) {
-      await clock.sleep(REQUEST_TIMEOUT_SECONDS);
-      throw timeoutError(REQUEST_TIMEOUT_SECONDS);
+      await clock.sleep(patienceFor(service));
+      throw timeoutError(patienceFor(service));
     }
     await clock.sleep(state.LatencySeconds);
     settle(wire);
     const output = takeEffect(wire, { service, call, number, input, at: clock.now() }, fault, startedAt);
-    if (fault !== null) await loseAnswer(wire, fault);
+    if (fault !== null) await loseAnswer(wire, fault, service);
     record('ok');
     return answerForm(output);
   } catch (error) {
@@ -161,10 +165,10 @@ function takeEffect(wire: Wire, info: CallInfo, fault: Fault | null, startedAt: 
 }
 
 /** The change was made, and nobody hears of it. */
-async function loseAnswer({ clock, state }: Wire, fault: Fault): Promise<never> {
+async function loseAnswer({ clock, state }: Wire, fault: Fault, service: ServiceName): Promise<never> {
   if (!isTimeout(fault)) throw faultError(fault);
-  await clock.sleep(Math.max(0, REQUEST_TIMEOUT_SECONDS - state.LatencySeconds));
-  throw timeoutError(REQUEST_TIMEOUT_SECONDS);
+  await clock.sleep(Math.max(0, patienceFor(service) - state.LatencySeconds));
+  throw timeoutError(patienceFor(service));
 }
 
 function applyAndTell(wire: Wire, info: CallInfo): object {

@@ -12,7 +12,7 @@ export const worldFile = z.looseObject({
     '111122223333',
   ),
   Region: z._default(
-    z.string().check(z.regex(/^[a-z]{2}(-[a-z]+)+-\d{1,2}$/, { error: 'is not the name of a Region' })),
+    z.string().check(z.regex(/^[a-z]{2,4}(-[a-z]+)+-\d{1,2}$/, { error: 'is not the name of a Region' })),
     'eu-central-1',
   ),
   Now: z._default(isoTime, '2026-01-15T10:00:00Z'),

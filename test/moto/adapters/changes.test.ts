@@ -154,7 +154,7 @@ describe.skipIf(moto === null)('the adapters that change something, over HTTP', 
 
   test('snapshots: one per volume, found by the case', async () => {
     const { instanceId } = account.victim;
-    const made = await createSnapshots(ec2, instanceId, CASE);
+    const made = await createSnapshots(ec2, instanceId, CASE, () => Promise.resolve());
     expect(made).toHaveLength(1);
     expect(await snapshotsOfCase(ec2, CASE)).toEqual(made);
     expect(await snapshotsOfCase(ec2, 'case-ffffffffffffffffffff')).toEqual([]);

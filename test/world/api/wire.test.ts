@@ -93,7 +93,7 @@ describe('the wire', () => {
         const name = await outcome(ec2.send(deny(1)));
 
         expect(name).toBe(AfterEffect ? 'NetworkAclEntryAlreadyExists' : 'ok');
-        expect(world.timeline()[0]).toMatchObject({ at: 3, outcome: expect.stringMatching(/^TimeoutError/) });
+        expect(world.timeline()[0]).toMatchObject({ at: 5, outcome: expect.stringMatching(/^TimeoutError/) });
       },
     ),
   );
