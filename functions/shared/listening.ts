@@ -203,6 +203,7 @@ export async function recallOrListen(
   standing: Seen,
   seconds: number,
 ): Promise<FlowLogWord> {
+  if (unheardFlowLog(tools, document, standing) === null) return null;
   const heard = await readHeard(tools.cases, document.caseId).catch(() => null);
   if (heard === null || heard.about !== about(document)) return listen(tools, document, standing, seconds);
   return { findings: heard.findings, since: heard.since };

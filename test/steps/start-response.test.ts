@@ -59,7 +59,7 @@ describe('start-response', () => {
               vpcIds: [ids.vpc],
               subnetIds: [ids.subnet],
               groupIds: [ids.web],
-              instanceType: 'm5.large',
+              instanceType: 'm6i.large',
             },
           }),
         },

@@ -86,7 +86,7 @@ describe('a finding with a connection', () => {
         vpcIds: ['vpc-00000000000000a01'],
         subnetIds: ['subnet-00000000000000b01'],
         groupIds: ['sg-00000000000000c01'],
-        instanceType: 'm5.large',
+        instanceType: 'm6i.large',
       },
       notes: [],
     });
@@ -175,11 +175,11 @@ describe('a finding with a connection', () => {
       vpcIds: ['vpc-00000000000000a01'],
       subnetIds: ['subnet-00000000000000b01'],
       groupIds: ['sg-00000000000000c01'],
-      instanceType: 'm5.large',
+      instanceType: 'm6i.large',
     });
   });
 
-  it.each([null, '', 7, 'm5', 'm5.large or so', '../../etc'])('takes %j for no hint at the instance type', (type) => {
+  it.each([null, '', 7, 'm5', 'm6i.large or so', '../../etc'])('takes %j for no hint at the instance type', (type) => {
     const event = withValue(C2, 'detail.resource.instanceDetails.instanceType', type);
     expect(requestOf(intake(event)).hints).not.toHaveProperty('instanceType');
   });
