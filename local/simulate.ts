@@ -8,19 +8,20 @@ import { SFNClient } from '@aws-sdk/client-sfn';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { SSMClient } from '@aws-sdk/client-ssm';
 import { CLIENT_SETTINGS } from '../functions/aws/client-settings.ts';
-import type { RestoreItem, RestoreResult, Restoring } from '../functions/core/case/record.ts';
+import type { RestoreItem, RestoreResult } from '../functions/core/case/record.ts';
 import type { Config } from '../functions/core/config.ts';
 import { InputError } from '../functions/core/errors.ts';
 import { DEFAULT_HOST_OPTIONS } from '../functions/core/host/host-options.ts';
 import { intake } from '../functions/core/intake/intake.ts';
 import type { Mode } from '../functions/core/model.ts';
 import { quietReport, type Report } from '../functions/core/report/report.ts';
+import { type RestoreEnd, type RestoreReport, restoredItems } from '../functions/core/report/restore-report.ts';
 import type { Toolbox } from '../functions/shared/toolbox.ts';
 // The step loads it when it needs it; while time is virtual, nothing waits for a file.
 import '../functions/start-response/look.ts';
 import { type StartResult, startResponse } from '../functions/start-response/step.ts';
 import { readDefinition } from './definitions.ts';
-import { restoredItems } from './restored-items.ts';
+
 import { type Around, type ExecutionResult, runMachine, type Visit } from './runner.ts';
 import { wholeReport } from './whole-report.ts';
 import { runInVirtualTime } from './world/clock.ts';
@@ -40,6 +41,8 @@ export interface Simulation {
   readonly restore: RestoreResult | null;
   /** Everything that the restore put back, or why not. */
   readonly restored: readonly RestoreItem[];
+  /** What people were told of it; null = nothing was to be restored. */
+  readonly restoreReport: RestoreReport | null;
   readonly calls: ReturnType<World['calls']>;
   readonly timeline: ReturnType<World['timeline']>;
   readonly messages: World['messages'];
@@ -168,6 +171,7 @@ export function simulate(file: WorldFile, input: unknown, options: SimulationOpt
       visits,
       restore,
       restored: items,
+      restoreReport: restored?.report ?? null,
       calls,
       timeline,
       messages: world.messages,
@@ -239,13 +243,34 @@ async function respondToEvent(
   return reportOf(first);
 }
 
-/** Why an execution ended without what was asked for: an InputError where the input was wrong. */
-export function failure({ error }: ExecutionResult): Error {
+/** What JavaScript itself throws: the fault may be ours, and the stack belongs to it. */
+const FAULTS = ['Error', 'TypeError', 'RangeError', 'ReferenceError', 'SyntaxError'];
+
+/** The Lambda error that a failed execution carries; the interpreter puts a sentence of its own before the JSON. */
+function lambdaErrorOf({ error }: ExecutionResult): { readonly name: string; readonly message: string } {
   const { name, cause } = error ?? { name: 'Error', cause: 'the execution ended without output' };
-  if (name !== 'InputError') return new Error(`${name}: ${cause}`);
-  const message = (JSON.parse(cause) as { errorMessage: string }).errorMessage;
-  const [field = 'input', ...rest] = message.split(': ');
-  return new InputError(field, rest.join(': '));
+  try {
+    const { errorType, errorMessage } = JSON.parse(cause.slice(cause.indexOf('{'))) as Record<string, unknown>;
+    if (typeof errorType === 'string' && typeof errorMessage === 'string')
+      return { name: errorType, message: errorMessage };
+  } catch {
+    // Not every cause is JSON.
+  }
+  return { name: 'Error', message: `${name}: ${cause}` };
+}
+
+/**
+ * Why an execution ended without what was asked for: an InputError where the input was wrong; what AWS refused has its code,
+ * and is told in one line.
+ */
+export function failure(result: ExecutionResult): Error {
+  const { name, message } = lambdaErrorOf(result);
+  if (name === 'InputError') {
+    const [field = 'input', ...rest] = message.split(': ');
+    return new InputError(field, rest.join(': '));
+  }
+  const error = new Error(message);
+  return FAULTS.includes(name) ? error : Object.assign(error, { name, code: name });
 }
 
 function reportOf(result: ExecutionResult): Report {
@@ -254,8 +279,11 @@ function reportOf(result: ExecutionResult): Report {
   return output.report;
 }
 
-function restoreOf(result: ExecutionResult): Restoring {
-  const output = result.output as unknown as Partial<Restoring> | null;
-  if (output?.restore === undefined) throw failure(result);
-  return { ...output, restore: output.restore };
+/** The output of a restore that did not fail on the way. */
+export type RestoreOutput = RestoreEnd & { readonly restore: RestoreResult; readonly report: RestoreReport };
+
+export function restoreOf(result: ExecutionResult): RestoreOutput {
+  const output = result.output as unknown as Partial<RestoreOutput> | null;
+  if (output?.restore === undefined || output.report === undefined) throw failure(result);
+  return { ...output, restore: output.restore, report: output.report };
 }

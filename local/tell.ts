@@ -1,3 +1,4 @@
+import { causeLines } from '../functions/core/report/cause-lines.ts';
 import { type ResultFlow, resultFlows } from './result.ts';
 import type { Simulation } from './simulate.ts';
 
@@ -82,6 +83,7 @@ export function tellSimulation(simulation: Simulation): string {
       : [
           `first cut after ${duration(first.seconds)}, ${first.sequential} EC2 round trips and ${first.functions} functions; verdict after ${duration(simulation.reportedAt)}`,
         ]),
+    ...section('GuardDuty found', causeLines(report).map(bullet)),
     ...section('Flows', resultFlows(simulation).flatMap(flowLines)),
     ...section(
       'What would be done, in this order',

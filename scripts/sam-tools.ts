@@ -1,6 +1,6 @@
 /**
- * Holds template.yaml against AWS's own tools: cfn-lint, `sam validate --lint`, `sam build` on the bundles of this
- * project, and checkov. They come from PyPI at the versions in sam-tools.txt, into a virtual environment under .cache/.
+ * Holds template.yaml against AWS's own tools: cfn-lint on it and on what the transform makes of it, `sam validate --lint`,
+ * `sam build` on the bundles of this project, and checkov. They come from PyPI at the versions in sam-tools.txt, into a virtual environment under .cache/.
  * Ends with `N passed, N failed`; without Python everything is skipped.
  *
  *   node scripts/sam-tools.ts [sam|cfn-lint|checkov arguments...]    runs one tool instead
@@ -10,6 +10,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { noPython, pythonWith } from './python-tools.ts';
 import { isMap, type Node, readTemplate, resourcesOf, type Template, text } from './template.ts';
+import { transformed } from './transformed.ts';
 
 /** The tools run on Python 3.9 as well. */
 const LEAST_MINOR = 9;
@@ -125,8 +126,32 @@ function checkov(tool: Tool): Outcome {
   }
 }
 
+/** Three partitions, and Regions that get new things early and late. */
+const REGIONS = {
+  aws: ['us-east-1', 'us-west-2', 'eu-central-1', 'eu-west-1', 'ap-southeast-2', 'sa-east-1'],
+  'aws-us-gov': ['us-gov-west-1', 'us-gov-east-1'],
+  'aws-cn': ['cn-north-1', 'cn-northwest-1'],
+} as const;
+
+/** What CloudFormation is given in the end, in each Region. */
+function transformInRegions(tool: Tool): Outcome {
+  const folder = mkdtempSync('.cache/transformed-');
+  try {
+    const file = join(folder, 'template.json');
+    const template = transformed();
+    if (template === null) return 'there was a Python, and now there is none';
+    const serverless = Object.values(template.Resources).filter(({ Type }) => Type.startsWith('AWS::Serverless::'));
+    if (serverless.length > 0) return 'the transform left resources of AWS::Serverless';
+    writeFileSync(file, JSON.stringify(template));
+    return judged(tool('cfn-lint', ['--regions', ...Object.values(REGIONS).flat(), '--', file]));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
 const CHECKS: Readonly<Record<string, (tool: Tool) => Outcome>> = {
   'cfn-lint': (tool) => judged(tool('cfn-lint', ['template.yaml'])),
+  'cfn-lint on the transform, in ten Regions of three partitions': transformInRegions,
   'sam validate --lint': (tool) => judged(tool('sam', ['validate', '--lint', '--template', 'template.yaml'])),
   'sam build on our bundles': samBuild,
   checkov,

@@ -46,13 +46,12 @@ async function targetGroupsIn(
   return arns;
 }
 
-/** Where the instance is registered as a target, by its id or by one of its addresses; in all groups or in one. */
-export async function targetsOf(
+/** As which targets of these groups the instance is registered, by its id or by one of its addresses. */
+export async function targetsIn(
   elb: ElasticLoadBalancingV2Client,
-  where: GroupQuery | { readonly targetGroupArn: string },
+  arns: readonly string[],
   targetIds: readonly string[],
 ): Promise<readonly Target[]> {
-  const arns = 'targetGroupArn' in where ? [where.targetGroupArn] : await targetGroupsIn(elb, where);
   const found = await Promise.all(
     arns.map(async (targetGroupArn) => {
       const answer = await elb.send(new DescribeTargetHealthCommand({ TargetGroupArn: targetGroupArn }));
@@ -66,6 +65,15 @@ export async function targetsOf(
     }),
   );
   return found.flat();
+}
+
+/** Where the instance is registered as a target, in all groups that a query finds. */
+export async function targetsOf(
+  elb: ElasticLoadBalancingV2Client,
+  where: GroupQuery,
+  targetIds: readonly string[],
+): Promise<readonly Target[]> {
+  return targetsIn(elb, await targetGroupsIn(elb, where), targetIds);
 }
 
 const descriptionOf = (target: Target) => ({ Id: target.targetId, ...(target.port !== null && { Port: target.port }) });

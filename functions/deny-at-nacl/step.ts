@@ -32,7 +32,7 @@ function wanted(record: Denying): Wanted {
   if (lateDenies?.kind === 'waiting') return leftOf(lateDenies);
   if (cut !== undefined) {
     const late = waitingAfter(cut);
-    const failed = cut[0].kind === 'failed' ? assessed : [];
+    const failed = cut.deny.kind === 'failed' ? assessed : [];
     const deadline = late.map((result) => result.deadline).sort()[0] ?? null;
     return { denies: [...failed, ...late.flatMap((result) => result.denies)], deadline };
   }
@@ -75,7 +75,7 @@ export async function denyAtNacl(tools: Tools<'ec2' | 'cases'>, record: Denying)
   ]);
   return waiting.length > 0
     ? { kind: 'waiting', ...counts, denies: packDenies(waiting), deadline }
-    : { kind: 'done', ...counts };
+    : { kind: refusals.length > 0 ? 'refused' : 'done', ...counts };
 }
 
 async function noteRefusals(

@@ -13,10 +13,12 @@ import { consoleLinks } from '../core/report/console-links.ts';
 import { notification } from '../core/report/notification.ts';
 import {
   caseReport,
+  causeOf,
   describeFlow,
   heldDeny,
   LEFT_OPEN,
   lastResorts,
+  leftOpenOf,
   quietReport,
   type Report,
   undoText,
@@ -106,15 +108,19 @@ async function makeReport(tools: ReportTools, record: Reporting): Promise<Report
         instanceId,
         verdict: 'ignored',
         reason: `${assessment.reason}. ${assessment.advice}`,
+        ...causeOf(assessment.cause),
       });
-    case 'refused':
+    case 'refused': {
+      const document = assessment.cause === undefined ? await knownCase(tools, caseId) : null;
       return quietReport({
         caseId,
         instanceId,
         verdict: 'refused',
         reason: assessment.reason,
-        ...(await whatStands(tools, caseId)),
+        ...causeOf(assessment.cause ?? document?.request),
+        ...(await whatStands(tools, caseId, document)),
       });
+    }
     case 'planned': {
       const document = await readCase(tools.cases, caseId);
       return quietReport({
@@ -125,6 +131,8 @@ async function makeReport(tools: ReportTools, record: Reporting): Promise<Report
         plan: assessment.plan,
         flows: document?.flows.map((flow) => describeFlow(flow, flow.tracking, 'unproven')) ?? [],
         skipped: document?.denyRefusals.map((refusal) => ({ id: refusal.address, reason: refusal.reason })) ?? [],
+        ...causeOf(document?.request),
+        leftOpen: leftOpenOf(document?.request ?? { notes: [] }),
         ...(await whatStands(tools, caseId, document)),
       });
     }
@@ -136,17 +144,21 @@ async function makeReport(tools: ReportTools, record: Reporting): Promise<Report
   }
 }
 
-/**
- * Denies of an earlier response that stand, and how all is undone; nothing where the case has changed nothing. The case is read
- * where it is not given.
- */
+/** The case, where there is one and it can be read. */
+function knownCase(tools: ReportTools, caseId: string): Promise<CaseDocument | null> {
+  return readCase(tools.cases, caseId).catch((error: unknown) => {
+    tools.log.warn('the case could not be read', { caseId, error: errorText(error) });
+    return null;
+  });
+}
+
+/** Denies of an earlier response that stand, and how all is undone; nothing where the case has changed nothing. */
 async function whatStands(
   tools: ReportTools,
   caseId: string,
-  given?: CaseDocument | null,
+  document: CaseDocument | null,
 ): Promise<Partial<Pick<Report, 'held' | 'undo'>>> {
   try {
-    const document = given === undefined ? await readCase(tools.cases, caseId) : given;
     if (document === null || !(await hasActed(tools, document))) return {};
     const { held } = await readStanding(tools, document);
     return { held: held.map(heldDeny), undo: undoText(caseId) };
@@ -177,8 +189,9 @@ async function unassessedReport(tools: ReportTools, record: Reporting): Promise<
   return {
     ...quietReport({ caseId: caseId ?? 'none', instanceId: document?.instanceId ?? null, verdict: 'refused', reason }),
     verdict: flows.length > 0 ? 'leaking' : 'not-proven',
+    ...causeOf(document?.request),
     flows: flows.map((flow) => describeFlow(flow, NOT_READ, 'unproven')),
-    leftOpen: LEFT_OPEN,
+    leftOpen: leftOpenOf(document?.request ?? { notes: [] }),
     lastResort: document === null ? [] : lastResorts('leaking', document.instanceId, []),
   };
 }
@@ -272,7 +285,7 @@ const EVIDENCE_UNFINISHED: EvidenceItem = {
 /** What is not known of the evidence, where the step does not say so itself. */
 function evidenceGaps(record: Reporting): readonly EvidenceItem[] {
   const { assessment, isolation, failure } = record;
-  if (isolation !== undefined) return isolation[1].kind === 'failed' ? [EVIDENCE_FAILED] : [];
+  if (isolation !== undefined) return isolation.evidence.kind === 'failed' ? [EVIDENCE_FAILED] : [];
   const hasStopped = failure !== undefined && !isInterim(record);
   return hasStopped && assessment?.kind === 'contain' ? [EVIDENCE_UNFINISHED] : [];
 }
@@ -332,7 +345,7 @@ function deniedPeers({ flows }: CaseDocument, { denies }: Standing): ReadonlySet
 
 /** What went wrong with a function, and how far the response has come. */
 function failureText(record: Reporting): readonly string[] {
-  const { isolated = record.isolation?.[0], failure } = record;
+  const { isolated = record.isolation?.swap, failure } = record;
   return [
     ...(isolated?.kind === 'failed' ? [`the function that isolates failed: ${sentenceOf(isolated.failure)}`] : []),
     ...(failure === undefined ? [] : [`the response stopped early: ${sentenceOf(failure)}`]),
@@ -355,7 +368,7 @@ function waitingText({ isolated, cut }: Reporting): readonly string[] {
 }
 
 function isolationOf({ isolated, isolation }: Reporting): IsolationResult | undefined {
-  const result = isolated ?? isolation?.[0];
+  const result = isolated ?? isolation?.swap;
   return result?.kind === 'done' ? result : undefined;
 }
 

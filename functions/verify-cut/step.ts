@@ -63,7 +63,7 @@ const hasSpoken = (flowLog: VerdictQuestion['flowLog']): boolean =>
 
 /** When denies were made after the isolation, last of all; null = there were none. */
 function lateCutOf({ isolation, cutAgain }: Verifying): string | null {
-  const times = [isolation?.[2], cutAgain].flatMap((result) =>
+  const times = [isolation?.lateDenies, cutAgain].flatMap((result) =>
     result === undefined || result.kind === 'failed' || result.at === undefined ? [] : [result.at],
   );
   return times.sort().at(-1) ?? null;

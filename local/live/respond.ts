@@ -4,7 +4,6 @@ import { SFNClient } from '@aws-sdk/client-sfn';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { readCase } from '../../functions/aws/case-table/cases.ts';
 import { getInstance } from '../../functions/aws/instances.ts';
-import type { Restoring } from '../../functions/core/case/record.ts';
 import { InputError, quote } from '../../functions/core/errors.ts';
 import { intake } from '../../functions/core/intake/intake.ts';
 import type { Mode } from '../../functions/core/model.ts';
@@ -13,11 +12,11 @@ import type { Toolbox } from '../../functions/shared/toolbox.ts';
 import { startResponse } from '../../functions/start-response/step.ts';
 import { readDefinition } from '../definitions.ts';
 import { type ExecutionResult, runMachine } from '../runner.ts';
-import { failure, isEvent, localConfig, withMode } from '../simulate.ts';
+import { failure, isEvent, localConfig, type RestoreOutput, restoreOf, withMode } from '../simulate.ts';
 import { wholeReport } from '../whole-report.ts';
 import { openCaseStore, storeFile } from './case-store.ts';
 import { type Clients, regionOf } from './clients.ts';
-import { execute, readCheckpoint, type Say } from './execution.ts';
+import { execute, isWork, readCheckpoint, type Say, untilText } from './execution.ts';
 
 /** How a response is run from this machine. */
 export interface Setting {
@@ -65,14 +64,18 @@ export async function resume(setting: Setting, caseId: string, mode: Mode | unde
 }
 
 /** Puts back what a case changed, as the restore state machine does. */
-export async function restore(setting: Setting, caseId: string, force: boolean): Promise<Restoring> {
+export async function restore(setting: Setting, caseId: string, force: boolean): Promise<RestoreOutput> {
   const { tools } = await openCase(setting, caseId, undefined);
-  const result = await runMachine(readDefinition('restore'), { caseId, force }, tools, {
-    onEnter: ({ state }) => setting.say(state),
+  const definition = readDefinition('restore');
+  const result = await runMachine(definition, { caseId, force }, tools, {
+    onEnter: ({ state, input }) => {
+      const entered = definition.States[state];
+      if (entered !== undefined && isWork(entered)) setting.say(`${state}${untilText(entered, input, tools.now())}`);
+    },
   });
-  const output = result.output as unknown as Partial<Restoring> | null;
-  if (output?.restore === undefined) throw failure(result);
-  return { ...output, restore: output.restore };
+  const restored = restoreOf(result);
+  if (restored.report.kind === 'refused') setting.say('refused: nothing was changed');
+  return restored;
 }
 
 function reportOf({ cases }: Toolbox, result: ExecutionResult): Promise<Report> {

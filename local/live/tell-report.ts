@@ -1,7 +1,8 @@
-import type { Restoring } from '../../functions/core/case/record.ts';
 import type { Mode } from '../../functions/core/model.ts';
+import { causeLines } from '../../functions/core/report/cause-lines.ts';
 import type { Report, ReportedFlow } from '../../functions/core/report/report.ts';
-import { restoredItems } from '../restored-items.ts';
+import { restoredItems } from '../../functions/core/report/restore-report.ts';
+import type { RestoreOutput } from '../simulate.ts';
 import { section } from '../tell.ts';
 import { bullet, wrapped } from './lines.ts';
 
@@ -25,6 +26,7 @@ export function tellReport(report: Report, mode: Mode | undefined): string {
     `${report.instanceId ?? 'no instance'}: ${report.verdict.toUpperCase()}`,
     wrapped('', report.reason),
     ...(report.basis.length > 0 ? [`on the word of: ${report.basis.join(', ')}`] : []),
+    ...section('GuardDuty found', causeLines(report).map(bullet)),
     ...section('Flows', report.flows.map(flowText).map(bullet)),
     ...section(
       'What would be done, in this order',
@@ -57,12 +59,13 @@ export function tellReport(report: Report, mode: Mode | undefined): string {
 }
 
 /** What a restore did, for a person. */
-export function tellRestore(restoring: Restoring): string {
-  const { restore } = restoring;
-  if (restore.kind === 'refused') return wrapped('refused: ', restore.reason);
+export function tellRestore(restored: RestoreOutput): string {
+  const { restore, report } = restored;
+  // The sentence is for the input of a state machine.
+  if (restore.kind === 'refused') return wrapped('refused: ', restore.reason.replace('"force": true', '--force'));
   return [
-    `${restore.instanceId}: ${restore.kind}`,
-    ...restoredItems(restoring).map(({ item, outcome, detail }) =>
+    wrapped('', `${restore.instanceId}: ${report.kind}, ${report.reason}`),
+    ...restoredItems(restored).map(({ item, outcome, detail }) =>
       bullet(`${outcome}: ${item}${detail ? ` (${detail})` : ''}`),
     ),
   ].join('\n');

@@ -49,8 +49,13 @@ export interface Host {
 export interface HostCommand {
   readonly documentName: string;
   readonly parameters: Readonly<Record<string, readonly string[]>>;
+  /** The second after which the agent does not get it any more. */
+  readonly deliverUntil: number;
   readonly isCancelled: () => boolean;
 }
+
+/** How often an agent that does not reach its service, or does not answer, tries to, in seconds. */
+const AGENT_DIALS_AFTER = 5;
 
 /** What a root attacker does, seconds after it happened to him. */
 const RULE_LIVES = 20;
@@ -186,13 +191,20 @@ export function createHost(world: WorldFile, instanceId: string, around: HostSur
     settings,
     drops: (address) => firewall.some((one) => one.denies(address)),
     run(command, answered) {
-      if (!settings.AgentAnswers || poweredOff || !around.agentReachesService(instanceId)) return;
-      around.later(around.now() + settings.AgentDelaySeconds, () => {
-        if (poweredOff || command.isCancelled()) return;
+      const isDropped = (): boolean => poweredOff || command.isCancelled() || around.now() > command.deliverUntil;
+      const fetch = (): void => {
+        if (isDropped()) return;
+        const isThere = settings.AgentAnswers && around.agentReachesService(instanceId);
+        if (isThere) around.later(around.now() + settings.AgentDelaySeconds, start);
+        else around.later(around.now() + AGENT_DIALS_AFTER, fetch);
+      };
+      const start = (): void => {
+        if (isDropped()) return;
         const isWindows = isWindowsInstance || /windows/i.test(command.documentName);
         const answer = runDocument(command, settings, isWindows, (orders) => perform(orders, isWindows));
         if (around.agentReachesService(instanceId)) answered(answer);
-      });
+      };
+      fetch();
     },
     closePeer(remoteAddress) {
       const address = canonicalAddress(remoteAddress);

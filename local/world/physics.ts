@@ -189,10 +189,12 @@ export function createPhysics(world: WorldFile): WorldPhysics {
       longestTimer = Math.max(longestTimer, timerOf(snapshot));
     },
     instanceStopped: stop,
-    sendCommand({ instanceId, documentName, parameters }) {
+    sendCommand({ instanceId, documentName, parameters, deliverySeconds }) {
       let answer: CommandAnswer | null = null;
       let cancelled = false;
-      hostOf(instanceId).run({ documentName, parameters, isCancelled: () => cancelled }, (given) => {
+      const isDropped = () => cancelled;
+      const command = { documentName, parameters, deliverUntil: now + deliverySeconds, isCancelled: isDropped };
+      hostOf(instanceId).run(command, (given) => {
         answer = given;
       });
       return {

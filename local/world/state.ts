@@ -20,10 +20,16 @@ export interface Physics {
   /** An instance was stopped or terminated now: its sockets are gone, without a FIN. */
   instanceStopped(instanceId: string): void;
   /**
-   * Hand a command to the host's agent now (SSM SendCommand with one of flowcut's documents).
+   * Hand a command to the host's agent now (SSM SendCommand with one of flowcut's documents): it runs when the agent fetches
+   * it, which it can for so many seconds.
    * `done(at)` tells what the agent has answered by then: null = nothing yet (InProgress).
    */
-  sendCommand(command: { instanceId: string; documentName: string; parameters: Record<string, string[]> }): {
+  sendCommand(command: {
+    instanceId: string;
+    documentName: string;
+    parameters: Record<string, string[]>;
+    deliverySeconds: number;
+  }): {
     answer(at: number): { status: 'Success' | 'Failed'; responseCode: number; stdout: string; stderr: string } | null;
     cancel(at: number): void;
   };

@@ -46,6 +46,7 @@ import {
   joinClassic,
   leaveClassic,
   register,
+  targetsIn,
   targetsOf,
 } from '../../functions/aws/load-balancers.ts';
 import { attach, detach, enterStandby, exitStandby, membershipOf } from '../../functions/aws/scaling.ts';
@@ -196,7 +197,7 @@ describe('load balancers', () => {
       { targetGroupArn: 'tg-1', targetId: 'i-1', port: 443 },
       { targetGroupArn: 'tg-2', targetId: '10.0.1.10', port: null },
     ]);
-    expect(await targetsOf(elb, { targetGroupArn: 'tg-2' }, ['10.0.1.10'])).toHaveLength(1);
+    expect(await targetsIn(elb, ['tg-2'], ['10.0.1.10'])).toHaveLength(1);
   });
 
   it('let go of one target at its port, and take it back', async () => {

@@ -109,6 +109,14 @@ const INVOCATIONS: readonly Invocation[] = [
       assert.deepEqual(await account.state(), before);
     },
   },
+  {
+    name: 'report-restore',
+    answers: { kind: 'restored', failed: [] },
+    check: ({ log }) => {
+      assert.match(log, /"message":"restore"/);
+      assert.doesNotMatch(log, /could not be published/);
+    },
+  },
   // By this name, as Lambda passes it on, the state machine tells bad input from a failure.
   { name: 'assess-flows', event: WRONG, answers: { errorType: 'InputError' } },
 ];

@@ -114,9 +114,14 @@ const PATHS: readonly Path[] = [
   {
     title: 'a task that fails',
     executions: [{ machine: 'respond', input: contain }],
-    // Not the one that isolates: moto reads "$.isolation[0].kind" as a list of one, which equals no text.
     refused: { functionName: 'assess-flows', service: 'EC2' },
     visits: ['Open and assess', 'Report'],
+  },
+  {
+    title: 'the task that isolates fails',
+    executions: [{ machine: 'respond', input: contain }],
+    refused: { functionName: 'swap-security-groups', service: 'EC2' },
+    visits: ['Isolating failed', 'Did the function that isolates fail?', 'Report'],
   },
 ];
 

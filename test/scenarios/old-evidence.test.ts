@@ -4,7 +4,7 @@ import { denyAtNacl } from '../../functions/deny-at-nacl/step.ts';
 import { swapSecurityGroups } from '../../functions/swap-security-groups/step.ts';
 import { verifyCut } from '../../functions/verify-cut/step.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';
-import { ids, onBench, readEvent, shellAlone, shellWatched, twoInterfaces } from '../support/bench.ts';
+import { ids, isolationOf, onBench, readEvent, shellAlone, shellWatched, twoInterfaces } from '../support/bench.ts';
 import { type Episode, inEpisode } from '../support/episode.ts';
 import { laterFinding } from './worlds.ts';
 
@@ -179,7 +179,7 @@ describe('an interface that is attached while the response begins', () => {
       await denyAtNacl(bench.tools, opened);
       const swapped = await swapSecurityGroups(bench.tools, opened);
       await bench.tools.sleep(600);
-      const isolation = [swapped, { kind: 'done', done: 0, failed: 0 }, { kind: 'done', made: 0, refused: 0 }] as const;
+      const isolation = isolationOf(swapped);
       const verdict = await verifyCut(bench.tools, { ...opened, isolation });
       expect(verdict).toMatchObject({ kind: 'leaking', next: 'cut-again' });
       const cutAgain = await denyAtNacl(bench.tools, { ...opened, verdict });

@@ -3,7 +3,16 @@ import { readCase } from '../../functions/aws/case-table/cases.ts';
 import { swapSecurityGroups } from '../../functions/swap-security-groups/step.ts';
 import { verifyCut } from '../../functions/verify-cut/step.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';
-import { defaultWorld, ids, onBench, readEvent, refusedBy, shellAlone, shellWatched } from '../support/bench.ts';
+import {
+  defaultWorld,
+  ids,
+  isolationOf,
+  onBench,
+  readEvent,
+  refusedBy,
+  shellAlone,
+  shellWatched,
+} from '../support/bench.ts';
 import { type Episode, inEpisode } from '../support/episode.ts';
 import { laterFinding } from './worlds.ts';
 
@@ -148,11 +157,7 @@ describe('more flows in the flow log than a case can hold', () => {
         const opened = await bench.open(finding);
         const swapped = await swapSecurityGroups(bench.tools, opened);
         await bench.tools.sleep(4000);
-        const isolation = [
-          swapped,
-          { kind: 'done', done: 0, failed: 0 },
-          { kind: 'done', made: 0, refused: 0 },
-        ] as const;
+        const isolation = isolationOf(swapped);
         const { kind } = await verifyCut(bench.tools, { ...opened, isolation });
         expect(kind).toBe('leaking');
         expect((await readCase(bench.tools.cases, opened.case.caseId))?.flows).toHaveLength(500);

@@ -20,18 +20,18 @@ const findingAbout = (instanceType: string): unknown =>
 function telling({ tools }: Bench, DefaultTcpEstablishedTimeout: number): void {
   tools.ec2.middlewareStack.add(
     (next, { commandName }) =>
-      async (given) => {
+      (given) => {
         if (commandName !== 'DescribeInstanceTypesCommand') return next(given);
         const ConnectionTrackingConfiguration = { DefaultTcpEstablishedTimeout };
         const InstanceTypes = [{ InstanceType: NEW_TYPE, NetworkInfo: { ConnectionTrackingConfiguration } }];
-        return { response: {}, output: { $metadata: {}, InstanceTypes } };
+        return Promise.resolve({ response: {}, output: { $metadata: {}, InstanceTypes } });
       },
     { step: 'initialize', name: 'telling' },
   );
 }
 
 const waitOf = ({ isolation }: Verifying): number =>
-  isolation?.[0].kind === 'done' ? isolation[0].expiry.seconds : Number.NaN;
+  isolation?.swap.kind === 'done' ? isolation.swap.expiry.seconds : Number.NaN;
 
 describe('the default timeouts of an instance type', () => {
   it('are what EC2 says: recorded, waited for, and written by a restore', async () => {

@@ -60,6 +60,15 @@ const tokensOf = (input: unknown): number => {
   return Number(next?.N) - Number(before?.N);
 };
 
+const NO_HOST = { kind: 'failed', reason: 'no host' } as const;
+/** The record of the cut: what became of the first denies, and of those that the host's list asked for. */
+const cutOf = (deny: DenyResult, hostDenies: Cuts['hostDenies'] = { kind: 'none' }): Cuts => ({
+  deny,
+  host: NO_HOST,
+  hostDenies,
+  preparation: { kind: 'ready' },
+});
+
 describe('deny at the subnet', () => {
   it('denies the peer both ways, below the allow, and nothing else', async () => {
     await inAcl([], async (bench) => {
@@ -164,7 +173,7 @@ describe('deny at the subnet', () => {
     await inAcl([], async (bench) => {
       const opened = await bench.open();
       bench.fail(({ call }) => call === 'CreateNetworkAclEntry', refusedBy('NetworkAclEntryLimitExceeded'));
-      expect(await denyAtNacl(bench.tools, opened)).toEqual({ kind: 'done', made: 0, refused: 2 });
+      expect(await denyAtNacl(bench.tools, opened)).toEqual({ kind: 'refused', made: 0, refused: 2 });
       expect(JSON.stringify(await refusalsOf(bench, opened))).toContain('NetworkAclEntryLimitExceeded');
       expect(bench.world.dumpTable().filter(({ pk }) => String(pk).startsWith('ACL#'))).toEqual([]);
     });
@@ -221,7 +230,7 @@ describe('deny at the subnet', () => {
         ({ call, input }) => call === 'CreateNetworkAclEntry' && (input as { Egress: boolean }).Egress,
         refusedBy('UnauthorizedOperation'),
       );
-      expect(await denyAtNacl(bench.tools, opened)).toEqual({ kind: 'done', made: 1, refused: 1 });
+      expect(await denyAtNacl(bench.tools, opened)).toEqual({ kind: 'refused', made: 1, refused: 1 });
       expect(bench.entries()).toEqual(sorted(...ALLOWS, 'in 1 deny -1 198.51.100.7/32'));
     });
   });
@@ -312,7 +321,7 @@ describe('deny at the subnet', () => {
         expect(first).toMatchObject({ kind: 'waiting', made: 1, refused: 0 });
         expect(bench.entries()).toEqual(sorted(...ALLOWS, 'out 1 deny -1 198.51.100.7/32'));
         await bench.tools.sleep(60);
-        const cut = [first, { kind: 'failed', reason: 'no host' }, { kind: 'ready' }] as const;
+        const cut = cutOf(first);
         expect(await denyAtNacl(bench.tools, { ...opened, cut })).toMatchObject({ kind: 'done', made: 1, refused: 0 });
         expect(bench.entries()).toEqual(sorted(...ALLOWS, ...denies(1)));
       });
@@ -322,7 +331,7 @@ describe('deny at the subnet', () => {
       await inAcl([], async (bench) => {
         const opened = await bench.open();
         const failed = { kind: 'failed', made: 0, refused: 0, reason: 'it died' } as const;
-        const cut = [failed, { kind: 'failed', reason: 'no host' }, { kind: 'ready' }] as const;
+        const cut = cutOf(failed);
         expect(await denyAtNacl(bench.tools, { ...opened, cut })).toMatchObject({ kind: 'done', made: 2 });
       });
     });
@@ -332,12 +341,12 @@ describe('deny at the subnet', () => {
         const opened = await bench.open();
         busyUntil(bench, Number.POSITIVE_INFINITY);
         let lateDenies = await denyAtNacl(bench.tools, opened);
-        const cut = [lateDenies, { kind: 'failed', reason: 'no host' }, { kind: 'ready' }] as const;
+        const cut = cutOf(lateDenies);
         for (let run = 1; lateDenies.kind === 'waiting'; run += 1) {
           if (run > 20) throw new Error('it waits for ever');
           lateDenies = await denyAtNacl(bench.tools, { ...opened, cut, lateDenies });
         }
-        expect(lateDenies).toMatchObject({ kind: 'done', made: 0, refused: 2 });
+        expect(lateDenies).toMatchObject({ kind: 'refused', made: 0, refused: 2 });
         expect(JSON.stringify(await refusalsOf(bench, opened))).toContain('EC2 refuses CreateNetworkAclEntry');
         expect(bench.world.dumpTable().filter(({ pk }) => String(pk).startsWith('ACL#'))).toEqual([]);
         expect(bench.entries()).toEqual(sorted(...ALLOWS));
@@ -355,7 +364,7 @@ describe('deny at the subnet', () => {
         );
         const first = await denyAtNacl(bench.tools, opened);
         expect(first).toMatchObject({ kind: 'waiting', made: 0, refused: 0 });
-        const cut = [first, { kind: 'failed', reason: 'no host' }, { kind: 'ready' }] as const;
+        const cut = cutOf(first);
         let lateDenies = first;
         let runs = 0;
         for (; lateDenies.kind === 'waiting'; runs += 1) {
@@ -373,7 +382,7 @@ describe('deny at the subnet', () => {
         const first = await denyAtNacl(bench.tools, opened);
         await updateCase(bench.tools.cases, opened.case.caseId, (stored) => ({ ...stored, status: 'restored' }));
         await bench.tools.sleep(60);
-        const cut = [first, { kind: 'failed', reason: 'no host' }, { kind: 'ready' }] as const;
+        const cut = cutOf(first);
         expect(await denyAtNacl(bench.tools, { ...opened, cut })).toEqual({ kind: 'done', made: 0, refused: 0 });
         expect(bench.entries()).toEqual(sorted(...ALLOWS));
       });
@@ -405,14 +414,7 @@ describe('deny at the subnet', () => {
       ({ kind: 'waiting', made: 0, refused: 0, denies: wantedOf(address), deadline }) as const;
     const done = { kind: 'done', made: 1, refused: 0 } as const;
     const failed = { kind: 'failed', made: 0, refused: 0, reason: 'it died' } as const;
-    const answered = (denied?: DenyResult): HostResult => ({
-      kind: 'answered',
-      summary: 'it was asked',
-      denies: wantedOf('203.0.113.2'),
-      ...(denied && { denied }),
-    });
-    const noHost = { kind: 'failed', reason: 'no host' } as const;
-    const cutOf = (first: DenyResult, host: HostResult = noHost): Cuts => [first, host, { kind: 'ready' }];
+    const answered: HostResult = { kind: 'answered', summary: 'it was asked', denies: wantedOf('203.0.113.2') };
     const verdict: VerifyResult = {
       kind: 'leaking',
       reason: 'a deny is missing',
@@ -424,18 +426,18 @@ describe('deny at the subnet', () => {
 
     it.each<[string, Partial<Denying>, readonly string[]]>([
       ['the assessment, first', {}, [ids.peer]],
-      ['what the host has listed', { host: answered() }, ['203.0.113.2']],
-      ['the assessment, where the host has listed nothing', { host: noHost }, [ids.peer]],
+      ['what the host has listed', { host: answered }, ['203.0.113.2']],
+      ['the assessment, where the host has listed nothing', { host: NO_HOST }, [ids.peer]],
       ['what waits of the first', { cut: cutOf(waitingFor('203.0.113.1')) }, ['203.0.113.1']],
-      ['nothing, where nothing waits', { cut: cutOf(done, answered(done)) }, []],
+      ['nothing, where nothing waits', { cut: cutOf(done, done) }, []],
       [
         'what waits of both',
-        { cut: cutOf(waitingFor('203.0.113.1'), answered(waitingFor('203.0.113.3'))) },
+        { cut: cutOf(waitingFor('203.0.113.1'), waitingFor('203.0.113.3')) },
         ['203.0.113.1', '203.0.113.3'],
       ],
       [
         'the assessment, where the first run failed, and what waits',
-        { cut: cutOf(failed, answered(waitingFor('203.0.113.3'))) },
+        { cut: cutOf(failed, waitingFor('203.0.113.3')) },
         [ids.peer, '203.0.113.3'],
       ],
       [
@@ -475,7 +477,7 @@ describe('deny at the subnet', () => {
         const opened = await bench.open();
         busyUntil(bench, Number.POSITIVE_INFINITY);
         const earlier = '2026-01-15T22:00:00.000Z';
-        const cut = cutOf(waitingFor('203.0.113.1'), answered(waitingFor('203.0.113.3', earlier)));
+        const cut = cutOf(waitingFor('203.0.113.1'), waitingFor('203.0.113.3', earlier));
         const result = await denyAtNacl(bench.tools, { ...opened, cut });
         expect(result).toEqual({
           kind: 'waiting',
@@ -509,7 +511,7 @@ describe('deny at the subnet', () => {
         const opened = await bench.open();
         bench.fail(({ call }) => call === 'CreateNetworkAclEntry', refusedBy('UnauthorizedOperation'));
         const cut = cutOf(waitingFor('203.0.113.1'));
-        expect(await denyAtNacl(bench.tools, { ...opened, cut })).toEqual({ kind: 'done', made: 0, refused: 1 });
+        expect(await denyAtNacl(bench.tools, { ...opened, cut })).toEqual({ kind: 'refused', made: 0, refused: 1 });
       });
     });
   });

@@ -20,7 +20,7 @@ const watchedBy = (log: object, change: (world: WorldFile) => void = () => undef
   });
 
 const waitOf = ({ isolation }: Verifying): number =>
-  isolation?.[0].kind === 'done' ? isolation[0].expiry.seconds : Number.NaN;
+  isolation?.swap.kind === 'done' ? isolation.swap.expiry.seconds : Number.NaN;
 
 const searches = (bench: Bench) =>
   bench.inputsOf('FilterLogEvents') as { limit?: number; logStreamNamePrefix?: string }[];
@@ -91,7 +91,7 @@ describe('a flow log that cannot be read', () => {
     await onBench(watchedBy({}), async (bench) => {
       bench.fail(({ call }) => call === 'FilterLogEvents', refusedBy('AccessDeniedException'));
       const { isolation, verdict: _later, ...record } = await bench.contain(finding);
-      const [isolated] = isolation ?? [];
+      const isolated = isolation?.swap;
       if (isolated === undefined) throw new Error('nothing was isolated');
       const report = await reportCase(bench.tools, { ...record, isolated });
       expect(report.leftOpen.join('\n')).toContain('AccessDeniedException');

@@ -662,13 +662,13 @@ describe('restore while a flow may revive', () => {
 
 describe('a restore that fails half way', () => {
   /** Fails the first time that the call is made, then never again. */
-  const failOnce = (bench: Bench, which: Parameters<Bench['fail']>[0]) => {
+  const failOnce = (bench: Bench, which: Parameters<Bench['fail']>[0], code = 'UnauthorizedOperation') => {
     let failed = false;
     bench.fail(
       (call) => !failed && which(call),
       () => {
         failed = true;
-        return refusedBy('UnauthorizedOperation')();
+        return refusedBy(code)();
       },
     );
   };
@@ -737,8 +737,9 @@ describe('a restore that fails half way', () => {
       failOnce(
         bench,
         ({ call, input }) => call === 'DescribeNetworkAcls' && JSON.stringify(input).includes('network-acl-id'),
+        'InvalidNetworkAclID.NotFound',
       );
-      await expect(restore(bench, caseId)).rejects.toThrow('UnauthorizedOperation');
+      await expect(restore(bench, caseId)).rejects.toThrow('InvalidNetworkAclID.NotFound');
       expect(bench.groupsOf(ids.eni)).toEqual([ids.web]);
       expect(await restore(bench, caseId)).toMatchObject({ kind: 'restored' });
       expect(denies(bench)).toEqual([]);

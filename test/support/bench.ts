@@ -3,7 +3,7 @@ import { assessFlows } from '../../functions/assess-flows/step.ts';
 import { readCase } from '../../functions/aws/case-table/cases.ts';
 import { checkHostCut } from '../../functions/check-host-cut/step.ts';
 import type { CaseDocument } from '../../functions/core/case/case.ts';
-import type { HostResult, Opened, Verifying } from '../../functions/core/case/record.ts';
+import type { HostResult, IsolationResult, Opened, Verifying } from '../../functions/core/case/record.ts';
 import type { Config } from '../../functions/core/config.ts';
 import { cutOnHost } from '../../functions/cut-on-host/step.ts';
 import { denyAtNacl } from '../../functions/deny-at-nacl/step.ts';
@@ -176,17 +176,20 @@ export function onBench<T>(
         if (host.kind === 'answered') await denyAtNacl(tools, { ...opened, host });
         const swapped = await swapSecurityGroups(tools, opened);
         await tools.sleep(swapped.expiry.seconds);
-        const isolation = [
-          swapped,
-          { kind: 'done', done: 0, failed: 0 },
-          { kind: 'done', made: 0, refused: 0 },
-        ] as const;
+        const isolation = isolationOf(swapped);
         return { ...opened, isolation, verdict: await verifyCut(tools, { ...opened, isolation }) };
       },
       inputsOf: (api) => sent.flatMap(({ call, input }) => (call === api ? [input] : [])),
     });
   });
 }
+
+/** What the isolation leaves in the record where nothing beside the swap was done. */
+export const isolationOf = (swap: IsolationResult): NonNullable<Verifying['isolation']> => ({
+  swap,
+  evidence: { kind: 'done', done: 0, failed: 0 },
+  lateDenies: { kind: 'done', made: 0, refused: 0 },
+});
 
 /** The tools of another process in the same world, whose calls of one EC2 API take longer on their way. */
 export function slowTools({ world, file }: Pick<Bench, 'world' | 'file'>, api: string, seconds: number): Toolbox {

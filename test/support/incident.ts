@@ -186,6 +186,9 @@ export const theRequest: CaseRequest = {
   flows: [theShell],
   processes: [],
   domains: [],
+  severity: 8,
+  domainOnly: false,
+  byRuntime: false,
   hints: { vpcIds: [], subnetIds: [], groupIds: [] },
   notes: [],
 };

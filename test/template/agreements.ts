@@ -2,6 +2,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { ERROR_NAMES } from '../../functions/core/errors.ts';
 import { intake } from '../../functions/core/intake/intake.ts';
 import type { ReportVerdict } from '../../functions/core/report/report.ts';
+import type { RestoreReport } from '../../functions/core/report/restore-report.ts';
 import { readConfig } from '../../functions/shared/environment.ts';
 import { type MachineDefinition, STEPS, type StateDefinition, statesOf } from '../../local/definitions.ts';
 import { deployedFolders } from '../../scripts/bundled-commands.ts';
@@ -308,6 +309,14 @@ const VERDICTS: Readonly<Record<ReportVerdict, true>> = {
   ignored: true,
 };
 
+/** Every end that a restore can have. */
+const OUTCOMES: Readonly<Record<RestoreReport['kind'], true>> = {
+  restored: true,
+  'partly-restored': true,
+  refused: true,
+  failed: true,
+};
+
 /** Metrics of AWS that are used, with the dimension that they have. */
 const AWS_METRICS: Readonly<Record<string, string>> = {
   'AWS/SQS ApproximateNumberOfMessagesVisible': 'QueueName',
@@ -382,7 +391,9 @@ export function metricProblems({ template }: Project): readonly string[] {
     if (expected === undefined) return [`${who} watches ${name}, which no metric filter of template.yaml makes`];
     const given = Object.keys(dimensions).join();
     if (given !== expected) return [`${who} watches ${name} by "${given}", it is counted by "${expected}"`];
-    const { Verdict } = dimensions;
+    const { Verdict, Outcome } = dimensions;
+    if (Outcome !== undefined && !(Outcome in OUTCOMES))
+      return [`${who} watches the outcome ${Outcome}, which functions/core/report/restore-report.ts does not have`];
     if (Verdict === undefined || Verdict in VERDICTS) return [];
     return [`${who} watches the verdict ${Verdict}, which functions/core/report/report.ts does not have`];
   });

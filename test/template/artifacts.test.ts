@@ -136,6 +136,28 @@ describe('what is logged', () => {
     expect(counted('NoInstanceNamedMetric', quiet.lines)).toEqual([]);
   });
 
+  it('counts a restore under its outcome, and a refused one under that', async () => {
+    const caseId = 'note-1';
+    const ends = {
+      'partly-restored': { kind: 'partly-restored', items: [{ item: 'eni-1 groups', outcome: 'failed' }], host: null },
+      refused: { kind: 'refused', reason: 'a flow may revive' },
+    };
+    const execution = 'arn:aws:states:eu-central-1:111122223333:execution:flowcut-restore:monday';
+    for (const [outcome, end] of Object.entries(ends)) {
+      const record = { caseId, restore: { ...end, caseId, instanceId: 'i-0000000000000ab01' } };
+
+      const { answer, lines } = await invoke('report-restore', { record, execution }, { FLOWCUT_TOPIC_ARN: '' });
+
+      expect(answer).toMatchObject({ kind: outcome });
+      const [line, ...more] = counted('RestoresMetric', lines);
+      expect(more).toEqual([]);
+      expect(JSON.parse(line ?? '{}')).toMatchObject({ outcome });
+      expect(counted('ReportsMetric', lines)).toEqual([]);
+    }
+    const dimension = JSON.stringify(filter('RestoresMetric')?.transformation['Dimensions']);
+    expect(dimension).toBe('[{"Key":"Outcome","Value":"$.outcome"}]');
+  });
+
   it('counts a report under its verdict', async () => {
     const record = {
       case: { caseId: 'note-1', instanceId: 'i-0000000000000ab01', mode: 'observe', trigger: 'manual request' },

@@ -1,4 +1,5 @@
 import type { HostOptions } from '../host/host-options.ts';
+import type { CaseRequest } from '../intake/intake-types.ts';
 import type { Mode } from '../model.ts';
 import type { PackedDenies } from '../network/packed-denies.ts';
 import type { InterfaceStanding, VerdictKind } from '../verdict/verdict.ts';
@@ -38,8 +39,11 @@ export type Assessed =
     }
   | { readonly kind: 'already-contained'; readonly reason: string }
   | { readonly kind: 'planned'; readonly reason: string; readonly plan: readonly PlannedChange[] }
-  | { readonly kind: 'refused'; readonly reason: string }
-  | { readonly kind: 'ignored'; readonly reason: string; readonly advice: string };
+  | { readonly kind: 'refused'; readonly reason: string; readonly cause?: Cause }
+  | { readonly kind: 'ignored'; readonly reason: string; readonly advice: string; readonly cause?: Cause };
+
+/** What was found where no case is opened; absent in executions of before this was carried. */
+export type Cause = Pick<CaseRequest, 'finding' | 'region' | 'domains' | 'processes'>;
 
 /** Addresses, and numbers, that fit into one command parameter. */
 export const HOST_ADDRESS_LIMIT = 50;
@@ -56,11 +60,11 @@ export interface PlannedChange {
 }
 
 /**
- * What became of the denies. `made` counts those that stand, whoever made them; `at` is when, ISO, where they were made after
+ * What became of the denies. `refused`: some could not be made, each for a reason in the case table. `made` counts those that stand, whoever made them; `at` is when, ISO, where they were made after
  * the isolation.
  */
 export type DenyResult =
-  | { readonly kind: 'done'; readonly made: number; readonly refused: number; readonly at?: string }
+  | { readonly kind: 'done' | 'refused'; readonly made: number; readonly refused: number; readonly at?: string }
   | DenyWaiting
   | { readonly kind: 'failed'; readonly made: number; readonly refused: number; readonly reason: string };
 
@@ -90,10 +94,10 @@ export type HostResult =
       readonly kind: 'answered';
       readonly denies: PackedDenies;
       readonly summary: string;
-      /** What became of these denies. */
-      readonly denied?: DenyResult;
     }
-  | { readonly kind: 'no-evidence' | 'unavailable' | 'failed'; readonly reason: string };
+  | HostUndoAgain
+  /** `left`: an undo that is not this restore's to make any more. */
+  | { readonly kind: 'no-evidence' | 'unavailable' | 'failed' | 'left'; readonly reason: string };
 
 export interface HostCommandSent {
   readonly kind: 'pending';
@@ -102,6 +106,25 @@ export interface HostCommandSent {
   /** ISO times. */
   readonly deadline: string;
   readonly lastPendingAt: string;
+  /** Of an undo; absent in executions of before this was kept. */
+  readonly undo?: UndoProgress;
+}
+
+/** An undo that has not reached the host yet, or not all of it: what is left is sent after a wait. */
+export interface HostUndoAgain {
+  readonly kind: 'again';
+  readonly reason: string;
+  readonly waitSeconds: number;
+  readonly undo: UndoProgress;
+}
+
+/** How far the undo on the host has come. */
+export interface UndoProgress {
+  /** ISO; no try begins after it. */
+  readonly until: string;
+  readonly tries: number;
+  /** Stopped processes, in the order of the record, that commands before this one have let go on. */
+  readonly letGo: number;
 }
 
 export interface IsolationResult {
@@ -178,8 +201,14 @@ export type Denying = Opened & {
   readonly cutAgain?: DenyResult;
 };
 export type CheckingHost = (Opened | { readonly restore: RestoreResult }) & { readonly host: HostCommandSent };
-/** The outcomes of the branches of the cut, in their order. */
-export type Cuts = readonly [DenyResult, HostResult, PreparationResult];
+/** The outcomes of the branches of the cut; the definition's ResultSelector names them. */
+export interface Cuts {
+  readonly deny: DenyResult;
+  readonly host: HostResult;
+  /** What became of the denies of peers that only the host has listed; `none` = none was asked for. */
+  readonly hostDenies: DenyResult | { readonly kind: 'none' };
+  readonly preparation: PreparationResult;
+}
 export type Isolating = Opened & { readonly cut?: Cuts };
 /**
  * `isolation` holds the swap and, from beside it, what was done for the evidence and what became of the denies that had to
@@ -187,7 +216,11 @@ export type Isolating = Opened & { readonly cut?: Cuts };
  */
 export type Verifying = Isolating & {
   readonly isolated?: IsolationResult | IsolationFailed;
-  readonly isolation?: readonly [IsolationResult | IsolationFailed, EvidenceResult, DenyResult];
+  readonly isolation?: {
+    readonly swap: IsolationResult | IsolationFailed;
+    readonly evidence: EvidenceResult;
+    readonly lateDenies: DenyResult;
+  };
   readonly verdict?: VerifyResult;
   readonly cutAgain?: DenyResult;
 };

@@ -3,7 +3,7 @@ import type { Isolating } from '../case/record.ts';
 
 /** Why the host said nothing, where the branch of the host cut ended without asking the case table. */
 export function hostSilence({ cut }: Pick<Isolating, 'cut'>): HostOutcome | null {
-  const host = cut?.[1];
+  const host = cut?.host;
   if (host === undefined || host.kind === 'answered' || host.kind === 'pending') return null;
   return { kind: 'unavailable', reason: host.reason };
 }

@@ -86,6 +86,6 @@ export const leftOf = ({ denies, deadline }: DenyWaiting): Waiting => ({ denies:
 
 /** What waits of the denies of the cut: of the first ones, and of those whose peers the host has listed. */
 export function waitingAfter(cut: Cuts | undefined): readonly Waiting[] {
-  const results = [cut?.[0], cut?.[1].kind === 'answered' ? cut[1].denied : undefined];
+  const results = [cut?.deny, cut?.hostDenies];
   return results.flatMap((result) => (result?.kind === 'waiting' ? [leftOf(result)] : []));
 }

@@ -30,3 +30,22 @@ export function consoleLinks(executionArn: string | null, tableName: string, cas
     case: caseId?.startsWith('case-') === true ? `${home('dynamodbv2')}#edit-item?${item.toString()}` : null,
   };
 }
+
+/** The partition of a Region by its name; null where that has no public console. */
+function partitionOf(region: string): string | null {
+  if (region.startsWith('cn-')) return 'aws-cn';
+  if (region.startsWith('us-gov-')) return 'aws-us-gov';
+  return /^(?:us-iso|eu-iso|eusc-)/.test(region) ? null : 'aws';
+}
+
+/**
+ * Where a person looks at a GuardDuty finding: the address that GuardDuty itself gives to Security Hub (`SourceUrl`).
+ * https://docs.aws.amazon.com/guardduty/latest/ug/securityhub-integration.html
+ */
+export function findingLink(region: string | null, findingId: string): string | null {
+  const partition = region === null ? null : partitionOf(region);
+  const domain = partition === null ? undefined : DOMAINS[partition];
+  if (domain === undefined) return null;
+  const id = encodeURIComponent(findingId);
+  return `https://${region}.${domain}/guardduty/home?region=${region}#/findings?macros=current&fId=${id}`;
+}

@@ -28,6 +28,12 @@ export interface Interceptor {
   after?(call: CallInfo): void;
 }
 
+/** Told of every call that reaches any world, before it is answered; the state is what it is at that moment. */
+export type Observer = (call: CallInfo, state: ApiState, memory: ServiceMemory) => void;
+
+/** Those who watch all worlds of this process, whoever makes them. */
+export const OBSERVERS: Observer[] = [];
+
 /** The parts of an SDK client that the world takes hold of. */
 export interface SdkClient {
   readonly config: object;
@@ -60,6 +66,10 @@ export function createWire(state: ApiState, physics: Physics, clock: WorldClock)
     const due = pending.filter(({ at }) => at <= clock.now()).sort((a, b) => a.at - b.at);
     pending = pending.filter((later) => !due.includes(later));
     for (const { change } of due) change();
+  }
+
+  function tellObservers(info: CallInfo): void {
+    for (const observer of OBSERVERS) observer(info, state, memory);
   }
 
   function apply(info: CallInfo): object {
@@ -100,6 +110,7 @@ export function createWire(state: ApiState, physics: Physics, clock: WorldClock)
       await clock.sleep(state.LatencySeconds);
       settle();
       const info: CallInfo = { service, call, number, input, at: clock.now() };
+      tellObservers(info);
       for (const interceptor of interceptors) interceptor.before?.(info);
       if (fault !== null && fault.AfterEffect !== true) throw faultError(fault);
       const output = apply(info);

@@ -18,6 +18,12 @@ import type { InstanceInformation } from './shapes.ts';
 const STDOUT_LIMIT = 24_000;
 const STDERR_LIMIT = 8000;
 
+/** Where SendCommand does not say. https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_SendCommand.html */
+const DELIVERY_SECONDS = 3600;
+
+/** Where neither the call nor the document says how long the script may run. */
+const RUNNING_SECONDS = 3600;
+
 /** One command that was sent, with what each instance's agent does with it. */
 export interface RunningCommand {
   readonly commandId: string;
@@ -26,6 +32,8 @@ export interface RunningCommand {
   readonly parameters: Record<string, string[]>;
   readonly comment: string;
   readonly sentAt: number;
+  /** The second at which SSM gives it up. */
+  readonly expiresAt: number;
   readonly invocations: ReadonlyMap<string, Invocation>;
 }
 
@@ -35,7 +43,7 @@ interface Invocation {
 }
 
 interface InvocationState {
-  readonly status: 'InProgress' | 'Success' | 'Failed' | 'Cancelled';
+  readonly status: 'InProgress' | 'Success' | 'Failed' | 'Cancelled' | 'TimedOut';
   readonly responseCode: number;
   readonly stdout: string;
   readonly stderr: string;
@@ -45,8 +53,8 @@ function sendCommand(context: ApiContext, input: SendCommandCommandInput): objec
   const { state, physics, memory, now } = context;
   if (input.DocumentName === undefined || input.DocumentName === '')
     throw invalid('documentName', 'Member must not be null');
-  const { TimeoutSeconds: timeout } = input;
-  if (timeout !== undefined && (timeout < 30 || timeout > 2_592_000)) {
+  const { TimeoutSeconds: timeout = DELIVERY_SECONDS } = input;
+  if (timeout < 30 || timeout > 2_592_000) {
     throw invalid('timeoutSeconds', 'Member must have value between 30 and 2592000');
   }
   if ((input.Comment ?? '').length > 100) throw invalid('comment', 'Member must have length less than or equal to 100');
@@ -63,8 +71,12 @@ function sendCommand(context: ApiContext, input: SendCommandCommandInput): objec
   const documentName = input.DocumentName;
   const invocations = ids.map((instanceId): [string, Invocation] => [
     instanceId,
-    { run: physics.sendCommand({ instanceId, documentName, parameters }), cancelledAt: null },
+    {
+      run: physics.sendCommand({ instanceId, documentName, parameters, deliverySeconds: timeout }),
+      cancelledAt: null,
+    },
   ]);
+  const running = Number(parameters['executionTimeout']?.[0] ?? RUNNING_SECONDS);
   const command: RunningCommand = {
     commandId: newUuid(memory),
     documentName,
@@ -72,6 +84,7 @@ function sendCommand(context: ApiContext, input: SendCommandCommandInput): objec
     parameters,
     comment: input.Comment ?? '',
     sentAt: now,
+    expiresAt: now + timeout + running,
     invocations: new Map(invocations),
   };
   memory.commands.set(command.commandId, command);
@@ -117,10 +130,16 @@ function getCommandInvocation(context: ApiContext, input: GetCommandInvocationCo
   return { ...shownInvocation(context, command, instanceId, invocation) };
 }
 
-function stateOf({ now }: ApiContext, { run, cancelledAt }: Invocation): InvocationState {
-  const answer = run.answer(cancelledAt === null ? now : Math.min(now, cancelledAt));
+/**
+ * The total timeout is that of the delivery and that of the execution, one after the other.
+ * https://docs.aws.amazon.com/systems-manager/latest/userguide/monitor-commands.html#monitor-about-status-timeouts
+ */
+function stateOf({ now }: ApiContext, { expiresAt }: RunningCommand, invocation: Invocation): InvocationState {
+  const { run, cancelledAt } = invocation;
+  const answer = run.answer(Math.min(now, cancelledAt ?? now, expiresAt));
   if (answer !== null) return answer;
-  return { status: cancelledAt === null ? 'InProgress' : 'Cancelled', responseCode: -1, stdout: '', stderr: '' };
+  const unanswered = now < expiresAt ? 'InProgress' : 'TimedOut';
+  return { status: cancelledAt === null ? unanswered : 'Cancelled', responseCode: -1, stdout: '', stderr: '' };
 }
 
 function shownInvocation(
@@ -129,7 +148,7 @@ function shownInvocation(
   instanceId: string,
   invocation: Invocation,
 ): object {
-  const { status, responseCode, stdout, stderr } = stateOf(context, invocation);
+  const { status, responseCode, stdout, stderr } = stateOf(context, command, invocation);
   const startedAt = context.iso(command.sentAt);
   const ended = status !== 'InProgress';
   return {
@@ -156,7 +175,7 @@ function cancelCommand(context: ApiContext, input: CancelCommandCommandInput): o
   for (const id of ids) {
     const invocation = command.invocations.get(id);
     if (invocation === undefined) throw new AwsError('InvalidInstanceId', `The command was not sent to ${id}.`);
-    if (invocation.cancelledAt !== null || stateOf(context, invocation).status !== 'InProgress') continue;
+    if (invocation.cancelledAt !== null || stateOf(context, command, invocation).status !== 'InProgress') continue;
     invocation.cancelledAt = context.now;
     invocation.run.cancel(context.now);
   }
@@ -171,7 +190,7 @@ function findCommand({ memory }: ApiContext, id: string | undefined): RunningCom
 }
 
 function shownCommand(context: ApiContext, command: RunningCommand): object {
-  const states = [...command.invocations.values()].map((invocation) => stateOf(context, invocation).status);
+  const states = [...command.invocations.values()].map((invocation) => stateOf(context, command, invocation).status);
   const Status =
     states.find((status) => status === 'InProgress') ?? states.find((status) => status !== 'Success') ?? 'Success';
   return {
@@ -207,7 +226,7 @@ function listCommandInvocations(context: ApiContext, input: ListCommandInvocatio
     .filter(({ id }) => input.InstanceId === undefined || id === input.InstanceId);
   const { items, nextToken } = page(invocations, input.MaxResults, input.NextToken, invalidToken);
   const CommandInvocations = items.map(({ command, id, invocation }) => {
-    const { status } = stateOf(context, invocation);
+    const { status } = stateOf(context, command, invocation);
     return {
       CommandId: command.commandId,
       InstanceId: id,

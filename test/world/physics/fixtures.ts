@@ -180,7 +180,12 @@ export function bench(json: object, flowLogs = false): Bench {
       physics.advanceTo(at);
       const given = { Verb: verb, CaseId: 'case-1', RemoteAddresses: addresses, Pids: 'none', ...more };
       const parameters = Object.fromEntries(Object.entries(given).map(([name, value]) => [name, [value]]));
-      return physics.sendCommand({ instanceId: ids.instance, documentName: 'flowcut-host-linux', parameters });
+      return physics.sendCommand({
+        instanceId: ids.instance,
+        documentName: 'flowcut-host-linux',
+        parameters,
+        deliverySeconds: 45,
+      });
     },
   };
 }
