@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { InputError } from '../functions/core/errors.ts';
 import type { Mode } from '../functions/core/model.ts';
-import { modeOption, readJson, readOptions, runCommand } from './input.ts';
+import { HELP_OPTION, modeOption, readJson, readOptions, runCommand } from './input.ts';
 import { ACCOUNT_OPTION, accountOf, createClients, WHERE_OPTIONS, whereOf } from './live/clients.ts';
 import { respond, restore, resume, type Setting } from './live/respond.ts';
 import { nextSteps, tellReport, tellRestore } from './live/tell-report.ts';
@@ -22,7 +22,7 @@ const OPTIONS = {
   force: { type: 'boolean' },
   store: { type: 'string', default: '.flowcut' },
   json: { type: 'boolean' },
-  help: { type: 'boolean' },
+  ...HELP_OPTION,
   ...WHERE_OPTIONS,
   ...ACCOUNT_OPTION,
 } as const;

@@ -6,11 +6,15 @@ export type NodeMap = { readonly [key: string]: Node };
 
 export interface Parameter {
   readonly Type: string;
+  readonly Description?: string;
   readonly Default?: string | number;
   readonly AllowedValues?: readonly (string | number)[];
   readonly AllowedPattern?: string;
+  readonly ConstraintDescription?: string;
   readonly MinValue?: number;
   readonly MaxValue?: number;
+  readonly MinLength?: number;
+  readonly MaxLength?: number;
 }
 
 export interface Resource {

@@ -17,7 +17,7 @@ import { denyEntry, planDeny } from '../../functions/core/network/acl-numbers.ts
 import type { TrackingVerdict } from '../../functions/core/network/tracking.ts';
 import { leftOpenOf } from '../../functions/core/report/report.ts';
 import { logObjection } from '../../functions/core/verdict/log-objection.ts';
-import { localConfig } from '../simulate.ts';
+import { localConfig } from '../stack.ts';
 import { type Clients, regionOf } from './clients.ts';
 import { askPermissions, type Permission } from './permissions.ts';
 

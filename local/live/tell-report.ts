@@ -2,7 +2,7 @@ import type { Mode } from '../../functions/core/model.ts';
 import { causeLines } from '../../functions/core/report/cause-lines.ts';
 import type { Report, ReportedFlow } from '../../functions/core/report/report.ts';
 import { restoredItems } from '../../functions/core/report/restore-report.ts';
-import type { RestoreOutput } from '../simulate.ts';
+import type { RestoreOutput } from '../restore-output.ts';
 import { section } from '../tell.ts';
 import { bullet, wrapped } from './lines.ts';
 

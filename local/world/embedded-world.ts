@@ -18,6 +18,8 @@ export interface EmbeddedWorld<P extends Physics = WorldPhysics> {
   attach<C extends SdkClient>(client: C): C;
   /** Runs under the name of a state, which the timeline shows for every call made in there. */
   inState<T>(name: string, run: () => T): T;
+  /** Runs as one of several things that go on at once: {@link calls} and {@link timeline} tell what it alone has done. */
+  inRun<T>(name: string, run: () => T): T;
   /**
    * Says that a function of the machine starts now, for the count of what runs one after another before the first cut;
    * call the answer when it ends.
@@ -25,8 +27,9 @@ export interface EmbeddedWorld<P extends Physics = WorldPhysics> {
   enterFunction(name: string): () => void;
   /** Puts something that is no AWS call on the timeline. */
   note(service: JournalEntry['service'], call: string, outcome: string, input?: unknown): void;
-  calls(): CallCounts;
-  timeline(): JournalEntry[];
+  /** Of everything, or of one run. */
+  calls(run?: string): CallCounts;
+  timeline(run?: string): JournalEntry[];
   /** Lets the world run on and tells what became of every flow; call it last. */
   truth(): FlowTruth[];
   /** The state as of now in the file's own shapes. */
@@ -64,10 +67,11 @@ export function createEmbeddedWorld(
     clock,
     attach: (client) => wire.attach(client),
     inState: (name, run) => journal.inState(name, run),
+    inRun: (name, run) => journal.inRun(name, run),
     enterFunction: (name) => journal.enterFunction(name),
     note: (service, call, outcome, input) => journal.note(service, call, outcome, input),
-    calls: () => journal.calls(),
-    timeline: () => journal.timeline(),
+    calls: (run) => journal.calls(run),
+    timeline: (run) => journal.timeline(run),
     truth() {
       wire.settle();
       return physics.truth?.() ?? [];

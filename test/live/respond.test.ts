@@ -330,7 +330,7 @@ describe('a restore without a deployment', () => {
 
 describe('a resumed definition', () => {
   const definition = readDefinition('respond');
-  const input = { isolation: [{ expiry: { seconds: 1000 } }] };
+  const input = { isolation: { swap: { expiry: { seconds: 1000 } } } };
   const wait = { state: 'Wait for flow expiry', input, enteredAt: '2026-01-15T10:00:00.000Z' };
 
   it.each([

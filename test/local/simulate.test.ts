@@ -15,7 +15,7 @@ describe('the whole response', () => {
   it('contains the default incident within two round trips and three functions of its first cut', async () => {
     const { report, calls } = await run(defaultWorld());
     expect(report.verdict).toBe('contained');
-    expect(calls.beforeFirstCut?.sequential).toBeLessThanOrEqual(2);
+    expect(calls.beforeFirstCut?.ec2).toBeLessThanOrEqual(2);
     expect(calls.beforeFirstCut?.functions).toBeLessThanOrEqual(3);
   });
 

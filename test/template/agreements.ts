@@ -6,6 +6,7 @@ import type { RestoreReport } from '../../functions/core/report/restore-report.t
 import { readConfig } from '../../functions/shared/environment.ts';
 import { type MachineDefinition, STEPS, type StateDefinition, statesOf } from '../../local/definitions.ts';
 import { deployedFolders } from '../../scripts/bundled-commands.ts';
+import { matches } from '../../scripts/event-pattern.ts';
 import {
   folderOf,
   isMap,
@@ -19,7 +20,6 @@ import {
   type Template,
   text,
 } from '../../scripts/template.ts';
-import { matches } from './event-pattern.ts';
 
 /** Everything that must agree, as texts and values: a test breaks one of them and looks who notices. */
 export interface Project {

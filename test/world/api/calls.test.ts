@@ -87,7 +87,7 @@ describe('a replay', () => {
     const { truth, calls } = await replay([deny(10, true), deny(10, false)]);
 
     expect(truth).toMatchObject({ stoppedBy: 'nacl', lastPacketAt: 10 });
-    expect(calls.beforeFirstCut).toEqual({ sequential: 1, seconds: 10.2, functions: 0 });
+    expect(calls.beforeFirstCut).toEqual({ sequential: 1, ec2: 1, seconds: 10.2, functions: 0 });
   });
 
   it('closes sockets on the host', async () => {
