@@ -68,6 +68,8 @@ export function largestFacts(): Facts {
       vpcId: `vpc-${hex(0)}`,
       subnetId: subnetId(0),
       volumes: [],
+      defaultTimeouts: null,
+      secondaryInterfaces: [],
       tags: {},
     },
     interfaces: indices.map(eniOf),

@@ -1,3 +1,5 @@
+// The step loads it when it needs it; while time is virtual, nothing waits for a file.
+import '../functions/start-response/look.ts';
 import { startResponse } from '../functions/start-response/step.ts';
 import {
   folderOf,

@@ -15,23 +15,25 @@ const COMMAND = /@aws-sdk\/client-([\w-]+)\/dist-es\/commands\/(\w+)Command\.js$
  * does in all that decides what remains.
  */
 export async function bundledCommands(): Promise<ReadonlyMap<string, readonly string[]>> {
-  const folders = deployedFolders();
+  return new Map(await Promise.all(deployedFolders().map(async (name) => [name, await commandsOf(name)] as const)));
+}
+
+/** Split, as build.mjs splits: what is imported late is not shaken otherwise. */
+async function commandsOf(name: string): Promise<readonly string[]> {
   const { metafile } = await build({
     ...bundleOptions(),
-    entryPoints: folders.map((name) => ({ in: `functions/${name}/handler.ts`, out: name })),
+    entryPoints: [`functions/${name}/handler.ts`],
     outdir: 'unwritten',
+    splitting: true,
     write: false,
     logLevel: 'error',
   });
-  const found = Object.entries(metafile?.outputs ?? {}).map(([output, { inputs }]) => {
-    const name = output.replace(/^unwritten\/|\.mjs$/g, '');
-    const commands = Object.entries(inputs)
-      .filter(([, { bytesInOutput }]) => bytesInOutput > 0)
-      .flatMap(([path]) => {
-        const [, client, command] = COMMAND.exec(path) ?? [];
-        return client === undefined || command === undefined ? [] : [`${client}:${command}`];
-      });
-    return [name, commands.sort()] as const;
-  });
-  return new Map(found);
+  const commands = Object.values(metafile?.outputs ?? {})
+    .flatMap(({ inputs }) => Object.entries(inputs))
+    .filter(([, { bytesInOutput }]) => bytesInOutput > 0)
+    .flatMap(([path]) => {
+      const [, client, command] = COMMAND.exec(path) ?? [];
+      return client === undefined || command === undefined ? [] : [`${client}:${command}`];
+    });
+  return [...new Set(commands)].sort();
 }

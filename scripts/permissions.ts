@@ -246,7 +246,7 @@ export function permissionsPage(template: Template, commands: ReadonlyMap<string
     '- `ec2:ModifyNetworkInterfaceAttribute` (swap-security-groups, restore-instance) could put any group on an interface; flowcut sets its isolation group, and on a restore the recorded ones. The source check and public addresses are denied in the same way.',
     '- `ec2:CreateNetworkAclEntry` could write an allow as well as a deny; flowcut writes denies only.',
     '- The exempt tag is looked at by flowcut, not by IAM.',
-    '- `VpcIds` is enforced by IAM where a request brings the VPC: network ACLs, interfaces, security groups. EC2 brings none for instances, volumes and snapshots, and neither do Systems Manager, Auto Scaling and Elastic Load Balancing.',
+    '- `VpcIds` is looked at by flowcut too, before an instance is claimed. Behind it stands IAM where a request brings the VPC: network ACLs, interfaces, security groups. EC2 brings none for instances, volumes and snapshots, and neither do Systems Manager, Auto Scaling and Elastic Load Balancing.',
     '',
     '`PermissionsBoundary` and `RolePath` are put on every role. A boundary must allow what stands here, or containment is denied.',
     '',

@@ -4,9 +4,10 @@ import { readCase, updateCase } from '../aws/case-table/cases.ts';
 import { noteGroupUse } from '../aws/case-table/groups.ts';
 import { errorText } from '../aws/errors.ts';
 import { readFacts } from '../aws/facts.ts';
+import { interfacesOf } from '../aws/network-interfaces.ts';
 import { groupsThatIsolated } from '../aws/security-groups.ts';
 import { readSurroundings } from '../aws/surroundings.ts';
-import { type Assessment, assess, placeRefusal, refusal, unmodifiable } from '../core/case/assess.ts';
+import { type Assessment, assess, borderRefusal, placeRefusal, refusal, unmodifiable } from '../core/case/assess.ts';
 import {
   type BeforeInterface,
   beforeOf,
@@ -59,6 +60,8 @@ export async function assessFlows(tools: AssessTools, input: unknown): Promise<O
   ]);
   if ('assessment' in start) return start;
   const { request, scope } = start;
+  const beyond = start.isUnclaimed ? await outOfBounds(tools, request) : null;
+  if (beyond !== null) return refused(tools, request, beyond);
   const isEnough = ahead !== null && scope === 'carriers' && ahead.instanceId === request.instanceId;
   const [document, found] = await Promise.all([
     start.open(),
@@ -76,6 +79,8 @@ type Start =
   | {
       readonly request: CaseRequest;
       readonly open: () => Promise<CaseDocument>;
+      /** No case is claimed yet. */
+      readonly isUnclaimed: boolean;
       /** A person only looks, whatever the case does otherwise. */
       readonly isLook: boolean;
       /** A person says what the host is to be asked for: then it is asked, whatever it was asked for before. */
@@ -115,8 +120,8 @@ async function openKnown(
   // A restored case is over: started again it is the next generation, with a before-state of its own.
   const isOver = document.status === 'restored';
   const again = { decision, class: routed, classReason, request };
-  const plain = { request, isLook: false, wantsHostCut: false };
-  if (isOver) return { ...plain, open: () => openCase(tools, again), scope: 'every-interface' };
+  const plain = { request, isUnclaimed: false, isLook: false, wantsHostCut: false };
+  if (isOver) return { ...plain, isUnclaimed: true, open: () => openCase(tools, again), scope: 'every-interface' };
   return { ...plain, open: () => Promise.resolve(document), scope: 'carriers' };
 }
 
@@ -136,7 +141,14 @@ async function openWithout(tools: AssessTools, input: unknown): Promise<Start> {
   };
   const isLook = request.mode === 'observe';
   const wantsHostCut = request.origin === 'manual' && (request.host !== undefined || request.processes.length > 0);
-  return { request, open: () => openCase(tools, opening), isLook, wantsHostCut, scope: 'every-interface' };
+  const open = () => openCase(tools, opening);
+  return { request, isUnclaimed: true, open, isLook, wantsHostCut, scope: 'every-interface' };
+}
+
+/** Looked at before a case is claimed, where the deployment names VPCs; whoever is started with a case is looked at later. */
+async function outOfBounds(tools: AssessTools, { instanceId }: CaseRequest): Promise<string | null> {
+  if (tools.config.vpcIds.length === 0) return null;
+  return borderRefusal(instanceId, await interfacesOf(tools.ec2, instanceId), tools.config);
 }
 
 /** Instances that a sentence names at most. */
@@ -371,7 +383,7 @@ async function record(
   },
 ): Promise<void> {
   const recordedAt = tools.now().toISOString();
-  const interfaces = facts.interfaces.map((eni) => beforeOf(eni, facts.instance.instanceType, recordedAt));
+  const interfaces = facts.interfaces.map((eni) => beforeOf(eni, facts.instance, recordedAt));
   const groupIds = [...new Set(facts.interfaces.flatMap((eni) => eni.groupIds))];
   await Promise.all([
     ...interfaces.map((before) => recordBefore(tools.cases, document.caseId, before)),

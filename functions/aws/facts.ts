@@ -1,10 +1,12 @@
 import type { EC2Client } from '@aws-sdk/client-ec2';
 import { carriers } from '../core/case/assess.ts';
 import type { Facts } from '../core/case/facts.ts';
+import { isInstanceType } from '../core/intake/instance-type.ts';
 import type { Hints } from '../core/intake/intake-types.ts';
-import type { KnownFlow } from '../core/model.ts';
+import type { DefaultTimeouts, KnownFlow } from '../core/model.ts';
 import { addressClass } from '../core/network/addresses.ts';
 import { errorText } from './errors.ts';
+import { defaultTimeoutsOf } from './instance-types.ts';
 import { getInstance } from './instances.ts';
 import { aclsOfSubnets } from './network-acls.ts';
 import { interfacesOf, interfaceTypesByAddress } from './network-interfaces.ts';
@@ -28,6 +30,7 @@ interface FactsQuestion {
 /**
  * Reads all that a decision needs, in one parallel round where the finding's hints are right and in two where they are
  * wrong or there are none (one more where routes name prefix lists): the second round asks only for what the first could not know to ask.
+ * The default timeouts of the instance type are read beside these, and cost no round of their own.
  *
  * null = there is no such instance here. A read that fails is named in `unread`; only the instance and its interfaces
  * must be readable, without them there is nothing to act on.
@@ -54,12 +57,18 @@ export async function readFacts(
       attempt('security group rules', rulesOf(ec2, ids.groupIds)),
     ]);
 
+  const timeoutsOf = async (instanceType: string | undefined): Promise<DefaultTimeouts | null> => {
+    if (!isInstanceType(instanceType)) return null;
+    const asked = defaultTimeoutsOf(ec2, instanceType).then((answer) => (answer === null ? [] : [answer]));
+    return (await attempt('default timeouts of the instance type', asked))?.[0] ?? null;
+  };
   const typesOfPeers = async () => interfaceTypesByAddress(ec2, privatePeers(await flows));
-  const [instance, interfaces, known, peerTypes, first] = await Promise.all([
+  const [instance, interfaces, known, peerTypes, hintedTimeouts, first] = await Promise.all([
     getInstance(ec2, instanceId),
     interfacesOf(ec2, instanceId),
     flows,
     attempt('interfaces of private peers', typesOfPeers()),
+    timeoutsOf(hints.instanceType),
     reads(hints),
   ]);
   if (instance === null) return null;
@@ -69,11 +78,19 @@ export async function readFacts(
   const vpcIds = [...new Set(carrying.map((eni) => eni.vpcId))];
   const subnetIds = [...new Set(carrying.map((eni) => eni.subnetId))];
   const groupIds = [...new Set(carrying.flatMap((eni) => eni.groupIds))];
-  const second = await reads({
+  const others = {
     vpcIds: missing(vpcIds, hints.vpcIds),
     subnetIds: missing(subnetIds, hints.subnetIds),
     groupIds: missing(groupIds, hints.groupIds),
-  });
+  };
+  const isRightType = instance.instanceType === hints.instanceType;
+  // A round for this alone would make the first cut wait: there is the table of families.
+  const isAsked = !isRightType && Object.values(others).some((ids) => ids.length > 0);
+  const [askedTimeouts, second] = await Promise.all([
+    isAsked ? timeoutsOf(instance.instanceType) : null,
+    reads(others),
+  ]);
+  const defaultTimeouts = isRightType ? hintedTimeouts : askedTimeouts;
 
   const subnets = merge(first[0], second[0]) ?? [];
   const acls = merge(first[1], second[1]) ?? [];
@@ -83,7 +100,7 @@ export async function readFacts(
   const wanted = [...new Set(listIds)].filter((destination) => destination.startsWith('pl-'));
   const prefixLists = await attempt('prefix lists', prefixListEntries(ec2, wanted));
   return {
-    instance,
+    instance: { ...instance, defaultTimeouts },
     interfaces,
     subnets: uniqueById(subnets).filter((subnet) => subnetIds.includes(subnet.id)),
     acls: uniqueById(acls).filter((acl) => acl.subnetIds.some((id) => subnetIds.includes(id))),

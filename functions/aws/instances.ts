@@ -1,5 +1,6 @@
 import { DescribeInstancesCommand, type EC2Client, type Instance, type Reservation } from '@aws-sdk/client-ec2';
 import type { InstanceFacts } from '../core/case/facts.ts';
+import { parseAddress } from '../core/network/addresses.ts';
 import { unless } from './errors.ts';
 
 function toFacts(instance: Instance, reservation: Reservation): InstanceFacts {
@@ -8,6 +9,13 @@ function toFacts(instance: Instance, reservation: Reservation): InstanceFacts {
     state: instance.State?.Name ?? 'unknown',
     accountId: reservation.OwnerId ?? null,
     instanceType: instance.InstanceType ?? 'unknown',
+    defaultTimeouts: null,
+    secondaryInterfaces: (instance.SecondaryInterfaces ?? []).map(({ SecondaryInterfaceId, PrivateIpAddresses }) => ({
+      id: SecondaryInterfaceId ?? 'unknown',
+      addresses: (PrivateIpAddresses ?? []).flatMap(
+        ({ PrivateIpAddress }) => parseAddress(PrivateIpAddress)?.address ?? [],
+      ),
+    })),
     platform: instance.Platform?.toLowerCase() === 'windows' ? 'windows' : 'linux',
     spot: instance.InstanceLifecycle === 'spot',
     vpcId: instance.VpcId ?? null,

@@ -45,12 +45,15 @@ export interface GroupRule {
     | { readonly kind: 'group'; readonly groupId: string };
 }
 
-/** Connection tracking timeouts set on an ENI, in seconds; null = not set, the default of the instance family holds. */
+/** Connection tracking timeouts set on an ENI, in seconds; null = not set, the default of the instance type holds. */
 export interface TrackingTimeouts {
   readonly tcpEstablishedSeconds: number | null;
   readonly udpSeconds: number | null;
   readonly udpStreamSeconds: number | null;
 }
+
+/** Timeouts that hold where an ENI has none set, in seconds. */
+export type DefaultTimeouts = { readonly [K in keyof TrackingTimeouts]: number };
 
 export interface NetworkInterfaceFacts {
   readonly id: string;

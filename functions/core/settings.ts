@@ -10,6 +10,8 @@ export const SETTINGS = {
   /** Account and Region that this responder may act in. */
   accountId: ofStack('FLOWCUT_ACCOUNT_ID'),
   region: ofStack('AWS_REGION'),
+  /** VPCs in which anything may be changed; empty = every one. */
+  vpcIds: vpcs('VpcIds', 'FLOWCUT_VPC_IDS'),
   /** Mode of requests that do not carry one. */
   defaultMode: choice('Mode', 'FLOWCUT_MODE', ['observe', 'contain']),
   /** An instance with this tag key (whatever its value) is refused. */
@@ -146,6 +148,18 @@ function list(parameter: string, variable: string): Setting<readonly string[]> {
       .map((part) => part.trim())
       .filter((part) => part !== '');
   return { parameter, variable, fallback: '', bounds: { kind: 'list' }, read };
+}
+
+/** Ids of VPCs, or `*` for every VPC, which is read as none by name. */
+function vpcs(parameter: string, variable: string): Setting<readonly string[]> {
+  const ids = list(parameter, variable);
+  const read = (value: string): readonly string[] => {
+    const named = ids.read(value);
+    const odd = named.find((id) => !/^(\*|vpc-([0-9a-f]{8}|[0-9a-f]{17}))$/.test(id));
+    if (odd !== undefined) throw new InputError(variable, `${quote(odd)} is not the id of a VPC`);
+    return named.includes('*') ? [] : named;
+  };
+  return { ...ids, fallback: '*', read };
 }
 
 function orNull(setting: Setting<string>): Setting<string | null> {

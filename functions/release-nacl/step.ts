@@ -1,7 +1,8 @@
 import { needCase, updateCase } from '../aws/case-table/cases.ts';
 import type { RestoreItem, Verifying } from '../core/case/record.ts';
 import { liftDenies } from '../shared/lift-denies.ts';
-import { judgeStanding, listen, readStanding } from '../shared/standing.ts';
+import { LISTEN_SECONDS, recallOrListen } from '../shared/listening.ts';
+import { judgeStanding, readStanding } from '../shared/standing.ts';
 import { liftedText, tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
@@ -20,7 +21,8 @@ export async function releaseNacl(tools: Tools<'ec2' | 'logs' | 'cases'>, record
   // A run that died while it lifted them has left some: they hold nothing, and go too.
   if (document.released !== true) {
     const standing = await readStanding(tools, document);
-    const verdict = judgeStanding(tools.config, document, standing, await listen(tools, document, standing));
+    const flowLog = await recallOrListen(tools, document, standing, LISTEN_SECONDS.release);
+    const verdict = judgeStanding(tools.config, document, standing, flowLog);
     const twice = verdict.flows.every((flow) => flow.dead.includes('host') && flow.dead.includes('flow-log'));
     if (verdict.kind !== 'contained' || !twice) {
       return keep(tools, caseId, 'the flows are not proven dead by the host and the flow log both');

@@ -24,7 +24,9 @@ import {
   undoText,
 } from '../core/report/report.ts';
 import { RECORD_REPORT_BYTES, STORED_REPORT_BYTES, shortReport } from '../core/report/short-report.ts';
-import { judgeStanding, listen, readStanding, type Standing, unheardFlowLog } from '../shared/standing.ts';
+import type { VerdictQuestion } from '../core/verdict/verdict.ts';
+import { LISTEN_SECONDS, listen, recallOrListen, unheardFlowLog } from '../shared/listening.ts';
+import { judgeStanding, readStanding, type Standing } from '../shared/standing.ts';
 import { tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
@@ -294,7 +296,7 @@ async function readAndReport(tools: ReportTools, record: Reporting, caseId: stri
   // Where the swap failed nobody has noted yet why the host said nothing.
   const document = { ...stored, host: stored.host ?? hostSilence(record) };
   const standing = await readStanding(tools, document, { failures: failuresOf(record) });
-  const flowLog = isInterim(record) ? unheardFlowLog(document, standing) : await listen(tools, document, standing);
+  const flowLog = await flowLogWord(tools, record, document, standing);
   const verdict = judgeStanding(tools.config, document, standing, flowLog);
   return caseReport({
     document: { ...document, evidence: [...document.evidence, ...evidenceGaps(record)] },
@@ -303,9 +305,39 @@ async function readAndReport(tools: ReportTools, record: Reporting, caseId: stri
     held: standing.held,
     denied: deniedPeers(document, standing),
     devices: standing.interfaces,
-    notes: [...openingsText(tools.config.openings), ...standing.unread, ...waitingText(record), ...failureText(record)],
+    notes: [
+      ...openingsText(tools.config.openings),
+      ...standing.unread,
+      ...unheardText(flowLog),
+      ...secondaryText(standing),
+      ...waitingText(record),
+      ...failureText(record),
+    ],
   });
 }
+
+/** What the verification of this execution has heard; where there was none, the log is asked here. */
+function flowLogWord(
+  tools: ReportTools,
+  record: Reporting,
+  document: CaseDocument,
+  standing: Standing,
+): VerdictQuestion['flowLog'] | Promise<VerdictQuestion['flowLog']> {
+  if (isInterim(record)) return unheardFlowLog(tools, document, standing, isolationOf(record)?.logRefusals);
+  const ask = record.verdict === undefined ? listen : recallOrListen;
+  return ask(tools, document, standing, LISTEN_SECONDS.report);
+}
+
+/** A flow log that should speak and does not is a cause for somebody to look at. */
+function unheardText(flowLog: VerdictQuestion['flowLog']): readonly string[] {
+  const unheard = flowLog?.findings.unheard;
+  return unheard === undefined ? [] : [`the flow log proves nothing: ${unheard}`];
+}
+
+const secondaryText = ({ standings }: Standing): readonly string[] =>
+  standings
+    .filter(({ id }) => id.startsWith('si-'))
+    .map(({ id }) => `the secondary interface ${id}, in a network that no security group and no network ACL reaches`);
 
 function deniedPeers({ flows }: CaseDocument, { denies }: Standing): ReadonlySet<string> {
   const open = new Set(flows.filter(({ id }) => denies.get(id) !== 'in-force').map((flow) => flow.remoteAddress));

@@ -24,8 +24,9 @@ import type { NetworkInterfaceFacts, TrackingTimeouts } from '../core/model.ts';
 import { isBy } from '../core/report/restore-report.ts';
 import type { Verdict } from '../core/verdict/verdict.ts';
 import { liftDenies } from '../shared/lift-denies.ts';
+import { LISTEN_SECONDS, listen } from '../shared/listening.ts';
 import { readBack } from '../shared/read-back.ts';
-import { judgeStanding, listen, readStanding } from '../shared/standing.ts';
+import { judgeStanding, readStanding } from '../shared/standing.ts';
 import { successorOf } from '../shared/successor.ts';
 import { liftedText, restoredText, tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
@@ -298,7 +299,8 @@ async function revivable(
 ): Promise<string | null> {
   if (before.length === 0) return null;
   const standing = await readStanding(tools, document);
-  const verdict: Verdict = judgeStanding(tools.config, document, standing, await listen(tools, document, standing));
+  const flowLog = await listen(tools, document, standing, LISTEN_SECONDS.restore);
+  const verdict: Verdict = judgeStanding(tools.config, document, standing, flowLog);
   const alive = verdict.flows.filter((flow) => flow.dead.length === 0);
   if (alive.length === 0 && verdict.kind === 'contained') return null;
   const peers = [...new Set(alive.map(({ flow }) => flow.remoteAddress))].join(', ');

@@ -1,20 +1,24 @@
 import { readBefore } from '../aws/case-table/before-states.ts';
 import { ledgerOf } from '../aws/case-table/deny-ledger.ts';
 import { errorText } from '../aws/errors.ts';
-import { flowLogsOn, searchLog } from '../aws/flow-logs.ts';
+import { flowLogsOn } from '../aws/flow-logs.ts';
+import { getInstance } from '../aws/instances.ts';
 import { aclsById, aclsOfSubnets } from '../aws/network-acls.ts';
 import { interfacesOf } from '../aws/network-interfaces.ts';
 import { carrierIds, unmodifiable } from '../core/case/assess.ts';
-import type { BeforeInterface, CaseDocument, CaseFlow, LedgerDeny } from '../core/case/case.ts';
-import { SETTLE_SECONDS } from '../core/case/expiry.ts';
-import type { FlowLogFacts } from '../core/case/facts.ts';
+import {
+  type BeforeInterface,
+  type CaseDocument,
+  type CaseFlow,
+  defaultsOf,
+  type LedgerDeny,
+} from '../core/case/case.ts';
+import type { FlowLogFacts, SecondaryInterface } from '../core/case/facts.ts';
 import type { Config } from '../core/config.ts';
 import type { AclFacts, NetworkInterfaceFacts } from '../core/model.ts';
 import { protects, stands } from '../core/network/acl-numbers.ts';
 import { isOnlyOn } from '../core/network/isolation-rules.ts';
-import { defaultTimeouts } from '../core/network/tracking.ts';
 import { AFTER_THE_CUT, urgencyOf } from '../core/pacing.ts';
-import { type FlowLogAnswer, readFlowLogs } from '../core/verdict/flow-log.ts';
 import {
   type DenyStanding,
   type InterfaceStanding,
@@ -23,6 +27,7 @@ import {
   type VerdictQuestion,
 } from '../core/verdict/verdict.ts';
 import { exactGroupIds } from './isolation-group.ts';
+import { isWatched } from './listening.ts';
 import { afterTurn } from './paced.ts';
 import type { Tools } from './toolbox.ts';
 
@@ -55,6 +60,20 @@ function interfaceStandings(
       failures.get(eni.id) ?? `not seen on an isolation group without rules; holds ${eni.groupIds.join(', ')}`;
     return { id: eni.id, isolation: 'failed', reason };
   });
+}
+
+/** No group reaches a secondary interface; where it is not known whether there is one, there may be. */
+function secondaryStandings(
+  instanceId: string,
+  secondary: readonly SecondaryInterface[] | null,
+): readonly InterfaceStanding[] {
+  const isolation = 'not-modifiable';
+  if (secondary === null) {
+    const reason = 'it could not be read whether there is one, which no security group would reach';
+    return [{ id: `a secondary interface of ${instanceId}`, isolation, reason }];
+  }
+  const reason = 'secondary interface: no security group and no network ACL reaches it';
+  return secondary.map(({ id }) => ({ id, isolation, reason }));
 }
 
 /** How the denies of one flow stand: in force only where every ACL that may see it denies its peer both ways. */
@@ -105,11 +124,14 @@ export async function readStanding(
       return null;
     }
   };
-  const [found, before] = await Promise.all([
+  const secondaryOf = async (): Promise<readonly SecondaryInterface[]> =>
+    (await getInstance(tools.ec2, document.instanceId))?.secondaryInterfaces ?? [];
+  const [found, secondary, before] = await Promise.all([
     attempt(
       'the network interfaces',
       afterTurn(tools, call, () => interfacesOf(tools.ec2, document.instanceId)),
     ),
+    attempt('the secondary interfaces', secondaryOf()),
     readBefore(tools.cases, document.caseId),
   ]);
   const interfaces = found ?? [];
@@ -137,13 +159,14 @@ export async function readStanding(
     .sort(
       (a, b) => a.aclId.localeCompare(b.aclId) || a.ruleNumber - b.ruleNumber || Number(a.egress) - Number(b.egress),
     );
-  if (document.watched && flowLogs !== null && !isWatched({ interfaces, flowLogs })) unread.push(LOG_LOST);
+  if (document.watched && flowLogs !== null && !isWatched(tools, { interfaces, flowLogs })) unread.push(LOG_LOST);
   // Not seen at all: what was recorded before stands for them.
   const unseen = interfaces.length === 0 ? before : [];
   return {
     interfaces,
     standings: [
       ...interfaceStandings(interfaces, isolating ?? [], failures),
+      ...secondaryStandings(document.instanceId, secondary),
       ...unseen.map(
         (entry): InterfaceStanding => ({
           id: entry.networkInterfaceId,
@@ -163,90 +186,9 @@ export async function readStanding(
 
 /** The longest timer that was in force before anything was lowered, over all ENIs, in seconds. */
 export function longestTimer(before: readonly BeforeInterface[]): number {
-  const established = before.map(
-    (eni) => eni.timeouts.tcpEstablishedSeconds ?? defaultTimeouts(eni.instanceType).tcpEstablishedSeconds,
-  );
+  const established = before.map((eni) => eni.timeouts.tcpEstablishedSeconds ?? defaultsOf(eni).tcpEstablishedSeconds);
   // Protocols without a timer of their own are tracked for 600 s.
   return Math.max(600, ...established);
-}
-
-/** The flow log that sees an ENI: on itself, its subnet or its VPC. */
-function logFor(eni: NetworkInterfaceFacts, flowLogs: Standing['flowLogs']): FlowLogFacts | undefined {
-  return flowLogs?.find((log) => [eni.id, eni.subnetId, eni.vpcId].includes(log.resourceId));
-}
-
-/** The last change after which the log must be silent, plus the margin for it to take effect, in epoch seconds. */
-function watchedSince(document: CaseDocument): number {
-  const times = [document.isolatedAt, document.cutAgainAt]
-    .filter((time) => time !== null)
-    .map((time) => Date.parse(time));
-  return Math.max(...times) / 1000 + SETTLE_SECONDS;
-}
-
-/** A heartbeat is looked for in the first and in the last hour of the watch: five days of lines need not be read. */
-const HEARTBEAT_WINDOW = 3600;
-
-/** Asks the flow logs what passed since the isolation; null where no log covers any ENI or nothing is isolated. */
-async function askFlowLogs(
-  tools: Tools<'logs'>,
-  document: CaseDocument,
-  standing: Standing,
-): Promise<VerdictQuestion['flowLog']> {
-  const watched = standing.interfaces.flatMap((eni) => {
-    const log = logFor(eni, standing.flowLogs);
-    return log === undefined ? [] : [{ eni, log }];
-  });
-  if (watched.length === 0 || document.isolatedAt === null) return unheardFlowLog(document, standing);
-  const since = Math.max(watchedSince(document), ...watched.map(({ log }) => log.createdAt ?? 0));
-  const until = tools.now().getTime() / 1000;
-  const peers = [...new Set(document.flows.map((flow) => flow.remoteAddress))];
-  const answers = await Promise.all(
-    watched.map(async ({ eni, log }): Promise<FlowLogAnswer> => {
-      const search = (terms: readonly string[], from: number, to: number) =>
-        searchLog(tools.logs, log.logGroupName, [eni.id, ...terms], from, to);
-      const found = await Promise.all([
-        search(['ACCEPT'], since, until),
-        search(['SKIPDATA'], since, until),
-        search([], since, since + HEARTBEAT_WINDOW),
-        search([], Math.max(since, until - HEARTBEAT_WINDOW), until),
-        ...peers.map((peer) => search([peer], since, until)),
-      ]);
-      return {
-        networkInterfaceId: eni.id,
-        localAddresses: [...eni.privateAddresses, ...eni.ipv6Addresses],
-        lines: [...new Set(found.flat())],
-      };
-    }),
-  );
-  const interfaceIds = standing.interfaces.map((eni) => eni.id);
-  return { findings: readFlowLogs(answers, since, interfaceIds), since };
-}
-
-/** A flow log is seen to cover an ENI of the instance. */
-export const isWatched = ({ interfaces, flowLogs }: Pick<Standing, 'interfaces' | 'flowLogs'>): boolean =>
-  interfaces.some((eni) => logFor(eni, flowLogs) !== undefined);
-
-/**
- * The flow log that covers the instance but has not been asked yet, could not be, or is not there any more: it proves
- * nothing, and as long as it has not spoken nothing is called contained. null = there is none, and was none.
- */
-export function unheardFlowLog({ watched = false }: CaseDocument, standing: Standing): VerdictQuestion['flowLog'] {
-  const covered = watched || standing.flowLogs === null || isWatched(standing);
-  return covered ? { findings: { coveredUntil: null, records: [] }, since: 0 } : null;
-}
-
-/** Asks the flow log; one that cannot be read proves nothing but is not forgotten either. */
-export async function listen(
-  tools: Tools<'logs'>,
-  document: CaseDocument,
-  standing: Standing,
-): Promise<VerdictQuestion['flowLog']> {
-  try {
-    return await askFlowLogs(tools, document, standing);
-  } catch (error) {
-    tools.log.warn('the flow log cannot be read', { error: errorText(error) });
-    return unheardFlowLog(document, standing);
-  }
 }
 
 /** The verdict as things stand. Without `flowLog` it is an interim one: the log has had no time to speak. */

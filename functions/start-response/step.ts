@@ -1,5 +1,6 @@
+import { errorText } from '../aws/errors.ts';
 import { type ExecutionState, readExecution, startExecution } from '../aws/executions.ts';
-import { placeRefusal } from '../core/case/assess.ts';
+import { borderRefusal, placeRefusal } from '../core/case/assess.ts';
 import { executionNameOf, noteIdOf } from '../core/case/case.ts';
 import type { HeadStart } from '../core/case/head-start.ts';
 import { intake } from '../core/intake/intake.ts';
@@ -12,6 +13,9 @@ import type { Tools } from '../shared/toolbox.ts';
 export type StartResult =
   | { readonly kind: 'started' | 'already-started'; readonly caseIds: readonly string[] }
   | { readonly kind: 'nothing-to-do'; readonly report: Report };
+
+/** `ec2` is made when it is needed, where it is not given. */
+type StartTools = Tools<'sfn' | 'cases'> & Partial<Tools<'ec2'>>;
 
 type Asking = Exclude<Intake, { kind: 'ignored' }>;
 
@@ -27,7 +31,7 @@ const namesOf = (finding: FindingSummary | null, instanceId: string | null) => (
  * same event always gives. A known case with a new peer gets an execution of its own, which only adds what is new. An attack
  * sequence starts one for each of its instances.
  */
-export async function startResponse(tools: Tools<'sfn' | 'cases'>, event: unknown): Promise<StartResult> {
+export async function startResponse(tools: StartTools, event: unknown): Promise<StartResult> {
   const taken = intake(event);
   if (taken.kind === 'ignored') {
     const { finding, instanceId, advice } = taken;
@@ -70,7 +74,7 @@ async function inTurns<T, R>(items: readonly T[], run: (item: T) => Promise<R>):
 }
 
 /** One instance: its case, and the execution that is about it. */
-async function startOne(tools: Tools<'sfn' | 'cases'>, taken: Asking, request: CaseRequest): Promise<StartResult> {
+async function startOne(tools: StartTools, taken: Asking, request: CaseRequest): Promise<StartResult> {
   const { instanceId, finding } = request;
   const nothing = (caseId: string, verdict: 'refused' | 'ignored', reason: string): StartResult => {
     const entry = { caseId, reason, ...namesOf(finding, instanceId) };
@@ -81,7 +85,7 @@ async function startOne(tools: Tools<'sfn' | 'cases'>, taken: Asking, request: C
       report: quietReport({ caseId, instanceId, verdict, reason, ...causeOf(request) }),
     };
   };
-  const misplaced = placeRefusal(request, tools.config);
+  const misplaced = placeRefusal(request, tools.config) ?? (await outOfBounds(tools, request));
   if (misplaced !== null) return nothing(noteIdOf(finding, instanceId), 'refused', misplaced);
   const decision: CaseOpening['decision'] = taken.kind === 'ask' ? 'ask' : 'act';
   const opening = await openOrTakeUp(tools, { decision, class: taken.class, classReason: taken.reason, request });
@@ -96,6 +100,21 @@ async function startOne(tools: Tools<'sfn' | 'cases'>, taken: Asking, request: C
     tell(tools, caseId, 'start-response', what),
   ]);
   return { kind, caseIds: [caseId] };
+}
+
+/**
+ * An instance beyond the border is not even claimed. Its interfaces are asked for, not taken from the finding, which may name
+ * some of them only. Where EC2 does not answer the response begins, and looks itself before it changes anything.
+ */
+async function outOfBounds(tools: StartTools, { instanceId }: CaseRequest): Promise<string | null> {
+  if (tools.config.vpcIds.length === 0) return null;
+  try {
+    const { look } = await import('./look.ts');
+    return borderRefusal(instanceId, await look(instanceId, tools.ec2), tools.config);
+  } catch (error) {
+    tools.log.warn('the VPCs of the instance cannot be read', { instanceId, error: errorText(error) });
+    return null;
+  }
 }
 
 /** Executions that may die one after another before a person has to look. */

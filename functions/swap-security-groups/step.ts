@@ -5,7 +5,7 @@ import { noteGroupUse } from '../aws/case-table/groups.ts';
 import { errorText } from '../aws/errors.ts';
 import { getInstance } from '../aws/instances.ts';
 import { interfacesOf, setGroups, setTimeouts } from '../aws/network-interfaces.ts';
-import { unmodifiable } from '../core/case/assess.ts';
+import { isInBounds, unmodifiable } from '../core/case/assess.ts';
 import { beforeOf, type CaseDocument, type HostOutcome, isClosing } from '../core/case/case.ts';
 import { computeWait, FLOW_LOG_DELAY_SECONDS, SETTLE_SECONDS, SHORTEST_TIMEOUTS } from '../core/case/expiry.ts';
 import type { Isolating, IsolationResult } from '../core/case/record.ts';
@@ -15,18 +15,12 @@ import type { NetworkInterfaceFacts } from '../core/model.ts';
 import { hostAddress } from '../core/network/addresses.ts';
 import { waitingAfter } from '../core/network/packed-denies.ts';
 import { AFTER_THE_CUT, urgencyOf } from '../core/pacing.ts';
-import type { Verdict } from '../core/verdict/verdict.ts';
+import type { Verdict, VerdictQuestion } from '../core/verdict/verdict.ts';
 import { DeadlineError } from '../shared/deadline.ts';
 import { ensureIsolationGroup } from '../shared/isolation-group.ts';
+import { canSpeak, isWatched, unheardFlowLog } from '../shared/listening.ts';
 import { afterTurn, paced, tryTurn } from '../shared/paced.ts';
-import {
-  isWatched,
-  judgeStanding,
-  longestTimer,
-  readStanding,
-  type Standing,
-  unheardFlowLog,
-} from '../shared/standing.ts';
+import { judgeStanding, longestTimer, readStanding, type Standing } from '../shared/standing.ts';
 import { tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
@@ -34,7 +28,10 @@ import type { Tools } from '../shared/toolbox.ts';
  * Isolate: every modifiable ENI of the instance gets the VPC's isolation group, seen without rules, and the shortest
  * tracking timeouts. One ENI that fails is reported and does not stop the others.
  */
-export async function swapSecurityGroups(tools: Tools<'ec2' | 'cases'>, record: Isolating): Promise<IsolationResult> {
+export async function swapSecurityGroups(
+  tools: Tools<'ec2' | 'logs' | 'cases'>,
+  record: Isolating,
+): Promise<IsolationResult> {
   const { caseId } = record.case;
   const document = await needCase(tools.cases, caseId);
   const pace = { urgency: urgencyOf(document.request), startedAt: tools.now().getTime() };
@@ -46,7 +43,7 @@ export async function swapSecurityGroups(tools: Tools<'ec2' | 'cases'>, record: 
     successorOf(tools, document),
     groupsIn(tools, record.assessment.kind === 'contain' ? record.assessment.vpcIds : []),
   ]);
-  const modifiable = interfaces.filter((eni) => unmodifiable(eni) === null);
+  const modifiable = interfaces.filter((eni) => unmodifiable(eni) === null && isInBounds(eni, tools.config.vpcIds));
   if (successor === null) {
     await recordNewcomers(
       tools,
@@ -57,11 +54,17 @@ export async function swapSecurityGroups(tools: Tools<'ec2' | 'cases'>, record: 
   }
   const shortened = successor === null ? shorten(tools, modifiable, pace) : Promise.resolve();
   try {
-    const failures = successor === null ? await isolate(tools, modifiable, pace, known) : leftTo(successor, modifiable);
+    const failed = successor === null ? await isolate(tools, modifiable, pace, known) : leftTo(successor, modifiable);
+    const failures = new Map([...failed, ...outOfBounds(interfaces, tools.config)]);
     const standing = await readStanding(tools, document, { failures, canWait: false });
-    const isolated = await noteIsolation(tools, document, standing, hostSilence(record), successor === null);
-    const expiry = planWait(tools.config, isolated, standing, waitingDenies(record));
-    return { kind: 'done', interfaces: standing.standings, expiry };
+    const [isolated, { speaks, refusals }] = await Promise.all([
+      noteIsolation(tools, document, standing, hostSilence(record), successor === null),
+      canSpeak(tools, standing),
+    ]);
+    const unheard = unheardFlowLog(tools, isolated, standing, refusals);
+    const expiry = planWait(tools.config, isolated, standing, waitingDenies(record), speaks ? 'will speak' : unheard);
+    const interfacesNow = standing.standings;
+    return { kind: 'done', interfaces: interfacesNow, expiry, ...(refusals.length > 0 && { logRefusals: refusals }) };
   } finally {
     await shortened;
   }
@@ -96,6 +99,14 @@ async function successorOf(tools: Tools<'cases'>, document: CaseDocument): Promi
 const leftTo = (successor: string, interfaces: readonly NetworkInterfaceFacts[]): ReadonlyMap<string, string> =>
   new Map(interfaces.map((eni) => [eni.id, `the case was restored meanwhile; ${successor} has the instance now`]));
 
+/** What was attached since, beyond the border, is left as it is. */
+const outOfBounds = (interfaces: readonly NetworkInterfaceFacts[], { vpcIds }: Config): ReadonlyMap<string, string> =>
+  new Map(
+    interfaces
+      .filter((eni) => !isInBounds(eni, vpcIds))
+      .map((eni) => [eni.id, `it is in ${eni.vpcId}, where this responder may change nothing (VpcIds)`]),
+  );
+
 /** An ENI that was attached since the case was assessed is recorded before it is touched. */
 async function recordNewcomers(
   tools: Tools<'ec2' | 'cases'>,
@@ -111,10 +122,12 @@ async function recordNewcomers(
   await Promise.all([
     noteGroupUse(tools.cases, document.caseId, groupIds),
     ...newcomers.map((eni) =>
-      recordBefore(tools.cases, document.caseId, beforeOf(eni, instance?.instanceType ?? 'unknown', recordedAt)),
+      recordBefore(tools.cases, document.caseId, beforeOf(eni, instance ?? UNKNOWN_TYPE, recordedAt)),
     ),
   ]);
 }
+
+const UNKNOWN_TYPE = { instanceType: 'unknown', defaultTimeouts: null };
 
 /** The isolation group of a VPC, or why there is none. */
 type Found = { readonly groupId: string } | { readonly problem: string };
@@ -198,7 +211,7 @@ async function noteIsolation(
       isTakenUp = isClosing(stored) && isOurs && inForce.length > 0;
       const isolatedAt = complete ? (stored.isolatedAt ?? at) : stored.isolatedAt;
       const host = stored.host ?? silence;
-      const watched = stored.watched || isWatched(standing);
+      const watched = stored.watched || isWatched(tools, standing);
       const noted = { ...stored, isolatedAt, host, ...(watched && { watched }) };
       if (isTakenUp) return { ...noted, status: 'open' };
       const isSame = isolatedAt === stored.isolatedAt && host === stored.host && noted.watched === stored.watched;
@@ -220,7 +233,7 @@ async function noteIsolation(
 
 /**
  * One computed wait, for what waiting can still show:
- * - a flow log is there: its silence over the whole timer is proof, and it is asked before the host is believed;
+ * - a flow log can speak for every ENI: its silence over the whole timer is proof, and it is asked before the host is believed;
  * - as things stand the answer is leaking or not-proven: a wait cannot better it, a person is told at once;
  * - the host's word is complete: a margin for the changes to take effect;
  * - otherwise: the timer that was in force before, plus retransmissions.
@@ -231,11 +244,11 @@ function planWait(
   document: CaseDocument,
   found: Standing,
   waiting: ReadonlySet<string>,
+  flowLog: 'will speak' | VerdictQuestion['flowLog'],
 ): IsolationResult['expiry'] {
   const standing = withDenies(found, document, waiting);
-  const unheard = unheardFlowLog(document, standing);
-  const willSpeak = isWatched(standing);
-  const prospect: Verdict = judgeStanding(config, document, standing, willSpeak ? null : unheard);
+  const willSpeak = flowLog === 'will speak';
+  const prospect: Verdict = judgeStanding(config, document, standing, willSpeak ? null : flowLog);
   if (prospect.kind === 'leaking' || (prospect.kind === 'not-proven' && !willSpeak)) {
     return { seconds: SETTLE_SECONDS, because: `waiting cannot better this: ${prospect.reason}` };
   }

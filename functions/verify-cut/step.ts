@@ -8,8 +8,9 @@ import { packDenies } from '../core/network/packed-denies.ts';
 import { mayBeRecordOf } from '../core/verdict/flow-log.ts';
 import type { VerdictQuestion } from '../core/verdict/verdict.ts';
 import { timersAsFound } from '../shared/as-found.ts';
+import { keepWord, LISTEN_SECONDS, listen } from '../shared/listening.ts';
 import { missingDenies } from '../shared/missing-denies.ts';
-import { judgeStanding, listen, readStanding } from '../shared/standing.ts';
+import { judgeStanding, readStanding } from '../shared/standing.ts';
 import { tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
@@ -25,7 +26,7 @@ export async function verifyCut(tools: Tools<'ec2' | 'logs' | 'cases'>, record: 
   // Noted only by the look that comes after the cut: one that dies and looks again must hear the same of the flow log.
   const stored = withCut(await needCase(tools.cases, caseId), lateCutOf(record));
   const standing = await readStanding(tools, stored);
-  const flowLog = await listen(tools, stored, standing);
+  const flowLog = await listen(tools, stored, standing, LISTEN_SECONDS.verify);
   const joined = await joinSeenFlows(tools, stored, flowLog);
   const document = joined === stored ? stored : withCut(joined, stored.cutAgainAt);
   const current = joined === stored ? standing : await readStanding(tools, document);
@@ -43,6 +44,7 @@ export async function verifyCut(tools: Tools<'ec2' | 'logs' | 'cases'>, record: 
       verdict: verdict.kind,
       cutAgainAt: stored.cutAgainAt ?? latest.cutAgainAt,
     })),
+    keepWord(tools, stored, flowLog),
     tell(tools, caseId, 'verify-cut', `${verdict.kind}: ${verdict.reason}`),
   ]);
   return {
@@ -51,9 +53,13 @@ export async function verifyCut(tools: Tools<'ec2' | 'logs' | 'cases'>, record: 
     attempt,
     next: again ? 'cut-again' : 'report',
     denies: packDenies(denies),
-    waitSeconds: flowLog === null ? SETTLE_SECONDS : SETTLE_SECONDS + FLOW_LOG_DELAY_SECONDS,
+    waitSeconds: hasSpoken(flowLog) ? SETTLE_SECONDS + FLOW_LOG_DELAY_SECONDS : SETTLE_SECONDS,
   };
 }
+
+/** One that has said nothing is not waited for. */
+const hasSpoken = (flowLog: VerdictQuestion['flowLog']): boolean =>
+  flowLog !== null && (flowLog.findings.coveredUntil !== null || flowLog.findings.records.length > 0);
 
 /** When denies were made after the isolation, last of all; null = there were none. */
 function lateCutOf({ isolation, cutAgain }: Verifying): string | null {
@@ -88,7 +94,7 @@ async function joinSeenFlows(
   if (facts === null) return document;
   const classify = flowClassifier(asFound(facts));
   const fresh = new Map<string, CaseFlow>();
-  for (const { action: _action, at: _at, until: _until, ...flow } of strangers) {
+  for (const { action: _action, direction: _direction, at: _at, until: _until, ...flow } of strangers) {
     fresh.set(flowId(flow), caseFlow(flow, classify, { named: false, process: null, host: null }));
   }
   const inOrder = [...fresh.values()].sort((a, b) => OPENER_RANK[a.openedBy] - OPENER_RANK[b.openedBy]);

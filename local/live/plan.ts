@@ -16,6 +16,7 @@ import type { AclFacts, Family, GroupRule, KnownFlow, NetworkInterfaceFacts } fr
 import { denyEntry, planDeny } from '../../functions/core/network/acl-numbers.ts';
 import type { TrackingVerdict } from '../../functions/core/network/tracking.ts';
 import { leftOpenOf } from '../../functions/core/report/report.ts';
+import { logObjection } from '../../functions/core/verdict/log-objection.ts';
 import { localConfig } from '../stack.ts';
 import { type Clients, regionOf } from './clients.ts';
 import { askPermissions, type Permission } from './permissions.ts';
@@ -199,19 +200,22 @@ function permitted({ call, allowed, detail }: Permission): Readiness {
   return { what: call, ok: allowed, detail };
 }
 
-async function proof(clients: Clients, { interfaces }: Facts): Promise<Readiness> {
+async function proof(clients: Clients, { instance, interfaces }: Facts): Promise<Readiness> {
   const what = 'proof';
   const covering = interfaces.flatMap((eni) => [eni.vpcId, eni.subnetId, eni.id]);
   const flowLogs = await flowLogsOn(clients.ec2, [...new Set(covering)]).catch((error: unknown) => errorText(error));
   if (typeof flowLogs === 'string') return { what, ok: null, detail: `flow logs: ${flowLogs}` };
-  if (flowLogs.length === 0) {
+  const account = instance.accountId ?? interfaces[0]?.ownerId ?? '';
+  const objections = flowLogs.flatMap((log) => logObjection(log, account) ?? []);
+  if (flowLogs.length === objections.length) {
     return {
       what,
       ok: null,
-      detail: 'no flow log that could be asked: a verdict would rest on the host, or on the rules',
+      detail: `no flow log that could be asked${objections.length > 0 ? ` (${objections.join('; ')})` : ''}: a verdict would rest on the host, or on the rules`,
     };
   }
-  return { what, ok: true, detail: `flow log ${flowLogs.map((log) => log.logGroupName).join(', ')}` };
+  const asked = flowLogs.filter((log) => logObjection(log, account) === null);
+  return { what, ok: true, detail: `flow log ${asked.map((log) => log.logGroupName).join(', ')}` };
 }
 
 /** Without these nothing holds; without another one something is missing. */

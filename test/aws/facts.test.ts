@@ -1,5 +1,6 @@
 import {
   DescribeInstancesCommand,
+  DescribeInstanceTypesCommand,
   DescribeNetworkAclsCommand,
   DescribeNetworkInterfacesCommand,
   DescribeRouteTablesCommand,
@@ -75,6 +76,77 @@ describe('readFacts', () => {
     const facts = await read(right);
     expect(await read(none)).toEqual(facts);
     expect(await read(wrong)).toMatchObject(whole);
+  });
+
+  describe('default timeouts of the type', () => {
+    const ofType = (InstanceType: 'm5.large') => ({
+      Reservations: [{ Instances: [{ InstanceId: 'i-1', InstanceType, State: { Name: 'running' as const } }] }],
+    });
+    const tells = (InstanceType: string, DefaultTcpEstablishedTimeout?: number) => ({
+      InstanceTypes: [
+        {
+          InstanceType,
+          NetworkInfo:
+            DefaultTcpEstablishedTimeout === undefined
+              ? {}
+              : { ConnectionTrackingConfiguration: { DefaultTcpEstablishedTimeout } },
+        },
+      ],
+    });
+    const fresh = (hints: Hints) => readFacts(new EC2Client({}), 'i-1', { hints, flows: [theShell] });
+    const timeouts = { tcpEstablishedSeconds: 1234, udpSeconds: 30, udpStreamSeconds: 180 };
+
+    beforeEach(() => {
+      ec2.on(DescribeInstancesCommand).resolves(ofType('m5.large'));
+      ec2.on(DescribeInstanceTypesCommand).resolves(tells('m5.large', 1234) as never);
+    });
+
+    it('are read in the first round where the finding names the type', async () => {
+      let isInstanceKnown = false;
+      let wasKnownFirst = true;
+      ec2.on(DescribeInstancesCommand).callsFake(async () => {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        isInstanceKnown = true;
+        return ofType('m5.large');
+      });
+      ec2.on(DescribeInstanceTypesCommand).callsFake(() => {
+        wasKnownFirst = isInstanceKnown;
+        return tells('m5.large', 1234);
+      });
+      const facts = await fresh({ ...right, instanceType: 'm5.large' });
+      expect([facts?.instance.defaultTimeouts, wasKnownFirst]).toEqual([timeouts, false]);
+      expect(ec2).toHaveReceivedCommandExactlyOnceWith(DescribeInstanceTypesCommand, { InstanceTypes: ['m5.large'] });
+    });
+
+    it('are read beside the second round where it does not, and of the real type where it is wrong', async () => {
+      expect((await fresh(none))?.instance.defaultTimeouts).toEqual(timeouts);
+      expect((await fresh({ ...wrong, instanceType: 'm6i.large' }))?.instance.defaultTimeouts).toEqual(timeouts);
+    });
+
+    it('are left to the table of families where they alone would need a second round', async () => {
+      expect((await fresh(right))?.instance.defaultTimeouts).toBeNull();
+      expect((await fresh({ ...right, instanceType: 'm6i.large' }))?.instance.defaultTimeouts).toBeNull();
+      expect(ec2).not.toHaveReceivedCommandWith(DescribeInstanceTypesCommand, { InstanceTypes: ['m5.large'] });
+    });
+
+    it('are asked for once', async () => {
+      const same = new EC2Client({});
+      const hints = { ...right, instanceType: 'm5.large' };
+      for (const _ of [1, 2]) await readFacts(same, 'i-1', { hints, flows: [] });
+      expect(ec2).toHaveReceivedCommandTimes(DescribeInstanceTypesCommand, 1);
+    });
+
+    it('are not known where EC2 has no word of them, and nothing else is lost', async () => {
+      ec2.on(DescribeInstanceTypesCommand).resolves(tells('m5.large') as never);
+      expect(await fresh(none)).toMatchObject({ ...whole, instance: { defaultTimeouts: null } });
+    });
+
+    it('are named as unread where EC2 refuses', async () => {
+      ec2.on(DescribeInstanceTypesCommand).rejects(Object.assign(new Error('no'), { name: 'UnauthorizedOperation' }));
+      const facts = await fresh(none);
+      expect(facts?.instance.defaultTimeouts).toBeNull();
+      expect(facts?.unread).toHaveLength(1);
+    });
   });
 
   it('says null where there is no such instance', async () => {

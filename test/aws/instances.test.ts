@@ -27,6 +27,13 @@ describe('getInstance', () => {
           VpcId: 'vpc-1',
           SubnetId: 'subnet-1',
           Tags: [{ Key: 'Name', Value: 'web' }, { Key: 'flowcut:exempt' }],
+          SecondaryInterfaces: [
+            {
+              SecondaryInterfaceId: 'si-1',
+              SecondarySubnetId: 'ss-1',
+              PrivateIpAddresses: [{ PrivateIpAddress: '172.16.0.9' }],
+            },
+          ],
           BlockDeviceMappings: [
             { DeviceName: '/dev/xvda', Ebs: { VolumeId: 'vol-1', DeleteOnTermination: true } },
             { DeviceName: '/dev/xvdb', Ebs: { VolumeId: 'vol-2', DeleteOnTermination: false } },
@@ -39,6 +46,8 @@ describe('getInstance', () => {
       state: 'running',
       accountId: '111122223333',
       instanceType: 'm6i.large',
+      defaultTimeouts: null,
+      secondaryInterfaces: [{ id: 'si-1', addresses: ['172.16.0.9'] }],
       platform: 'windows',
       spot: true,
       vpcId: 'vpc-1',

@@ -59,6 +59,7 @@ describe('start-response', () => {
               vpcIds: [ids.vpc],
               subnetIds: [ids.subnet],
               groupIds: [ids.web],
+              instanceType: 'm6i.large',
             },
           }),
         },

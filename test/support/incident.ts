@@ -138,6 +138,8 @@ export const theFacts: Facts = {
     state: 'running',
     accountId: '111122223333',
     instanceType: 'm6i.large',
+    defaultTimeouts: null,
+    secondaryInterfaces: [],
     platform: 'linux',
     spot: false,
     vpcId: 'vpc-1',

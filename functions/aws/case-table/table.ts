@@ -22,6 +22,7 @@ import { errorCode } from '../errors.ts';
  * | `CASE#id` | `GROUP#sg-...` | a group that was deleted, whole |
  * | `CASE#id` | `HOST#command id` | what the host printed, whole |
  * | `CASE#id` | `TIME#iso#step#hash` | the timeline; the hash is of the entry's words |
+ * | `CASE#id` | `HEARD` | what the flow log told the last look (heard.ts) |
  * | `CASE#id` | `REPORT` | the newest report, whole (reports.ts) |
  * | `CASE#id` | `SAID#step#last` | what the step put on the timeline last |
  * | `SETTINGS` | `MODE` | the switch: `observe` stops everything |

@@ -8,7 +8,7 @@ import { compilePaths, routeTableOf } from '../network/routes.ts';
 import { compileTracking, type TrackingVerdict } from '../network/tracking.ts';
 import { AUTOMATIC_INTERFACE_TYPES, type AutomaticPath } from '../network/tracking-data.ts';
 import { askedAddresses, type CaseFlow, type DenyRefusal, flowId, type WantedDeny } from './case.ts';
-import type { Facts } from './facts.ts';
+import type { Facts, SecondaryInterface } from './facts.ts';
 
 /** May this instance be touched at all? null = yes, otherwise the reason for a person. */
 export function refusal(request: CaseRequest, facts: Facts, config: Config): string | null {
@@ -21,8 +21,28 @@ export function refusal(request: CaseRequest, facts: Facts, config: Config): str
   if (instance.accountId !== null && instance.accountId !== config.accountId) {
     return `instance ${instance.id} belongs to account ${instance.accountId}, this responder acts in ${config.accountId}`;
   }
-  return placeRefusal(request, config);
+  return placeRefusal(request, config) ?? borderRefusal(instance.id, facts.interfaces, config);
 }
+
+/**
+ * Why an instance is out of bounds: all of its interfaces have to be in the VPCs that the deployment names. null = they are,
+ * or it names none.
+ */
+export function borderRefusal(
+  instanceId: string,
+  interfaces: readonly Pick<NetworkInterfaceFacts, 'id' | 'vpcId'>[],
+  { vpcIds }: Pick<Config, 'vpcIds'>,
+): string | null {
+  const outside = interfaces.filter((eni) => !isInBounds(eni, vpcIds));
+  const [first] = outside;
+  if (first === undefined) return null;
+  const others = outside.length > 1 ? ` (and ${outside.length - 1} more of its interfaces are outside too)` : '';
+  return `interface ${first.id} of instance ${instanceId} is in ${first.vpcId}, and this responder may change nothing there: VpcIds names ${vpcIds.join(', ')}${others}`;
+}
+
+/** `vpcIds`: empty = every VPC. */
+export const isInBounds = ({ vpcId }: Pick<NetworkInterfaceFacts, 'vpcId'>, vpcIds: Config['vpcIds']): boolean =>
+  vpcIds.length === 0 || vpcIds.includes(vpcId);
 
 /** A finding's own account and Region decide where to act; this responder acts in one of each. */
 export function placeRefusal(request: CaseRequest, config: Config): string | null {
@@ -87,17 +107,37 @@ function throughWhat(flow: KnownFlow, facts: Facts): AutomaticPath | null {
  */
 const RULE_LIMIT = 8;
 
+const isOn = ({ id, addresses }: SecondaryInterface, flow: KnownFlow): boolean =>
+  flow.networkInterfaceId === id || (flow.localAddress !== null && addresses.includes(flow.localAddress));
+
+/** A flow in a secondary network: no control outside the host reaches it. */
+function beyondGroups({
+  id,
+}: SecondaryInterface): Pick<CaseFlow, 'interfaceIds' | 'tracking' | 'crossesSubnetBoundary'> {
+  const because = `it is on the secondary interface ${id}, which no security group and no network ACL reaches`;
+  const tracking = {
+    kind: 'unknown',
+    because,
+    ruleIds: [],
+    route: null,
+    timeoutSeconds: 0,
+    timeoutFrom: 'fixed',
+  } as const;
+  return { interfaceIds: [id], tracking, crossesSubnetBoundary: false };
+}
+
 /** Classifies flows against one reading of the facts; compile once, classify many. */
 export function flowClassifier(
   facts: Facts,
 ): (flow: KnownFlow) => Pick<CaseFlow, 'interfaceIds' | 'tracking' | 'crossesSubnetBoundary'> {
+  const { instanceType, defaultTimeouts, secondaryInterfaces } = facts.instance;
   const perInterface = new Map(
     facts.interfaces.map((eni) => {
       const rules = facts.rules?.filter((rule) => eni.groupIds.includes(rule.groupId)) ?? null;
       const subnet = facts.subnets.find((candidate) => candidate.id === eni.subnetId);
       const table = subnet && facts.routeTables && routeTableOf(subnet, facts.routeTables);
       const compiled = {
-        track: compileTracking({ rules, timeouts: eni.timeouts, instanceType: facts.instance.instanceType }),
+        track: compileTracking({ rules, timeouts: eni.timeouts, instanceType, defaultTimeouts }),
         path: compilePaths({
           subnet: subnet ?? { id: eni.subnetId, vpcId: eni.vpcId, ownerId: null, cidrs: [] },
           // An empty list would say "no route"; null says "could not be read".
@@ -109,6 +149,8 @@ export function flowClassifier(
     }),
   );
   return (flow) => {
+    const secondary = secondaryInterfaces.find((one) => isOn(one, flow));
+    if (secondary !== undefined) return beyondGroups(secondary);
     const possible = carriers(flow, facts.interfaces).map((eni) => {
       const compiled = perInterface.get(eni.id);
       if (compiled === undefined) throw new Error(`no classifier for ${eni.id}`);
@@ -145,10 +187,13 @@ function aclOf(eni: NetworkInterfaceFacts, acls: readonly AclFacts[]): AclFacts 
  */
 const SHARED_CHANNEL_PORT = 443;
 
+const isSecondary = (interfaceId: string): boolean => interfaceId.startsWith('si-');
+
 function denyObjection(flow: CaseFlow, { openings }: Config): string | null {
   if (!flow.named && flow.tracking.kind === 'untracked' && !admits(openings, flow)) {
     return 'nobody names it and it is untracked: the group swap ends it, and a deny would hit the whole subnet';
   }
+  if (flow.interfaceIds.some(isSecondary)) return 'it is on a secondary interface, whose packets no network ACL sees';
   if (!flow.crossesSubnetBoundary) return 'the peer is in the same subnet, where a network ACL never sees the packets';
   if (flow.source === 'flow-log' && flow.remotePort === SHARED_CHANNEL_PORT) {
     return 'seen only in the flow log, on port 443: it may be the agent of a neighbour; a person decides';

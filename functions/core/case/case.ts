@@ -8,10 +8,11 @@ import {
   type HostRequest,
   isDomainOnly,
 } from '../intake/intake-types.ts';
-import type { KnownFlow, Mode, NetworkInterfaceFacts, TrackingTimeouts } from '../model.ts';
+import type { DefaultTimeouts, KnownFlow, Mode, NetworkInterfaceFacts, TrackingTimeouts } from '../model.ts';
 import { defaultTimeouts, type TrackingVerdict } from '../network/tracking.ts';
 import type { EvidenceItem } from './evidence.ts';
 import { SHORTEST_TIMEOUTS } from './expiry.ts';
+import type { InstanceFacts } from './facts.ts';
 
 /** What the responder knows of one flow, from the first read to the verdict. */
 export interface CaseFlow extends KnownFlow {
@@ -89,6 +90,8 @@ export interface BeforeInterface {
   readonly groupIds: readonly string[];
   readonly timeouts: TrackingTimeouts;
   readonly instanceType: string;
+  /** What EC2 said of the type; absent = it did not, or in cases of before it was asked. */
+  readonly defaultTimeouts?: DefaultTimeouts;
   readonly recordedAt: string;
   /** What was found before it, the newest first. Absent = it was found once. */
   readonly earlier?: readonly Pick<BeforeInterface, 'groupIds' | 'timeouts' | 'recordedAt'>[];
@@ -246,6 +249,7 @@ export function mergeRequests(known: CaseRequest, next: CaseRequest): CaseReques
   const fresh = next.flows.filter((flow) => !known.flows.some((other) => flowId(other) === flowId(flow)));
   const newer = next.finding !== null && (known.finding === null || next.finding.updatedAt > known.finding.updatedAt);
   const union = <T>(a: readonly T[], b: readonly T[]): readonly T[] => [...new Set([...a, ...b])];
+  const instanceType = next.hints.instanceType ?? known.hints.instanceType;
   const flows = [...known.flows, ...fresh];
   const domains = union(known.domains, next.domains);
   const severities = [known.severity, next.severity].filter((severity) => typeof severity === 'number');
@@ -270,14 +274,20 @@ export function mergeRequests(known: CaseRequest, next: CaseRequest): CaseReques
       vpcIds: union(known.hints.vpcIds, next.hints.vpcIds),
       subnetIds: union(known.hints.subnetIds, next.hints.subnetIds),
       groupIds: union(known.hints.groupIds, next.hints.groupIds),
+      ...(instanceType !== undefined && { instanceType }),
     },
   };
 }
 
 /** The before-state of an ENI, from what was read of it. */
-export function beforeOf(eni: NetworkInterfaceFacts, instanceType: string, recordedAt: string): BeforeInterface {
+export function beforeOf(
+  eni: NetworkInterfaceFacts,
+  { instanceType, defaultTimeouts: told }: Pick<InstanceFacts, 'instanceType' | 'defaultTimeouts'>,
+  recordedAt: string,
+): BeforeInterface {
   const { id: networkInterfaceId, vpcId, subnetId, groupIds, timeouts } = eni;
-  return { networkInterfaceId, vpcId, subnetId, groupIds, timeouts, instanceType, recordedAt };
+  const defaults = told === null ? {} : { defaultTimeouts: told };
+  return { networkInterfaceId, vpcId, subnetId, groupIds, timeouts, instanceType, ...defaults, recordedAt };
 }
 
 /** The same groups in the same order. */
@@ -307,9 +317,14 @@ export const sameTimeouts = (a: TrackingTimeouts, b: TrackingTimeouts): boolean 
   a.udpSeconds === b.udpSeconds &&
   a.udpStreamSeconds === b.udpStreamSeconds;
 
-/** One that was not set cannot be unset again: the family's default is written instead. */
-export function restorableTimeouts({ timeouts, instanceType }: BeforeInterface): TrackingTimeouts {
-  const defaults = defaultTimeouts(instanceType);
+/** What holds on an ENI that has no timeout set. */
+export const defaultsOf = (before: BeforeInterface): DefaultTimeouts =>
+  before.defaultTimeouts ?? defaultTimeouts(before.instanceType);
+
+/** One that was not set cannot be unset again: the type's default is written instead. */
+export function restorableTimeouts(before: BeforeInterface): TrackingTimeouts {
+  const { timeouts } = before;
+  const defaults = defaultsOf(before);
   return {
     tcpEstablishedSeconds: timeouts.tcpEstablishedSeconds ?? defaults.tcpEstablishedSeconds,
     udpSeconds: timeouts.udpSeconds ?? defaults.udpSeconds,

@@ -1,4 +1,4 @@
-import type { AclFacts, GroupRule, NetworkInterfaceFacts, SubnetFacts } from '../model.ts';
+import type { AclFacts, DefaultTimeouts, GroupRule, NetworkInterfaceFacts, SubnetFacts } from '../model.ts';
 import type { RouteTableFacts } from '../network/routes.ts';
 
 export interface AttachedVolume {
@@ -8,6 +8,15 @@ export interface AttachedVolume {
   readonly isDoomed: boolean;
 }
 
+/**
+ * An interface in a secondary network, attached beside the network interfaces of the VPC.
+ * https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceSecondaryInterface.html
+ */
+export interface SecondaryInterface {
+  readonly id: string;
+  readonly addresses: readonly string[];
+}
+
 /** What EC2 says of the instance, as far as a response needs it. */
 export interface InstanceFacts {
   readonly id: string;
@@ -15,6 +24,10 @@ export interface InstanceFacts {
   readonly state: string;
   readonly accountId: string | null;
   readonly instanceType: string;
+  /** What EC2 says of its type; null = it does not, so the table of families holds. */
+  readonly defaultTimeouts: DefaultTimeouts | null;
+  /** Interfaces in secondary networks: no security group and no network ACL reaches them. */
+  readonly secondaryInterfaces: readonly SecondaryInterface[];
   readonly platform: 'linux' | 'windows';
   readonly spot: boolean;
   readonly vpcId: string | null;
@@ -23,12 +36,24 @@ export interface InstanceFacts {
   readonly tags: Readonly<Record<string, string>>;
 }
 
-/** A flow log that this responder can query: delivered to CloudWatch Logs and active. */
+/** A flow log that covers an ENI, as DescribeFlowLogs shows it. Whether it can be searched: log-objection.ts. */
 export interface FlowLogFacts {
   readonly id: string;
   /** ENI, subnet or VPC that it covers. */
   readonly resourceId: string;
-  readonly logGroupName: string;
+  /** `cloud-watch-logs`, `s3` or `kinesis-data-firehose`. */
+  readonly destinationType: string;
+  /** null = not said. */
+  readonly destinationAccountId: string | null;
+  readonly logGroupName: string | null;
+  /** Why it is not delivered; null = it is, as far as EC2 knows. */
+  readonly problem: string | null;
+  /** `ALL`, `ACCEPT` or `REJECT`. */
+  readonly trafficType: string;
+  /** Its `LogFormat`; null = not said. */
+  readonly format: string | null;
+  /** Longest span of one record, in seconds. */
+  readonly intervalSeconds: number;
   /** Epoch seconds: nothing was logged before. null = not said. */
   readonly createdAt: number | null;
 }

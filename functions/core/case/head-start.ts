@@ -1,3 +1,4 @@
+import { isInstanceType } from '../intake/instance-type.ts';
 import type { Hints } from '../intake/intake-types.ts';
 
 /**
@@ -31,6 +32,7 @@ export function headStartOf(input: unknown): HeadStart | null {
       vpcIds: idsOf(given.vpcIds, 'vpc'),
       subnetIds: idsOf(given.subnetIds, 'subnet'),
       groupIds: idsOf(given.groupIds, 'sg'),
+      ...(isInstanceType(given.instanceType) && { instanceType: given.instanceType }),
     },
   };
 }

@@ -43,6 +43,9 @@ export function describePlan(
     ...otherDenies(made.slice(denyLimit)),
     hostChange(facts, flows),
     ...facts.interfaces.map((eni) => swapChange(facts, flows, eni)),
+    ...facts.instance.secondaryInterfaces.map(({ id }) =>
+      leftAlone(id, 'no security group and no network ACL reaches it'),
+    ),
     evidenceChange(facts),
   ];
 }
@@ -90,21 +93,17 @@ function hostChange({ instance }: PlanFacts, flows: readonly CaseFlow[]): Planne
   };
 }
 
+function leftAlone(id: string, why: string): PlannedChange {
+  return { change: `${id}: left as it is`, why, cuts: 'nothing', alsoHits: 'nothing', undo: 'nothing to undo' };
+}
+
 function swapChange(
   { surroundings, isolating = [] }: PlanFacts,
   flows: readonly CaseFlow[],
   eni: Facts['interfaces'][number],
 ): PlannedChange {
   const objection = isOnlyOn(eni, isolating) ? 'it is isolated already' : unmodifiable(eni);
-  if (objection !== null) {
-    return {
-      change: `${eni.id}: left as it is`,
-      why: objection,
-      cuts: 'nothing',
-      alsoHits: 'nothing',
-      undo: 'nothing to undo',
-    };
-  }
+  if (objection !== null) return leftAlone(eni.id, objection);
   const carried = flows.filter((flow) => flow.interfaceIds.includes(eni.id));
   const untracked = carried.filter((flow) => flow.tracking.kind === 'untracked').map(end);
   const survive = carried.filter((flow) => flow.tracking.kind !== 'untracked').map(end);

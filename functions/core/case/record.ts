@@ -131,6 +131,8 @@ export interface IsolationResult {
   readonly kind: 'done';
   readonly interfaces: readonly InterfaceStanding[];
   readonly expiry: { readonly seconds: number; readonly because: string };
+  /** Why the flow logs cannot be asked, in words; absent = they can, or there are none. */
+  readonly logRefusals?: readonly string[];
 }
 
 /** The function that isolates failed as often as it was started. */

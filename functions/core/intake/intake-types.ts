@@ -33,6 +33,8 @@ export interface Hints {
   readonly vpcIds: readonly string[];
   readonly subnetIds: readonly string[];
   readonly groupIds: readonly string[];
+  /** Absent = not named. */
+  readonly instanceType?: string;
 }
 
 /** One response that is asked for, whoever asks: the normalised input of a case. */

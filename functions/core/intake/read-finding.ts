@@ -24,6 +24,7 @@ import {
   spelled,
   valueAt,
 } from './input-fields.ts';
+import { isInstanceType } from './instance-type.ts';
 import {
   type CaseRequest,
   type FindingSummary,
@@ -60,6 +61,12 @@ function hintsOf({ networkInterfaces: interfaces }: InstanceDetails): Hints {
     subnetIds: unique(interfaces.map(({ subnetId }) => subnetId)),
     groupIds: unique(interfaces.flatMap(({ securityGroups }) => securityGroups).map(({ groupId }) => groupId)),
   };
+}
+
+/** What is no instance type is no hint. */
+function typeHint({ resource }: FindingHead): Pick<Hints, 'instanceType'> {
+  const instanceType = valueAt(resource, 'instanceDetails', 'instanceType');
+  return isInstanceType(instanceType) ? { instanceType } : {};
 }
 
 function processesOf(details: RuntimeDetails | undefined): NamedProcess[] {
@@ -114,7 +121,7 @@ export function readFinding(finding: unknown, head: FindingHead, place: Place): 
     flows,
     processes: processesOf(service?.runtimeDetails),
     domains,
-    hints: hintsOf(instance),
+    hints: { ...hintsOf(instance), ...typeHint(head) },
     notes: notesOf(route, { flows, domains }),
     severity: head.severity,
     domainOnly: isDomainOnly({ flows, domains }),

@@ -1,4 +1,4 @@
-import type { Family, GroupRule, KnownFlow, Opener, Protocol, TrackingTimeouts } from '../model.ts';
+import type { DefaultTimeouts, Family, GroupRule, KnownFlow, Opener, Protocol, TrackingTimeouts } from '../model.ts';
 import { canonicalCidr } from './addresses.ts';
 import type { PathVerdict } from './routes.ts';
 import {
@@ -30,7 +30,7 @@ export interface TrackingVerdict {
   /** Idle timeout in force for this flow, in seconds; 0 where there is no entry to time out. */
   readonly timeoutSeconds: number;
   /** `fixed`: no setting of ours reaches it. */
-  readonly timeoutFrom: 'interface' | 'instance family' | 'fixed';
+  readonly timeoutFrom: 'interface' | 'instance type' | 'instance family' | 'fixed';
 }
 
 /** What is the same for every flow of one ENI. */
@@ -39,6 +39,8 @@ export interface InterfaceTracking {
   readonly rules: readonly GroupRule[] | null;
   readonly timeouts: TrackingTimeouts;
   readonly instanceType: string | null;
+  /** What EC2 says of the type; null or absent = it does not, so the table of families holds. */
+  readonly defaultTimeouts?: DefaultTimeouts | null;
 }
 
 type Direction = GroupRule['direction'];
@@ -72,11 +74,11 @@ export function normalProtocol(protocol: Protocol): Protocol {
 }
 
 /**
- * "Default: 350 seconds for Nitrov6 instance types, excluding P6e-GB200. And 432000 seconds for other instance types".
+ * The defaults of a type where EC2 does not tell them: "350 seconds for Nitrov6 instance types, excluding P6e-GB200. And 432000 seconds for other instance types".
  * A type that is not known has five days: waiting too long is safe.
  * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/security-group-connection-tracking.html#connection-tracking-timeouts
  */
-export function defaultTimeouts(instanceType: string | null): { readonly [K in keyof TrackingTimeouts]: number } {
+export function defaultTimeouts(instanceType: string | null): DefaultTimeouts {
   const family = instanceType?.split('.')[0] ?? '';
   const { tcpEstablishedSecondsOnNitroV6, tcpEstablishedSeconds, udpSeconds, udpStreamSeconds } = DEFAULT_TIMEOUTS;
   const onNitroV6 = NITRO_V6_FAMILIES.has(family);
@@ -93,13 +95,16 @@ function longest(first: Timer, ...rest: readonly Timer[]): Timer {
   return rest.reduce((a, b) => (b.timeoutSeconds > a.timeoutSeconds ? b : a), first);
 }
 
-/** What an ENI is set to, else the default of the instance family. Whether a UDP flow is a stream is not known: the longer. */
-function timersOf({ timeouts, instanceType }: InterfaceTracking): Record<Ported | 'unknown', Timer> {
-  const defaults = defaultTimeouts(instanceType);
+/** What an ENI is set to, else the default of the instance type. Whether a UDP flow is a stream is not known: the longer. */
+function timersOf({
+  timeouts,
+  instanceType,
+  defaultTimeouts: told = null,
+}: InterfaceTracking): Record<Ported | 'unknown', Timer> {
+  const defaults = told ?? defaultTimeouts(instanceType);
+  const timeoutFrom = told === null ? 'instance family' : 'instance type';
   const timer = (set: number | null, otherwise: number): Timer =>
-    set === null
-      ? { timeoutSeconds: otherwise, timeoutFrom: 'instance family' }
-      : { timeoutSeconds: set, timeoutFrom: 'interface' };
+    set === null ? { timeoutSeconds: otherwise, timeoutFrom } : { timeoutSeconds: set, timeoutFrom: 'interface' };
   const tcp = timer(timeouts.tcpEstablishedSeconds, defaults.tcpEstablishedSeconds);
   const udp = longest(
     timer(timeouts.udpStreamSeconds, defaults.udpStreamSeconds),

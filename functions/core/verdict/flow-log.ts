@@ -1,20 +1,23 @@
 import { mayBeSameFlow } from '../case/case.ts';
 import type { KnownFlow } from '../model.ts';
 import { parseAddress } from '../network/addresses.ts';
+import { ADDRESS_FIELDS, DEFAULT_LOG_FORMAT, type LogFormat } from './log-format.ts';
 
-/** One line of a flow log in the default format (version 2). Times in epoch seconds. */
+/** One line of a flow log. Times in epoch seconds; null = the format has no such field, or the line no such value. */
 export type FlowLogLine =
   | {
       readonly kind: 'record';
       readonly networkInterfaceId: string;
       readonly source: string;
       readonly destination: string;
-      readonly sourcePort: number;
-      readonly destinationPort: number;
-      readonly protocol: number;
+      readonly sourcePort: number | null;
+      readonly destinationPort: number | null;
+      readonly protocol: number | null;
       readonly start: number;
       readonly end: number;
       readonly action: 'ACCEPT' | 'REJECT';
+      /** As the interface sees it; absent where the format does not say. */
+      readonly direction?: 'in' | 'out';
     }
   | {
       readonly kind: 'no-data' | 'skipped';
@@ -25,65 +28,96 @@ export type FlowLogLine =
 
 const PROTOCOLS: Readonly<Record<number, string>> = { 1: 'icmp', 6: 'tcp', 17: 'udp', 58: 'icmpv6' };
 
+const DIRECTIONS: Readonly<Record<string, 'in' | 'out'>> = { ingress: 'in', egress: 'out' };
+
+function numberIn(text: string | undefined, most: number): number | null {
+  return text !== undefined && /^\d+$/.test(text) && Number(text) <= most ? Number(text) : null;
+}
+
+/** Where the format says the version, it is 2 for the default one, and "the highest version among the specified fields". */
+const isVersion = (version: string | undefined, format: LogFormat): boolean =>
+  version === undefined || (format === DEFAULT_LOG_FORMAT ? version === '2' : /^\d+$/.test(version));
+
 /**
- * Reads a line of the default format: `2 account eni src dst sport dport protocol packets bytes start end action status`.
+ * Reads a line by the format of its flow log; null = it is none of that format. Whoever may write into the log group may have
+ * written the line.
  * https://docs.aws.amazon.com/vpc/latest/userguide/flow-log-records.html
  */
-export function parseFlowLogLine(line: string): FlowLogLine | null {
+export function parseFlowLogLine(line: string, format: LogFormat = DEFAULT_LOG_FORMAT): FlowLogLine | null {
   const fields = line.trim().split(/\s+/);
-  if (fields.length !== 14 || fields[0] !== '2') return null;
-  const [, , eni = '', src = '', dst = '', sport, dport, protocol, , , start, end, action, status] = fields;
-  const times = { start: Number(start), end: Number(end) };
-  if (!Number.isFinite(times.start) || !Number.isFinite(times.end)) return null;
-  if (status === 'NODATA') return { kind: 'no-data', networkInterfaceId: eni, ...times };
-  if (status === 'SKIPDATA') return { kind: 'skipped', networkInterfaceId: eni, ...times };
-  const source = parseAddress(src);
-  const destination = parseAddress(dst);
-  if (status !== 'OK' || source === null || destination === null || (action !== 'ACCEPT' && action !== 'REJECT'))
-    return null;
+  const fieldOf = (name: string): string | undefined => fields[format.placeOf.get(name) ?? -1];
+  if (fields.length !== format.count || !isVersion(fieldOf('version'), format)) return null;
+  const start = numberIn(fieldOf('start'), Number.MAX_SAFE_INTEGER);
+  const end = numberIn(fieldOf('end'), Number.MAX_SAFE_INTEGER);
+  const networkInterfaceId = fieldOf('interface-id');
+  if (start === null || end === null || end < start || networkInterfaceId === undefined) return null;
+  const common = { networkInterfaceId, start, end };
+  const status = fieldOf('log-status');
+  if (status === 'NODATA') return { kind: 'no-data', ...common };
+  if (status === 'SKIPDATA') return { kind: 'skipped', ...common };
+  const [source, destination] = addressesIn(fieldOf);
+  const action = fieldOf('action');
+  if (status !== 'OK' || source === undefined || destination === undefined) return null;
+  if (action !== 'ACCEPT' && action !== 'REJECT') return null;
+  const direction = DIRECTIONS[fieldOf('flow-direction') ?? ''];
   return {
     kind: 'record',
-    networkInterfaceId: eni,
-    source: source.address,
-    destination: destination.address,
-    sourcePort: Number(sport),
-    destinationPort: Number(dport),
-    protocol: Number(protocol),
-    ...times,
+    ...common,
+    source,
+    destination,
+    sourcePort: numberIn(fieldOf('srcport'), 65_535),
+    destinationPort: numberIn(fieldOf('dstport'), 65_535),
+    protocol: numberIn(fieldOf('protocol'), 255),
     action,
+    ...(direction !== undefined && { direction }),
   };
+}
+
+/** Both ends of the first pair of fields that holds two addresses. */
+function addressesIn(fieldOf: (name: string) => string | undefined): readonly string[] {
+  for (const pair of ADDRESS_FIELDS) {
+    const addresses = pair.flatMap((name) => parseAddress(fieldOf(name))?.address ?? []);
+    if (addresses.length === pair.length) return addresses;
+  }
+  return [];
 }
 
 type FlowRecord = Extract<FlowLogLine, { kind: 'record' }>;
 
-/** What was asked of the flow log of one ENI after the change, and what came back. */
-export interface FlowLogAnswer {
-  readonly networkInterfaceId: string;
-  readonly localAddresses: readonly string[];
-  readonly lines: readonly string[];
+/** Packets of one flow, one way, that were accepted or rejected, from the first record of them to the last. */
+export interface SeenFlow extends KnownFlow {
+  readonly action: 'ACCEPT' | 'REJECT';
+  /** `out`: the instance sent them. */
+  readonly direction: 'in' | 'out';
+  readonly at: number;
+  readonly until: number;
 }
 
 /** What the flow logs prove, over a window that begins when isolation was in force. Times in epoch seconds. */
 export interface FlowLogFindings {
-  /** Every ENI has a log without a skipped interval from `since` to this moment; null = some ENI has none. */
+  /** Every ENI has a log without a hole from `since` to this moment; null = some ENI has none. */
   readonly coveredUntil: number | null;
+  /** Why they prove nothing, in words; absent where they cover something, or nobody has listened yet. */
+  readonly unheard?: string;
+  /** The window begins later where a log was young: with its first record. Absent = it does not. */
+  readonly from?: number;
   /** Traffic of any remote end in the window. */
-  readonly records: readonly (KnownFlow & {
-    readonly action: 'ACCEPT' | 'REJECT';
-    readonly at: number;
-    readonly until: number;
-  })[];
+  readonly records: readonly SeenFlow[];
 }
 
 /** Seen from the instance: which end is remote? */
-function asFlow(record: FlowRecord, localAddresses: readonly string[]): FlowLogFindings['records'][number] | null {
-  const outbound = localAddresses.includes(record.source);
-  if (!outbound && !localAddresses.includes(record.destination)) return null;
+function asFlow(record: FlowRecord, localAddresses: readonly string[]): SeenFlow | null {
+  const isSource = localAddresses.includes(record.source);
+  const isLocal = isSource || localAddresses.includes(record.destination);
+  const byAddress = isSource ? 'out' : 'in';
+  const direction = isLocal ? byAddress : record.direction;
+  if (direction === undefined) return null;
+  const outbound = direction === 'out';
   const remote = outbound ? record.destination : record.source;
   const ported = record.protocol === 6 || record.protocol === 17;
-  const port = (value: number): number | null => (ported ? value : null);
+  const port = (value: number | null): number | null => (ported ? value : null);
   return {
-    protocol: PROTOCOLS[record.protocol] ?? String(record.protocol),
+    protocol: record.protocol === null ? 'unknown' : (PROTOCOLS[record.protocol] ?? String(record.protocol)),
     family: remote.includes(':') ? 'ipv6' : 'ipv4',
     remoteAddress: remote,
     remotePort: port(outbound ? record.destinationPort : record.sourcePort),
@@ -93,6 +127,7 @@ function asFlow(record: FlowRecord, localAddresses: readonly string[]): FlowLogF
     networkInterfaceId: record.networkInterfaceId,
     source: 'flow-log',
     action: record.action,
+    direction,
     at: record.start,
     until: record.end,
   };
@@ -106,35 +141,142 @@ function asFlow(record: FlowRecord, localAddresses: readonly string[]): FlowLogF
 export const mayBeRecordOf = (record: KnownFlow, flow: KnownFlow): boolean =>
   mayBeSameFlow(record, flow.family === 'ipv4' ? { ...flow, localAddress: null } : flow);
 
-/** Longest silence of a healthy log at either end of the window: an interval without traffic is logged as NODATA. */
-const HEARTBEAT_SECONDS = 3700;
+/** What is listened for in the flow log of one ENI. */
+export interface Listening {
+  readonly networkInterfaceId: string;
+  readonly localAddresses: readonly string[];
+  /** Formats of the flow logs that may write into its stream: "it has one combined log stream". */
+  readonly formats: readonly LogFormat[];
+  /** Longest span of a record, in seconds. */
+  readonly intervalSeconds: number;
+  /** Peers of the case. What is rejected on its way in is remembered for these alone: a public address is scanned all day. */
+  readonly peers: ReadonlySet<string>;
+  readonly since: number;
+  /** The log was made about then, or since: it is heard from its first record on. */
+  readonly isYoung: boolean;
+  /** Now: a line that tells of later is none of AWS's. */
+  readonly until: number;
+}
 
-/** Reads the answers of all ENIs of the instance. A skipped interval or a missing heartbeat makes the log prove nothing. */
-export function readFlowLogs(
-  answers: readonly FlowLogAnswer[],
-  since: number,
-  interfaceIds: readonly string[],
-): FlowLogFindings {
-  const records: FlowLogFindings['records'][number][] = [];
-  let coveredUntil: number | null = interfaceIds.length === 0 ? null : Number.POSITIVE_INFINITY;
-  for (const interfaceId of interfaceIds) {
-    const answer = answers.find((candidate) => candidate.networkInterfaceId === interfaceId);
-    const lines = (answer?.lines ?? [])
-      .map(parseFlowLogLine)
-      .filter(
-        (line): line is FlowLogLine => line !== null && line.networkInterfaceId === interfaceId && line.end > since,
-      );
-    const first = Math.min(...lines.map((line) => line.start));
-    const healthy =
-      lines.length > 0 && first <= since + HEARTBEAT_SECONDS && lines.every((line) => line.kind !== 'skipped');
-    coveredUntil =
-      healthy && coveredUntil !== null ? Math.min(coveredUntil, Math.max(...lines.map((line) => line.end))) : null;
-    for (const line of lines) {
-      if (line.kind !== 'record' || line.start < since) continue;
-      const flow = asFlow(line, answer?.localAddresses ?? []);
-      if (flow === null) coveredUntil = null;
-      else records.push(flow);
-    }
+/** What was heard of one ENI. */
+export interface Hearing {
+  readonly networkInterfaceId: string;
+  /** `since`, or the first record of a young log. */
+  readonly coveredFrom: number;
+  readonly coveredUntil: number | null;
+  /** Why it is not covered, in words; null where it is. */
+  readonly unheard: string | null;
+  readonly records: readonly SeenFlow[];
+}
+
+/** An ear for one ENI: it takes line after line, in any order, and keeps no line. */
+export interface Ear {
+  take(line: string): void;
+  heard(): Hearing;
+}
+
+/** Flows of one ENI that are told apart: a log that shows more shows a flood, in which one would not be found. */
+const MOST_FLOWS = 20_000;
+
+/** Clocks differ by so much, in seconds; "start" and "end" may be off by as much as a minute. */
+const CLOCK_SECONDS = 60;
+
+/**
+ * Longest time between two records of a healthy log: each interval has a record, be it one without data, and within the
+ * interval a record begins with its first packet and ends with its last.
+ */
+export const longestPause = (intervalSeconds: number): number => 2 * intervalSeconds + CLOCK_SECONDS;
+
+const momentOf = (seconds: number): string => new Date(seconds * 1000).toISOString().replace('.000', '');
+
+type Span = readonly [number, number];
+
+/** Joins what touches or nearly does; in order of time. */
+function joined(spans: readonly Span[], pause: number): readonly Span[] {
+  const result: Span[] = [];
+  for (const [start, end] of [...spans].sort((a, b) => a[0] - b[0])) {
+    const last = result.at(-1);
+    if (last !== undefined && start <= last[1] + pause) result[result.length - 1] = [last[0], Math.max(last[1], end)];
+    else result.push([start, end]);
   }
-  return { coveredUntil, records };
+  return result;
+}
+
+/** Spans that are kept before they are joined. */
+const SPANS_AT_ONCE = 4096;
+
+export function earFor(listening: Listening): Ear {
+  const { networkInterfaceId, localAddresses, formats, peers, since, isYoung, until } = listening;
+  const pause = longestPause(listening.intervalSeconds);
+  const flows = new Map<string, SeenFlow>();
+  let spans: Span[] = [];
+  let skippedAt: number | null = null;
+  let isStrange = false;
+  let isFlood = false;
+
+  function remember(flow: SeenFlow): void {
+    if (flow.action === 'REJECT' && flow.direction === 'in' && !peers.has(flow.remoteAddress)) return;
+    const { protocol, remoteAddress, remotePort, localAddress, localPort, action, direction } = flow;
+    const key = [protocol, remoteAddress, remotePort, localAddress, localPort, action, direction].join(' ');
+    const known = flows.get(key);
+    if (known === undefined && flows.size >= MOST_FLOWS) isFlood = true;
+    else if (known === undefined) flows.set(key, flow);
+    else flows.set(key, { ...known, at: Math.min(known.at, flow.at), until: Math.max(known.until, flow.until) });
+  }
+
+  function read(text: string): FlowLogLine | null {
+    for (const format of formats) {
+      const line = parseFlowLogLine(text, format);
+      if (line?.networkInterfaceId === networkInterfaceId) return line;
+    }
+    return null;
+  }
+
+  function take(text: string): void {
+    const line = read(text);
+    if (line === null || line.end <= since || line.end > until + CLOCK_SECONDS) return;
+    if (line.kind === 'skipped') skippedAt = Math.min(skippedAt ?? line.start, line.start);
+    else spans.push([line.start, line.end]);
+    if (spans.length > SPANS_AT_ONCE) spans = [...joined(spans, pause)];
+    if (line.kind !== 'record' || line.start < since) return;
+    const flow = asFlow(line, localAddresses);
+    if (flow === null) isStrange = true;
+    else remember(flow);
+  }
+
+  function heard(): Hearing {
+    const [first, second] = joined(isYoung ? spans : [[since, since], ...spans], pause);
+    const unheard = why(first?.[1] ?? since, second?.[0] ?? null);
+    const coveredUntil = unheard === null ? Math.min(first?.[1] ?? since, until) : null;
+    const coveredFrom = Math.max(since, first?.[0] ?? since);
+    return { networkInterfaceId, coveredFrom, coveredUntil, unheard, records: [...flows.values()] };
+  }
+
+  function why(end: number, next: number | null): string | null {
+    const of = `of ${networkInterfaceId}`;
+    if (skippedAt !== null) return `the flow log ${of} skipped records at ${momentOf(skippedAt)}`;
+    if (next !== null) return `the flow log ${of} has a hole from ${momentOf(end)} to ${momentOf(next)}`;
+    if (spans.length === 0) return `the flow log ${of} has said nothing since ${momentOf(since)}`;
+    if (isFlood) return `the flow log ${of} shows more than ${MOST_FLOWS} flows`;
+    if (isStrange) return `the flow log ${of} shows packets of which neither end is an address of it`;
+    return null;
+  }
+
+  return { take, heard };
+}
+
+/** Puts together what was heard of every ENI of the instance: it is covered as far as the worst of them is. */
+export function findingsOf(hearings: readonly Hearing[], interfaceIds: readonly string[]): FlowLogFindings {
+  const records = hearings.flatMap((hearing) => hearing.records);
+  const all = interfaceIds.map((id) => hearings.find((hearing) => hearing.networkInterfaceId === id) ?? null);
+  const silent = all.indexOf(null);
+  const missing = silent === -1 ? [] : [`no flow log covers ${interfaceIds[silent]}`];
+  const reasons = [...missing, ...hearings.flatMap((hearing) => hearing.unheard ?? [])];
+  const [unheard] = reasons;
+  const ends = all.flatMap((hearing) => hearing?.coveredUntil ?? []);
+  if (unheard !== undefined || ends.length === 0) {
+    return { coveredUntil: null, records, ...(unheard !== undefined && { unheard }) };
+  }
+  const from = Math.max(...hearings.map((hearing) => hearing.coveredFrom));
+  return { coveredUntil: Math.min(...ends), from, records };
 }

@@ -125,7 +125,8 @@ function enumeration(question: VerdictQuestion): { complete: boolean; by: Basis 
   if (flowLog !== null) {
     const covered = coveredSeconds(question);
     if (covered < question.longestTimerSeconds) {
-      return { complete: false, by: null, why: 'the flow log does not yet cover the whole tracking timer' };
+      const why = flowLog.findings.unheard ?? 'the flow log does not yet cover the whole tracking timer';
+      return { complete: false, by: null, why };
     }
     return {
       complete: true,

@@ -238,7 +238,18 @@ describe('withRefusals', () => {
 
 describe('beforeOf', () => {
   it('is what a restore puts back, as it was found', () => {
-    expect(beforeOf(theEni, 'm6i.large', theBefore.recordedAt)).toEqual(theBefore);
+    const type = { instanceType: 'm6i.large', defaultTimeouts: null };
+    expect(beforeOf(theEni, type, theBefore.recordedAt)).toEqual(theBefore);
+  });
+
+  it('keeps what EC2 said of the type, which a restore writes where nothing was set', () => {
+    const defaultTimeouts = { tcpEstablishedSeconds: 1200, udpSeconds: 31, udpStreamSeconds: 171 };
+    const before = beforeOf(theEni, { instanceType: 'm6i.large', defaultTimeouts }, theBefore.recordedAt);
+    expect(before).toEqual({ ...theBefore, defaultTimeouts });
+    const nothing = { tcpEstablishedSeconds: null, udpSeconds: null, udpStreamSeconds: null };
+    expect(restorableTimeouts({ ...before, timeouts: nothing })).toEqual(defaultTimeouts);
+    expect(restorableTimeouts({ ...theBefore, timeouts: nothing }).tcpEstablishedSeconds).toBe(432_000);
+    expect(restorableTimeouts({ ...before, timeouts: { ...nothing, udpSeconds: 45 } }).udpSeconds).toBe(45);
   });
 });
 
@@ -297,6 +308,14 @@ describe('mergeRequests', () => {
       mode: 'contain',
       reason: 'seen by a person',
     });
+  });
+
+  it('keeps the instance type that was named last', () => {
+    const typed = (hints: object): CaseRequest => ({ ...theRequest, hints: { ...theRequest.hints, ...hints } });
+    const [older, newer, none] = [typed({ instanceType: 'm5.large' }), typed({ instanceType: 'm6i.large' }), typed({})];
+    expect(mergeRequests(older, newer).hints.instanceType).toBe('m6i.large');
+    expect(mergeRequests(older, none).hints.instanceType).toBe('m5.large');
+    expect(mergeRequests(none, none).hints).not.toHaveProperty('instanceType');
   });
 
   it('keeps hints of every kind of both, each once', () => {

@@ -16,6 +16,12 @@ describe('headStartOf', () => {
     expect(headStartOf(input)).toEqual({ instanceId: input.instanceId, hints: input.hints });
   });
 
+  it('takes the instance type, where it looks like one', () => {
+    const typed = (instanceType: unknown) => headStartOf({ ...input, hints: { ...input.hints, instanceType } })?.hints;
+    expect(typed('m8i-flex.large')).toEqual({ ...input.hints, instanceType: 'm8i-flex.large' });
+    for (const odd of [null, 7, '', 'large', 'm5.large;']) expect(typed(odd)).toEqual(input.hints);
+  });
+
   it.each<[string, unknown]>([
     ['a case id alone', { caseId: input.caseId }],
     ['no object', 'i-0000000000000ab01'],

@@ -90,6 +90,7 @@ describe('a finding with a connection', () => {
         vpcIds: ['vpc-00000000000000a01'],
         subnetIds: ['subnet-00000000000000b01'],
         groupIds: ['sg-00000000000000c01'],
+        instanceType: 'm6i.large',
       },
       notes: [],
     });
@@ -178,7 +179,13 @@ describe('a finding with a connection', () => {
       vpcIds: ['vpc-00000000000000a01'],
       subnetIds: ['subnet-00000000000000b01'],
       groupIds: ['sg-00000000000000c01'],
+      instanceType: 'm6i.large',
     });
+  });
+
+  it.each([null, '', 7, 'm5', 'm6i.large or so', '../../etc'])('takes %j for no hint at the instance type', (type) => {
+    const event = withValue(C2, 'detail.resource.instanceDetails.instanceType', type);
+    expect(requestOf(intake(event)).hints).not.toHaveProperty('instanceType');
   });
 
   it.each([

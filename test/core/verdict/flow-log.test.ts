@@ -2,11 +2,15 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { KnownFlow } from '../../../functions/core/model.ts';
 import {
-  type FlowLogAnswer,
+  earFor,
+  findingsOf,
+  type Hearing,
+  type Listening,
+  longestPause,
   mayBeRecordOf,
   parseFlowLogLine,
-  readFlowLogs,
 } from '../../../functions/core/verdict/flow-log.ts';
+import { DEFAULT_LOG_FORMAT } from '../../../functions/core/verdict/log-format.ts';
 import { theShell } from '../../support/incident.ts';
 
 const SINCE = 1_768_471_300;
@@ -100,35 +104,52 @@ describe('parseFlowLogLine', () => {
   });
 });
 
-const answer = (lines: readonly string[], eni = 'eni-1'): FlowLogAnswer => ({
-  networkInterfaceId: eni,
+const INTERVAL = 60;
+const PAUSE = longestPause(INTERVAL);
+
+const listening = (change: Partial<Listening> = {}): Listening => ({
+  networkInterfaceId: 'eni-1',
   localAddresses: ['10.0.1.10', '2001:db8:1::10'],
-  lines,
+  formats: [DEFAULT_LOG_FORMAT],
+  intervalSeconds: INTERVAL,
+  peers: new Set(['198.51.100.7']),
+  since: SINCE,
+  isYoung: false,
+  until: SINCE + 100_000,
+  ...change,
 });
 
-describe('readFlowLogs', () => {
-  const read = (...lines: string[]) => readFlowLogs([answer(lines)], SINCE, ['eni-1']);
+function hear(lines: readonly string[], change: Partial<Listening> = {}): Hearing {
+  const ear = earFor(listening(change));
+  for (const line of lines) ear.take(line);
+  return ear.heard();
+}
 
-  it('sees flows from the instance, whichever way the packet went', () => {
-    const out = read(lineOf()).records;
-    const back = read(lineOf({ src: '198.51.100.7', dst: '10.0.1.10', sport: 4444, dport: 51_234 })).records;
-    expect(out).toEqual([
-      {
-        protocol: 'tcp',
-        family: 'ipv4',
-        remoteAddress: '198.51.100.7',
-        remotePort: 4444,
-        localAddress: '10.0.1.10',
-        localPort: 51_234,
-        openedBy: 'unknown',
-        networkInterfaceId: 'eni-1',
-        source: 'flow-log',
-        action: 'ACCEPT',
-        at: SINCE + 60,
-        until: SINCE + 120,
-      },
-    ]);
-    expect(back).toEqual(out);
+const read = (...lines: string[]) => hear(lines);
+
+/** A healthy log: a line without data per minute, from the beginning of the window on. */
+const minutes = (count: number, eni = 'eni-1'): string[] =>
+  Array.from({ length: count }, (_, minute) => bare('NODATA', SINCE + minute * 60, SINCE + minute * 60 + 60, eni));
+
+describe('earFor', () => {
+  it('sees flows from the instance, and which way the packet went', () => {
+    const flow = {
+      protocol: 'tcp',
+      family: 'ipv4',
+      remoteAddress: '198.51.100.7',
+      remotePort: 4444,
+      localAddress: '10.0.1.10',
+      localPort: 51_234,
+      openedBy: 'unknown',
+      networkInterfaceId: 'eni-1',
+      source: 'flow-log',
+      action: 'ACCEPT',
+      at: SINCE + 60,
+      until: SINCE + 120,
+    };
+    const back = lineOf({ src: '198.51.100.7', dst: '10.0.1.10', sport: 4444, dport: 51_234 });
+    expect(read(lineOf()).records).toEqual([{ ...flow, direction: 'out' }]);
+    expect(read(back).records).toEqual([{ ...flow, direction: 'in' }]);
   });
 
   it.each([
@@ -155,24 +176,58 @@ describe('readFlowLogs', () => {
     expect(records).toEqual([]);
   });
 
+  it('keeps one entry of a flow, from its first record to its last, in whatever order they come', () => {
+    const at = (minute: number) => lineOf({ start: SINCE + minute * 60, end: SINCE + minute * 60 + 60 });
+    expect(read(at(3), at(1), at(2)).records).toMatchObject([{ at: SINCE + 60, until: SINCE + 240 }]);
+    expect(read(at(1), lineOf({ action: 'REJECT' })).records).toHaveLength(2);
+  });
+
+  it('keeps what was rejected on its way in for the peers of the case alone', () => {
+    const scan = { dst: '10.0.1.10', sport: 4444, dport: 51_234, action: 'REJECT' };
+    const { records } = read(
+      lineOf({ ...scan, src: '203.0.113.99' }),
+      lineOf({ ...scan, src: '198.51.100.7' }),
+      lineOf({ dst: '203.0.113.99', action: 'REJECT' }),
+    );
+    expect(records.map(({ remoteAddress, direction }) => `${direction} ${remoteAddress}`)).toEqual([
+      'in 198.51.100.7',
+      'out 203.0.113.99',
+    ]);
+  });
+
   it.each<[string, readonly string[], number | null]>([
-    [
-      'to the end of the last line',
-      [bare('NODATA', SINCE, SINCE + 60), lineOf({ end: SINCE + 9000, start: SINCE + 8940 })],
-      9000,
-    ],
-    ['only after a line without data too', [bare('NODATA', SINCE, SINCE + 60)], 60],
+    ['to the end of the last line', [...minutes(2), lineOf({ start: SINCE + 120, end: SINCE + 180 })], 180],
+    ['after a line without data alone', minutes(1), 60],
+    ['in whatever order the lines come', minutes(30).reverse(), 1800],
     ['never without a line', [], null],
-    [
-      'never with a skipped interval',
-      [bare('NODATA', SINCE, SINCE + 60), bare('SKIPDATA', SINCE + 60, SINCE + 120)],
-      null,
-    ],
-    ['never when it is silent at the beginning', [bare('NODATA', SINCE + 3701, SINCE + 3761)], null],
-    ['when it speaks late, but in time', [bare('NODATA', SINCE + 3700, SINCE + 3760)], 3760],
+    ['never with a skipped interval', [...minutes(2), bare('SKIPDATA', SINCE + 120, SINCE + 180)], null],
+    ['never when it is silent at the beginning', [bare('NODATA', SINCE + PAUSE + 1, SINCE + PAUSE + 61)], null],
+    ['when it speaks late, but in time', [bare('NODATA', SINCE + PAUSE, SINCE + PAUSE + 60)], PAUSE + 60],
     ['never by lines from before the window', [bare('NODATA', SINCE - 600, SINCE)], null],
+    ['by the line that spans its beginning', [bare('NODATA', SINCE - 600, SINCE + 1)], 1],
+    ['never with a hole in the middle', [...minutes(2), bare('NODATA', SINCE + 121 + PAUSE, SINCE + 400)], null],
+    ['over a pause that healthy logs make', [...minutes(2), bare('NODATA', SINCE + 120 + PAUSE, SINCE + 400)], 400],
+    ['not by a line that tells of days to come', [...minutes(2), bare('NODATA', SINCE, SINCE + 500_000)], 120],
+    ['not by a line that ends before it begins', [...minutes(2), bare('NODATA', SINCE + 400, SINCE + 300)], 120],
   ])('covers the window %s', (_, lines, covered) => {
     expect(read(...lines).coveredUntil).toBe(covered === null ? null : SINCE + covered);
+    expect(read(...lines).unheard === null).toBe(covered !== null);
+  });
+
+  it('hears a young log from its first record on, and an old one from the beginning of the window', () => {
+    const late = minutes(20).slice(6);
+    expect(hear(late)).toMatchObject({ coveredFrom: SINCE, coveredUntil: null });
+    expect(hear(late, { isYoung: true })).toMatchObject({ coveredFrom: SINCE + 360, coveredUntil: SINCE + 1200 });
+    expect(hear(minutes(20), { isYoung: true })).toMatchObject({ coveredFrom: SINCE, coveredUntil: SINCE + 1200 });
+    const holed = [...minutes(3), ...minutes(20).slice(10)];
+    expect(hear(holed, { isYoung: true }).coveredUntil).toBeNull();
+    expect(hear([], { isYoung: true }).coveredUntil).toBeNull();
+  });
+
+  it('waits longer for a log that aggregates longer', () => {
+    const lines = [bare('NODATA', SINCE, SINCE + 600), bare('NODATA', SINCE + 1200, SINCE + 1800)];
+    expect(hear(lines).coveredUntil).toBeNull();
+    expect(hear(lines, { intervalSeconds: 600 }).coveredUntil).toBe(SINCE + 1800);
   });
 
   it.each(['ACCEPT', 'REJECT'])('proves nothing with a packet of strangers, as of a delegated prefix: %s', (action) => {
@@ -180,24 +235,78 @@ describe('readFlowLogs', () => {
     expect([coveredUntil, records]).toEqual([null, []]);
   });
 
-  it('covers an instance as far as its worst ENI is covered', () => {
-    const good = answer([bare('NODATA', SINCE, SINCE + 60), bare('NODATA', SINCE + 600, SINCE + 660)]);
-    const worse = answer([bare('NODATA', SINCE, SINCE + 60, 'eni-2')], 'eni-2');
-    expect(readFlowLogs([good, worse], SINCE, ['eni-1', 'eni-2']).coveredUntil).toBe(SINCE + 60);
-    expect(readFlowLogs([good], SINCE, ['eni-1', 'eni-2']).coveredUntil).toBeNull();
-    expect(readFlowLogs([good], SINCE, []).coveredUntil).toBeNull();
+  it('proves nothing in a flood, and still tells of flows that live', () => {
+    const flood = Array.from({ length: 20_001 }, (_, port) => lineOf({ sport: port, dst: `203.0.113.${port % 250}` }));
+    const { coveredUntil, records } = read(...minutes(3), ...flood);
+    expect(coveredUntil).toBeNull();
+    expect(records).toHaveLength(20_000);
   });
 
   it('covers less or the same when a skipped interval joins, wherever it is', () => {
-    const minutes = fc.uniqueArray(fc.nat({ max: 500 }), { maxLength: 10 });
+    const starts = fc.uniqueArray(fc.nat({ max: 500 }), { maxLength: 10 });
     fc.assert(
-      fc.property(minutes, fc.nat({ max: 500 }), (starts, gap) => {
-        const lines = starts.map((minute) => bare('NODATA', SINCE + minute * 60, SINCE + minute * 60 + 60));
+      fc.property(starts, fc.nat({ max: 500 }), (known, gap) => {
+        const lines = known.map((minute) => bare('NODATA', SINCE + minute * 60, SINCE + minute * 60 + 60));
         expect(read(...lines, bare('SKIPDATA', SINCE + gap * 60, SINCE + gap * 60 + 60)).coveredUntil).toBeNull();
         expect(read(...lines).records).toEqual([]);
       }),
       { numRuns: 200 },
     );
+  });
+
+  it('sees a hole of any place and size, and no other hole', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 400 }), fc.integer({ min: 1, max: 90 }), (from, length) => {
+        const lines = minutes(500).filter((_, minute) => minute < from || minute >= from + length);
+        const isSeen = length * 60 > PAUSE;
+        expect(read(...lines).coveredUntil === null).toBe(isSeen);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('never throws, whoever wrote the line', () => {
+    const word = fc.oneof(
+      fc.string(),
+      fc.constantFrom('2', '-', 'eni-1', 'OK', 'NODATA', 'ACCEPT', '10.0.1.10', '1e9'),
+    );
+    const line = fc.oneof(
+      fc.string(),
+      fc.array(word, { minLength: 14, maxLength: 14 }).map((words) => words.join(' ')),
+    );
+    fc.assert(
+      fc.property(fc.array(line, { maxLength: 20 }), (lines) => {
+        expect(() => read(...lines)).not.toThrow();
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe('findingsOf', () => {
+  it('covers an instance as far as its worst ENI is covered', () => {
+    const good = hear(minutes(11));
+    const worse = hear(minutes(1, 'eni-2'), { networkInterfaceId: 'eni-2' });
+    expect(findingsOf([good, worse], ['eni-1', 'eni-2']).coveredUntil).toBe(SINCE + 60);
+    expect(findingsOf([good], ['eni-1', 'eni-2'])).toMatchObject({
+      coveredUntil: null,
+      unheard: 'no flow log covers eni-2',
+    });
+    expect(findingsOf([good], []).coveredUntil).toBeNull();
+  });
+
+  it('begins with the log that began last', () => {
+    const [older, younger] = [hear(minutes(20)), hear(minutes(20).slice(5), { isYoung: true })];
+    expect(findingsOf([older, { ...younger, networkInterfaceId: 'eni-2' }], ['eni-1', 'eni-2'])).toMatchObject({
+      from: SINCE + 300,
+      coveredUntil: SINCE + 1200,
+    });
+  });
+
+  it('says why nothing is proven, and keeps what was seen all the same', () => {
+    const deaf = { ...hear([lineOf()]), coveredUntil: null, unheard: 'it could not be read' };
+    expect(findingsOf([deaf], ['eni-1'])).toMatchObject({ coveredUntil: null, unheard: 'it could not be read' });
+    expect(findingsOf([deaf], ['eni-1']).records).toHaveLength(1);
   });
 });
 

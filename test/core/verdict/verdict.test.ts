@@ -48,6 +48,7 @@ const seen = (action: 'ACCEPT' | 'REJECT', until: number, change: Partial<LogRec
   ...theShell,
   source: 'flow-log',
   action,
+  direction: 'out',
   at: until - 60,
   until,
   ...change,

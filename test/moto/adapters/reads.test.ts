@@ -2,7 +2,7 @@ import { CreateLogGroupCommand, CreateLogStreamCommand, PutLogEventsCommand } fr
 import { CreateFlowLogsCommand, CreateManagedPrefixListCommand } from '@aws-sdk/client-ec2';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readFacts } from '../../../functions/aws/facts.ts';
-import { flowLogsOn, searchLog } from '../../../functions/aws/flow-logs.ts';
+import { flowLogsOn, readStream, searchRefusal } from '../../../functions/aws/flow-logs.ts';
 import { getInstance } from '../../../functions/aws/instances.ts';
 import { aclsById, aclsOfSubnets } from '../../../functions/aws/network-acls.ts';
 import { interfacesOf, interfaceTypesByAddress } from '../../../functions/aws/network-interfaces.ts';
@@ -167,10 +167,11 @@ describe.skipIf(moto === null)('the adapters that read, over HTTP', () => {
     });
   });
 
-  test('flow logs: finds the log of a resource and the lines that name a peer', async () => {
+  test('flow logs: finds the log of a resource and the lines of an interface, and knows a group that is not there', async () => {
     const { publicSubnet } = account;
     await logs.send(new CreateLogGroupCommand({ logGroupName: 'flows' }));
-    await logs.send(new CreateLogStreamCommand({ logGroupName: 'flows', logStreamName: 'eni' }));
+    await logs.send(new CreateLogStreamCommand({ logGroupName: 'flows', logStreamName: 'eni-1-all' }));
+    await logs.send(new CreateLogStreamCommand({ logGroupName: 'flows', logStreamName: 'eni-2-all' }));
     await ec2.send(
       new CreateFlowLogsCommand({
         ResourceIds: [publicSubnet.subnetId],
@@ -186,11 +187,15 @@ describe.skipIf(moto === null)('the adapters that read, over HTTP', () => {
     await logs.send(
       new PutLogEventsCommand({
         logGroupName: 'flows',
-        logStreamName: 'eni',
-        logEvents: [
-          { timestamp: now - 60_000, message: line },
-          { timestamp: now, message: line.replace('198.51.100.7', '198.51.100.8') },
-        ],
+        logStreamName: 'eni-1-all',
+        logEvents: [{ timestamp: now - 60_000, message: line }],
+      }),
+    );
+    await logs.send(
+      new PutLogEventsCommand({
+        logGroupName: 'flows',
+        logStreamName: 'eni-2-all',
+        logEvents: [{ timestamp: now, message: line.replace('eni-1', 'eni-2') }],
       }),
     );
     const found = await flowLogsOn(ec2, [publicSubnet.subnetId, 'eni-0123456789abcdef0']);
@@ -198,12 +203,25 @@ describe.skipIf(moto === null)('the adapters that read, over HTTP', () => {
       {
         id: expect.any(String),
         resourceId: publicSubnet.subnetId,
+        destinationType: 'cloud-watch-logs',
+        destinationAccountId: expect.toBeOneOf([null, ACCOUNT]),
         logGroupName: 'flows',
+        problem: null,
+        trafficType: 'ALL',
+        format: expect.stringContaining('interface-id'),
+        intervalSeconds: 600,
         createdAt: expect.any(Number),
       },
     ]);
-    const search = (from: number) => searchLog(logs, 'flows', ['198.51.100.7'], from, now / 1000 + 1);
+    const where = { logGroupName: 'flows', networkInterfaceId: 'eni-1', to: now / 1000 + 1 };
+    const search = async (from: number) => {
+      const lines: string[] = [];
+      await readStream(logs, { ...where, from }, Date.now() + 10_000, (found) => void lines.push(found));
+      return lines;
+    };
     expect(await search(now / 1000 - 120)).toEqual([line]);
     expect(await search(now / 1000 - 10)).toEqual([]);
+    expect(await searchRefusal(logs, { ...where, from: 0 })).toBeNull();
+    expect(await searchRefusal(logs, { ...where, from: 0, logGroupName: 'no-such-group' })).toContain('no-such-group');
   });
 });

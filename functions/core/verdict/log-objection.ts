@@ -1,0 +1,28 @@
+import type { FlowLogFacts } from '../case/facts.ts';
+import { missingFields, readLogFormat } from './log-format.ts';
+
+const DESTINATIONS: Readonly<Record<string, string>> = { s3: 'a bucket', 'kinesis-data-firehose': 'Data Firehose' };
+
+/**
+ * Why a flow log cannot be searched, as far as DescribeFlowLogs tells; null = nothing speaks against it. Its log group may
+ * refuse all the same.
+ */
+export function logObjection(log: FlowLogFacts, accountId: string): string | null {
+  const why = objectionTo(log, accountId);
+  return why === null ? null : `flow log ${log.id} ${why}`;
+}
+
+function objectionTo(log: FlowLogFacts, accountId: string): string | null {
+  if (log.destinationType !== 'cloud-watch-logs' || log.logGroupName === null) {
+    return `is delivered to ${DESTINATIONS[log.destinationType] ?? log.destinationType}, and only CloudWatch Logs can be searched`;
+  }
+  if (log.destinationAccountId !== null && log.destinationAccountId !== accountId) {
+    return `is delivered to account ${log.destinationAccountId}, whose log groups this responder cannot search`;
+  }
+  if (log.problem !== null) return `is not delivered: ${log.problem}`;
+  // Its silence is no heartbeat.
+  if (log.trafficType !== 'ALL') return `records traffic of one kind only (${log.trafficType})`;
+  const missing = missingFields(readLogFormat(log.format));
+  if (missing.length > 0) return `has a format without ${missing.join(', ')}`;
+  return null;
+}

@@ -1,0 +1,45 @@
+import { describe, expect, it } from 'vitest';
+import type { FlowLogFacts } from '../../../functions/core/case/facts.ts';
+import { logObjection } from '../../../functions/core/verdict/log-objection.ts';
+import { formatText } from '../../support/flow-log.ts';
+
+const ACCOUNT = '111122223333';
+
+const theLog: FlowLogFacts = {
+  id: 'fl-1',
+  resourceId: 'vpc-1',
+  destinationType: 'cloud-watch-logs',
+  destinationAccountId: ACCOUNT,
+  logGroupName: 'flow-logs',
+  problem: null,
+  trafficType: 'ALL',
+  format: null,
+  intervalSeconds: 60,
+  createdAt: null,
+};
+
+describe('logObjection', () => {
+  it('has nothing against a log of all traffic in a log group of this account', () => {
+    expect(logObjection(theLog, ACCOUNT)).toBeNull();
+    expect(logObjection({ ...theLog, destinationAccountId: null }, ACCOUNT)).toBeNull();
+  });
+
+  it.each<[string, Partial<FlowLogFacts>, string]>([
+    ['is delivered to S3', { destinationType: 's3', logGroupName: null }, 'a bucket'],
+    ['is delivered to Data Firehose', { destinationType: 'kinesis-data-firehose', logGroupName: null }, 'Firehose'],
+    ['names no log group', { logGroupName: null }, 'CloudWatch Logs'],
+    ['is delivered to another account', { destinationAccountId: '444455556666' }, '444455556666'],
+    ['is not delivered', { problem: 'Access error' }, 'Access error'],
+    ['records accepted traffic only', { trafficType: 'ACCEPT' }, 'ACCEPT'],
+    ['records rejected traffic only', { trafficType: 'REJECT' }, 'REJECT'],
+    [
+      'has no addresses',
+      { format: formatText('interface-id', 'start', 'end', 'action', 'log-status') },
+      'srcaddr, dstaddr',
+    ],
+  ])('names the log that %s, and why', (_, change, word) => {
+    const objection = logObjection({ ...theLog, ...change }, ACCOUNT);
+    expect(objection).toContain('fl-1');
+    expect(objection).toContain(word);
+  });
+});
