@@ -3,8 +3,9 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // These need more than Node: a Linux kernel with namespaces, a Python emulator. They have commands of their own.
-    exclude: ['test/kernel/**', 'test/moto/**'],
+    // These need more than Node: a Linux kernel with namespaces, a Python emulator, the calls of other suites. They have
+    // commands of their own.
+    exclude: ['test/kernel/**', 'test/moto/**', 'test/iam/**'],
     pool: 'forks',
     // One worker is what two cores get otherwise.
     maxWorkers: 2,

@@ -26,9 +26,9 @@ subscribe('http.client.response.finish', (message) => {
 const require = createRequire(import.meta.url);
 const start = performance.now();
 // As Lambda does it.
-const { handler } = /** @type {{ handler: (event: unknown) => Promise<unknown> }} */ (
+const { handler } = /** @type {{ handler: (event: unknown, context: object) => Promise<unknown> }} */ (
   bundle.endsWith('.cjs') ? require(bundle) : await import(bundle)
 );
 marks.import = performance.now() - start;
 if (event === undefined) end();
-else await handler(JSON.parse(event)).catch(() => undefined);
+else await handler(JSON.parse(event), { getRemainingTimeInMillis: () => 60_000 }).catch(() => undefined);

@@ -64,6 +64,8 @@ function environmentFor(aws: LocalAws, until: Start['until']): Record<string, st
     AWS_ENDPOINT_URL: aws.endpoint,
     NODE_EXTRA_CA_CERTS: aws.certificateFile,
     FLOWCUT_ACCOUNT_ID: '111122223333',
+    FLOWCUT_LINUX_DOCUMENT: 'host-linux',
+    FLOWCUT_WINDOWS_DOCUMENT: 'host-windows',
     FLOWCUT_MODE: 'contain',
     FLOWCUT_RESPOND_STATE_MACHINE_ARN: 'arn:aws:states:eu-central-1:111122223333:stateMachine:respond',
     BENCH_UNTIL: until,

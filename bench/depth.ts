@@ -287,7 +287,7 @@ export async function depth({ quick }: Effort): Promise<Section> {
     atMost(
       'EC2 round trips to the first cut, 1, 2 and 15 ENIs',
       2,
-      worst(({ firstCut }) => firstCut?.sequential),
+      worst(({ firstCut }) => firstCut?.ec2),
     ),
     atMost(
       'functions entered before the first cut',
@@ -334,7 +334,7 @@ export async function depth({ quick }: Effort): Promise<Section> {
           shape.interfaces,
           shape.agent ? 'answers' : 'is not there',
           shape.groupStands ? 'stands' : 'is made',
-          firstCut?.sequential ?? 'none',
+          firstCut?.ec2 ?? 'none',
           firstCut?.functions ?? 'none',
           isolation,
         ]),

@@ -33,6 +33,11 @@ if (only !== undefined && !names.some((name) => name === only)) {
   throw new Error(`--only: "${only}" is none of ${names.join(', ')}`);
 }
 
+// Whatever is said on the way, by whatever is used: what is printed is the answer alone.
+const said = console.log;
+console.log = console.error;
+console.info = console.error;
+
 const sections: Section[] = [];
 for (const name of names.filter((candidate) => only === undefined || candidate === only)) {
   console.error(`bench: ${name}`);
@@ -51,4 +56,4 @@ const page = [
 ].join('\n\n');
 
 if (only === undefined && !quick) writeFileSync(new URL('../docs/performance.md', import.meta.url), `${page}\n`);
-console.log(values.json ? JSON.stringify({ goals, sections }, null, 2) : page);
+said(values.json ? JSON.stringify({ goals, sections }, null, 2) : page);

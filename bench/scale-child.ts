@@ -6,7 +6,12 @@ import { readConfig } from '../functions/shared/environment.ts';
 import { largestFacts, manyFlows, requestFor } from './scale-facts.ts';
 
 const [, , what = 'nothing', count = '0'] = process.argv;
-const config = readConfig({ FLOWCUT_ACCOUNT_ID: '111122223333', AWS_REGION: 'eu-central-1' });
+const config = readConfig({
+  FLOWCUT_ACCOUNT_ID: '111122223333',
+  AWS_REGION: 'eu-central-1',
+  FLOWCUT_LINUX_DOCUMENT: 'host-linux',
+  FLOWCUT_WINDOWS_DOCUMENT: 'host-windows',
+});
 
 function looker(): () => number {
   const facts = largestFacts();

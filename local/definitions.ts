@@ -8,6 +8,7 @@ import { prepareIsolation } from '../functions/prepare-isolation/step.ts';
 import { preserveEvidence } from '../functions/preserve-evidence/step.ts';
 import { releaseNacl } from '../functions/release-nacl/step.ts';
 import { reportExecution } from '../functions/report-case/step.ts';
+import { reportRestore } from '../functions/report-restore/step.ts';
 import { restoreEvidence } from '../functions/restore-evidence/step.ts';
 import { restoreExecution } from '../functions/restore-instance/step.ts';
 import type { Toolbox } from '../functions/shared/toolbox.ts';
@@ -33,6 +34,7 @@ export const STEPS = {
   DeleteSecurityGroupsFunctionArn: { name: 'delete-security-groups', step: deleteSecurityGroups },
   ReportCaseFunctionArn: { name: 'report-case', step: reportExecution },
   RestoreEvidenceFunctionArn: { name: 'restore-evidence', step: restoreEvidence },
+  ReportRestoreFunctionArn: { name: 'report-restore', step: reportRestore },
   RestoreInstanceFunctionArn: { name: 'restore-instance', step: restoreExecution },
 } as const satisfies Record<string, { name: string; step: Step }>;
 

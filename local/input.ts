@@ -3,6 +3,8 @@ import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { errorText } from '../functions/aws/errors.ts';
 import { InputError, quote } from '../functions/core/errors.ts';
 import type { Mode } from '../functions/core/model.ts';
+import { jsonFlaw } from './json-text.ts';
+import { nearMiss } from './near-miss.ts';
 
 /** What every command on this machine reads from its command line and from files, and how it ends. */
 
@@ -20,26 +22,71 @@ export function requireShallow(option: string, json: unknown): unknown {
   return json;
 }
 
+/** Why a file cannot be read, in words; codes of https://nodejs.org/api/errors.html#common-system-errors */
+const UNREADABLE: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  ENOTDIR: 'there is no such file',
+  EISDIR: 'is a folder, not a file',
+  EACCES: 'may not be read: its permissions forbid it',
+  EPERM: 'may not be read: its permissions forbid it',
+};
+
+/**
+ * The text of a file: UTF-8, or UTF-16 as Windows PowerShell writes it when output is redirected, with or without a byte
+ * order mark. https://learn.microsoft.com/powershell/module/microsoft.powershell.core/about/about_character_encoding
+ */
+export function decodeText(bytes: Uint8Array): string {
+  const [first, second] = bytes;
+  // The first character of JSON is ASCII: in UTF-16 one of the first two bytes is zero.
+  const isLittle = (first === 0xff && second === 0xfe) || (first !== 0 && second === 0);
+  const isBig = (first === 0xfe && second === 0xff) || (first === 0 && second !== 0);
+  if (isLittle) return new TextDecoder('utf-16le', { fatal: true }).decode(bytes);
+  return new TextDecoder(isBig ? 'utf-16be' : 'utf-8', { fatal: true }).decode(bytes);
+}
+
 /** Reads a JSON file that an option names. */
 export function readJson(option: string, file: string | URL): unknown {
-  let text: string;
+  const name = quote(String(file), 300);
+  let bytes: Uint8Array;
   try {
-    text = readFileSync(file, 'utf8');
+    bytes = readFileSync(file);
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
-    throw new InputError(option, `${quote(String(file), 300)} cannot be read (${code})`, { cause: error });
+    throw new InputError(option, `${name}: ${UNREADABLE[code] ?? `cannot be read (${code})`}`, { cause: error });
   }
-  let json: unknown;
+  let text: string;
   try {
-    json = JSON.parse(text);
+    text = decodeText(bytes);
   } catch (error) {
-    throw new InputError(option, `${quote(String(file), 300)} is not JSON`, { cause: error });
+    throw new InputError(option, `${name} is not text in UTF-8 or UTF-16`, { cause: error });
   }
-  return requireShallow(option, json);
+  return requireShallow(option, parseText(option, name, text));
 }
+
+function parseText(option: string, name: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const flaw = jsonFlaw(text);
+    const where = flaw === null ? '' : `: line ${flaw.line}, column ${flaw.column}: ${flaw.problem}`;
+    throw new InputError(option, `${name} is not JSON${where}`, { cause: error });
+  }
+}
+
+/** `-h` and `--help` of every command. */
+export const HELP_OPTION = { help: { type: 'boolean', short: 'h' } } as const;
 
 /** The options on the command line; an unknown or unfinished one is an InputError. */
 export function readOptions<T extends ParseArgsOptionsConfig>(args: readonly string[], options: T) {
+  const known = Object.keys(options).map((name) => `--${name}`);
+  for (const arg of args) {
+    if (arg === '--') break;
+    const [name = ''] = arg.split('=');
+    if (!name.startsWith('--') || known.includes(name)) continue;
+    const meant = nearMiss(name, known);
+    const advice = meant === null ? `the options are ${known.join(', ')}` : `did you mean ${meant}?`;
+    throw new InputError('arguments', `there is no option ${quote(name)}; ${advice}`);
+  }
   try {
     return parseArgs({ args: [...args], allowPositionals: false, options }).values;
   } catch (error) {
@@ -56,7 +103,7 @@ export function modeOption(text: string | undefined): Mode | undefined {
 }
 
 /** What AWS or the network answered is one line; where the fault may be ours, the stack belongs to it. */
-function faultText(error: unknown): string {
+export function faultText(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const isOutside =
     '$metadata' in error || '$fault' in error || 'code' in error || error.name === 'CredentialsProviderError';

@@ -1,4 +1,4 @@
-import { readOptions, runCommand } from './input.ts';
+import { HELP_OPTION, readOptions, runCommand } from './input.ts';
 import { ACCOUNT_OPTION, accountOf, createClients, instanceIdOf, WHERE_OPTIONS, whereOf } from './live/clients.ts';
 import { planContainment } from './live/plan.ts';
 import { tellPlan } from './live/tell-plan.ts';
@@ -14,7 +14,7 @@ await runCommand(async (args) => {
     'instance-id': { type: 'string' },
     'remote-address': { type: 'string', multiple: true },
     json: { type: 'boolean' },
-    help: { type: 'boolean' },
+    ...HELP_OPTION,
     ...WHERE_OPTIONS,
     ...ACCOUNT_OPTION,
   });

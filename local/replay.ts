@@ -1,5 +1,7 @@
 import { parseCalls, type ReplayedCall, replayCalls } from './calls.ts';
+import { printedFlows, printedMessages, resultFlows } from './result.ts';
 import { truthText } from './tell.ts';
+import type { World } from './toolbox.ts';
 import { runInVirtualTime } from './world/clock.ts';
 import { createEmbeddedWorld } from './world/embedded-world.ts';
 import type { WorldFile } from './world/parse-world.ts';
@@ -10,6 +12,7 @@ export interface Replay {
   readonly truth: ReadonlyMap<string, FlowTruth>;
   readonly timeline: readonly { at: number; state: string | null; call: string; outcome: string }[];
   readonly calls: object;
+  readonly messages: World['messages'];
   readonly finalState: Record<string, unknown>;
 }
 
@@ -24,6 +27,7 @@ export function replay(file: WorldFile, calls: readonly ReplayedCall[]): Promise
     return {
       timeline,
       calls: world.calls(),
+      messages: world.messages,
       finalState,
       truth: new Map(physics.truth().map((entry) => [entry.name, entry])),
     };
@@ -33,16 +37,9 @@ export function replay(file: WorldFile, calls: readonly ReplayedCall[]): Promise
 /** `--calls`: the same object as a response prints, with no verdict. */
 export async function replayCallsFile(file: WorldFile, json: unknown, asJson: boolean): Promise<string> {
   const result = await replay(file, parseCalls(json));
-  const flows = file.Flows.filter((flow) => flow.Malicious).map((flow) => ({
-    name: flow.Name,
-    protocol: flow.Protocol,
-    remoteAddress: flow.RemoteAddress,
-    remotePort: flow.RemotePort,
-    localPort: flow.LocalPort,
-    tracking: 'unknown',
+  const flows = printedFlows(resultFlows({ file, truth: result.truth, report: { flows: [] } })).map((flow) => ({
+    ...flow,
     because: 'no responder ran',
-    evidence: 'unproven',
-    truth: truthOf(result.truth.get(flow.Name)),
   }));
   if (asJson) {
     return JSON.stringify(
@@ -50,6 +47,8 @@ export async function replayCallsFile(file: WorldFile, json: unknown, asJson: bo
         verdict: null,
         reason: 'calls were replayed without the responder',
         basis: [],
+        provenAt: null,
+        verdicts: [],
         flows,
         skipped: [],
         held: [],
@@ -57,6 +56,7 @@ export async function replayCallsFile(file: WorldFile, json: unknown, asJson: bo
         lastResort: [],
         timeline: result.timeline.map(({ at, state, call, outcome }) => ({ at, state, call, outcome })),
         calls: result.calls,
+        messages: printedMessages(result.messages),
         world: result.finalState,
       },
       null,
@@ -68,10 +68,4 @@ export async function replayCallsFile(file: WorldFile, json: unknown, asJson: bo
     ...result.timeline.map((entry) => `  t = ${entry.at} s  ${entry.call}: ${entry.outcome}`),
     ...flows.map((flow) => `  ${flow.name}: ${truthText(flow.truth)}`),
   ].join('\n');
-}
-
-function truthOf(truth: FlowTruth | undefined) {
-  return truth === undefined
-    ? null
-    : { lastPacketAt: truth.lastPacketAt, stoppedBy: truth.stoppedBy, revivedAt: truth.revivedAt };
 }

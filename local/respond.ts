@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { InputError } from '../functions/core/errors.ts';
+import { InputError, quote } from '../functions/core/errors.ts';
 import type { Mode } from '../functions/core/model.ts';
-import { modeOption, readJson, readOptions, runCommand } from './input.ts';
+import { HELP_OPTION, modeOption, readJson, readOptions, runCommand } from './input.ts';
 import { ACCOUNT_OPTION, accountOf, createClients, WHERE_OPTIONS, whereOf } from './live/clients.ts';
 import { respond, restore, resume, type Setting } from './live/respond.ts';
 import { nextSteps, tellReport, tellRestore } from './live/tell-report.ts';
@@ -10,6 +10,7 @@ const USAGE = `npm run -s respond -- --event FILE [--mode observe|contain]
 npm run -s respond -- --case case-... [--mode observe|contain]
 npm run -s respond -- --restore --case case-... [--force]
   [--region REGION] [--endpoint URL] [--account ID] [--store FOLDER] [--json]
+  [--linux-document NAME] [--windows-document NAME]
 
 Runs the response from this machine, on a real account in which nothing is installed: it observes unless told to contain.
 What is needed to go on and to undo lies in the store, .flowcut in this folder by default: keep it.`;
@@ -21,8 +22,10 @@ const OPTIONS = {
   restore: { type: 'boolean' },
   force: { type: 'boolean' },
   store: { type: 'string', default: '.flowcut' },
+  'linux-document': { type: 'string' },
+  'windows-document': { type: 'string' },
   json: { type: 'boolean' },
-  help: { type: 'boolean' },
+  ...HELP_OPTION,
   ...WHERE_OPTIONS,
   ...ACCOUNT_OPTION,
 } as const;
@@ -37,6 +40,16 @@ function checkOptions({ event, case: caseId, mode, restore: isRestore, force }: 
   if (isRestore === true && caseId === undefined) throw new InputError('--case', 'is missing: what is to be restored?');
   if (force === true && isRestore !== true) throw new InputError('--force', 'goes with --restore');
   if (event === undefined && caseId === undefined) throw new InputError('--event', 'is missing');
+}
+
+/** https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_CreateDocument.html */
+function documentOption(given: Given, platform: 'linux' | 'windows'): { [name in typeof platform]?: string } {
+  const name = given[`${platform}-document`];
+  if (name === undefined) return {};
+  if (!/^[\w.-]{3,128}$/.test(name)) {
+    throw new InputError(`--${platform}-document`, `${quote(name)} is not the name of an SSM document`);
+  }
+  return { [platform]: name };
 }
 
 const say = (line: string): void => void process.stderr.write(`${new Date().toISOString()}  ${line}\n`);
@@ -62,6 +75,7 @@ await runCommand(async (args) => {
     clients: createClients(whereOf(given)),
     folder: given.store,
     accountId: accountOf(given.account),
+    hostDocuments: { ...documentOption(given, 'linux'), ...documentOption(given, 'windows') },
     say,
     onCase: (caseId) => caseIds.add(caseId),
     now: () => new Date(),

@@ -1,6 +1,8 @@
-import type { ReportedFlow } from '../functions/core/report/report.ts';
+import type { Report, ReportedFlow } from '../functions/core/report/report.ts';
 import type { Simulation } from './simulate.ts';
-import type { WorldFlow } from './world/parse-world.ts';
+import type { Told } from './told.ts';
+import type { World } from './toolbox.ts';
+import type { WorldFile, WorldFlow } from './world/parse-world.ts';
 import type { FlowTruth } from './world/truth.ts';
 
 /** What the world knows of a flow, beside what the responder says. */
@@ -8,6 +10,8 @@ type Truth = Pick<FlowTruth, 'lastPacketAt' | 'stoppedBy' | 'revivedAt'>;
 
 export interface ResultFlow {
   readonly name: string;
+  /** Of a flow that the world does not have: false. */
+  readonly malicious: boolean;
   readonly protocol: string;
   readonly remoteAddress: string;
   readonly remotePort: number | null;
@@ -15,24 +19,35 @@ export interface ResultFlow {
   readonly tracking: string;
   readonly because: string;
   readonly evidence: string;
+  /** null = it is no flow of the world. */
   readonly truth: Truth | null;
+}
+
+/** A world that has come to its end, and what is true of its flows. */
+export interface Ended {
+  readonly file: WorldFile;
+  readonly truth: ReadonlyMap<string, FlowTruth>;
 }
 
 const fits = (known: string | number | null, actual: string | number | null): boolean =>
   known === null || known === 'unknown' || known === actual;
 
 /** How well a reported flow describes a flow of the world: 0 = not this one, 2 = by 5-tuple, 1 = by address alone. */
-function likeness(reported: ReportedFlow, flow: WorldFlow): 0 | 1 | 2 {
+function likeness(
+  reported: ReportedFlow,
+  flow: WorldFlow,
+  ports: readonly (number | null)[] = [flow.LocalPort],
+): 0 | 1 | 2 {
   if (reported.remoteAddress !== flow.RemoteAddress) return 0;
   const same =
     fits(reported.protocol, flow.Protocol) &&
     fits(reported.remotePort, flow.RemotePort) &&
-    fits(reported.localPort, flow.LocalPort) &&
+    ports.some((port) => fits(reported.localPort, port)) &&
     fits(reported.localAddress, flow.LocalAddress);
   return same ? 2 : 1;
 }
 
-function truthOf(name: string, truth: ReadonlyMap<string, FlowTruth>): Truth | null {
+function truthOf(name: string, { truth }: Ended): Truth | null {
   const found = truth.get(name);
   return found === undefined
     ? null
@@ -41,57 +56,94 @@ function truthOf(name: string, truth: ReadonlyMap<string, FlowTruth>): Truth | n
 
 const told = ({ localAddress: _localAddress, ...flow }: ReportedFlow) => flow;
 
-/** Every malicious flow of the world, and whatever else the responder found, each with the world's truth. */
-export function resultFlows({ file, report, truth }: Pick<Simulation, 'file' | 'report' | 'truth'>): ResultFlow[] {
+/** What the responder says of a flow of the world; undefined = nothing. */
+function reportedOf(
+  flow: WorldFlow,
+  reported: readonly ReportedFlow[],
+  { Flows }: WorldFile,
+): ReportedFlow | undefined {
+  const exact = reported.find((one) => likeness(one, flow) === 2);
+  if (exact !== undefined) return exact;
+  // By address alone only where nothing else claims the report: a stranger's flow to the same peer is not this one.
+  return reported.find((one) => likeness(one, flow) === 1 && !Flows.some((other) => likeness(one, other) === 2));
+}
+
+/** Every flow of the world, the malicious ones first, and whatever else the responder found, each with the world's truth. */
+export function resultFlows(ended: Ended & { readonly report: Pick<Report, 'flows'> }): ResultFlow[] {
+  const { file, truth } = ended;
+  const reported = ended.report.flows;
   const used = new Set<ReportedFlow>();
-  const best = (flow: WorldFlow): ReportedFlow | undefined => {
-    const ranked = report.flows.map((reported) => ({ reported, rank: likeness(reported, flow) }));
-    // By address alone only where nothing else claims the report: a stranger's flow to the same peer is not this one.
-    const exact = ranked.find(({ rank }) => rank === 2);
-    const vague = ranked.find(
-      ({ reported, rank }) => rank === 1 && !file.Flows.some((other) => likeness(reported, other) === 2),
-    );
-    return (exact ?? vague)?.reported;
-  };
-  const malicious = file.Flows.filter((flow) => flow.Malicious).map((flow): ResultFlow => {
-    const reported = best(flow);
-    const common = { name: flow.Name, truth: truthOf(flow.Name, truth) };
-    if (reported !== undefined) {
-      used.add(reported);
-      return { ...common, ...told(reported), protocol: flow.Protocol };
-    }
+  const ofWorld = [...file.Flows.filter((flow) => flow.Malicious), ...file.Flows.filter((flow) => !flow.Malicious)];
+  const known = ofWorld.map((flow): ResultFlow => {
+    const found = reportedOf(flow, reported, file);
+    if (found !== undefined) used.add(found);
     return {
-      ...common,
+      name: flow.Name,
+      malicious: flow.Malicious,
+      ...(found === undefined ? unseen(flow) : told(found)),
       protocol: flow.Protocol,
-      remoteAddress: flow.RemoteAddress,
-      remotePort: flow.RemotePort,
-      localPort: flow.LocalPort,
-      tracking: 'unknown',
-      because: 'not seen',
-      evidence: 'unproven',
+      truth: truthOf(flow.Name, ended),
     };
   });
-  const others = report.flows
-    .filter((reported) => !used.has(reported))
-    .map((reported): ResultFlow => {
-      const flow = file.Flows.find((candidate) => likeness(reported, candidate) === 2);
-      const name = flow?.Name ?? `${reported.protocol} ${reported.remoteAddress}:${reported.remotePort ?? '*'}`;
-      return { name, ...told(reported), truth: flow === undefined ? null : truthOf(flow.Name, truth) };
+  const others = reported
+    .filter((one) => !used.has(one))
+    .map((one): ResultFlow => {
+      // One that was opened again has had several local ports.
+      const flow = file.Flows.find(
+        (candidate) => likeness(one, candidate, truth.get(candidate.Name)?.localPorts) === 2,
+      );
+      const name = flow?.Name ?? `${one.protocol} ${one.remoteAddress}:${one.remotePort ?? '*'}`;
+      const malicious = flow?.Malicious ?? false;
+      return { name, malicious, ...told(one), truth: flow === undefined ? null : truthOf(flow.Name, ended) };
     });
-  return [...malicious, ...others];
+  return [...known, ...others];
 }
+
+/** A flow that the responder says nothing of. */
+const unseen = ({ RemoteAddress, RemotePort, LocalPort }: WorldFlow) => ({
+  remoteAddress: RemoteAddress,
+  remotePort: RemotePort,
+  localPort: LocalPort,
+  tracking: 'unknown',
+  because: 'not seen',
+  evidence: 'unproven',
+});
 
 /** Of a flow that the responder names and the world does not have: no packet of it ever passed. */
 const NO_TRUTH: Truth = { lastPacketAt: null, stoppedBy: null, revivedAt: null };
 
-/** The one object that `--json` prints. */
-export function resultJson(simulation: Simulation): object {
-  const { report, restore, calls, timeline } = simulation;
+/** The flows as they are printed. */
+export const printedFlows = (flows: readonly ResultFlow[]): readonly ResultFlow[] =>
+  flows.map((flow) => ({ ...flow, truth: flow.truth ?? NO_TRUTH }));
+
+/** Messages as they are printed. */
+export const printedMessages = (messages: World['messages']) =>
+  messages.map(({ at, subject, message }) => ({ at, subject, body: message }));
+
+/** What a result is made of, beside the world that it is about. */
+export interface ResultParts extends Told {
+  readonly calls: ReturnType<World['calls']>;
+  readonly timeline: ReturnType<World['timeline']>;
+}
+
+/** When the verdict will be proven if nothing stirs, in seconds; null = it is, or will not be. */
+function provenAtOf(report: Report, { Now }: WorldFile): number | null {
+  const { provenAt = null } = report as Report & { readonly provenAt?: string | number | null };
+  return typeof provenAt === 'string' ? (Date.parse(provenAt) - Date.parse(Now)) / 1000 : provenAt;
+}
+
+/** The object that one event or request prints, without the world and the messages. */
+export function resultOf(ended: Ended, { report, verdicts, calls, timeline }: ResultParts): object {
   return {
     verdict: report.verdict,
     reason: report.reason,
     basis: report.basis,
-    flows: resultFlows(simulation).map((flow) => ({ ...flow, truth: flow.truth ?? NO_TRUTH })),
+    finding: report.finding,
+    domains: report.domains,
+    processes: report.processes,
+    provenAt: provenAtOf(report, ended.file),
+    verdicts,
+    flows: printedFlows(resultFlows({ ...ended, report })),
     skipped: report.skipped,
     held: report.held,
     leftOpen: report.leftOpen,
@@ -102,10 +154,20 @@ export function resultJson(simulation: Simulation): object {
     ...(report.more.length > 0 && { more: report.more }),
     timeline: timeline.map(({ at, state, call, outcome }) => ({ at, state, call, outcome })),
     calls,
+  };
+}
+
+/** The one object that `--json` prints of one event or request. */
+export function resultJson(simulation: Simulation): object {
+  const { restore, restored, restoreFailure } = simulation;
+  return {
+    ...resultOf(simulation, simulation),
     ...(restore !== null && {
-      restore: simulation.restored,
+      restore: restored,
       ...(restore.kind === 'refused' && { restoreRefused: restore.reason }),
     }),
+    ...(restoreFailure !== null && { restore: [], restoreRefused: restoreFailure }),
+    messages: printedMessages(simulation.messages),
     world: simulation.finalState,
   };
 }

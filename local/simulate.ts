@@ -1,52 +1,49 @@
-import { AutoScalingClient } from '@aws-sdk/client-auto-scaling';
-import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { EC2Client } from '@aws-sdk/client-ec2';
-import { ElasticLoadBalancingClient } from '@aws-sdk/client-elastic-load-balancing';
-import { ElasticLoadBalancingV2Client } from '@aws-sdk/client-elastic-load-balancing-v2';
-import { SFNClient } from '@aws-sdk/client-sfn';
-import { SNSClient } from '@aws-sdk/client-sns';
-import { SSMClient } from '@aws-sdk/client-ssm';
-import { CLIENT_SETTINGS } from '../functions/aws/client-settings.ts';
-import type { RestoreItem, RestoreResult, Restoring } from '../functions/core/case/record.ts';
+import type { RestoreItem, RestoreResult } from '../functions/core/case/record.ts';
 import type { Config } from '../functions/core/config.ts';
-import { InputError } from '../functions/core/errors.ts';
-import { DEFAULT_HOST_OPTIONS } from '../functions/core/host/host-options.ts';
 import { intake } from '../functions/core/intake/intake.ts';
 import type { Mode } from '../functions/core/model.ts';
-import { quietReport, type Report } from '../functions/core/report/report.ts';
+import type { Report } from '../functions/core/report/report.ts';
+import type { RestoreReport } from '../functions/core/report/restore-report.ts';
 import type { Toolbox } from '../functions/shared/toolbox.ts';
-// The step loads it when it needs it; while time is virtual, nothing waits for a file.
-import '../functions/start-response/look.ts';
-import { type StartResult, startResponse } from '../functions/start-response/step.ts';
-import { readDefinition } from './definitions.ts';
-import { restoredItems } from './restored-items.ts';
-import { type Around, type ExecutionResult, runMachine, type Visit } from './runner.ts';
-import { wholeReport } from './whole-report.ts';
+import type { Parameters } from './parameters.ts';
+import { endOf } from './play.ts';
+import { isEvent, withMode } from './requests.ts';
+import { type Restored, respondToEvent, respondToRequest, restoreCase } from './responses.ts';
+import type { Visit } from './runner.ts';
+import { playSchedules } from './schedules.ts';
+import { newRun, openSession, type Session } from './session.ts';
+import { type ToldVerdict, toldOf } from './told.ts';
+import type { World } from './toolbox.ts';
 import { runInVirtualTime } from './world/clock.ts';
-import { createEmbeddedWorld, type EmbeddedWorld } from './world/embedded-world.ts';
 import type { WorldFile } from './world/parse-world.ts';
-import { createPhysics, type WorldPhysics } from './world/physics.ts';
 import type { FlowTruth } from './world/truth.ts';
 
-export type World = EmbeddedWorld<WorldPhysics>;
+export { localConfig } from './stack.ts';
+export { localToolbox, type World } from './toolbox.ts';
 
 /** One response in the embedded world, with everything that a report or a test wants to know of it. */
 export interface Simulation {
   readonly file: WorldFile;
+  /** The last of its case before the restore. */
   readonly report: Report;
+  /** Every verdict of its case, oldest first. */
+  readonly verdicts: readonly ToldVerdict[];
   /** The visits of the response, then those of the restore, in order. */
   readonly visits: readonly Visit[];
   readonly restore: RestoreResult | null;
   /** Everything that the restore put back, or why not. */
   readonly restored: readonly RestoreItem[];
+  /** What people were told of it; null = nothing was restored. */
+  readonly restoreReport: RestoreReport | null;
+  /** Why a restore ended before it could report; null = it did, or there was none. */
+  readonly restoreFailure: string | null;
   readonly calls: ReturnType<World['calls']>;
   readonly timeline: ReturnType<World['timeline']>;
   readonly messages: World['messages'];
   readonly table: Record<string, unknown>[];
   /** Truth by the name of the flow. */
   readonly truth: ReadonlyMap<string, FlowTruth>;
-  /** The moment of the verdict and of the end of the restore, in seconds. */
+  /** The moment of the verdict and of the end of everything, in seconds. */
   readonly reportedAt: number;
   readonly endedAt: number;
   readonly finalState: Record<string, unknown>;
@@ -54,6 +51,8 @@ export interface Simulation {
 
 export interface SimulationOptions {
   readonly mode?: Mode;
+  /** Values of the template's parameters, in place of its defaults. */
+  readonly parameters?: Parameters;
   /** Restore after the response. */
   readonly restore?: { readonly force: boolean };
   readonly config?: Partial<Config>;
@@ -61,60 +60,6 @@ export interface SimulationOptions {
   readonly prepare?: (world: World, tools: Toolbox) => void;
   /** A hand in the world between the response and the restore. */
   readonly between?: (world: World, tools: Toolbox) => Promise<void>;
-}
-
-const STATE_MACHINE = 'arn:aws:states:local:000000000000:stateMachine:flowcut-respond';
-
-/** The configuration of a local run: what a deployed stack has by default, but it contains. */
-export function localConfig(file: Pick<WorldFile, 'AccountId' | 'Region' | 'NaclEntryQuota'>): Config {
-  return {
-    accountId: file.AccountId,
-    region: file.Region,
-    vpcIds: [],
-    defaultMode: 'contain',
-    exemptTag: 'flowcut:exempt',
-    aclRuleNumbers: { first: 1, last: 32_766 },
-    aclEntriesPerDirection: file.NaclEntryQuota,
-    hostCutBudgetSeconds: 45,
-    hostOptions: DEFAULT_HOST_OPTIONS,
-    hostDocuments: { linux: 'flowcut-host-linux', windows: 'flowcut-host-windows' },
-    respondStateMachineArn: STATE_MACHINE,
-    topicArn: `arn:aws:sns:${file.Region}:${file.AccountId}:flowcut`,
-    openings: { agentEgress: [], analystIngress: [] },
-    isolationsPerHour: 10,
-    deleteReplacedGroups: false,
-    autoScaling: 'standby',
-    releaseDenies: 'never',
-  };
-}
-
-/** Real SDK clients that talk to the world and to nothing else. */
-export function localToolbox(world: World, config: Config): Toolbox {
-  const { maxAttempts, retryMode } = CLIENT_SETTINGS;
-  const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
-  const settings = { region: config.region, credentials, maxAttempts, retryMode };
-  return {
-    config,
-    ec2: world.attach(new EC2Client(settings)),
-    ssm: world.attach(new SSMClient(settings)),
-    sfn: world.attach(new SFNClient(settings)),
-    logs: world.attach(new CloudWatchLogsClient(settings)),
-    sns: world.attach(new SNSClient(settings)),
-    scaling: world.attach(new AutoScalingClient(settings)),
-    elb: world.attach(new ElasticLoadBalancingV2Client(settings)),
-    classicElb: world.attach(new ElasticLoadBalancingClient(settings)),
-    cases: { client: world.attach(new DynamoDBClient(settings)), name: 'flowcut-cases' },
-    log: { info: () => undefined, warn: () => undefined },
-    now: () => new Date(),
-    sleep: (seconds) => world.clock.sleep(seconds),
-  };
-}
-
-/** Is this what EventBridge delivers, rather than what a person types? */
-export function isEvent(input: unknown): boolean {
-  return (
-    typeof input === 'object' && input !== null && ('detail' in input || 'detail-type' in input || 'source' in input)
-  );
 }
 
 /**
@@ -126,136 +71,57 @@ export function simulate(file: WorldFile, input: unknown, options: SimulationOpt
   return runInVirtualTime(file.Now, async (clock) => {
     // What cannot be read stops here, before there is a world to change.
     intake(request);
-    const physics = createPhysics(file);
-    const world: World = createEmbeddedWorld(file, clock, physics);
-    const config = { ...localConfig(file), ...(options.mode && { defaultMode: options.mode }), ...options.config };
-    const tools = localToolbox(world, config);
-    options.prepare?.(world, tools);
-    const visits: Visit[] = [];
-    const around: Around = (state, name, run) =>
-      world.inState(state, async () => {
-        const leave = world.enterFunction(name);
-        try {
-          return await run();
-        } finally {
-          leave();
-        }
-      });
-    const run = (name: 'respond' | 'restore', payload: unknown) =>
-      runMachine(readDefinition(name), payload, tools, { around, onVisit: (visit) => visits.push(visit) });
-
-    const reported = isEvent(request)
-      ? await respondToEvent(world, tools, request, around, run)
-      : reportOf(await run('respond', request));
-    const reportedAt = clock.now();
-    await options.between?.(world, tools);
-    const restored =
-      options.restore && reported.undo !== null
-        ? restoreOf(await run('restore', { caseId: reported.caseId, force: options.restore.force }))
-        : null;
-    const restore = restored?.restore ?? null;
-    const items = restored === null ? [] : restoredItems(restored);
-    const endedAt = clock.now();
-    const calls = world.calls();
-    const timeline = world.timeline();
-    const finalState = world.snapshot();
-    // Asked for by nobody but us: not one of the calls that are counted.
-    const report = await wholeReport(tools.cases, reported);
-    const truth = new Map(physics.truth().map((entry) => [entry.name, entry]));
+    const { parameters, config, prepare, mode } = options;
+    const session = openSession(file, clock, {
+      ...(parameters && { parameters }),
+      ...(prepare && { prepare }),
+      config: { ...(mode && { defaultMode: mode }), ...config },
+    });
+    const schedules = playSchedules(session);
+    const run = newRun('response');
+    const { own, restore, begunAt } = await session.activity.track(
+      session.within(run, async () => {
+        const responded = isEvent(request)
+          ? await respondToEvent(session, run, request)
+          : await respondToRequest(session, request);
+        await options.between?.(session.world, session.tools);
+        const start = clock.now();
+        return {
+          own: responded,
+          begunAt: start,
+          restore: await restoreAfter(session, responded.report, options.restore),
+        };
+      }),
+    );
+    await schedules.untilQuiet();
+    const { world, visits } = session;
+    const ended = restore?.kind === 'ended' ? restore : null;
+    const hasBegun = ended !== null && ended.restore.kind !== 'refused';
+    const told = toldOf(session, run, own, new Map(hasBegun ? [[own.report.caseId, begunAt]] : []));
     return {
       file,
-      report,
+      ...told,
       visits,
-      restore,
-      restored: items,
-      calls,
-      timeline,
+      restore: ended?.restore ?? null,
+      restored: ended?.items ?? [],
+      restoreReport: ended?.report ?? null,
+      restoreFailure: restore?.kind === 'failed' ? restore.reason : null,
+      calls: world.calls(),
+      timeline: world.timeline(),
       messages: world.messages,
       table: world.dumpTable(),
-      truth,
-      reportedAt,
-      endedAt,
-      finalState,
+      reportedAt: own.endedAt,
+      ...endOf(session),
     };
   });
 }
 
-/** `--mode` overrides the request's own mode; a finding carries none. */
-export function withMode(input: unknown, mode: Mode | undefined): unknown {
-  if (mode === undefined || isEvent(input) || typeof input !== 'object' || input === null) return input;
-  return { ...input, mode };
-}
-
-/** Lambda's own retries of an asynchronous invocation: a minute, then two, and then the dead-letter queue. */
-const START_PAUSES = [60, 120];
-
-/** The event in the dead-letter queue: nobody acts, and an alarm tells a person. */
-async function startAsLambdaDoes(
-  world: World,
-  event: unknown,
-  start: () => Promise<StartResult>,
-): Promise<StartResult> {
-  for (const pause of [...START_PAUSES, null]) {
-    try {
-      return await start();
-    } catch (error) {
-      if (error instanceof InputError) throw error;
-      if (pause === null) return { kind: 'nothing-to-do', report: deadLetter(event, error) };
-      await world.clock.sleep(pause);
-    }
-  }
-  throw new Error('unreachable');
-}
-
-function deadLetter(event: unknown, error: unknown): Report {
-  const taken = intake(event);
-  const request = taken.kind === 'case' ? taken.request : null;
-  const why = error instanceof Error ? error.message : String(error);
-  const reason = `nothing was done: no response could be started (${why}); the event waits in the dead-letter queue`;
-  const report = quietReport({ caseId: 'none', instanceId: request?.instanceId ?? null, verdict: 'refused', reason });
-  return { ...report, verdict: (request?.flows.length ?? 0) > 0 ? 'leaking' : 'not-proven' };
-}
-
-async function respondToEvent(
-  world: World,
-  tools: Toolbox,
-  event: unknown,
-  around: Around,
-  run: (name: 'respond', payload: unknown) => Promise<ExecutionResult>,
-): Promise<Report> {
-  const executions: Promise<ExecutionResult>[] = [];
-  world.onStartExecution = ({ input }) => {
-    const result = run('respond', input);
-    executions.push(result);
-    return { result: result.then(({ output }) => output) };
-  };
-  const started = await startAsLambdaDoes(world, event, () =>
-    around('Start', 'start-response', () => startResponse(tools, event)),
-  );
-  if (started.kind === 'nothing-to-do') return started.report;
-  const results = await Promise.all(executions);
-  const first = results[0];
-  if (first === undefined) throw new Error('start-response started nothing');
-  return reportOf(first);
-}
-
-/** Why an execution ended without what was asked for: an InputError where the input was wrong. */
-export function failure({ error }: ExecutionResult): Error {
-  const { name, cause } = error ?? { name: 'Error', cause: 'the execution ended without output' };
-  if (name !== 'InputError') return new Error(`${name}: ${cause}`);
-  const message = (JSON.parse(cause) as { errorMessage: string }).errorMessage;
-  const [field = 'input', ...rest] = message.split(': ');
-  return new InputError(field, rest.join(': '));
-}
-
-function reportOf(result: ExecutionResult): Report {
-  const output = result.output as unknown as { report?: Report } | null;
-  if (output?.report === undefined) throw failure(result);
-  return output.report;
-}
-
-function restoreOf(result: ExecutionResult): Restoring {
-  const output = result.output as unknown as Partial<Restoring> | null;
-  if (output?.restore === undefined) throw failure(result);
-  return { ...output, restore: output.restore };
+/** Nothing is restored where nothing was changed. */
+function restoreAfter(
+  session: Session,
+  { caseId, undo }: Report,
+  restore: SimulationOptions['restore'],
+): Promise<Restored | null> {
+  if (restore === undefined || undo === null) return Promise.resolve(null);
+  return restoreCase(session, { caseId, force: restore.force });
 }

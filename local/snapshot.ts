@@ -1,5 +1,5 @@
 import { InputError } from '../functions/core/errors.ts';
-import { readOptions, runCommand } from './input.ts';
+import { HELP_OPTION, readOptions, runCommand } from './input.ts';
 import { createClients, instanceIdOf, WHERE_OPTIONS, whereOf } from './live/clients.ts';
 import { takeSnapshot } from './live/snapshot.ts';
 import { parseWorld } from './world/parse-world.ts';
@@ -12,7 +12,7 @@ What no API shows is not in it: write "Flows" and "Hosts" into the file.`;
 await runCommand(async (args) => {
   const given = readOptions(args, {
     'instance-id': { type: 'string' },
-    help: { type: 'boolean' },
+    ...HELP_OPTION,
     ...WHERE_OPTIONS,
   });
   if (given.help === true) return USAGE;

@@ -1,4 +1,7 @@
-import { type ResultFlow, resultFlows } from './result.ts';
+import { causeLines } from '../functions/core/report/cause-lines.ts';
+import type { Report } from '../functions/core/report/report.ts';
+import type { Ended, ResultFlow, ResultParts } from './result.ts';
+import { resultFlows } from './result.ts';
 import type { Simulation } from './simulate.ts';
 
 /** Seconds for a person: `3.8 s`, `6 min`, `5 days`. */
@@ -47,7 +50,7 @@ const port = (value: number | null): string => (value === null ? '' : `:${value}
 export function flowLines(flow: ResultFlow): string[] {
   const indent = '      ';
   return [
-    `  - ${flow.name}: ${flow.protocol} ${flow.remoteAddress}${port(flow.remotePort)}`,
+    `  - ${flow.name}${flow.truth !== null && !flow.malicious ? ' (innocent)' : ''}: ${flow.protocol} ${flow.remoteAddress}${port(flow.remotePort)}`,
     `${indent}${wrap(`${flow.tracking}: ${flow.because}`, indent)}`,
     `${indent}evidence: ${flow.evidence}; in truth ${truthText(flow.truth)}`,
   ];
@@ -57,21 +60,49 @@ export function section(title: string, lines: readonly string[]): string[] {
   return lines.length === 0 ? [] : ['', title, ...lines];
 }
 
-const bullet = (text: string): string => `  - ${wrap(text, '    ')}`;
+export const bullet = (text: string): string => `  - ${wrap(text, '    ')}`;
 
 export function denyText(deny: Simulation['report']['held'][number]): string {
   return `${deny.NetworkAclId} rule ${deny.RuleNumber} ${deny.Egress ? 'outbound' : 'inbound '} deny ${deny.Cidr}`;
 }
 
-function restoreLines({ restore, restored }: Simulation): string[] {
+/** What a restore came to; nothing where there was none. */
+function restoreLines({ restore, restored, restoreFailure }: Simulation): string[] {
+  if (restoreFailure !== null) return [bullet(`failed: ${restoreFailure}`)];
   if (restore === null) return [];
-  if (restore.kind === 'refused') return [bullet(`refused: ${restore.reason}`)];
-  return restored.map(({ item, outcome, detail }) => bullet(`${outcome}: ${item}${detail ? ` (${detail})` : ''}`));
+  return restore.kind === 'refused' ? [bullet(`refused: ${restore.reason}`)] : restoredLines(restored);
 }
 
-/** Any run, for a person. */
-export function tellSimulation(simulation: Simulation): string {
-  const { report, restore, calls } = simulation;
+export const restoredLines = (items: Simulation['restored']): string[] =>
+  items.map(({ item, outcome, detail }) => bullet(`${outcome}: ${item}${detail ? ` (${detail})` : ''}`));
+
+/** Verdicts that leave the world's flows out of it: nothing was looked at. */
+const QUIET: readonly Report['verdict'][] = ['ignored', 'refused'];
+
+/**
+ * The flows that a text is about: what the responder found, and the malicious ones that it did not see. Where the case is
+ * none of ours the flows of others stay out.
+ */
+function flowsToTell(ended: Ended, report: Report): readonly ResultFlow[] {
+  const isReported = ({ because }: ResultFlow): boolean => because !== 'not seen';
+  return resultFlows({ ...ended, report }).filter(
+    (flow) => isReported(flow) || (flow.malicious && !QUIET.includes(report.verdict)),
+  );
+}
+
+function verdictLines({ verdicts }: Pick<ResultParts, 'verdicts'>): string[] {
+  // One alone stands at the top already.
+  return verdicts.length < 2
+    ? []
+    : section(
+        'Verdicts, oldest first',
+        verdicts.map(({ at, verdict, reason }) => bullet(`t = ${duration(at)}: ${verdict.toUpperCase()}, ${reason}`)),
+      );
+}
+
+/** What one event or request came to, for a person. */
+export function resultLines(ended: Ended, parts: ResultParts & { readonly reportedAt: number }): string[] {
+  const { report, calls, reportedAt } = parts;
   const first = calls.beforeFirstCut;
   return [
     `${report.instanceId ?? 'no instance'}: ${report.verdict.toUpperCase()}`,
@@ -80,19 +111,12 @@ export function tellSimulation(simulation: Simulation): string {
     ...(first === null
       ? []
       : [
-          `first cut after ${duration(first.seconds)}, ${first.sequential} EC2 round trips and ${first.functions} functions; verdict after ${duration(simulation.reportedAt)}`,
+          `first cut after ${duration(first.seconds)}, ${first.ec2} EC2 round trips and ${first.functions} functions; verdict after ${duration(reportedAt)}`,
         ]),
-    ...section('Flows', resultFlows(simulation).flatMap(flowLines)),
-    ...section(
-      'What would be done, in this order',
-      report.plan.flatMap((step, index) => [
-        `  ${index + 1}. ${wrap(step.change, '     ')}`,
-        `     why: ${wrap(step.why, '          ')}`,
-        `     cuts: ${wrap(step.cuts, '           ')}`,
-        `     also hits: ${wrap(step.alsoHits, '                ')}`,
-        `     undo: ${wrap(step.undo, '           ')}`,
-      ]),
-    ),
+    ...verdictLines(parts),
+    ...section('GuardDuty found', causeLines(report).map(bullet)),
+    ...section('Flows', flowsToTell(ended, report).flatMap(flowLines)),
+    ...section('What would be done, in this order', report.plan.flatMap(planLines)),
     ...section(
       'Denies that stand',
       report.held.map((deny) => bullet(denyText(deny))),
@@ -106,6 +130,22 @@ export function tellSimulation(simulation: Simulation): string {
     ...section('Still open', report.leftOpen.map(bullet)),
     ...section('Last resorts, least harmful first', report.lastResort.map(bullet)),
     ...section('Left out', report.more.map(bullet)),
+  ];
+}
+
+const planLines = (step: Report['plan'][number], index: number): string[] => [
+  `  ${index + 1}. ${wrap(step.change, '     ')}`,
+  `     why: ${wrap(step.why, '          ')}`,
+  `     cuts: ${wrap(step.cuts, '           ')}`,
+  `     also hits: ${wrap(step.alsoHits, '                ')}`,
+  `     undo: ${wrap(step.undo, '           ')}`,
+];
+
+/** Any run, for a person. */
+export function tellSimulation(simulation: Simulation): string {
+  const { report, restore } = simulation;
+  return [
+    ...resultLines(simulation, simulation),
     ...section('Restore', restoreLines(simulation)),
     ...(restore === null && report.undo !== null ? section('To undo', [bullet(report.undo)]) : []),
   ].join('\n');

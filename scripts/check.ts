@@ -8,6 +8,7 @@ const CHECKS = {
   'promises and unsafe types': ['oxlint'],
   'unused files, exports and dependencies': ['knip'],
   'the findings page': ['node', 'scripts/findings-doc.ts', '--check'],
+  'the settings page': ['node', 'scripts/settings-doc.ts', '--check'],
   'the events of each function': ['node', 'scripts/step-events.ts', '--check'],
   'permissions against bundles': ['node', 'scripts/permissions.ts', '--check'],
   documentation: ['node', 'scripts/check-docs.ts'],

@@ -22,8 +22,9 @@ function decided({ field, values, otherwise }: DecidedBy): string {
   return `by \`${field}\`: ${[...cases, `else ${otherwise.class}`].join(', ')}`;
 }
 
-function routeRow({ type, class: asked, carries, reason }: FindingRoute): string {
-  return row(`\`${type}\``, typeof asked === 'string' ? asked : decided(asked), carries, reason);
+function routeRow({ type, class: asked, carries, reason, advice }: FindingRoute): string {
+  const because = advice === undefined ? reason : `${reason}. ${advice}`;
+  return row(`\`${type}\``, typeof asked === 'string' ? asked : decided(asked), carries, because);
 }
 
 function groupOf({ title, routes }: { readonly title: string; readonly routes: readonly FindingRoute[] }): string {
@@ -49,7 +50,9 @@ export function findingsPage(): string {
     'After it: a node that containers share (`EKSCluster`, `ECSCluster` or `Container` resources, or their details beside the instance) is only ever asked about, and so is every instance of an attack sequence.',
     'A finding of class ISO, ISO-ASK or ASK that names no EC2 instance is reported as such, with `NO INSTANCE NAMED` as the first words of the reason.',
     '',
-    'carries: `flow` = remote address, ports and direction; `probe` = remote addresses and local ports; `domain` = a domain only: no deny is possible, and the VPC resolver stays open; `process` = a process only; `none` = none of these.',
+    'Null and empty text count as absent in every field but the id, the type, the severity, the account, the Region and the instance id. Hints (subnets, groups, interfaces, local addresses) that are not well-formed are left out, and so are members of an attack sequence that cannot be read; the report counts these. A peer that is no address is refused.',
+    '',
+    'carries: `flow` = remote address, ports and direction; `probe` = remote addresses and local ports; `domain` = a domain only: no deny is possible, and the VPC resolver stays open; `process` = a process only; `disk` = what a scan of a disk found; `call` = an API call about the instance; `none` = none of these.',
     '',
     ROUTE_GROUPS.map(groupOf).join('\n\n'),
     '',

@@ -13,6 +13,38 @@ export const ACTION_PREFIXES: Readonly<Record<string, string>> = {
   ssm: 'ssm',
 };
 
+interface Companions {
+  readonly actions: readonly string[];
+  readonly source: string;
+}
+
+const OF_BALANCERS = 'https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-api-permissions.html';
+
+/**
+ * Actions of another service that a command takes with the rights of its caller, and the page that says so. The Service
+ * Authorization Reference does not list them, so no linter knows of them.
+ */
+export const COMPANIONS: Readonly<Record<string, Companions>> = {
+  'elastic-load-balancing-v2:RegisterTargets': {
+    actions: ['ec2:DescribeInstances', 'ec2:DescribeInternetGateways', 'ec2:DescribeSubnets', 'ec2:DescribeVpcs'],
+    source: OF_BALANCERS,
+  },
+  'elastic-load-balancing:RegisterInstancesWithLoadBalancer': {
+    actions: [
+      'ec2:DescribeAccountAttributes',
+      'ec2:DescribeClassicLinkInstances',
+      'ec2:DescribeInstances',
+      'ec2:DescribeVpcClassicLink',
+    ],
+    source: OF_BALANCERS,
+  },
+  'elastic-load-balancing:DeregisterInstancesFromLoadBalancer': {
+    actions: ['ec2:DescribeClassicLinkInstances', 'ec2:DescribeInstances'],
+    source: OF_BALANCERS,
+  },
+  'elastic-load-balancing:DescribeLoadBalancers': { actions: ['ec2:DescribeSecurityGroups'], source: OF_BALANCERS },
+};
+
 /** Commands that need other actions than the one of their name, or more. */
 export const COMMAND_ACTIONS: Readonly<Record<string, readonly string[]>> = {
   // Authorised as what is in the transaction: puts when a deny is reserved, deletes when one is forgotten.
@@ -40,9 +72,12 @@ export const WITHOUT_COMMAND: Readonly<Record<string, string>> = {
 
 /** Actions that IAM cannot tie to a resource, and why `*` is all there is. */
 export const WITHOUT_RESOURCE: Readonly<Record<string, string>> = {
+  'ec2:DescribeAccountAttributes': 'EC2 has no resource for it; tied to the Region',
+  'ec2:DescribeClassicLinkInstances': 'EC2 has no resource for it; tied to the Region',
   'ec2:DescribeFlowLogs': 'EC2 has no resource for it; tied to the Region',
   'ec2:DescribeInstanceTypes': 'EC2 has no resource for it; tied to the Region',
   'ec2:DescribeInstances': 'EC2 has no resource for it; tied to the Region',
+  'ec2:DescribeInternetGateways': 'EC2 has no resource for it; tied to the Region',
   'ec2:DescribeNetworkAcls': 'EC2 has no resource for it; tied to the Region',
   'ec2:DescribeNetworkInterfaces': 'EC2 has no resource for it; tied to the Region',
   'ec2:DescribeRouteTables': 'EC2 has no resource for it; tied to the Region',
@@ -50,6 +85,8 @@ export const WITHOUT_RESOURCE: Readonly<Record<string, string>> = {
   'ec2:DescribeSecurityGroups': 'EC2 has no resource for it; tied to the Region',
   'ec2:DescribeSnapshots': 'EC2 has no resource for it; tied to the Region',
   'ec2:DescribeSubnets': 'EC2 has no resource for it; tied to the Region',
+  'ec2:DescribeVpcClassicLink': 'EC2 has no resource for it; tied to the Region',
+  'ec2:DescribeVpcs': 'EC2 has no resource for it; tied to the Region',
   'autoscaling:DescribeAutoScalingInstances': 'Auto Scaling has no resource for it',
   'elasticloadbalancing:DescribeLoadBalancers': 'Elastic Load Balancing has no resource for it',
   'elasticloadbalancing:DescribeTargetGroups': 'Elastic Load Balancing has no resource for it',
@@ -78,6 +115,7 @@ export const PURPOSES: Readonly<Record<string, string>> = {
   LookAtResponse: 'did an earlier response to the case fail, so that this event takes over?',
   SendWhatFailed: 'what cannot be read or started waits in the dead-letter queue',
   LookAtInterfaces: 'only with VpcIds: is every interface in one of them? Nobody is claimed before',
+  WriteTimeline: 'how the restore ended and who started it, beside the case; nothing outside the items of cases',
   KeepReport: 'the whole report and the timeline, beside their case; nothing outside the items of cases',
   Look: 'reads before deciding, and reads back what is in force',
   Deny: 'two entries per peer, recorded first',
@@ -96,6 +134,9 @@ export const PURPOSES: Readonly<Record<string, string>> = {
   TagGroupsAgain: 'only while making them',
   SwapGroupsAndTimeouts: "an interface's groups and tracking timers",
   LookAtGroupsAndBalancers: 'where the instance is a member',
+  LookForBalancers: 'what Elastic Load Balancing reads of EC2 with the rights of its caller',
+  NoOtherInstanceAttributes: 'user data, groups and the like are nobody’s affair here, whatever else is allowed',
+  NoOtherInterfaceAttributes: 'an interface never becomes a router, whatever else is allowed',
   ReadAttributes: 'protection as it was found',
   ProtectInstance: 'termination and stop protection, shutdown behaviour, delete on termination',
   LeaveScalingGroup: 'an isolated instance fails its health checks, and its group would destroy the evidence',

@@ -5,7 +5,14 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { bundledCommands } from './bundled-commands.ts';
-import { ACTION_PREFIXES, COMMAND_ACTIONS, PURPOSES, WITHOUT_COMMAND, WITHOUT_RESOURCE } from './permission-rules.ts';
+import {
+  ACTION_PREFIXES,
+  COMMAND_ACTIONS,
+  COMPANIONS,
+  PURPOSES,
+  WITHOUT_COMMAND,
+  WITHOUT_RESOURCE,
+} from './permission-rules.ts';
 import {
   folderOf,
   isMap,
@@ -72,10 +79,11 @@ const sharedStatements = (template: Template): readonly (readonly [string, reado
     statementsOf(policy.Properties['PolicyDocument']),
   ]);
 
-/** The actions that a command needs. */
+/** The actions that a command needs, those that another service takes for it among them. */
 export function actionsOf(command: string): readonly string[] {
   const [client = '', name = ''] = command.split(':');
-  return COMMAND_ACTIONS[command] ?? [`${ACTION_PREFIXES[client] ?? `unknown client ${client}`}:${name}`];
+  const own = COMMAND_ACTIONS[command] ?? [`${ACTION_PREFIXES[client] ?? `unknown client ${client}`}:${name}`];
+  return [...own, ...(COMPANIONS[command]?.actions ?? [])];
 }
 
 const granted = (statements: readonly Statement[]): ReadonlySet<string> =>
@@ -197,6 +205,21 @@ function tableOf(statements: readonly Statement[], bundle: readonly string[] | n
   return [row(...head), row(...head.map(() => '---')), ...lines].join('\n');
 }
 
+/** Who holds a policy that is no role's own. */
+const SHARED_BY: Readonly<Record<string, string>> = {
+  FunctionBasicsPolicy: 'Every function',
+  VpcBorderPolicy: 'Every function, with VpcIds',
+  ExecutionBasicsPolicy: 'Both state machines',
+};
+
+/** What Elastic Load Balancing and others do with the rights of their caller, as a table. */
+function companionsTable(): string {
+  const lines = Object.entries(COMPANIONS).map(([command, { actions, source }]) =>
+    row(`\`${command.replace(/^[\w-]+:/, '')}\` (${command.split(':')[0]})`, code(actions), `[AWS](${source})`),
+  );
+  return [row('call', 'also needs', 'says'), row('---', '---', '---'), ...lines].join('\n');
+}
+
 export function permissionsPage(template: Template, commands: ReadonlyMap<string, readonly string[]>): string {
   const functions = resourcesOf(template, 'AWS::Serverless::Function').map(([, resource]) => {
     const folder = folderOf(resource);
@@ -206,8 +229,7 @@ export function permissionsPage(template: Template, commands: ReadonlyMap<string
     return `### ${id}\n\n${tableOf(ownStatements(template, roleIdOf(resource)), null)}`;
   });
   const shared = sharedStatements(template).map(([id, statements]) => {
-    const who = id === 'FunctionBasicsPolicy' ? 'Every function' : 'Both state machines';
-    return `### ${who}\n\n${tableOf(statements, null)}`;
+    return `### ${SHARED_BY[id] ?? id}\n\n${tableOf(statements, null)}`;
   });
   return [
     '# Permissions',
@@ -216,12 +238,17 @@ export function permissionsPage(template: Template, commands: ReadonlyMap<string
     '',
     'One role per function. "Needed by" are the SDK commands that the bundle of the function really holds: a command without its permission, or a permission without its command, fails `npm run check`.',
     '',
-    'What IAM cannot narrow, and you should know:',
+    'What each call asks of IAM is simulated against these roles: `npm run test:iam` ([held to](held-to.md#the-permissions)).',
     '',
-    '- `ec2:ModifyInstanceAttribute` (preserve-evidence, restore-evidence) could also change other attributes of an instance; flowcut sets protection, shutdown behaviour and delete on termination.',
-    '- `ec2:ModifyNetworkInterfaceAttribute` could put any group of the account on an interface; flowcut sets its isolation group, and on a restore the recorded ones.',
+    'What IAM does not narrow, and you should know:',
+    '',
+    '- `ec2:ModifyInstanceAttribute` (preserve-evidence, restore-evidence): flowcut sets protection, shutdown behaviour and delete on termination. [`ec2:Attribute`](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/iam-policies-for-amazon-ec2.html#attribute-key) could limit the right to these, but AWS does not say under which names a request brings them, and a wrong one would stop the containment. So the key is used the other way round: user data, groups, kernel, type and source check are denied by name, which at worst denies nothing.',
+    '- `ec2:ModifyNetworkInterfaceAttribute` (swap-security-groups, restore-instance) could put any group on an interface; flowcut sets its isolation group, and on a restore the recorded ones. The source check and public addresses are denied in the same way.',
     '- `ec2:CreateNetworkAclEntry` could write an allow as well as a deny; flowcut writes denies only.',
-    '- The exempt tag is looked at by flowcut, not by IAM. So is `VpcIds`, before an instance is claimed; behind it IAM denies changes of network ACLs, interfaces and groups in other VPCs, and nothing else.',
+    '- The exempt tag is looked at by flowcut, not by IAM.',
+    '- `VpcIds` is looked at by flowcut too, before an instance is claimed. Behind it stands IAM where a request brings the VPC: network ACLs, interfaces, security groups. EC2 brings none for instances, volumes and snapshots, and neither do Systems Manager, Auto Scaling and Elastic Load Balancing.',
+    '',
+    '`PermissionsBoundary` and `RolePath` are put on every role. A boundary must allow what stands here, or containment is denied.',
     '',
     '## Functions',
     '',
@@ -234,6 +261,12 @@ export function permissionsPage(template: Template, commands: ReadonlyMap<string
     '## Shared',
     '',
     shared.join('\n\n'),
+    '',
+    '## What a service does with the rights of its caller',
+    '',
+    'The Service Authorization Reference does not list these, so no linter knows of them; they stand in the roles above.',
+    '',
+    companionsTable(),
     '',
     '## Deploying',
     '',

@@ -48,7 +48,8 @@ export function pythonWith(
   if (!existsSync(folder)) {
     // Somebody else may install at the same time: it is there as a whole or not at all.
     const making = `${folder}.${process.pid}`;
-    console.log(`installing ${requirements.trim().split('\n').join(', ')} into ${folder}`);
+    // What a command answers stays alone on its standard output.
+    console.error(`installing ${requirements.trim().split('\n').join(', ')} into ${folder}`);
     mustRun(python.command, ['-m', 'venv', making]);
     const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...pipOptions, '-r', file];
     mustRun(join(making, 'bin/python'), pip);

@@ -1,6 +1,6 @@
 /**
- * Holds template.yaml against AWS's own tools: cfn-lint, `sam validate --lint`, `sam build` on the bundles of this
- * project, and checkov. They come from PyPI at the versions in sam-tools.txt, into a virtual environment under .cache/.
+ * Holds template.yaml against AWS's own tools: cfn-lint on it and on what the transform makes of it, `sam validate --lint`,
+ * `sam build` on the bundles of this project, and checkov. They come from PyPI at the versions in sam-tools.txt, into a virtual environment under .cache/.
  * Ends with `N passed, N failed`; without Python everything is skipped.
  *
  *   node scripts/sam-tools.ts [sam|cfn-lint|checkov arguments...]    runs one tool instead
@@ -10,6 +10,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { noPython, pythonWith } from './python-tools.ts';
 import { isMap, type Node, readTemplate, resourcesOf, type Template, text } from './template.ts';
+import { transformed } from './transformed.ts';
 
 /** The tools run on Python 3.9 as well. */
 const LEAST_MINOR = 9;
@@ -125,9 +126,66 @@ function checkov(tool: Tool): Outcome {
   }
 }
 
+/** What SAM would send for each environment of samconfig.toml, by its own code: parameters that are given, and those that stay. */
+const SENT = `
+import json
+from samcli.cli.types import CfnParameterOverridesType
+from samcli.commands.deploy.deploy_context import DeployContext
+from samcli.lib.config.samconfig import SamConfig
+
+def sent(env, given):
+    config = SamConfig('.').get_all(['deploy'], 'parameters', env=env)
+    overrides = given or config.get('parameter_overrides')
+    values = CfnParameterOverridesType().convert(overrides, None, None) if overrides else {}
+    template = {'Parameters': {'Mode': {}, 'VpcIds': {}}}
+    stays = [p['ParameterKey'] for p in DeployContext.merge_parameters(template, values) if p.get('UsePreviousValue')]
+    return {'stack': config['stack_name'], 'given': values, 'stays': stays}
+
+print(json.dumps([sent('default', None), sent('contain', None), sent('observe', None), sent('default', ['VpcIds=vpc-1'])]))
+`;
+
+/** A deployment that does not speak of the mode must not change it: that would switch containment off unseen. */
+function modeStays(tool: Tool): Outcome {
+  const answer = tool('python', ['-c', SENT]);
+  if (answer.status !== 0) return complaint(answer);
+  const expected = [
+    { stack: 'flowcut', given: {}, stays: ['Mode', 'VpcIds'] },
+    { stack: 'flowcut', given: { Mode: 'contain' }, stays: ['VpcIds'] },
+    { stack: 'flowcut', given: { Mode: 'observe' }, stays: ['VpcIds'] },
+    { stack: 'flowcut', given: { VpcIds: 'vpc-1' }, stays: ['Mode'] },
+  ];
+  const sent = JSON.stringify(JSON.parse(answer.stdout));
+  return sent === JSON.stringify(expected) ? null : `SAM would send ${sent}`;
+}
+
+/** Three partitions, and Regions that get new things early and late. */
+const REGIONS = {
+  aws: ['us-east-1', 'us-west-2', 'eu-central-1', 'eu-west-1', 'ap-southeast-2', 'sa-east-1'],
+  'aws-us-gov': ['us-gov-west-1', 'us-gov-east-1'],
+  'aws-cn': ['cn-north-1', 'cn-northwest-1'],
+} as const;
+
+/** What CloudFormation is given in the end, in each Region. */
+function transformInRegions(tool: Tool): Outcome {
+  const folder = mkdtempSync('.cache/transformed-');
+  try {
+    const file = join(folder, 'template.json');
+    const template = transformed();
+    if (template === null) return 'there was a Python, and now there is none';
+    const serverless = Object.values(template.Resources).filter(({ Type }) => Type.startsWith('AWS::Serverless::'));
+    if (serverless.length > 0) return 'the transform left resources of AWS::Serverless';
+    writeFileSync(file, JSON.stringify(template));
+    return judged(tool('cfn-lint', ['--regions', ...Object.values(REGIONS).flat(), '--', file]));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
 const CHECKS: Readonly<Record<string, (tool: Tool) => Outcome>> = {
   'cfn-lint': (tool) => judged(tool('cfn-lint', ['template.yaml'])),
+  'cfn-lint on the transform, in ten Regions of three partitions': transformInRegions,
   'sam validate --lint': (tool) => judged(tool('sam', ['validate', '--lint', '--template', 'template.yaml'])),
+  'sam deploy keeps the mode': modeStays,
   'sam build on our bundles': samBuild,
   checkov,
 };
@@ -146,7 +204,7 @@ function main(given: readonly string[]): void {
       spawnSync(python, [program(command), ...args], { stdio: 'inherit', env: ENVIRONMENT }).status ?? 1;
     return;
   }
-  const tool: Tool = (name, options) => run(python, [program(name), ...options]);
+  const tool: Tool = (name, options) => run(python, name === 'python' ? options : [program(name), ...options]);
   let failed = 0;
   for (const [name, check] of Object.entries(CHECKS)) {
     const started = Date.now();

@@ -6,11 +6,15 @@ export type NodeMap = { readonly [key: string]: Node };
 
 export interface Parameter {
   readonly Type: string;
+  readonly Description?: string;
   readonly Default?: string | number;
   readonly AllowedValues?: readonly (string | number)[];
   readonly AllowedPattern?: string;
+  readonly ConstraintDescription?: string;
   readonly MinValue?: number;
   readonly MaxValue?: number;
+  readonly MinLength?: number;
+  readonly MaxLength?: number;
 }
 
 export interface Resource {
@@ -30,9 +34,22 @@ export interface Template {
   readonly Outputs: NodeMap;
 }
 
-const SHORT_FORMS = ['Ref', 'Sub', 'GetAtt', 'If', 'Equals', 'Not', 'Join', 'Split', 'Select'] as const;
+const SHORT_FORMS = [
+  'Ref',
+  'Condition',
+  'Sub',
+  'GetAtt',
+  'If',
+  'Equals',
+  'Not',
+  'Or',
+  'Join',
+  'Split',
+  'Select',
+] as const;
 
-const longName = (name: (typeof SHORT_FORMS)[number]): string => (name === 'Ref' ? name : `Fn::${name}`);
+const longName = (name: (typeof SHORT_FORMS)[number]): string =>
+  name === 'Ref' || name === 'Condition' ? name : `Fn::${name}`;
 
 interface Collection {
   toJSON(): unknown;
@@ -78,9 +95,19 @@ const PSEUDO: NodeMap = {
   'AWS::Region': 'eu-central-1',
   'AWS::StackId': 'arn:aws:cloudformation:eu-central-1:111122223333:stack/flowcut/00000000-0000-4000-8000-000000000000',
   'AWS::StackName': 'flowcut',
+  'AWS::URLSuffix': 'amazonaws.com',
 };
 
 const NOTHING = Symbol('AWS::NoValue');
+
+/** A resource of the template, or the rule that SAM makes of an event of a function, named after both. */
+function isDeployed({ Resources }: Template, id: string): boolean {
+  const rules = Object.entries(Resources).flatMap(([owner, { Properties }]) => {
+    const events = Properties?.['Events'];
+    return isMap(events) ? Object.keys(events).map((event) => `${owner}${event}`) : [];
+  });
+  return Resources[id] !== undefined || rules.includes(id);
+}
 
 /**
  * What CloudFormation makes of a node, given values for parameters and pseudo parameters (default: theirs). A reference to a resource becomes
@@ -97,7 +124,7 @@ export function resolve(template: Template, node: Node, values: Readonly<Record<
       const value = values[name] ?? String(parameter.Default ?? '');
       return parameter.Type === 'CommaDelimitedList' ? value.split(',') : value;
     }
-    if (name.split('.')[0] === '' || template.Resources[name.split('.')[0] ?? ''] === undefined) {
+    if (!isDeployed(template, name.split('.')[0] ?? '')) {
       throw new Error(`template.yaml refers to ${name}, which is neither a parameter nor a resource`);
     }
     return `<${name}>`;
@@ -114,6 +141,7 @@ export function resolve(template: Template, node: Node, values: Readonly<Record<
   };
   const functions: Readonly<Record<string, (argument: Node) => Node | typeof NOTHING>> = {
     Ref: (name) => reference(text(name)),
+    Condition: (name) => condition(text(name)),
     'Fn::GetAtt': (name) => reference(Array.isArray(name) ? name.join('.') : text(name)),
     'Fn::Sub': (argument) => {
       const [pattern, own] = isList(argument) ? (argument as readonly [string, NodeMap]) : [text(argument), {}];
@@ -131,6 +159,7 @@ export function resolve(template: Template, node: Node, values: Readonly<Record<
       return text(walk(one)) === text(walk(other));
     },
     'Fn::Not': (argument) => walk((argument as readonly [Node])[0]) !== true,
+    'Fn::Or': (argument) => listOf(argument).some((entry) => walk(entry) === true),
     'Fn::Join': (argument) => {
       const [delimiter, list] = argument as readonly [string, Node];
       return texts(list).join(delimiter);

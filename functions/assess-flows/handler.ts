@@ -1,13 +1,13 @@
 import { EC2Client } from '@aws-sdk/client-ec2';
 import { ElasticLoadBalancingV2Client } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { CLIENT_SETTINGS } from '../aws/client-settings.ts';
-import { commonTools, handlerOf, once } from '../shared/lambda.ts';
+import { commonTools, handlerOf, once, timely } from '../shared/lambda.ts';
 import { assessFlows } from './step.ts';
 
-const elb = once(() => new ElasticLoadBalancingV2Client(CLIENT_SETTINGS));
+const elb = once(() => timely(new ElasticLoadBalancingV2Client(CLIENT_SETTINGS)));
 const tools = {
   ...commonTools(),
-  ec2: new EC2Client(CLIENT_SETTINGS),
+  ec2: timely(new EC2Client(CLIENT_SETTINGS)),
   get elb() {
     return elb();
   },

@@ -23,10 +23,10 @@ import {
 import type { Facts } from '../core/case/facts.ts';
 import { headStartOf } from '../core/case/head-start.ts';
 import { describePlan, RECORD_PLAN_DENIES } from '../core/case/plan.ts';
-import { type Assessed, HOST_ADDRESS_LIMIT, HOST_LIST_LIMIT, type Opened } from '../core/case/record.ts';
+import { type Assessed, type Cause, HOST_ADDRESS_LIMIT, HOST_LIST_LIMIT, type Opened } from '../core/case/record.ts';
 import type { Config } from '../core/config.ts';
 import { InputError, quote } from '../core/errors.ts';
-import type { CaseRequest } from '../core/intake/intake-types.ts';
+import type { CaseRequest, Intake } from '../core/intake/intake-types.ts';
 import type { Mode } from '../core/model.ts';
 import { isOnlyOn } from '../core/network/isolation-rules.ts';
 import { packDenies } from '../core/network/packed-denies.ts';
@@ -126,10 +126,8 @@ async function openWithout(tools: AssessTools, input: unknown): Promise<Start> {
   // Most starts bring a case id: what reads findings and what people type is loaded for the others alone.
   const { intake } = await import('../core/intake/intake.ts');
   const taken = intake(input);
-  if (taken.kind === 'ignored') return ignored(taken.reason, taken.advice, taken.instanceId, taken.finding);
-  const request = taken.kind === 'ask' ? taken.requests[0] : taken.request;
-  if (request === undefined)
-    return ignored('the finding names no instance', 'look at the finding in GuardDuty', null, null);
+  if (taken.kind === 'ignored') return ignored(taken);
+  const request = oneOf(taken, tools.config);
   const misplaced = placeRefusal(request, tools.config);
   if (misplaced !== null) return refused(tools, request, misplaced);
   const opening: CaseOpening = {
@@ -148,6 +146,22 @@ async function openWithout(tools: AssessTools, input: unknown): Promise<Start> {
 async function outOfBounds(tools: AssessTools, { instanceId }: CaseRequest): Promise<string | null> {
   if (tools.config.vpcIds.length === 0) return null;
   return borderRefusal(instanceId, await interfacesOf(tools.ec2, instanceId), tools.config);
+}
+
+/** Instances that a sentence names at most. */
+const NAMED_INSTANCES = 20;
+
+/** An execution is about one instance: of those that a finding names, the first of this account and Region. */
+function oneOf(taken: Exclude<Intake, { kind: 'ignored' }>, config: Config): CaseRequest {
+  if (taken.kind === 'case') return taken.request;
+  const { requests } = taken;
+  const chosen = requests.find((request) => placeRefusal(request, config) === null) ?? requests[0];
+  const others = requests.filter((request) => request !== chosen).map(({ instanceId }) => instanceId);
+  if (others.length === 0) return chosen;
+  const named = others.slice(0, NAMED_INSTANCES).join(', ');
+  const more = others.length > NAMED_INSTANCES ? ` and ${others.length - NAMED_INSTANCES} more` : '';
+  const note = `Nothing was begun for the other instances of the finding, ${named}${more}: start a response for each of them.`;
+  return { ...chosen, notes: [...chosen.notes, note] };
 }
 
 function caseIdIn(input: unknown): string | null {
@@ -175,14 +189,25 @@ function refOf(document: CaseDocument, mode: Mode): Opened['case'] {
   };
 }
 
-function ignored(reason: string, advice: string, instanceId: string | null, finding: CaseRequest['finding']): Opened {
+/** Names that the record of the state machine carries at most: an attack sequence may name hundreds. */
+const CARRIED_NAMES = 20;
+
+const causeOf = ({ finding, region, domains, processes }: Cause): Cause => ({
+  finding,
+  region,
+  domains: domains.slice(0, CARRIED_NAMES),
+  processes: processes.slice(0, CARRIED_NAMES),
+});
+
+function ignored(taken: Extract<Intake, { kind: 'ignored' }>): Opened {
+  const { reason, advice, instanceId, finding } = taken;
   const ref = {
     caseId: noteIdOf(finding, reason),
     instanceId,
     mode: 'observe',
     trigger: finding?.type ?? 'unknown',
   } as const;
-  return { case: ref, assessment: { kind: 'ignored', reason, advice } };
+  return { case: ref, assessment: { kind: 'ignored', reason, advice, cause: causeOf(taken) } };
 }
 
 function refused(tools: AssessTools, request: CaseRequest, reason: string): Opened {
@@ -193,7 +218,7 @@ function refused(tools: AssessTools, request: CaseRequest, reason: string): Open
     mode,
     trigger: triggerOf(request),
   };
-  return { case: ref, assessment: { kind: 'refused', reason } };
+  return { case: ref, assessment: { kind: 'refused', reason, cause: causeOf(request) } };
 }
 
 async function decide(

@@ -13,23 +13,34 @@ export interface HostCommand {
   readonly comment: string;
   /** Of the document, by name. */
   readonly parameters: Readonly<Record<string, string>>;
+  /** How long it is waited for: so long the agent may take to fetch it, and so long the script may run. */
+  readonly seconds: number;
 }
 
-/** Time that the agent has to fetch a command, in seconds: the least that SSM takes. Running time is the document's. */
-const DELIVERY_SECONDS = 30;
+/**
+ * The least time for the agent to fetch a command that SSM takes, in seconds. "If this time is reached and the command hasn't
+ * already started running, it won't run."
+ * https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_SendCommand.html
+ */
+const LEAST_DELIVERY_SECONDS = 30;
+
+/** How long the script may run where it is waited for less, in seconds: the documents' own default. */
+const LEAST_RUNNING_SECONDS = 120;
 
 /**
  * Sends one of our documents and returns the command id. There is no client token: sent twice, it runs twice, so the
  * script is idempotent. Throws `InvalidInstanceId` when the instance has no agent that SSM knows.
  */
 export async function sendHostCommand(ssm: SSMClient, command: HostCommand): Promise<string> {
+  const executionTimeout = String(Math.max(LEAST_RUNNING_SECONDS, command.seconds));
+  const parameters = { ...command.parameters, executionTimeout };
   const answer = await ssm.send(
     new SendCommandCommand({
       DocumentName: command.documentName,
       InstanceIds: [command.instanceId],
-      TimeoutSeconds: DELIVERY_SECONDS,
+      TimeoutSeconds: Math.max(LEAST_DELIVERY_SECONDS, command.seconds),
       Comment: command.comment,
-      Parameters: Object.fromEntries(Object.entries(command.parameters).map(([name, value]) => [name, [value]])),
+      Parameters: Object.fromEntries(Object.entries(parameters).map(([name, value]) => [name, [value]])),
     }),
   );
   const commandId = answer.Command?.CommandId;

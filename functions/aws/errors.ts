@@ -68,3 +68,18 @@ export async function unless<T, F>(
     throw error;
   }
 }
+
+/** The right to the call is missing: no retry mends that. */
+export interface Denied {
+  readonly denied: string;
+}
+
+/** EC2 has a code of its own for it. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html */
+const DENIALS = ['UnauthorizedOperation', 'AccessDenied', 'AccessDeniedException'];
+
+/** Runs a call; where the right to it is missing, says so in one line. Everything else is thrown on. */
+export const orDenied = <T>(call: () => Promise<T>): Promise<T | Denied> =>
+  unless(DENIALS, call, (error) => ({ denied: errorText(error) }));
+
+export const isDenied = (answer: unknown): answer is Denied =>
+  typeof answer === 'object' && answer !== null && 'denied' in answer;

@@ -29,6 +29,7 @@ interface FactsQuestion {
 /**
  * Reads all that a decision needs, in one parallel round where the finding's hints are right and in two where they are
  * wrong or there are none (one more where routes name prefix lists): the second round asks only for what the first could not know to ask.
+ * The default timeouts of the instance type are read beside these, and cost no round of their own.
  *
  * null = there is no such instance here. A read that fails is named in `unread`; only the instance and its interfaces
  * must be readable, without them there is nothing to act on.
@@ -76,16 +77,20 @@ export async function readFacts(
   const vpcIds = [...new Set(carrying.map((eni) => eni.vpcId))];
   const subnetIds = [...new Set(carrying.map((eni) => eni.subnetId))];
   const groupIds = [...new Set(carrying.flatMap((eni) => eni.groupIds))];
+  const others = {
+    vpcIds: missing(vpcIds, hints.vpcIds),
+    subnetIds: missing(subnetIds, hints.subnetIds),
+    groupIds: missing(groupIds, hints.groupIds),
+  };
   const isRightType = instance.instanceType === hints.instanceType;
-  const [defaultTimeouts, otherHolders, second] = await Promise.all([
-    isRightType ? hintedTimeouts : timeoutsOf(instance.instanceType),
+  // A round for this alone would make the first cut wait: there is the table of families.
+  const isAsked = !isRightType && Object.values(others).some((ids) => ids.length > 0);
+  const [askedTimeouts, otherHolders, second] = await Promise.all([
+    isAsked ? timeoutsOf(instance.instanceType) : null,
     attempt(PEERS, holdersOf(ec2, missing(peersOf(known), hinted))),
-    reads({
-      vpcIds: missing(vpcIds, hints.vpcIds),
-      subnetIds: missing(subnetIds, hints.subnetIds),
-      groupIds: missing(groupIds, hints.groupIds),
-    }),
+    reads(others),
   ]);
+  const defaultTimeouts = isRightType ? hintedTimeouts : askedTimeouts;
 
   const holders = merge(hintedHolders, otherHolders);
   const subnets = merge(first[0], second[0]) ?? [];

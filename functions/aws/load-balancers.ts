@@ -48,20 +48,19 @@ async function targetGroupsIn(
   return arns;
 }
 
-/** Where the instance is registered as a target, by its id or by one of its addresses; in all groups or in one. */
-export async function targetsOf(
+/** As which targets of these groups the instance is registered, by its id or by one of its addresses. */
+export async function targetsIn(
   elb: ElasticLoadBalancingV2Client,
-  where: GroupQuery | { readonly targetGroupArn: string },
+  arns: readonly string[],
   targetIds: readonly string[],
+  { draining = false }: Pick<GroupQuery, 'draining'> = {},
 ): Promise<readonly Target[]> {
-  const arns = 'targetGroupArn' in where ? [where.targetGroupArn] : await targetGroupsIn(elb, where);
-  const withLeaving = 'draining' in where && where.draining === true;
   const found = await Promise.all(
     arns.map(async (targetGroupArn) => {
       const answer = await elb.send(new DescribeTargetHealthCommand({ TargetGroupArn: targetGroupArn }));
       return (answer.TargetHealthDescriptions ?? []).flatMap(({ Target, TargetHealth }): Target[] => {
         const targetId = Target?.Id ?? '';
-        const leaving = TargetHealth?.State === 'draining' && !withLeaving;
+        const leaving = TargetHealth?.State === 'draining' && !draining;
         return targetIds.includes(targetId) && !leaving
           ? [{ targetGroupArn, targetId, port: Target?.Port ?? null }]
           : [];
@@ -69,6 +68,15 @@ export async function targetsOf(
     }),
   );
   return found.flat();
+}
+
+/** Where the instance is registered as a target, in all groups that a query finds. */
+export async function targetsOf(
+  elb: ElasticLoadBalancingV2Client,
+  where: GroupQuery,
+  targetIds: readonly string[],
+): Promise<readonly Target[]> {
+  return targetsIn(elb, await targetGroupsIn(elb, where), targetIds, where);
 }
 
 const descriptionOf = (target: Target) => ({ Id: target.targetId, ...(target.port !== null && { Port: target.port }) });

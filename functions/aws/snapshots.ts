@@ -12,8 +12,16 @@ export async function snapshotsOfCase(ec2: EC2Client, caseId: string): Promise<r
   return ids;
 }
 
-/** Codes of refusals: nothing was done, so the SDK may ask again. */
-const REFUSED = ['RequestLimitExceeded', 'Throttling', 'ThrottlingException', 'ConcurrentSnapshotLimitExceeded'];
+/**
+ * Another snapshot of a volume was begun just now, by a backup for one, or too many are under way: nothing was done. "Wait at
+ * least 15 seconds between concurrent volume snapshots." https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
+ */
+const TOO_SOON = ['SnapshotCreationPerVolumeRateExceeded', 'ConcurrentSnapshotLimitExceeded'];
+const TOO_SOON_PAUSE_SECONDS = 16;
+const TOO_SOON_ATTEMPTS = 4;
+
+/** Codes of refusals: nothing was done, so it may be asked again. */
+const REFUSED = ['RequestLimitExceeded', 'Throttling', 'ThrottlingException', ...TOO_SOON];
 
 /** Inside the SDK's retries: whatever is not a plain refusal is turned into an error that is not tried again. */
 const askOnce =
@@ -32,7 +40,23 @@ const askOnce =
  * Snapshots of all volumes of the instance at one moment. There is no client token, so a call whose effect is unknown must
  * not be repeated by the SDK: look for the case's snapshots first, and again after an error.
  */
-export async function createSnapshots(ec2: EC2Client, instanceId: string, caseId: string): Promise<readonly string[]> {
+export async function createSnapshots(
+  ec2: EC2Client,
+  instanceId: string,
+  caseId: string,
+  sleep: (seconds: number) => Promise<void>,
+): Promise<readonly string[]> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await askForSnapshots(ec2, instanceId, caseId);
+    } catch (error) {
+      if (!TOO_SOON.includes(errorCode(error)) || attempt === TOO_SOON_ATTEMPTS) throw error;
+      await sleep(TOO_SOON_PAUSE_SECONDS);
+    }
+  }
+}
+
+async function askForSnapshots(ec2: EC2Client, instanceId: string, caseId: string): Promise<readonly string[]> {
   const command = new CreateSnapshotsCommand({
     InstanceSpecification: { InstanceId: instanceId, ExcludeBootVolume: false },
     Description: `flowcut ${caseId} ${instanceId}`,

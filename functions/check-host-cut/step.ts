@@ -11,12 +11,12 @@ import { isComplete, joinListing, listedFlows, readListing } from '../core/host/
 import { type HostReport, parseHostOutput } from '../core/host/host-protocol.ts';
 import { packDenies, unpackDenies } from '../core/network/packed-denies.ts';
 import { AFTER_THE_CUT, urgencyOf } from '../core/pacing.ts';
-import { cleaned } from '../core/plain-text.ts';
 import { timersAsFound } from '../shared/as-found.ts';
 import { withBalancer } from '../shared/behind-balancer.ts';
 import { afterTurn } from '../shared/paced.ts';
 import { tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
+import { undoAnswer } from './undo.ts';
 
 type HostTools = Tools<'ec2' | 'elb' | 'ssm' | 'cases'>;
 
@@ -58,18 +58,16 @@ async function look(tools: HostTools, record: CheckingHost): Promise<HostResult>
     await cancelHostCommand(tools.ssm, ref.instanceId, host.commandId).catch((error: unknown) => {
       tools.log.warn('the host command cannot be cancelled', { error: errorText(error) });
     });
-    if (host.verb === 'undo')
-      return notUndone(tools, ref.caseId, 'unavailable', 'the agent did not answer in time', GIVEN_UP);
+    if ('restore' in record) return undoAnswer(tools, record, { kind: 'expired' });
     const reason = `the agent did not answer within ${tools.config.hostCutBudgetSeconds} s`;
     return settle(tools, ref.caseId, 'unavailable', reason, GIVEN_UP);
   }
+  if ('restore' in record) return undoAnswer(tools, record, answer);
   if (answer.kind === 'ended') {
     const reason = `the command ended as ${answer.status} without an answer`;
-    const giveUp = host.verb === 'undo' ? notUndone : settle;
-    return giveUp(tools, ref.caseId, 'unavailable', reason, answer.status.startsWith('Cancel') ? GIVEN_UP : reason);
+    return settle(tools, ref.caseId, 'unavailable', reason, answer.status.startsWith('Cancel') ? GIVEN_UP : reason);
   }
   const report = parseHostOutput(answer.output, { verb: host.verb, caseId: ref.caseId });
-  if (host.verb === 'undo') return undone(tools, ref.caseId, report);
   if (report.kind === 'no-evidence') return settle(tools, ref.caseId, 'no-evidence', report.reason);
   // Whole, with command lines and open files: what the host was like before anything was closed is told only once.
   await recordHostAnswer(tools.cases, ref.caseId, { commandId: host.commandId, output: answer.output });
@@ -78,32 +76,11 @@ async function look(tools: HostTools, record: CheckingHost): Promise<HostResult>
   return joinAnswer(tools, { caseId, instanceId, notBefore: host.lastPendingAt, denied }, report);
 }
 
-async function undone(tools: HostTools, caseId: string, report: HostReport): Promise<HostResult> {
-  if (report.kind === 'no-evidence') return notUndone(tools, caseId, 'no-evidence', report.reason);
-  const left = report.verdict.errors[0];
-  if (left !== undefined)
-    return notUndone(tools, caseId, 'no-evidence', `the host could not undo everything: ${cleaned(left)}`);
-  const summary = 'the host firewall of this case is removed';
-  await Promise.all([recordEvent(tools.cases, caseId, { kind: 'hostUndone' }), tell(tools, caseId, STEP, summary)]);
-  return { kind: 'answered', denies: packDenies([]), summary };
-}
-
 /**
  * What the timeline says of a command that was given up, in whatever state the next look finds it: the run that is started
  * again finds it cancelled.
  */
 const GIVEN_UP = 'the agent gave no answer before the command was cancelled';
-
-async function notUndone(
-  tools: HostTools,
-  caseId: string,
-  kind: 'unavailable' | 'no-evidence',
-  reason: string,
-  told = reason,
-): Promise<HostResult> {
-  await tell(tools, caseId, STEP, `the host is not undone: ${told}`);
-  return { kind, reason };
-}
 
 /** Notes that the host gave nothing; an earlier answer of this case is worth more and stays. */
 async function settle(

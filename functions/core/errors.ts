@@ -3,6 +3,7 @@
  * dead-letter queue compare these literals, so they are written out and survive minification.
  */
 export const ERROR_NAMES = {
+  deadline: 'DeadlineError',
   input: 'InputError',
   noTurn: 'NoTurnError',
   worldFault: 'WorldFaultError',

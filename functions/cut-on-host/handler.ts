@@ -1,8 +1,8 @@
 import { SSMClient } from '@aws-sdk/client-ssm';
-import { CLIENT_SETTINGS } from '../aws/client-settings.ts';
-import { commonTools, handlerOf } from '../shared/lambda.ts';
+import { HOST_SETTINGS } from '../aws/client-settings.ts';
+import { commonTools, handlerOf, timely } from '../shared/lambda.ts';
 import { cutOnHost } from './step.ts';
 
-const tools = { ...commonTools(), ssm: new SSMClient(CLIENT_SETTINGS) };
+const tools = { ...commonTools(), ssm: timely(new SSMClient(HOST_SETTINGS)) };
 
 export const handler = handlerOf((input: Parameters<typeof cutOnHost>[1]) => cutOnHost(tools, input));

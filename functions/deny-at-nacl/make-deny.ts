@@ -4,6 +4,7 @@ import { aclsById, createDeny } from '../aws/network-acls.ts';
 import type { DenyRefusal, LedgerDeny, WantedDeny } from '../core/case/case.ts';
 import { freeNumbers, planDeny, stands } from '../core/network/acl-numbers.ts';
 import { hostAddress } from '../core/network/addresses.ts';
+import { DeadlineError } from '../shared/deadline.ts';
 import { NoTurnError, type PacedCall, paced, type Turn } from '../shared/paced.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
@@ -54,7 +55,8 @@ export async function makeDeny(tools: DenyTools, deny: WantedDeny, asked: DenyFo
       const outcome = await takeNumberAndMake(tools, deny, { ...asked, turn });
       return typeof outcome === 'string' ? refuse(outcome) : outcome;
     } catch (error) {
-      const isNoTurn = error instanceof NoTurnError;
+      // What this run had no time for the next one looks for first: it may stand.
+      const isNoTurn = error instanceof NoTurnError || error instanceof DeadlineError;
       if (!isNoTurn && !isThrottle(error)) return refuse(errorText(error));
       const hasTime = tools.now().getTime() + THROTTLE_PAUSE_SECONDS * 1000 < asked.until;
       if (isNoTurn || !hasTime) return giveUp(tools, deny, asked, refuse(isNoTurn ? error.message : errorText(error)));
@@ -255,7 +257,7 @@ async function createOrAdopt(
     await paced(tools, call, () => createDeny(tools.ec2, { aclId, egress, ruleNumber }, deny.cidr, 'thrown'), turn);
     return 'in-place';
   } catch (failure) {
-    if (failure instanceof NoTurnError) throw failure;
+    if (failure instanceof NoTurnError || failure instanceof DeadlineError) throw failure;
     if (await isInPlace(tools, deny)) return 'in-place';
     return errorCode(failure) === 'NetworkAclEntryAlreadyExists' ? 'foreign' : { reason: errorText(failure) };
   }

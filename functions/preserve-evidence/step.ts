@@ -280,7 +280,7 @@ async function snapshot(subject: Subject): Promise<readonly EvidenceItem[]> {
   if (await isThere()) return [{ item: 'snapshots', outcome: 'already' }];
   const make = async (): Promise<void> => {
     try {
-      await inTurn('CreateSnapshots', () => createSnapshots(tools.ec2, instanceId, caseId));
+      await inTurn('CreateSnapshots', () => createSnapshots(tools.ec2, instanceId, caseId, tools.sleep));
     } catch (error) {
       // Made, and the answer was lost: a second set would be one too many.
       if (!(await isThere())) throw error;

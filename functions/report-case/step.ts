@@ -13,10 +13,12 @@ import { consoleLinks } from '../core/report/console-links.ts';
 import { notification } from '../core/report/notification.ts';
 import {
   caseReport,
+  causeOf,
   describeFlow,
   heldDeny,
   LEFT_OPEN,
   lastResorts,
+  leftOpenOf,
   quietReport,
   type Report,
   undoText,
@@ -69,7 +71,7 @@ export async function reportCase(
     const what = `${kind} report, ${report.verdict}: ${report.reason}${unpublished}`;
     await tell(tools, report.caseId, 'report-case', what);
   }
-  tools.log.info('report', { caseId: report.caseId, verdict: report.verdict, reason: report.reason });
+  tools.log.info('report', { caseId: report.caseId, phase: kind, verdict: report.verdict, reason: report.reason });
   return report;
 }
 
@@ -109,15 +111,19 @@ async function makeReport(tools: ReportTools, record: Reporting): Promise<Report
         instanceId,
         verdict: 'ignored',
         reason: `${assessment.reason}. ${assessment.advice}`,
+        ...causeOf(assessment.cause),
       });
-    case 'refused':
+    case 'refused': {
+      const document = assessment.cause === undefined ? await knownCase(tools, caseId) : null;
       return quietReport({
         caseId,
         instanceId,
         verdict: 'refused',
         reason: assessment.reason,
-        ...(await whatStands(tools, caseId)),
+        ...causeOf(assessment.cause ?? document?.request),
+        ...(await whatStands(tools, caseId, document)),
       });
+    }
     case 'planned': {
       const document = await readCase(tools.cases, caseId);
       return quietReport({
@@ -128,6 +134,8 @@ async function makeReport(tools: ReportTools, record: Reporting): Promise<Report
         plan: assessment.plan,
         flows: document?.flows.map((flow) => describeFlow(flow, flow.tracking, 'unproven')) ?? [],
         skipped: document?.denyRefusals.map((refusal) => ({ id: refusal.address, reason: refusal.reason })) ?? [],
+        ...causeOf(document?.request),
+        leftOpen: leftOpenOf(document?.request ?? { notes: [] }),
         ...(await whatStands(tools, caseId, document)),
       });
     }
@@ -139,17 +147,21 @@ async function makeReport(tools: ReportTools, record: Reporting): Promise<Report
   }
 }
 
-/**
- * Denies of an earlier response that stand, and how all is undone; nothing where the case has changed nothing. The case is read
- * where it is not given.
- */
+/** The case, where there is one and it can be read. */
+function knownCase(tools: ReportTools, caseId: string): Promise<CaseDocument | null> {
+  return readCase(tools.cases, caseId).catch((error: unknown) => {
+    tools.log.warn('the case could not be read', { caseId, error: errorText(error) });
+    return null;
+  });
+}
+
+/** Denies of an earlier response that stand, and how all is undone; nothing where the case has changed nothing. */
 async function whatStands(
   tools: ReportTools,
   caseId: string,
-  given?: CaseDocument | null,
+  document: CaseDocument | null,
 ): Promise<Partial<Pick<Report, 'held' | 'undo'>>> {
   try {
-    const document = given === undefined ? await readCase(tools.cases, caseId) : given;
     if (document === null || !(await hasActed(tools, document))) return {};
     const { held } = await readStanding(tools, document);
     return { held: held.map(heldDeny), undo: undoText(caseId) };
@@ -180,8 +192,9 @@ async function unassessedReport(tools: ReportTools, record: Reporting): Promise<
   return {
     ...quietReport({ caseId: caseId ?? 'none', instanceId: document?.instanceId ?? null, verdict: 'refused', reason }),
     verdict: flows.length > 0 ? 'leaking' : 'not-proven',
+    ...causeOf(document?.request),
     flows: flows.map((flow) => describeFlow(flow, NOT_READ, 'unproven')),
-    leftOpen: LEFT_OPEN,
+    leftOpen: leftOpenOf(document?.request ?? { notes: [] }),
     lastResort: document === null ? [] : lastResorts('leaking', document.instanceId, []),
   };
 }
@@ -229,7 +242,8 @@ async function reportStanding(tools: ReportTools, record: Reporting, caseId: str
     try {
       return await readAndReport(tools, record, caseId);
     } catch (error) {
-      if (pause === null) return blindReport(record, caseId, errorText(error));
+      const hasTime = pause !== null && tools.now().getTime() + pause * 1000 < tools.deadline();
+      if (!hasTime) return blindReport(record, caseId, errorText(error));
       await tools.sleep(pause);
     }
   }

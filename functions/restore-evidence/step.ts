@@ -1,6 +1,6 @@
 import { needCase, updateCase } from '../aws/case-table/cases.ts';
 import { notePutBack, type PreservedRecord, readPreserved } from '../aws/case-table/preserved.ts';
-import { errorCode, errorText } from '../aws/errors.ts';
+import { errorCode, errorText, isDenied, orDenied } from '../aws/errors.ts';
 import {
   readProtection,
   readShutdownBehavior,
@@ -10,13 +10,13 @@ import {
   untag,
 } from '../aws/instance-attributes.ts';
 import { getInstance } from '../aws/instances.ts';
-import { classicBalancersOf, joinClassic, register, targetsOf } from '../aws/load-balancers.ts';
+import { classicBalancersOf, joinClassic, register, targetsIn } from '../aws/load-balancers.ts';
 import { attach, exitStandby, type Membership, membershipOf } from '../aws/scaling.ts';
 import { type CaseDocument, caseIdOf, isClosing } from '../core/case/case.ts';
 import { CASE_TAG, type EvidenceItem, type Preserved, preservedName } from '../core/case/evidence.ts';
 import type { InstanceFacts } from '../core/case/facts.ts';
 import type { EvidenceRestored, RestoreItem, Restoring } from '../core/case/record.ts';
-import { shortItems, TAKEN_UP } from '../core/case/restore-items.ts';
+import { isStillHeld, isStillIsolated, KEPT, shortItems, TAKEN_UP } from '../core/case/restore-items.ts';
 import { quote } from '../core/errors.ts';
 import { readBack } from '../shared/read-back.ts';
 import { leftTo, successorOf } from '../shared/successor.ts';
@@ -44,7 +44,7 @@ export async function restoreEvidence(tools: EvidenceTools, restoring: Restoring
     readPreserved(tools.cases, caseId),
     successor === null ? leftByEarlier(tools, document) : [],
   ]);
-  const instance = await getInstance(tools.ec2, instanceId);
+  const instance = await orDenied(() => getInstance(tools.ec2, instanceId));
   const records = [...preserved.map((record) => ({ ...record, caseId })), ...left];
   const inOrder = records.sort((a, b) => ORDER[a.preserved.kind] - ORDER[b.preserved.kind]);
   const taken = records.map((record) => record.preserved);
@@ -52,6 +52,12 @@ export async function restoreEvidence(tools: EvidenceTools, restoring: Restoring
     const { preserved: entry } = record;
     const item = preservedName(entry);
     if (record.undone) return { item, outcome: 'already' };
+    if (isKept(restore.items, entry)) return { item, ...KEPT };
+    if (isDenied(instance))
+      return {
+        item,
+        ...(entry.kind === 'snapshots' ? SNAPSHOTS_STAY : { outcome: 'failed', detail: instance.denied }),
+      };
     if (instance === null || instance.state === 'terminated') return { item, outcome: 'gone' };
     const claimed = successor === null ? await claimedBy(tools, caseId) : leftTo(successor);
     if (claimed !== null) return { item, ...claimed };
@@ -68,6 +74,10 @@ export async function restoreEvidence(tools: EvidenceTools, restoring: Restoring
   await tell(tools, caseId, STEP, restoredText(items) || 'nothing to give back');
   return { items: shortItems(items) };
 }
+
+/** An instance that is still isolated stays protected and out of service, and marked as long as anything of the case is in force. */
+const isKept = (items: readonly RestoreItem[], { kind }: Preserved): boolean =>
+  kind !== 'snapshots' && (isStillIsolated(items) || (kind === 'tags' && isStillHeld(items)));
 
 type Taken = PreservedRecord & { readonly caseId: string };
 
@@ -193,6 +203,8 @@ const drifted = (found: string, expected: string): Outcome => ({
   detail: `found ${found}, expected ${expected}`,
 });
 
+const SNAPSHOTS_STAY = { outcome: 'already', detail: 'kept: they are the evidence' } as const;
+
 const RESTORED = { outcome: 'restored' } as const;
 
 const unseen = (found: string): Outcome => ({
@@ -282,7 +294,7 @@ function undo(tools: EvidenceTools, undoing: Undoing): Promise<Outcome | Left> {
     case 'auto-scaling':
       return returnToGroup(tools, { ...undoing, entry });
     case 'snapshots':
-      return Promise.resolve({ outcome: 'already', detail: 'kept: they are the evidence' });
+      return Promise.resolve(SNAPSHOTS_STAY);
     default:
       return entry satisfies never;
   }
@@ -306,7 +318,7 @@ function registerAgain(
   const expected = `no registration (it was at ${portText(port)})`;
   const text = (found: readonly (number | null)[]) => found.map(portText).join(', ') || 'no registration';
   return putBack(tools, undoing, {
-    read: async () => (await targetsOf(tools.elb, { targetGroupArn }, [targetId])).map((target) => target.port),
+    read: async () => (await targetsIn(tools.elb, [targetGroupArn], [targetId])).map((target) => target.port),
     isBack: (found) => found.includes(port),
     foreign: (found) => (found.every((other) => ours.includes(other)) ? null : drifted(text(found), expected)),
     ours: expected,

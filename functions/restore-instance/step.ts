@@ -2,7 +2,7 @@ import { readBefore } from '../aws/case-table/before-states.ts';
 import { needCase, readCase, updateCase } from '../aws/case-table/cases.ts';
 import { readClaim } from '../aws/case-table/claims.ts';
 import { forgetGroupUse, readDeletedGroups, readSuccessor, recordSuccessor } from '../aws/case-table/groups.ts';
-import { errorText } from '../aws/errors.ts';
+import { errorText, isDenied, orDenied } from '../aws/errors.ts';
 import { getInstance } from '../aws/instances.ts';
 import { interfacesById, setGroups, setTimeouts } from '../aws/network-interfaces.ts';
 import { lostTags, type RecordedGroup, readGroup, recreateGroup, refillGroup } from '../aws/replaced-groups.ts';
@@ -18,9 +18,10 @@ import {
 } from '../core/case/case.ts';
 import { SHORTEST_TIMEOUTS } from '../core/case/expiry.ts';
 import type { RestoreItem, RestoreResult } from '../core/case/record.ts';
-import { shortItems, TAKEN_UP } from '../core/case/restore-items.ts';
+import { groupsItem, HOST_ITEM, isStillIsolated, KEPT, shortItems, TAKEN_UP } from '../core/case/restore-items.ts';
 import { InputError, quote } from '../core/errors.ts';
 import type { NetworkInterfaceFacts, TrackingTimeouts } from '../core/model.ts';
+import { isBy } from '../core/report/restore-report.ts';
 import type { Verdict } from '../core/verdict/verdict.ts';
 import { liftDenies } from '../shared/lift-denies.ts';
 import { LISTEN_SECONDS, listen } from '../shared/listening.ts';
@@ -52,15 +53,15 @@ export interface RestoreRequest {
   readonly force: boolean;
 }
 
-/** `{"caseId": "case-..."}` or `{"instanceId": "i-..."}`, with an optional `"force": true`. */
+/** `{"caseId": "case-..."}` or `{"instanceId": "i-..."}`, with an optional `"force": true` and who starts it, `"by"`. */
 export function parseRestoreRequest(input: unknown): RestoreRequest {
   if (typeof input !== 'object' || input === null || Array.isArray(input)) {
     throw new InputError('input', 'expected {"caseId": "case-..."} or {"instanceId": "i-..."}');
   }
   const given = input as Record<string, unknown>;
-  const unknown = Object.keys(given).find((key) => !['caseId', 'instanceId', 'force'].includes(key));
+  const unknown = Object.keys(given).find((key) => !['caseId', 'instanceId', 'force', 'by'].includes(key));
   if (unknown !== undefined) throw new InputError(quote(unknown), 'is not a member of a restore request');
-  const { caseId = null, instanceId = null, force = false } = given;
+  const { caseId = null, instanceId = null, force = false, by } = given;
   if (caseId !== null && (typeof caseId !== 'string' || !/^case-[0-9a-f]{20}$/.test(caseId))) {
     throw new InputError('caseId', `${quote(caseId)} is not a case id such as "case-0123456789abcdef0123"`);
   }
@@ -68,6 +69,9 @@ export function parseRestoreRequest(input: unknown): RestoreRequest {
     throw new InputError('instanceId', `${quote(instanceId)} is not an instance id`);
   }
   if (typeof force !== 'boolean') throw new InputError('force', `${quote(force)} is neither true nor false`);
+  if (by !== undefined && !isBy(by)) {
+    throw new InputError('by', `${quote(by)} is not a name of 1 to 128 letters, digits, spaces and .,@:/_+=-`);
+  }
   if ((caseId === null) === (instanceId === null))
     throw new InputError('caseId', 'give either a caseId or an instanceId');
   return { caseId, instanceId, force };
@@ -102,6 +106,12 @@ export async function restoreInstance(
   const { caseId, instanceId } = document;
   const before = await readBefore(tools.cases, caseId);
   // A response has taken the case up since this execution began to restore it: started again, it leaves everything.
+  if (before.length === 0) {
+    // Closed, the case would keep the next response from containing anything.
+    const reason = 'this case has changed nothing: there is nothing to restore';
+    await tell(tools, caseId, STEP, `refused: ${reason}`);
+    return { kind: 'refused', caseId, instanceId, reason };
+  }
   const isTakenUp = !isClosing(document) && execution !== null && document.restoredBy === execution;
   if (!isClosing(document) && !isTakenUp) {
     const reason = request.force ? null : await objection(tools, document, before);
@@ -113,8 +123,7 @@ export async function restoreInstance(
     const begun = { status: 'restoring', isolatedAt: null, restoredBy: execution } as const;
     await updateCase(tools.cases, caseId, (stored) => ({ ...stored, ...begun }));
   }
-  const isolation = await groupsThatIsolated(tools.ec2, [...new Set(before.map((eni) => eni.vpcId))]);
-  const interfaces = await interfacesById(tools.ec2, idsOf(before));
+  const { isolation, interfaces, denied } = await lookAt(tools, before);
   const successor = await successorOf(tools, document);
   const found: Written[] = [];
   const successors: ReadonlyMap<string, string> = isTakenUp
@@ -127,7 +136,11 @@ export async function restoreInstance(
   };
   for (const recorded of await asFoundFirst(tools, document, before, isolation)) {
     if (!(await isStillOurs())) {
-      found.push({ item: groupsOf(recorded.networkInterfaceId), ...TAKEN_UP });
+      found.push({ item: groupsItem(recorded.networkInterfaceId), ...TAKEN_UP });
+      continue;
+    }
+    if (denied !== null) {
+      found.push({ item: groupsItem(recorded.networkInterfaceId), outcome: 'failed', detail: denied });
       continue;
     }
     const expected = { ...recorded, groupIds: recorded.groupIds.map((id) => successors.get(id) ?? id) };
@@ -150,13 +163,34 @@ export async function restoreInstance(
     (part) => part !== '',
   );
   await tell(tools, caseId, STEP, parts.join('; ') || 'nothing to restore');
-  return {
-    kind: isDone ? 'restored' : 'partly-restored',
-    caseId,
-    instanceId,
-    items: shortItems(items),
-    host: isOurs && successor === null ? await hostToUndo(tools, document) : null,
-  };
+  const { host, kept } = isOurs && successor === null ? await hostPart(tools, document, items) : NO_HOST;
+  const kind = isDone ? 'restored' : 'partly-restored';
+  return { kind, caseId, instanceId, items: shortItems([...items, ...kept]), host };
+}
+
+interface HostPart {
+  readonly host: Awaited<ReturnType<typeof hostToUndo>>;
+  /** What is said of the host where nothing is to be undone now. */
+  readonly kept: readonly RestoreItem[];
+}
+
+const NO_HOST: HostPart = { host: null, kept: [] };
+
+/** What is to be undone on the host, once the network is put back: an instance that is still isolated keeps its firewall. */
+async function hostPart(tools: RestoreTools, document: CaseDocument, items: readonly RestoreItem[]): Promise<HostPart> {
+  const host = await orDenied(() => hostToUndo(tools, document));
+  if (isDenied(host)) return { host: null, kept: [{ item: HOST_ITEM, outcome: 'failed', detail: host.denied }] };
+  if (host === null || !isStillIsolated(items)) return { host, kept: [] };
+  return { host: null, kept: [{ item: HOST_ITEM, ...KEPT }] };
+}
+
+/** The interfaces as they are, and the groups that isolate them; or in one line why they may not be read. */
+async function lookAt({ ec2 }: RestoreTools, before: readonly BeforeInterface[]) {
+  const seen = await orDenied(async () => ({
+    isolation: await groupsThatIsolated(ec2, [...new Set(before.map((eni) => eni.vpcId))]),
+    interfaces: await interfacesById(ec2, idsOf(before)),
+  }));
+  return isDenied(seen) ? { isolation: [], interfaces: [], denied: seen.denied } : { ...seen, denied: null };
 }
 
 /**
@@ -170,7 +204,7 @@ async function hostToUndo(
   if ((host === null && hostAsked === undefined) || hostUndone) return null;
   const instance = await getInstance(tools.ec2, instanceId);
   const stopped = (host?.kind === 'answered' && host.account?.stopped) || [];
-  return instance === null ? null : { platform: instance.platform, stopped };
+  return instance === null || instance.state === 'terminated' ? null : { platform: instance.platform, stopped };
 }
 
 /**
@@ -253,8 +287,8 @@ async function objection(
 ): Promise<string | null> {
   const reason = await revivable(tools, document, before);
   if (reason === null) return null;
-  const instance = await getInstance(tools.ec2, document.instanceId);
-  return instance === null || instance.state === 'terminated' ? null : reason;
+  const instance = await orDenied(() => getInstance(tools.ec2, document.instanceId));
+  return instance === null || (!isDenied(instance) && instance.state === 'terminated') ? null : reason;
 }
 
 /** Why the restore would let a flow live again; null = it would not. */
@@ -310,7 +344,7 @@ function whoHas(
 ): readonly RestoreItem[] | null {
   const isElsewhere = eni.attachedTo !== null && eni.attachedTo !== instanceId;
   if (successor === null && !isElsewhere) return null;
-  const item = groupsOf(eni.id);
+  const item = groupsItem(eni.id);
   if (sameList(eni.groupIds, before.groupIds)) return [{ item, outcome: 'already' }];
   const whose = isElsewhere
     ? `the interface is attached to ${eni.attachedTo} now`
@@ -321,8 +355,6 @@ function whoHas(
 const idsOf = (before: readonly BeforeInterface[]): readonly string[] =>
   before.map(({ networkInterfaceId }) => networkInterfaceId);
 
-const groupsOf = (networkInterfaceId: string): string => `${networkInterfaceId} groups`;
-
 async function restoreInterface(
   tools: RestoreTools,
   before: BeforeInterface,
@@ -330,7 +362,7 @@ async function restoreInterface(
   isolation: readonly string[],
   isStillOurs: () => Promise<boolean>,
 ): Promise<readonly Written[]> {
-  const groups = groupsOf(before.networkInterfaceId);
+  const groups = groupsItem(before.networkInterfaceId);
   if (eni === undefined) return [{ item: groups, outcome: 'gone' }];
   const restored = await restoreGroups(tools, groups, before, eni, isolation);
   // A response may have isolated it meanwhile, or found it isolated.

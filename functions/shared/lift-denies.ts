@@ -1,5 +1,5 @@
 import { beginLifting, endLifting, forgetDeny, leaveDeny, ledgerOf } from '../aws/case-table/deny-ledger.ts';
-import { errorCode, errorText } from '../aws/errors.ts';
+import { errorCode, errorText, isDenied, orDenied } from '../aws/errors.ts';
 import { aclsById, createDeny, deleteEntry } from '../aws/network-acls.ts';
 import { type LedgerDeny, placeOf } from '../core/case/case.ts';
 import type { RestoreItem } from '../core/case/record.ts';
@@ -21,10 +21,11 @@ export async function liftDenies(
   aclIds: readonly string[],
   isWanted: () => Promise<boolean> = () => Promise.resolve(true),
 ): Promise<readonly RestoreItem[]> {
-  const acls = await aclsById(tools.ec2, aclIds);
+  const acls = await orDenied(() => aclsById(tools.ec2, aclIds));
   const ledgers = await Promise.all(aclIds.map((aclId) => ledgerOf(tools.cases, aclId)));
   const ours = ledgers.flat().filter((deny) => concerns(deny, caseId));
   if (!(await isWanted())) return ours.map((deny) => ({ item: nameOf(deny), ...TAKEN_UP }));
+  if (isDenied(acls)) return ours.map((deny) => ({ item: nameOf(deny), outcome: 'failed', detail: acls.denied }));
   const begun = await Promise.all(
     ours.map(async (deny) => ({ deny, outcome: await orFailed(beginToLift(tools, caseId, deny, acls)) })),
   );

@@ -138,8 +138,15 @@ export async function listen(
   const inOrder = [...watches].sort((a, b) => Number(a.log !== null) - Number(b.log !== null));
   const hearings = await atMost(SEARCHES_AT_ONCE, inOrder, (watch) => hear(tools, watch, peers, window));
   const interfaceIds = standing.interfaces.map((eni) => eni.id);
-  return { findings: findingsOf(hearings, interfaceIds), since };
+  const findings = findingsOf(hearings, interfaceIds);
+  return { findings, since: findings.from ?? since };
 }
+
+/**
+ * "After you create a flow log, it can take several minutes to begin collecting and publishing data."
+ * https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-basics.html
+ */
+const START_SECONDS = 900;
 
 interface Window {
   readonly since: number;
@@ -155,6 +162,7 @@ async function hear(
 ): Promise<Hearing> {
   const unheard = (why: string): Hearing => ({
     networkInterfaceId: eni.id,
+    coveredFrom: since,
     coveredUntil: null,
     unheard: why,
     records: [],
@@ -168,6 +176,7 @@ async function hear(
     intervalSeconds,
     peers,
     since,
+    isYoung: (log.createdAt ?? 0) > since - START_SECONDS,
     until,
   });
   // A line stands at its start: the one that spans the beginning stands before it.
@@ -203,6 +212,7 @@ export async function recallOrListen(
   standing: Seen,
   seconds: number,
 ): Promise<FlowLogWord> {
+  if (unheardFlowLog(tools, document, standing) === null) return null;
   const heard = await readHeard(tools.cases, document.caseId).catch(() => null);
   if (heard === null || heard.about !== about(document)) return listen(tools, document, standing, seconds);
   return { findings: heard.findings, since: heard.since };

@@ -8,6 +8,7 @@ import type { SNSClient } from '@aws-sdk/client-sns';
 import type { SSMClient } from '@aws-sdk/client-ssm';
 import type { CaseTable } from '../aws/case-table/table.ts';
 import type { Config } from '../core/config.ts';
+import type { Deadline } from './deadline.ts';
 
 /** What a step says while it works; structured, one line each. */
 export interface Log {
@@ -29,6 +30,8 @@ export interface Toolbox {
   readonly cases: CaseTable;
   readonly log: Log;
   now(): Date;
+  /** When the work of this run ends: what is left of its time then is for saying what could not be done. */
+  readonly deadline: Deadline;
   sleep(seconds: number): Promise<void>;
 }
 
@@ -38,4 +41,4 @@ type Instrument = 'ec2' | 'ssm' | 'sfn' | 'logs' | 'sns' | 'scaling' | 'elb' | '
  * The part of the toolbox that a step uses: its type says which services the function calls, and its bundle holds the
  * clients of those and no others.
  */
-export type Tools<K extends Instrument> = Pick<Toolbox, 'config' | 'log' | 'now' | 'sleep' | K>;
+export type Tools<K extends Instrument> = Pick<Toolbox, 'config' | 'log' | 'now' | 'deadline' | 'sleep' | K>;

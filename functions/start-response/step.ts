@@ -4,8 +4,8 @@ import { borderRefusal, placeRefusal } from '../core/case/assess.ts';
 import { executionNameOf, noteIdOf } from '../core/case/case.ts';
 import type { HeadStart } from '../core/case/head-start.ts';
 import { intake } from '../core/intake/intake.ts';
-import type { CaseRequest } from '../core/intake/intake-types.ts';
-import { quietReport, type Report } from '../core/report/report.ts';
+import type { CaseRequest, FindingSummary, Intake } from '../core/intake/intake-types.ts';
+import { causeOf, quietReport, type Report } from '../core/report/report.ts';
 import { type CaseOpening, type Opening, openOrTakeUp } from '../shared/open-case.ts';
 import { tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
@@ -17,56 +17,89 @@ export type StartResult =
 /** `ec2` is made when it is needed, where it is not given. */
 type StartTools = Tools<'sfn' | 'cases'> & Partial<Tools<'ec2'>>;
 
-/** Instances of one attack sequence for which a plan is made; a person sees the others in the finding. */
-const SEQUENCE_LIMIT = 10;
+type Asking = Exclude<Intake, { kind: 'ignored' }>;
+
+/** What the log says of a finding on which nobody acts, so that it can be found again. */
+const namesOf = (finding: FindingSummary | null, instanceId: string | null) => ({
+  findingId: finding?.id ?? null,
+  type: finding?.type ?? null,
+  instanceId,
+});
 
 /**
  * Takes a GuardDuty event, at least once: claims the instance and starts one execution per case, under a name that the
- * same event always gives. A known case with a new peer gets an execution of its own, which only adds what is new.
+ * same event always gives. A known case with a new peer gets an execution of its own, which only adds what is new. An attack
+ * sequence starts one for each of its instances.
  */
 export async function startResponse(tools: StartTools, event: unknown): Promise<StartResult> {
   const taken = intake(event);
   if (taken.kind === 'ignored') {
-    const caseId = noteIdOf(taken.finding, taken.reason);
-    const reason = `${taken.reason}. ${taken.advice}`;
-    tools.log.info('ignored', { caseId, reason, class: taken.class });
+    const { finding, instanceId, advice } = taken;
+    const caseId = noteIdOf(finding, taken.reason);
+    const reason = `${taken.reason}. ${advice}`;
+    tools.log.info('ignored', {
+      caseId,
+      verdict: 'ignored',
+      reason,
+      class: taken.class,
+      ...namesOf(finding, instanceId),
+    });
     return {
       kind: 'nothing-to-do',
-      report: quietReport({ caseId, instanceId: taken.instanceId, verdict: 'ignored', reason }),
+      report: quietReport({ caseId, instanceId, verdict: 'ignored', reason, ...causeOf(taken) }),
     };
   }
-  const requests = taken.kind === 'ask' ? taken.requests.slice(0, SEQUENCE_LIMIT) : [taken.request];
-  const caseIds: string[] = [];
-  let kind: 'started' | 'already-started' = 'already-started';
-  for (const request of requests) {
-    const misplaced = placeRefusal(request, tools.config) ?? (await outOfBounds(tools, request));
-    if (misplaced !== null) {
-      const caseId = noteIdOf(request.finding, request.instanceId);
-      tools.log.warn('refused', { caseId, reason: misplaced });
-      if (requests.length > 1) continue;
-      const report = quietReport({ caseId, instanceId: request.instanceId, verdict: 'refused', reason: misplaced });
-      return { kind: 'nothing-to-do', report };
-    }
-    const decision: CaseOpening['decision'] = taken.kind === 'ask' ? 'ask' : 'act';
-    const opening = await openOrTakeUp(tools, { decision, class: taken.class, classReason: taken.reason, request });
-    const { caseId, status } = opening.document;
-    if (status === 'restored') {
-      const reason = `its case ${caseId} was restored, and the finding is none that it did not know`;
-      tools.log.info('ignored', { caseId, reason });
-      if (requests.length > 1) continue;
-      const { instanceId } = request;
-      return { kind: 'nothing-to-do', report: quietReport({ caseId, instanceId, verdict: 'ignored', reason }) };
-    }
-    const what = `${decision === 'act' ? 'taken' : 'taken for a person to decide'}: ${request.finding?.type ?? 'manual request'}, ${taken.reason}`;
-    // Beside the start: the response waits for no entry.
-    const [started] = await Promise.all([
-      startOrTakeOver(tools, opening, request),
-      tell(tools, caseId, 'start-response', what),
-    ]);
-    if (started === 'started') kind = 'started';
-    caseIds.push(caseId);
+  const requests = taken.kind === 'ask' ? taken.requests : [taken.request];
+  const results = await inTurns(requests, (request) => startOne(tools, taken, request));
+  const begun = results.filter((result) => result.kind !== 'nothing-to-do');
+  const [first] = results;
+  if (begun.length === 0 && first !== undefined) return first;
+  const kind = begun.some((result) => result.kind === 'started') ? 'started' : 'already-started';
+  return { kind, caseIds: begun.flatMap(({ caseIds }) => caseIds) };
+}
+
+/** Instances whose cases are opened at a time: 400 of a sequence have to fit into the time of the function. */
+const AT_A_TIME = 10;
+
+/** One that fails keeps none of the others from being started; it fails the whole afterwards, so that Lambda tries again. */
+async function inTurns<T, R>(items: readonly T[], run: (item: T) => Promise<R>): Promise<readonly R[]> {
+  const settled: PromiseSettledResult<R>[] = [];
+  for (let start = 0; start < items.length; start += AT_A_TIME) {
+    settled.push(...(await Promise.allSettled(items.slice(start, start + AT_A_TIME).map(run))));
   }
-  return { kind, caseIds };
+  return settled.map((result) => {
+    if (result.status === 'rejected') throw result.reason;
+    return result.value;
+  });
+}
+
+/** One instance: its case, and the execution that is about it. */
+async function startOne(tools: StartTools, taken: Asking, request: CaseRequest): Promise<StartResult> {
+  const { instanceId, finding } = request;
+  const nothing = (caseId: string, verdict: 'refused' | 'ignored', reason: string): StartResult => {
+    const entry = { caseId, reason, ...namesOf(finding, instanceId) };
+    if (verdict === 'refused') tools.log.warn('refused', entry);
+    else tools.log.info('ignored', { ...entry, verdict });
+    return {
+      kind: 'nothing-to-do',
+      report: quietReport({ caseId, instanceId, verdict, reason, ...causeOf(request) }),
+    };
+  };
+  const misplaced = placeRefusal(request, tools.config) ?? (await outOfBounds(tools, request));
+  if (misplaced !== null) return nothing(noteIdOf(finding, instanceId), 'refused', misplaced);
+  const decision: CaseOpening['decision'] = taken.kind === 'ask' ? 'ask' : 'act';
+  const opening = await openOrTakeUp(tools, { decision, class: taken.class, classReason: taken.reason, request });
+  const { caseId, status } = opening.document;
+  if (status === 'restored') {
+    return nothing(caseId, 'ignored', `its case ${caseId} was restored, and the finding is none that it did not know`);
+  }
+  const what = `${decision === 'act' ? 'taken' : 'taken for a person to decide'}: ${finding?.type ?? 'manual request'}, ${taken.reason}`;
+  // Beside the start: the response waits for no entry.
+  const [kind] = await Promise.all([
+    startOrTakeOver(tools, opening, request),
+    tell(tools, caseId, 'start-response', what),
+  ]);
+  return { kind, caseIds: [caseId] };
 }
 
 /**

@@ -13,6 +13,7 @@ import type { Config } from '../core/config.ts';
 import { hostSilence } from '../core/host/host-silence.ts';
 import type { NetworkInterfaceFacts } from '../core/model.ts';
 import { AFTER_THE_CUT, urgencyOf } from '../core/pacing.ts';
+import { DeadlineError } from '../shared/deadline.ts';
 import { ensureIsolationGroup } from '../shared/isolation-group.ts';
 import { canSpeak, isWatched } from '../shared/listening.ts';
 import { afterTurn, paced, tryTurn } from '../shared/paced.ts';
@@ -136,6 +137,7 @@ async function groupsIn(tools: Tools<'ec2' | 'cases'>, vpcIds: readonly string[]
     try {
       return [vpcId, { groupId: await ensureIsolationGroup(tools, vpcId) }];
     } catch (error) {
+      if (error instanceof DeadlineError) throw error;
       return [vpcId, { problem: `no isolation group in ${vpcId}: ${errorText(error)}` }];
     }
   });
@@ -162,6 +164,8 @@ async function isolate(
         return;
       }
       await paced(tools, call, () => setGroups(tools.ec2, eni.id, [group.groupId]), turn).catch((error: unknown) => {
+        // Run again it has its whole time again, and the report says why it ran out the last time.
+        if (error instanceof DeadlineError) throw error;
         failures.set(eni.id, errorText(error));
       });
     }),

@@ -4,8 +4,14 @@ import { EC2Client } from '@aws-sdk/client-ec2';
 import { ElasticLoadBalancingClient } from '@aws-sdk/client-elastic-load-balancing';
 import { ElasticLoadBalancingV2Client } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { SSMClient } from '@aws-sdk/client-ssm';
-import { CLIENT_SETTINGS } from '../../functions/aws/client-settings.ts';
+import {
+  CLIENT_SETTINGS,
+  type ClientSettings,
+  HOST_SETTINGS,
+  SEARCH_SETTINGS,
+} from '../../functions/aws/client-settings.ts';
 import { InputError, quote } from '../../functions/core/errors.ts';
+import { timely } from '../step-deadline.ts';
 
 /** Real SDK clients of an account in which nothing of flowcut is installed. */
 export interface Clients {
@@ -24,14 +30,15 @@ export interface Where {
 }
 
 export function createClients({ region, endpoint }: Where): Clients {
-  const settings = { ...CLIENT_SETTINGS, ...(region && { region }), ...(endpoint && { endpoint }) };
+  const settings = (how: ClientSettings) => ({ ...how, ...(region && { region }), ...(endpoint && { endpoint }) });
+  const ours = settings(CLIENT_SETTINGS);
   return {
-    ec2: new EC2Client(settings),
-    ssm: new SSMClient(settings),
-    logs: new CloudWatchLogsClient(settings),
-    scaling: new AutoScalingClient(settings),
-    elb: new ElasticLoadBalancingV2Client(settings),
-    classicElb: new ElasticLoadBalancingClient(settings),
+    ec2: timely(new EC2Client(ours)),
+    ssm: timely(new SSMClient(settings(HOST_SETTINGS))),
+    logs: timely(new CloudWatchLogsClient(settings(SEARCH_SETTINGS))),
+    scaling: timely(new AutoScalingClient(ours)),
+    elb: timely(new ElasticLoadBalancingV2Client(ours)),
+    classicElb: timely(new ElasticLoadBalancingClient(ours)),
   };
 }
 
@@ -51,7 +58,7 @@ export const WHERE_OPTIONS = { region: { type: 'string' }, endpoint: { type: 'st
 
 /** Reads them; a Region or an endpoint that cannot be one is an InputError. */
 export function whereOf({ region, endpoint }: Where): Where {
-  if (region !== undefined && !/^[a-z]{2}(-[a-z]+)+-\d{1,2}$/.test(region)) {
+  if (region !== undefined && !/^[a-z]{2,4}(-[a-z]+)+-\d{1,2}$/.test(region)) {
     throw new InputError('--region', `${quote(region)} is not the name of a Region`);
   }
   if (endpoint !== undefined && !/^https?:$/.test(URL.parse(endpoint)?.protocol ?? '')) {

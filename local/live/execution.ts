@@ -47,6 +47,15 @@ function waitOf({ Type, Seconds, SecondsPath }: StateDefinition, input: Json): n
   return typeof value === 'number' ? value : null;
 }
 
+/** A person hears of what is done and waited for, not of what is asked on the way. */
+export const isWork = ({ Type }: StateDefinition): boolean => !['Choice', 'Succeed', 'Fail'].includes(Type);
+
+/** Until when a wait goes on, for a person; nothing of any other state. */
+export function untilText(state: StateDefinition, input: Json, at: Date): string {
+  const seconds = waitOf(state, input);
+  return seconds === null ? '' : `, until ${new Date(at.getTime() + seconds * 1000).toISOString()}`;
+}
+
 /** The definition, begun at the checkpoint: a wait goes on where it was, anything else is done again, as a retry would. */
 export function resumed(
   definition: MachineDefinition,
@@ -95,9 +104,7 @@ export async function execute(
       writeDurably(fileOf(store, caseId), { state, input, enteredAt } satisfies Checkpoint);
     }
     const entered = definition.States[state];
-    const seconds = entered === undefined ? null : waitOf(entered, input);
-    const until = seconds === null ? '' : `, until ${new Date(at.getTime() + seconds * 1000).toISOString()}`;
-    if (entered?.Type !== 'Choice' && entered?.Type !== 'Succeed') say(`${state}${until}`);
+    if (entered !== undefined && isWork(entered)) say(`${state}${untilText(entered, input, at)}`);
   };
   const result = await runMachine(definition, isResumed ? start.checkpoint.input : start.input, tools, { onEnter });
   if (caseId !== null) rmSync(fileOf(store, caseId), { force: true });

@@ -15,8 +15,9 @@ import type { CaseRequest } from '../../functions/core/intake/intake-types.ts';
 import type { AclFacts, Family, GroupRule, KnownFlow, NetworkInterfaceFacts } from '../../functions/core/model.ts';
 import { denyEntry, planDeny } from '../../functions/core/network/acl-numbers.ts';
 import type { TrackingVerdict } from '../../functions/core/network/tracking.ts';
+import { leftOpenOf } from '../../functions/core/report/report.ts';
 import { logObjection } from '../../functions/core/verdict/log-objection.ts';
-import { localConfig } from '../simulate.ts';
+import { localConfig } from '../stack.ts';
 import { type Clients, regionOf } from './clients.ts';
 import { askPermissions, type Permission } from './permissions.ts';
 
@@ -62,6 +63,8 @@ export interface ContainmentPlan {
   readonly flows: readonly CaseFlow[];
   readonly refusals: readonly DenyRefusal[];
   readonly changes: readonly PlannedChange[];
+  /** What stays open whatever is done. */
+  readonly leftOpen: readonly string[];
   readonly readiness: readonly Readiness[];
 }
 
@@ -112,6 +115,7 @@ export async function planContainment(clients: Clients, question: PlanQuestion):
     flows,
     refusals,
     changes: describePlan({ ...facts, surroundings }, flows, denies),
+    leftOpen: leftOpenOf(request),
     readiness,
   };
 }

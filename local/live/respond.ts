@@ -4,20 +4,23 @@ import { SFNClient } from '@aws-sdk/client-sfn';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { readCase } from '../../functions/aws/case-table/cases.ts';
 import { getInstance } from '../../functions/aws/instances.ts';
-import type { Restoring } from '../../functions/core/case/record.ts';
+import type { Config } from '../../functions/core/config.ts';
 import { InputError, quote } from '../../functions/core/errors.ts';
 import { intake } from '../../functions/core/intake/intake.ts';
 import type { Mode } from '../../functions/core/model.ts';
 import type { Report } from '../../functions/core/report/report.ts';
 import type { Toolbox } from '../../functions/shared/toolbox.ts';
 import { startResponse } from '../../functions/start-response/step.ts';
-import { readDefinition } from '../definitions.ts';
-import { type ExecutionResult, runMachine } from '../runner.ts';
-import { failure, isEvent, localConfig, withMode } from '../simulate.ts';
+import { type Json, readDefinition } from '../definitions.ts';
+import { isEvent, withMode } from '../requests.ts';
+import { type RestoreOutput, restoreOf } from '../restore-output.ts';
+import { type ExecutionResult, failure, runMachine } from '../runner.ts';
+import { localConfig } from '../stack.ts';
+import { stepDeadline } from '../step-deadline.ts';
 import { wholeReport } from '../whole-report.ts';
 import { openCaseStore, storeFile } from './case-store.ts';
 import { type Clients, regionOf } from './clients.ts';
-import { execute, readCheckpoint, type Say } from './execution.ts';
+import { execute, isWork, readCheckpoint, type Say, untilText } from './execution.ts';
 
 /** How a response is run from this machine. */
 export interface Setting {
@@ -27,6 +30,8 @@ export interface Setting {
   /** null = the account that owns the instance. */
   readonly accountId: string | null;
   readonly say: Say;
+  /** Names of the SSM documents in the account; without them, those of docs/without-deploying.md. */
+  readonly hostDocuments?: Partial<Config['hostDocuments']>;
   /** Told of the case as soon as it is known. */
   readonly onCase: (caseId: string) => void;
   readonly now: () => Date;
@@ -65,14 +70,25 @@ export async function resume(setting: Setting, caseId: string, mode: Mode | unde
 }
 
 /** Puts back what a case changed, as the restore state machine does. */
-export async function restore(setting: Setting, caseId: string, force: boolean): Promise<Restoring> {
+export async function restore(setting: Setting, caseId: string, force: boolean): Promise<RestoreOutput> {
   const { tools } = await openCase(setting, caseId, undefined);
-  const result = await runMachine(readDefinition('restore'), { caseId, force }, tools, {
-    onEnter: ({ state }) => setting.say(state),
+  const definition = readDefinition('restore');
+  const result = await runMachine(definition, { caseId, force }, tools, {
+    onEnter: ({ state, input }) => {
+      const entered = definition.States[state];
+      if (entered === undefined || !isWork(entered) || isRefused(input)) return;
+      setting.say(`${state}${untilText(entered, input, tools.now())}`);
+    },
   });
-  const output = result.output as unknown as Partial<Restoring> | null;
-  if (output?.restore === undefined) throw failure(result);
-  return { ...output, restore: output.restore };
+  const restored = restoreOf(result);
+  if (restored.report.kind === 'refused') setting.say('refused: nothing was changed');
+  return restored;
+}
+
+/** A refused restore goes through its other states, and does nothing in them. */
+function isRefused(input: Json): boolean {
+  const { restore } = (input ?? {}) as { readonly restore?: { readonly kind?: unknown } };
+  return restore?.kind === 'refused';
 }
 
 function reportOf({ cases }: Toolbox, result: ExecutionResult): Promise<Report> {
@@ -87,6 +103,9 @@ function instanceOf(request: unknown): string | null {
   if (taken.kind === 'case') return taken.request.instanceId;
   return taken.kind === 'ask' ? (taken.requests[0]?.instanceId ?? null) : taken.instanceId;
 }
+
+/** What docs/without-deploying.md has people create: a deployed stack's own have other names. */
+const HOST_DOCUMENTS = { linux: 'flowcut-host-linux', windows: 'flowcut-host-windows' } as const;
 
 /** An account that no input names an instance of: nothing is done in it. */
 const NOWHERE = '000000000000';
@@ -105,7 +124,7 @@ async function ownerOf({ clients }: Setting, instanceId: string | null): Promise
 }
 
 async function openTools(
-  { clients, folder, say, now, sleep }: Setting,
+  { clients, folder, hostDocuments, say, now, sleep }: Setting,
   accountId: string,
   mode: Mode | undefined,
 ): Promise<{ tools: Toolbox; store: string }> {
@@ -116,9 +135,15 @@ async function openTools(
   const tools: Toolbox = {
     ...clients,
     now,
+    deadline: stepDeadline,
     sleep,
     cases: openCaseStore(store),
-    config: { ...config, defaultMode: mode ?? 'observe', topicArn: null },
+    config: {
+      ...config,
+      hostDocuments: { ...HOST_DOCUMENTS, ...hostDocuments },
+      defaultMode: mode ?? 'observe',
+      topicArn: null,
+    },
     sfn: startingHere(() => {
       throw new Error('nothing is started here');
     }),
@@ -126,7 +151,7 @@ async function openTools(
     sns: new SNSClient({ region }),
     log: {
       info: (message, fields) => {
-        if (message === 'report') say(`report: ${told(fields)}`);
+        if (message === 'report') say(told(fields));
       },
       warn: (message, fields) => say(`${message}: ${JSON.stringify(fields)}`),
     },
@@ -135,8 +160,8 @@ async function openTools(
 }
 
 function told(fields: object | undefined): string {
-  const { verdict, reason } = (fields ?? {}) as { verdict?: unknown; reason?: unknown };
-  return `${String(verdict)}, ${String(reason)}`;
+  const { phase, verdict, reason } = (fields ?? {}) as { phase?: unknown; verdict?: unknown; reason?: unknown };
+  return `${phase === 'interim' ? 'so far' : 'report'}: ${String(verdict)}, ${String(reason)}`;
 }
 
 /** A Step Functions client that hands what it is asked to start to this process. */

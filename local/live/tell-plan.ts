@@ -69,6 +69,7 @@ export function tellPlan(plan: ContainmentPlan): string {
         wrapped('     undo: ', step.undo),
       ]),
     ),
+    ...section('What would stay open', plan.leftOpen.map(bullet)),
     ...section('What it needs', plan.readiness.map(readinessLine)),
   ].join('\n');
 }

@@ -1,7 +1,8 @@
-import type { Restoring } from '../../functions/core/case/record.ts';
 import type { Mode } from '../../functions/core/model.ts';
+import { causeLines } from '../../functions/core/report/cause-lines.ts';
 import type { Report, ReportedFlow } from '../../functions/core/report/report.ts';
-import { restoredItems } from '../restored-items.ts';
+import { restoredItems } from '../../functions/core/report/restore-report.ts';
+import type { RestoreOutput } from '../restore-output.ts';
 import { section } from '../tell.ts';
 import { bullet, wrapped } from './lines.ts';
 
@@ -18,13 +19,21 @@ export function nextSteps(caseId: string, mode: Mode | undefined): readonly stri
   ];
 }
 
+/** The same after a report: what has changed nothing is contained or left, and there is nothing to undo. */
+function stepsAfter({ caseId, verdict, undo }: Report, mode: Mode | undefined): readonly string[] {
+  if (undo !== null) return nextSteps(caseId, mode);
+  return verdict === 'planned' ? [`to contain: npm run -s respond -- --case ${caseId} --mode contain`] : [];
+}
+
 /** A report for a person. */
 export function tellReport(report: Report, mode: Mode | undefined): string {
   const isCase = report.caseId.startsWith('case-');
+  const steps = stepsAfter(report, mode);
   return [
     `${report.instanceId ?? 'no instance'}: ${report.verdict.toUpperCase()}`,
     wrapped('', report.reason),
     ...(report.basis.length > 0 ? [`on the word of: ${report.basis.join(', ')}`] : []),
+    ...section('GuardDuty found', causeLines(report).map(bullet)),
     ...section('Flows', report.flows.map(flowText).map(bullet)),
     ...section(
       'What would be done, in this order',
@@ -52,17 +61,18 @@ export function tellReport(report: Report, mode: Mode | undefined): string {
     ...section('Still open', report.leftOpen.map(bullet)),
     ...section('Last resorts, least harmful first', report.lastResort.map(bullet)),
     ...section('Left out', report.more.map(bullet)),
-    ...(isCase ? ['', ...nextSteps(report.caseId, mode)] : []),
+    ...(isCase && steps.length > 0 ? ['', ...steps] : []),
   ].join('\n');
 }
 
 /** What a restore did, for a person. */
-export function tellRestore(restoring: Restoring): string {
-  const { restore } = restoring;
-  if (restore.kind === 'refused') return wrapped('refused: ', restore.reason);
+export function tellRestore(restored: RestoreOutput): string {
+  const { restore, report } = restored;
+  // The sentence is for the input of a state machine.
+  if (restore.kind === 'refused') return wrapped('refused: ', restore.reason.replace('"force": true', '--force'));
   return [
-    `${restore.instanceId}: ${restore.kind}`,
-    ...restoredItems(restoring).map(({ item, outcome, detail }) =>
+    wrapped('', `${restore.instanceId}: ${report.kind}, ${report.reason}`),
+    ...restoredItems(restored).map(({ item, outcome, detail }) =>
       bullet(`${outcome}: ${item}${detail ? ` (${detail})` : ''}`),
     ),
   ].join('\n');

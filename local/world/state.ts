@@ -3,6 +3,8 @@
  * `api/` answers SDK calls from the state and tells physics of every change; physics never calls an API.
  */
 
+import type { FlowLog } from './api/shapes.ts';
+
 /** The world's clock: seconds since the event's arrival, virtual. */
 export interface WorldClock {
   now(): number;
@@ -20,13 +22,28 @@ export interface Physics {
   /** An instance was stopped or terminated now: its sockets are gone, without a FIN. */
   instanceStopped(instanceId: string): void;
   /**
-   * Hand a command to the host's agent now (SSM SendCommand with one of flowcut's documents).
+   * Hand a command to the host's agent now (SSM SendCommand with one of flowcut's documents): it runs when the agent fetches
+   * it, which it can for so many seconds.
    * `done(at)` tells what the agent has answered by then: null = nothing yet (InProgress).
    */
-  sendCommand(command: { instanceId: string; documentName: string; parameters: Record<string, string[]> }): {
+  sendCommand(command: {
+    instanceId: string;
+    documentName: string;
+    parameters: Record<string, string[]>;
+    deliverySeconds: number;
+  }): {
     answer(at: number): { status: 'Success' | 'Failed'; responseCode: number; stdout: string; stderr: string } | null;
     cancel(at: number): void;
   };
-  /** Flow log records delivered by `at` for an ENI, default format version 2, ascending by start. */
-  flowLogRecords(networkInterfaceId: string, fromSeconds: number, toSeconds: number, at: number): string[];
+  /**
+   * Records of a flow log about an ENI that are delivered by `at`, in the log's format, ascending by start; without a log,
+   * those of the one that covers the ENI and delivers soonest.
+   */
+  flowLogRecords(
+    networkInterfaceId: string,
+    fromSeconds: number,
+    toSeconds: number,
+    at: number,
+    log?: FlowLog,
+  ): string[];
 }

@@ -16,6 +16,7 @@ describe('sendHostCommand', () => {
     documentName: 'flowcut-host-linux',
     comment: 'flowcut cut case-0123456789abcdef0123',
     parameters: { Verb: 'cut', RemoteAddresses: '198.51.100.7,2001:db8::7' },
+    seconds: 45,
   } as const;
 
   it('sends the document with parameters that are all text, and gives the command id', async () => {
@@ -25,15 +26,34 @@ describe('sendHostCommand', () => {
       {
         DocumentName: 'flowcut-host-linux',
         InstanceIds: ['i-1'],
-        TimeoutSeconds: 30,
+        TimeoutSeconds: 45,
         Comment: 'flowcut cut case-0123456789abcdef0123',
         Parameters: {
           Verb: ['cut'],
           RemoteAddresses: ['198.51.100.7,2001:db8::7'],
+          executionTimeout: ['120'],
         },
       },
     ]);
   });
+
+  it.each([
+    { seconds: 5, delivery: 30, running: '120' },
+    { seconds: 30, delivery: 30, running: '120' },
+    { seconds: 31, delivery: 31, running: '120' },
+    { seconds: 180, delivery: 180, running: '180' },
+    { seconds: 300, delivery: 300, running: '300' },
+  ])(
+    'sends what is waited for $seconds s so that it can be fetched for $delivery s and run for $running s',
+    async ({ seconds, delivery, running }) => {
+      ssm.on(SendCommandCommand).resolves({ Command: { CommandId: 'c-1' } });
+      await sendHostCommand(client, { ...command, seconds });
+      expect(ssm.commandCalls(SendCommandCommand)[0]?.args[0].input).toMatchObject({
+        TimeoutSeconds: delivery,
+        Parameters: { executionTimeout: [running] },
+      });
+    },
+  );
 
   it('passes on that there is no agent, and never claims to have sent without a command id', async () => {
     ssm.on(SendCommandCommand).rejectsOnce(failure('InvalidInstanceId')).resolves({});

@@ -46,6 +46,7 @@ import {
   joinClassic,
   leaveClassic,
   register,
+  targetsIn,
   targetsOf,
 } from '../../functions/aws/load-balancers.ts';
 import { attach, detach, enterStandby, exitStandby, membershipOf } from '../../functions/aws/scaling.ts';
@@ -104,10 +105,44 @@ describe('protection and shutdown', () => {
   });
 });
 
+/** Nobody waits. */
+const noSleep = (): Promise<void> => Promise.resolve();
+
 describe('snapshots', () => {
+  const tooSoon = Object.assign(new Error('wait'), { name: 'x', Code: 'SnapshotCreationPerVolumeRateExceeded' });
+
+  it('that another one was begun just before are asked for again, after more than 15 seconds', async () => {
+    const slept: number[] = [];
+    mocks.ec2
+      .on(CreateSnapshotsCommand)
+      .rejectsOnce(tooSoon)
+      .rejectsOnce(tooSoon)
+      .resolves({ Snapshots: [{ SnapshotId: 'snap-1' }] });
+
+    const made = await createSnapshots(ec2, 'i-1', 'case-1', (seconds) => {
+      slept.push(seconds);
+      return Promise.resolve();
+    });
+
+    expect(made).toEqual(['snap-1']);
+    expect(slept.length).toBe(2);
+    expect(Math.min(...slept)).toBeGreaterThan(15);
+  });
+
+  it('that are refused so again and again are given up; those that fail otherwise are not asked for twice', async () => {
+    mocks.ec2.on(CreateSnapshotsCommand).rejects(tooSoon);
+    await expect(createSnapshots(ec2, 'i-1', 'case-1', noSleep)).rejects.toThrow('wait');
+    const givenUp = mocks.ec2.commandCalls(CreateSnapshotsCommand).length;
+    mocks.ec2.reset();
+    mocks.ec2.on(CreateSnapshotsCommand).rejects(Object.assign(new Error('no'), { name: 'UnauthorizedOperation' }));
+    await expect(createSnapshots(ec2, 'i-1', 'case-1', noSleep)).rejects.toThrow('no');
+
+    expect([givenUp, mocks.ec2.commandCalls(CreateSnapshotsCommand).length]).toEqual([4, 1]);
+  });
+
   it('are of all volumes at one moment and carry the case', async () => {
     mocks.ec2.on(CreateSnapshotsCommand).resolves({ Snapshots: [{ SnapshotId: 'snap-1' }, { SnapshotId: 'snap-2' }] });
-    expect(await createSnapshots(ec2, 'i-1', 'case-1')).toEqual(['snap-1', 'snap-2']);
+    expect(await createSnapshots(ec2, 'i-1', 'case-1', noSleep)).toEqual(['snap-1', 'snap-2']);
     expect(mocks.ec2).toHaveReceivedCommandWith(CreateSnapshotsCommand, {
       InstanceSpecification: { InstanceId: 'i-1', ExcludeBootVolume: false },
       TagSpecifications: [{ ResourceType: 'snapshot', Tags: [{ Key: 'flowcut:case', Value: 'case-1' }] }],
@@ -196,7 +231,7 @@ describe('load balancers', () => {
       { targetGroupArn: 'tg-1', targetId: 'i-1', port: 443 },
       { targetGroupArn: 'tg-2', targetId: '10.0.1.10', port: null },
     ]);
-    expect(await targetsOf(elb, { targetGroupArn: 'tg-2' }, ['10.0.1.10'])).toHaveLength(1);
+    expect(await targetsIn(elb, ['tg-2'], ['10.0.1.10'])).toHaveLength(1);
   });
 
   it('let go of one target at its port, and take it back', async () => {

@@ -120,7 +120,13 @@ describe('readFacts', () => {
 
     it('are read beside the second round where it does not, and of the real type where it is wrong', async () => {
       expect((await fresh(none))?.instance.defaultTimeouts).toEqual(timeouts);
-      expect((await fresh({ ...right, instanceType: 'm6i.large' }))?.instance.defaultTimeouts).toEqual(timeouts);
+      expect((await fresh({ ...wrong, instanceType: 'm6i.large' }))?.instance.defaultTimeouts).toEqual(timeouts);
+    });
+
+    it('are left to the table of families where they alone would need a second round', async () => {
+      expect((await fresh(right))?.instance.defaultTimeouts).toBeNull();
+      expect((await fresh({ ...right, instanceType: 'm6i.large' }))?.instance.defaultTimeouts).toBeNull();
+      expect(ec2).not.toHaveReceivedCommandWith(DescribeInstanceTypesCommand, { InstanceTypes: ['m5.large'] });
     });
 
     it('are asked for once', async () => {
@@ -137,7 +143,7 @@ describe('readFacts', () => {
 
     it('are named as unread where EC2 refuses', async () => {
       ec2.on(DescribeInstanceTypesCommand).rejects(Object.assign(new Error('no'), { name: 'UnauthorizedOperation' }));
-      const facts = await fresh(right);
+      const facts = await fresh(none);
       expect(facts?.instance.defaultTimeouts).toBeNull();
       expect(facts?.unread).toHaveLength(1);
     });

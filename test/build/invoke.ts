@@ -31,12 +31,19 @@ function collect(child: ChildProcess): { readonly text: () => string } {
 
 const ANSWER = 'ANSWER ';
 
-/** Node alone: imports the bundle and calls its handler. */
-export const inFreshNode: Invoke = async (name, event, environment) => {
+/** Node alone: imports the bundle and calls its handler, which is told to have so many seconds; `left` of them. */
+export async function inFreshNode(
+  name: string,
+  event: unknown,
+  environment: Environment,
+  seconds = 60,
+): Promise<Answer & { readonly left: number }> {
   const code = `
     const { handler } = await import(${JSON.stringify(`${bundleOf(name)}/index.mjs`)});
-    const answer = await handler(${JSON.stringify(event)}).catch(({ name, message }) => ({ errorType: name, errorMessage: message }));
-    console.log('${ANSWER}' + JSON.stringify(answer));`;
+    const endsAt = Date.now() + ${seconds * 1000};
+    const context = { getRemainingTimeInMillis: () => endsAt - Date.now() };
+    const answer = await handler(${JSON.stringify(event)}, context).catch(({ name, message }) => ({ errorType: name, errorMessage: message }));
+    console.log('${ANSWER}' + JSON.stringify({ answer, left: context.getRemainingTimeInMillis() / 1000 }));`;
   const child = spawn(process.execPath, ['--input-type=module', '--eval', code], {
     env: environment,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -46,8 +53,9 @@ export const inFreshNode: Invoke = async (name, event, environment) => {
   const lines = log.text().split('\n');
   const answer = lines.find((line) => line.startsWith(ANSWER));
   if (answer === undefined) throw new Error(`${name} gave no answer:\n${log.text().slice(-2000)}`);
-  return { payload: JSON.parse(answer.slice(ANSWER.length)), log: log.text() };
-};
+  const { answer: payload, left } = JSON.parse(answer.slice(ANSWER.length)) as { answer: unknown; left: number };
+  return { payload, log: log.text(), left };
+}
 
 async function freeAddress(): Promise<string> {
   const server = createServer().listen(0, '127.0.0.1');

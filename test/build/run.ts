@@ -9,6 +9,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { type Emulator, emulators, runtimeClient } from '../../scripts/lambda-runtime.ts';
 import { type MotoServer, startMoto } from '../../scripts/moto-server.ts';
 import { folderOf, resourcesOf } from '../../scripts/template.ts';
+import { silentServer } from '../support/silent-server.ts';
 import { environmentOf, PROJECT } from '../template/agreements.ts';
 import { type Account, type AccountState, makeAccount, PEER } from './account.ts';
 import { type Answer, type Invoke, inFreshNode, inRuntime } from './invoke.ts';
@@ -109,8 +110,44 @@ const INVOCATIONS: readonly Invocation[] = [
       assert.deepEqual(await account.state(), before);
     },
   },
+  {
+    name: 'report-restore',
+    answers: { kind: 'restored', failed: [] },
+    check: ({ log }) => {
+      assert.match(log, /"message":"restore"/);
+      assert.doesNotMatch(log, /could not be published/);
+    },
+  },
   // By this name, as Lambda passes it on, the state machine tells bad input from a failure.
   { name: 'assess-flows', event: WRONG, answers: { errorType: 'InputError' } },
+];
+
+interface Silence {
+  readonly name: string;
+  /** The only service that answers as ever; nothing else does. */
+  readonly answering?: 'DYNAMODB';
+  /** The time that the function is told to have, in seconds, and what must be left of it. */
+  readonly seconds: number;
+  readonly left: number;
+  readonly answers: object;
+}
+
+/** Endpoints that accept every connection and never answer: the function still does, and in time. */
+const SILENCES: readonly Silence[] = [
+  // Four attempts of 4 s each, and the pauses between them.
+  { name: 'cut-on-host', answering: 'DYNAMODB', seconds: 60, left: 40, answers: { kind: 'unavailable' } },
+  { name: 'deny-at-nacl', answering: 'DYNAMODB', seconds: 13, left: 1, answers: { kind: 'waiting' } },
+  { name: 'verify-cut', answering: 'DYNAMODB', seconds: 13, left: 1, answers: { kind: 'leaking' } },
+  // The topic does not answer either, and that is tried to the last second.
+  { name: 'report-case', answering: 'DYNAMODB', seconds: 13, left: 0.5, answers: { verdict: 'leaking' } },
+  {
+    name: 'swap-security-groups',
+    answering: 'DYNAMODB',
+    seconds: 13,
+    left: 1,
+    answers: { errorType: 'DeadlineError' },
+  },
+  { name: 'assess-flows', seconds: 5, left: 0.1, answers: { errorType: 'DeadlineError' } },
 ];
 
 const eventOf = (name: string): unknown => JSON.parse(readFileSync(`events/steps/${name}.json`, 'utf8'));
@@ -119,7 +156,7 @@ const eventOf = (name: string): unknown => JSON.parse(readFileSync(`events/steps
 const WORLD_BEGAN = Date.parse('2026-01-15T10:00:00Z');
 
 /** The event with this account's ids and the present time in place of the embedded world's. */
-function eventFor(name: string, { account, known }: Scene, began: number): unknown {
+function eventFor(name: string, { account, known }: Pick<Scene, 'account' | 'known'>, began: number): unknown {
   let text = JSON.stringify(eventOf(name)).replaceAll(ACCOUNT_OF_EVENTS, ACCOUNT);
   for (const [theirs, ours] of [...account.ids, ...known]) text = text.replaceAll(theirs, ours);
   const shifted = text.replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g, (time) =>
@@ -148,36 +185,76 @@ function environmentFor(name: string, account: Account): Readonly<Record<string,
   };
 }
 
+interface Count {
+  passed: number;
+  failed: number;
+}
+
+/** What a run leaves behind: an account with a case. */
+interface Made extends Pick<Scene, 'account' | 'known'> {
+  readonly began: number;
+}
+
 interface Way {
   readonly title: string;
   readonly invoke: Invoke;
 }
 
-async function runThrough({ title, invoke }: Way, moto: MotoServer): Promise<{ passed: number; failed: number }> {
+async function runThrough({ title, invoke }: Way, moto: MotoServer): Promise<{ count: Count; made: Made }> {
   await moto.reset();
   const account = await makeAccount(moto.endpoint);
   const scene: Scene = { account, before: await account.state(), known: new Map() };
   const began = Date.now();
-  let [passed, failed] = [0, 0];
+  const count: Count = { passed: 0, failed: 0 };
   console.log(title);
   for (const { name, event, answers, check } of INVOCATIONS) {
-    const started = performance.now();
-    try {
+    await counted(count, name, async () => {
       const answer = await invoke(name, event ?? eventFor(name, scene, began), environmentFor(name, account));
-      assert.partialDeepStrictEqual(
-        answer.payload,
-        answers,
-        `answered ${JSON.stringify(answer.payload).slice(0, 1500)}`,
-      );
+      assertAnswers(answer, answers);
       await check?.(answer, scene);
-      passed += 1;
-      console.log(`  ok      ${name} (${((performance.now() - started) / 1000).toFixed(1)} s)`);
-    } catch (error) {
-      failed += 1;
-      console.log(`  FAILED  ${name}: ${error instanceof Error ? error.message : String(error)}`);
-    }
+    });
   }
-  return { passed, failed };
+  return { count, made: { account, known: scene.known, began } };
+}
+
+async function counted(count: Count, name: string, test: () => Promise<void>): Promise<void> {
+  const started = performance.now();
+  try {
+    await test();
+    count.passed += 1;
+    console.log(`  ok      ${name} (${((performance.now() - started) / 1000).toFixed(1)} s)`);
+  } catch (error) {
+    count.failed += 1;
+    console.log(`  FAILED  ${name}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function assertAnswers({ payload }: Answer, expected: object): void {
+  assert.partialDeepStrictEqual(payload, expected, `answered ${JSON.stringify(payload).slice(0, 1500)}`);
+}
+
+/** Invokes functions whose services never answer, all at once. The account is that of the run before. */
+async function runInSilence({ account, known, began }: Made): Promise<Count> {
+  const count: Count = { passed: 0, failed: 0 };
+  const mute = await silentServer();
+  console.log('in a new process of Node alone, where nothing answers');
+  const invoke = async ({ name, answering, seconds, left, answers }: Silence): Promise<void> => {
+    const environment = { ...environmentFor(name, account), AWS_ENDPOINT_URL: mute.endpoint };
+    const endpoints = answering === undefined ? {} : { [`AWS_ENDPOINT_URL_${answering}`]: account.endpoint };
+    const event = eventFor(name, { account, known }, began);
+    const answer = await inFreshNode(name, event, { ...environment, ...endpoints }, seconds);
+    assertAnswers(answer, answers);
+    assert.ok(answer.left > left, `answered ${answer.left} s before its end`);
+  };
+  try {
+    await Promise.all(SILENCES.map((silence) => counted(count, silence.name, () => invoke(silence))));
+    await counted(count, 'each of them asked', () =>
+      Promise.resolve(assert.ok(mute.connections() >= SILENCES.length, `${mute.connections()} connections`)),
+    );
+  } finally {
+    await mute.stop();
+  }
+  return count;
 }
 
 /** A function that nobody invokes here would ship untested. */
@@ -233,9 +310,12 @@ async function main(): Promise<void> {
       for (const reason of missing) console.log(`skipped ${reason}`);
       skipped = missing.length * INVOCATIONS.length;
       for (const way of ready) {
-        const count = await runThrough(way, moto);
-        passed += count.passed;
-        failed += count.failed;
+        const { count, made } = await runThrough(way, moto);
+        const counts = way.invoke === inFreshNode ? [count, await runInSilence(made)] : [count];
+        for (const each of counts) {
+          passed += each.passed;
+          failed += each.failed;
+        }
       }
     } finally {
       await moto.stop();

@@ -2,8 +2,9 @@ import type { EvidenceRestored, RestoreResult } from '../../functions/core/case/
 import type { Report } from '../../functions/core/report/report.ts';
 import { type StartResult, startResponse } from '../../functions/start-response/step.ts';
 import { readDefinition } from '../../local/definitions.ts';
+import { isEvent } from '../../local/requests.ts';
 import { type Around, runMachine } from '../../local/runner.ts';
-import { isEvent, localConfig, localToolbox, type World } from '../../local/simulate.ts';
+import { localConfig, localToolbox, type World } from '../../local/simulate.ts';
 import { runInVirtualTime } from '../../local/world/clock.ts';
 import { createEmbeddedWorld } from '../../local/world/embedded-world.ts';
 import { createPhysics } from '../../local/world/physics.ts';

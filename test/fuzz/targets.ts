@@ -15,10 +15,14 @@ import { parseHostOutput } from '../../functions/core/host/host-protocol.ts';
 import { intake } from '../../functions/core/intake/intake.ts';
 import { parseRestoreRequest } from '../../functions/restore-instance/step.ts';
 import { parseCalls } from '../../local/calls.ts';
+import { parseEpisode } from '../../local/episode.ts';
 import { requireShallow } from '../../local/input.ts';
+import { playEpisode } from '../../local/play.ts';
+import { episodeJson } from '../../local/print-episode.ts';
 import { replay } from '../../local/replay.ts';
 import { resultJson } from '../../local/result.ts';
 import { simulate } from '../../local/simulate.ts';
+import { localConfig, readParameters } from '../../local/stack.ts';
 import { parseWorld } from '../../local/world/parse-world.ts';
 import { theLine, theProcess, theVerdict } from '../support/host-report.ts';
 import { caseFlowOf, theBefore, theCase, theFacts } from '../support/incident.ts';
@@ -209,6 +213,37 @@ const calls: Json[] = [
   ],
 ];
 
+const episodes: readonly Json[] = [
+  [
+    { at: 0, event: findings[0] ?? null },
+    {
+      at: 60,
+      by: 'arn:aws:sts::111122223333:assumed-role/ops/stranger',
+      calls: [
+        {
+          service: 'ec2',
+          api: 'DeleteNetworkAclEntry',
+          input: { NetworkAclId: 'acl-00000000000000d01', RuleNumber: '$1.denyRuleNumber', Egress: true },
+        },
+      ],
+    },
+    { at: 600, request: { instanceId: 'i-0000000000000ab01', reason: 'see $1' } },
+    { at: 900, restore: { caseId: '$1', force: true } },
+  ],
+  [
+    { at: 0, request: { instanceId: 'i-0000000000000ab01', remoteAddresses: ['198.51.100.7'], mode: 'contain' } },
+    { at: 0, request: { caseId: '$1' } },
+    { at: 1, restore: { instanceId: 'i-0000000000000ab01' } },
+  ],
+];
+
+const parameterFiles: readonly Json[] = [
+  { Mode: 'contain', VpcIds: 'vpc-00000000000000a01', AclFirstRule: 10, AclLastRule: '90', IsolationsPerHour: 3 },
+  { AnalystIngress: '203.0.113.9/32,sg-00000000', HostSurvivors: 'kill', ExemptTag: 'x', NotificationAddress: 'a@b.c' },
+];
+
+const place = { AccountId: '111122223333', Region: 'eu-central-1', NaclEntryQuota: 20 };
+
 /** A refusal is as good as an answer; anything else thrown is a failure. */
 async function soundRun(run: () => Promise<unknown>): Promise<void> {
   try {
@@ -248,6 +283,18 @@ export const TARGETS: readonly Target[] = [
   { name: 'host output', runs: 14_000, inputs: mostly([hostAnswer]), read: readHost },
   { name: 'table item', runs: 4000, inputs: mostly(items), read: readTable },
   { name: 'calls file', runs: 7700, inputs: mostly(calls), read: (input) => soundly(() => parseCalls(input)) },
+  {
+    name: 'episode',
+    runs: 3000,
+    inputs: mostly(episodes),
+    read: (input) => soundly(() => parseEpisode(requireShallow('--episode', input))),
+  },
+  {
+    name: 'parameters file',
+    runs: 2000,
+    inputs: mostly(parameterFiles),
+    read: (input) => soundly(() => localConfig(place, readParameters(requireShallow('--parameters', input)))),
+  },
   // The same, taken further: what a reader lets through must not break what follows.
   {
     name: 'response to an event',
@@ -261,5 +308,15 @@ export const TARGETS: readonly Target[] = [
     runs: 100,
     inputs: mutated(calls),
     read: (input) => soundRun(() => replay(parseWorld(defaultWorld), parseCalls(requireShallow('--calls', input)))),
+  },
+  {
+    name: 'episode in a world',
+    runs: 60,
+    inputs: mutated(episodes),
+    read: (input) =>
+      soundRun(async () => {
+        const steps = parseEpisode(requireShallow('--episode', input));
+        return JSON.stringify(episodeJson(await playEpisode(parseWorld(defaultWorld), steps)));
+      }),
   },
 ];

@@ -43,7 +43,16 @@ const WRONG = [
   ['plan', ['--instance-id', 'i-1; reboot'], '--instance-id: "i-1; reboot" is not an instance id'],
   ['snapshot', [], '--instance-id: is missing'],
   ['respond', ['--restore'], '--case: is missing: what is to be restored?'],
-  ['respond', ['--event', broken, '--mode', 'observe'], `--event: ${JSON.stringify(broken)} is not JSON`],
+  [
+    'respond',
+    ['--event', event, '--linux-document', 'a b'],
+    '--linux-document: "a b" is not the name of an SSM document',
+  ],
+  [
+    'respond',
+    ['--event', broken, '--mode', 'observe'],
+    `--event: ${JSON.stringify(broken)} is not JSON: line 1, column 2: the text ends; expected a key in double quotes or }`,
+  ],
 ] as const;
 
 describe('a command with a wrong option', () => {
@@ -62,8 +71,11 @@ describe('an option', () => {
     ['--endpoint: "ftp://x" is not an http or https URL', () => whereOf({ endpoint: 'ftp://x' })],
     ['--account: "1" is not a 12-digit account id', () => accountOf('1')],
     ['--mode: "destroy" is neither observe nor contain', () => modeOption('destroy')],
-    ['--event: "/nowhere" cannot be read (ENOENT)', () => readJson('--event', '/nowhere')],
-    ["arguments: Unknown option '--mood'", () => readOptions(['--mood'], {})],
+    ['--event: "/nowhere": there is no such file', () => readJson('--event', '/nowhere')],
+    [
+      'arguments: there is no option "--mood"; did you mean --mode?',
+      () => readOptions(['--mood'], { mode: { type: 'string' } }),
+    ],
     ['--event: is nested deeper than 200 levels', () => requireShallow('--event', nested(201))],
   ])('is refused with: %s', (sentence, read) => {
     expect(read).toThrow(new InputError(...splitAt(sentence)));

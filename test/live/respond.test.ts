@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from 'vitest';
 import { InputError } from '../../functions/core/errors.ts';
 import { readDefinition } from '../../local/definitions.ts';
+import { faultText } from '../../local/input.ts';
 import { storeFile } from '../../local/live/case-store.ts';
 import { readCheckpoint, resumed } from '../../local/live/execution.ts';
 import { respond, restore, resume, type Setting } from '../../local/live/respond.ts';
@@ -96,6 +97,16 @@ describe('a response without a deployment', () => {
 
     expect(reports).toMatchObject([{ verdict: 'planned' }]);
     expect(changed).toBe(false);
+  });
+
+  it('sends the document that it is told to', async () => {
+    const sent = await onBench(defaultWorld(), async (bench) => {
+      const { setting } = machine(bench);
+      await respond({ ...setting, hostDocuments: { linux: 'stack-LinuxDocument-1' } }, event, 'contain');
+      return bench.inputsOf('SendCommand');
+    });
+
+    expect(sent).toMatchObject([{ DocumentName: 'stack-LinuxDocument-1' }]);
   });
 
   it('takes a manual request', async () => {
@@ -283,11 +294,117 @@ describe('a restore without a deployment', () => {
     expect(again.second.restore.kind).toBe('restored');
     expect(text).toContain(`restored: ${ids.eni}`);
   });
+
+  it('that is refused says nothing of steps that it never came to, and how to force it here', async () => {
+    const { text, said } = await onBench(
+      defaultWorld((world) => world.InstanceInformationList.splice(0)),
+      async (bench) => {
+        const first = machine(bench);
+        const [report] = await respond(first.setting, event, 'contain');
+        const second = machine(bench, first.setting.folder);
+        const restored = await restore(second.setting, report?.caseId ?? '', false);
+        return { text: tellRestore(restored), said: second.said };
+      },
+    );
+
+    expect(said).toEqual(['Put back what was found', 'Report the restore', 'refused: nothing was changed']);
+    expect(text).toMatch(/^refused: the flow to /);
+    expect(text.replaceAll(/\s+/g, ' ')).toContain('give --force to restore all the same');
+  });
+
+  it('tells while the agent is away until when it waits, and that the host was not undone', async () => {
+    const { text, said } = await onBench(defaultWorld(), async (bench) => {
+      const here = machine(bench);
+      const [report] = await respond(here.setting, event, 'contain');
+      bench.file.InstanceInformationList = [];
+      const restored = await restore(here.setting, report?.caseId ?? '', true);
+      return { text: tellRestore(restored), said: here.said };
+    });
+
+    const waits = said.filter((line) => line.startsWith('Wait for the agent to come back, until 20'));
+    expect(waits.length).toBeGreaterThan(5);
+    expect(text.split('\n')[0]).toMatch(/: partly-restored, 1 of /);
+    expect(text).toContain('failed: host firewall');
+  });
+
+  it('that an error of AWS stops has its code, and so is told in one line', async () => {
+    const errors = await onBench(defaultWorld(), async (bench) => {
+      const here = machine(bench);
+      const [report] = await respond(here.setting, event, 'contain');
+      bench.fail(({ call }) => call === 'DescribeNetworkAcls', refusedBy('InternalFailure'));
+      return restore(here.setting, report?.caseId ?? '', true).catch((reason: unknown) => reason);
+    });
+
+    expect(errors).toMatchObject({ name: 'InternalFailure', code: 'InternalFailure' });
+  });
+});
+
+describe('a plan', () => {
+  it('offers no undo, and a restore of it neither changes anything nor closes the case', async () => {
+    const { text, restored, changed, report } = await onBench(defaultWorld(), async (bench) => {
+      const here = machine(bench);
+      const [plan] = await respond(here.setting, event, undefined);
+      if (plan === undefined) throw new Error('there is no plan');
+      const before = bench.state();
+      const { restore: restored } = await restore(here.setting, plan.caseId, false);
+      const changed = bench.state() !== before;
+      const [report] = await respond(here.setting, event, 'contain');
+      return { text: tellReport(plan, undefined), restored, changed, report };
+    });
+
+    expect(text).not.toContain('to undo');
+    expect(text).toMatch(/\nto contain: npm run -s respond -- --case case-[0-9a-f]{20} --mode contain$/);
+    expect({ kind: restored.kind, changed }).toEqual({ kind: 'refused', changed: false });
+    expect(report?.verdict).toBe('contained');
+  });
+
+  it('is contained by the command that it names', async () => {
+    const report = await onBench(defaultWorld(), async (bench) => {
+      const here = machine(bench);
+      const [plan] = await respond(here.setting, event, undefined);
+      return resume(here.setting, plan?.caseId ?? '', 'contain');
+    });
+
+    expect(report.verdict).toBe('contained');
+  });
+});
+
+describe('a restore that is refused', () => {
+  it('shows no state of having been done, and names the option that forces it', async () => {
+    const { said, text } = await onBench(
+      defaultWorld((world) => world.InstanceInformationList.splice(0)),
+      async (bench) => {
+        const first = machine(bench);
+        const [report] = await respond(first.setting, event, 'contain');
+        const second = machine(bench, first.setting.folder);
+        const restored = await restore(second.setting, report?.caseId ?? '', false);
+        return { said: second.said, text: tellRestore(restored) };
+      },
+    );
+
+    expect(said).toEqual(['Put back what was found']);
+    expect(text).toMatch(/^refused: /);
+    expect(text.replaceAll(/\s+/g, ' ')).toContain('give --force to restore all the same');
+  });
+});
+
+describe('a restore that AWS does not permit', () => {
+  it('is one line', async () => {
+    const error = await onBench(defaultWorld(), async (bench) => {
+      const here = machine(bench);
+      const [report] = await respond(here.setting, event, 'contain');
+      bench.fail(({ call }) => call === 'DescribeNetworkInterfaces', refusedBy('UnauthorizedOperation'));
+      return restore(here.setting, report?.caseId ?? '', true).catch((reason: unknown) => reason);
+    });
+
+    expect(error).toMatchObject({ name: 'UnauthorizedOperation' });
+    expect(faultText(error)).toMatch(/^UnauthorizedOperation: .+$/);
+  });
 });
 
 describe('a resumed definition', () => {
   const definition = readDefinition('respond');
-  const input = { isolation: [{ expiry: { seconds: 1000 } }] };
+  const input = { isolation: { swap: { expiry: { seconds: 1000 } } } };
   const wait = { state: 'Wait for flow expiry', input, enteredAt: '2026-01-15T10:00:00.000Z' };
 
   it.each([
@@ -318,7 +435,8 @@ describe('a report for a person', () => {
 
     const lines = tellReport(report, 'contain').split('\n');
 
-    expect(lines.filter((line) => line.length > 100)).toEqual([]);
+    // A link that is broken does not open.
+    expect(lines.filter((line) => line.length > 100 && !line.includes('https://'))).toEqual([]);
     expect(lines.slice(-2)).toEqual([
       `to go on: npm run -s respond -- --case ${report.caseId} --mode contain`,
       `to undo:  npm run -s respond -- --restore --case ${report.caseId}`,

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { InputError } from '../../functions/core/errors.ts';
 import { takeSnapshot, type WorldSnapshot } from '../../local/live/snapshot.ts';
@@ -9,7 +10,15 @@ import { clientsOf, readWorld } from './worlds.ts';
 const NOW = new Date('2026-01-15T10:00:00Z');
 
 /** What no API shows, and what only a world has. */
-const UNSEEN = ['Hosts', 'Flows', 'Assumptions', 'Faults', 'NaclEntryQuota', 'LatencySeconds'] as const;
+const UNSEEN = [
+  'Hosts',
+  'Flows',
+  'Assumptions',
+  'Faults',
+  'NaclEntryQuota',
+  'LatencySeconds',
+  'FunctionStartSeconds',
+] as const;
 
 function snapshotOf(file: WorldFile, instanceId: string = ids.instance): Promise<WorldSnapshot> {
   return onBench(file, ({ world }) => takeSnapshot(clientsOf(world), instanceId, NOW));
@@ -26,6 +35,11 @@ function seen(file: object): object {
   });
   return JSON.parse(text) as object;
 }
+
+const readExample = () =>
+  JSON.parse(readFileSync(new URL('../../local/worlds/snapshot-example.json', import.meta.url), 'utf8')) as {
+    readonly Flows: unknown;
+  };
 
 const WORLDS: readonly (readonly [string, () => WorldFile])[] = [
   ['the default world', defaultWorld],
@@ -51,6 +65,14 @@ describe('a snapshot', () => {
 
     expect(original.report.verdict).not.toBe('refused');
     expect(replayed.report).toEqual({ ...original.report });
+  });
+
+  it('is what the example of one shows, but for the flows, which somebody wrote into it', async () => {
+    const { world } = await snapshotOf(readWorld('auto-scaling-member'));
+    const { Flows, ...example } = readExample();
+
+    expect(Flows).not.toEqual([]);
+    expect(example).toEqual(JSON.parse(JSON.stringify(world)));
   });
 
   it('follows every page', async () => {

@@ -59,7 +59,10 @@ describe('an event with a hostile value', () => {
     'detail.region',
     'detail.resource.instanceDetails.instanceId',
     `${connection}.remoteIpDetails.ipAddressV4`,
-  ].flatMap((path) => HOSTILE.map((value) => [path, value] as const));
+  ]
+    .flatMap((path) => HOSTILE.map((value) => [path, value] as const))
+    // A peer that is null or "" is absent: the finding then names an instance and no flow.
+    .filter(([path, value]) => !path.endsWith('ipAddressV4') || (value !== null && value !== ''));
 
   it.each(cases)('in %s (%j) is refused in one sentence that names it', async (path, value) => {
     expect(
@@ -190,7 +193,7 @@ describe('a file of calls with a hostile value', () => {
     [[null], 'calls[0]'],
     [[{ ...call, at: -1 }], 'calls[0].at'],
     [[{ ...call, at: '10' }], 'calls[0].at'],
-    [[call, { ...call, service: 's3' }], 'calls[1].service'],
+    [[call, { ...call, service: 'kinesis' }], 'calls[1].service'],
     [[{ ...call, service: '__proto__' }], 'calls[0].service'],
     [[{ ...call, api: 'RunInstances; reboot' }], 'calls[0].api'],
     [[{ ...call, input: [] }], 'calls[0].input'],

@@ -8,6 +8,11 @@ const KEYS = [
   'verdict',
   'reason',
   'basis',
+  'finding',
+  'domains',
+  'processes',
+  'provenAt',
+  'verdicts',
   'flows',
   'skipped',
   'held',
@@ -16,10 +21,12 @@ const KEYS = [
   'plan',
   'timeline',
   'calls',
+  'messages',
   'world',
 ];
 const FLOW_KEYS = [
   'name',
+  'malicious',
   'protocol',
   'remoteAddress',
   'remotePort',
@@ -68,7 +75,7 @@ describe('the demo, as a process', () => {
     });
     expect(result.timeline.every((entry: object) => Object.keys(entry).join() === 'at,state,call,outcome')).toBe(true);
     expect(Object.keys(result.calls)).toEqual(['total', 'byApi', 'beforeFirstCut']);
-    expect(Object.keys(result.calls.beforeFirstCut)).toEqual(['sequential', 'seconds', 'functions']);
+    expect(Object.keys(result.calls.beforeFirstCut)).toEqual(['sequential', 'ec2', 'seconds', 'functions']);
   });
 
   it('takes a world, an event, a mode and a restore', async () => {
@@ -123,12 +130,12 @@ describe('the demo, given what it cannot use', () => {
     [
       'a file that is not there',
       () => ['--event', nowhere],
-      /^--event: "\/nowhere\/at\/all.json" cannot be read \(ENOENT\)$/,
+      /^--event: "\/nowhere\/at\/all.json": there is no such file$/,
     ],
     [
       'text that is not JSON',
       () => ['--world', file('broken.json', '{"a":')],
-      /^--world: ".*broken.json" is not JSON$/,
+      /^--world: ".*broken.json" is not JSON: line 1, column 6: the text ends; expected a value$/,
     ],
     ['an option that is none', () => ['--frobnicate'], /^arguments: .*--frobnicate/],
     [

@@ -53,8 +53,8 @@ interface Rule {
   readonly Or?: readonly Rule[];
 }
 
-/** The last state: where it cannot report, the execution fails, and an alarm says so. */
-const MAY_FAIL = ['Report'];
+/** The last states: where it cannot report, the execution fails, and an alarm says so. */
+const MAY_FAIL = ['Report', 'Report the restore'];
 
 /**
  * The only inputs that are reshaped: who reports has to name the execution, who restores has to know it again. What they are
@@ -62,6 +62,7 @@ const MAY_FAIL = ['Report'];
  */
 const TOLD_THE_EXECUTION: Readonly<Record<string, string>> = {
   '${ReportCaseFunctionArn}': '{"record.$":"$","execution.$":"$$.Execution.Id"}',
+  '${ReportRestoreFunctionArn}': '{"record.$":"$","execution.$":"$$.Execution.Id"}',
   '${RestoreInstanceFunctionArn}': '{"request.$":"$","execution.$":"$$.Execution.Id"}',
 };
 

@@ -45,6 +45,27 @@ describe('open and assess', () => {
     });
   });
 
+  it('carries of a finding that opens no case a few names, however many it has', async () => {
+    const sequence = readEvent('guardduty-attack-sequence-ec2') as {
+      detail: { service: { detection: { sequence: { endpoints: object[]; signals: { endpointIds: string[] }[] } } } };
+    };
+    const { endpoints, signals } = sequence.detail.service.detection.sequence;
+    for (let n = 0; n < 300; n += 1) {
+      endpoints.push({ id: `domain-${n}`, domain: `c${n}.example.com` });
+      for (const signal of signals) signal.endpointIds.push(`domain-${n}`);
+    }
+    await onBench(
+      defaultWorld(),
+      async (bench) => {
+        const { assessment } = await bench.open(sequence);
+        if (assessment.kind !== 'refused') throw new Error(`it is ${assessment.kind}`);
+        expect(assessment.cause?.finding?.type).toBe('AttackSequence:EC2/CompromisedInstanceGroup');
+        expect(assessment.cause?.domains).toHaveLength(20);
+      },
+      { accountId: '999999999999' },
+    );
+  });
+
   it('run twice is one case with one before-state', async () => {
     await onBench(defaultWorld(), async (bench) => {
       const first = await bench.open();

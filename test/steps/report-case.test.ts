@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { updateCase } from '../../functions/aws/case-table/cases.ts';
 import { keepReport, readReport } from '../../functions/aws/case-table/reports.ts';
+import { LEFT_OPEN } from '../../functions/core/report/report.ts';
 import { reportCase } from '../../functions/report-case/step.ts';
 import { type Bench, ids, onBench, readEvent, refusedBy, shellAlone } from '../support/bench.ts';
 
@@ -139,6 +140,76 @@ describe('report', () => {
         verdict: 'refused',
         reason: expect.stringContaining('there is no instance'),
       });
+    });
+  });
+
+  it('keeps in a plan what stays open and what the finding has to say, and tells people of the domain', async () => {
+    await onBench(
+      shellAlone(),
+      async (bench) => {
+        const planned = await bench.open(readEvent('guardduty-ec2-c2activity-dns'));
+        const report = await reportCase(bench.tools, planned);
+        expect(report).toMatchObject({
+          verdict: 'planned',
+          finding: { type: 'Backdoor:EC2/C&CActivity.B!DNS', severity: 8, link: expect.stringContaining('guardduty') },
+          domains: ['c2.example.com'],
+        });
+        expect(report.leftOpen).toEqual([...LEFT_OPEN, expect.stringContaining('DNS Firewall')]);
+        const message = bench.world.messages[0]?.message ?? '';
+        for (const part of [
+          'Backdoor:EC2/C&CActivity.B!DNS',
+          'severity 8',
+          'domain c2.example.com',
+          'DNS Firewall',
+          'guardduty/home',
+        ])
+          expect(message).toContain(part);
+      },
+      { defaultMode: 'observe' },
+    );
+  });
+
+  it('says of a plan for an attack sequence for which instances nothing was begun', async () => {
+    await onBench(shellAlone(), async (bench) => {
+      const report = await reportCase(bench.tools, await bench.open(readEvent('guardduty-attack-sequence-ec2')));
+      expect(report).toMatchObject({ verdict: 'planned', instanceId: ids.instance });
+      expect(report.leftOpen.join()).toMatch(/Nothing was begun for .*i-0000000000000ab02/);
+    });
+  });
+
+  it('chooses of the instances of an attack sequence one that is of this account', async () => {
+    await onBench(
+      shellAlone(),
+      async (bench) => {
+        const opened = await bench.open(readEvent('guardduty-attack-sequence-ec2'));
+        expect(opened.case.instanceId).toBe('i-0000000000000ab02');
+      },
+      { accountId: '444455556666' },
+    );
+  });
+
+  it.each([
+    ['ignored', 'guardduty-ec2-port-probe'],
+    ['refused', 'guardduty-ec2-c2activity'],
+  ])('says what GuardDuty found where it is %s', async (verdict, event) => {
+    await onBench(
+      shellAlone(),
+      async (bench) => {
+        const report = await reportCase(bench.tools, await bench.open(readEvent(event)));
+        expect(report).toMatchObject({ verdict, finding: { severity: expect.any(Number), link: expect.any(String) } });
+      },
+      { region: 'eu-west-1' },
+    );
+  });
+
+  it('says what GuardDuty found of an instance that may not be touched', async () => {
+    const exempt = shellAlone((world) => {
+      for (const { Instances } of world.Reservations)
+        for (const instance of Instances) Object.assign(instance, { Tags: [{ Key: 'flowcut:exempt', Value: '' }] });
+    });
+    await onBench(exempt, async (bench) => {
+      const report = await reportCase(bench.tools, await bench.open(finding));
+      expect(report).toMatchObject({ verdict: 'refused', finding: { type: 'Backdoor:EC2/C&CActivity.B' } });
     });
   });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { updateCase } from '../../functions/aws/case-table/cases.ts';
 import { startResponse } from '../../functions/start-response/step.ts';
-import { type Bench, defaultWorld, ids, onBench, readEvent } from '../support/bench.ts';
+import { type Bench, defaultWorld, ids, onBench, readEvent, refusedBy } from '../support/bench.ts';
 
 interface Event {
   detail: Record<string, unknown> & {
@@ -59,7 +59,7 @@ describe('start-response', () => {
               vpcIds: [ids.vpc],
               subnetIds: [ids.subnet],
               groupIds: [ids.web],
-              instanceType: 'm5.large',
+              instanceType: 'm6i.large',
             },
           }),
         },
@@ -218,16 +218,42 @@ describe('start-response', () => {
       return event;
     }
 
-    it('opens a case for each of its instances, ten at most, and asks a person', async () => {
+    it.each([12, 34])('opens a case for each of its %d instances, and asks a person', async (length) => {
       await onBench(defaultWorld(), async (bench) => {
-        const result = await startResponse(
-          bench.tools,
-          sequenceOf(...Array.from({ length: 12 }, () => '111122223333')),
-        );
+        const result = await startResponse(bench.tools, sequenceOf(...Array.from({ length }, () => '111122223333')));
         if (result.kind === 'nothing-to-do') throw new Error(result.report.reason);
-        expect(new Set(result.caseIds).size).toBe(10);
-        expect(executions(bench)).toBe(10);
-        for (const caseId of result.caseIds) expect((await bench.document(caseId)).decision).toBe('ask');
+        expect(new Set(result.caseIds).size).toBe(length);
+        expect(executions(bench)).toBe(length);
+        for (const caseId of result.caseIds) {
+          const { decision, request } = await bench.document(caseId);
+          expect(decision).toBe('ask');
+          expect(request.notes.join(' ')).toContain(`names ${length} instances`);
+        }
+      });
+    });
+
+    it('opens the other cases where one cannot be opened, fails, and opens that one the next time', async () => {
+      await onBench(defaultWorld(), async (bench) => {
+        let isDown = true;
+        bench.fail(
+          ({ call, input }) => isDown && call === 'PutItem' && JSON.stringify(input).includes('i-0000000000000ab01'),
+          refusedBy('AccessDeniedException'),
+        );
+        const event = sequenceOf(...Array.from({ length: 12 }, () => '111122223333'));
+        await expect(startResponse(bench.tools, event)).rejects.toMatchObject({ name: 'AccessDeniedException' });
+        expect(executions(bench)).toBe(11);
+        isDown = false;
+        expect(await startResponse(bench.tools, event)).toMatchObject({ kind: 'started' });
+        expect(executions(bench)).toBe(12);
+      });
+    });
+
+    it('says why nothing is begun where every instance is of another account', async () => {
+      await onBench(defaultWorld(), async (bench) => {
+        expect(await startResponse(bench.tools, sequenceOf('444455556666', '444455556666'))).toMatchObject({
+          kind: 'nothing-to-do',
+          report: { verdict: 'refused', reason: expect.stringContaining('444455556666') },
+        });
       });
     });
 
@@ -243,7 +269,13 @@ describe('start-response', () => {
           [
             'warn',
             'refused',
-            { caseId: expect.stringMatching(/^note-/), reason: expect.stringContaining('444455556666') },
+            {
+              caseId: expect.stringMatching(/^note-/),
+              reason: expect.stringContaining('444455556666'),
+              findingId: expect.stringMatching(/./),
+              type: 'AttackSequence:EC2/CompromisedInstanceGroup',
+              instanceId: 'i-0000000000000ab00',
+            },
           ],
         ]);
       });
@@ -263,10 +295,28 @@ describe('start-response', () => {
         [
           'info',
           'ignored',
-          { caseId: ignored.report.caseId, reason: ignored.report.reason, class: expect.stringMatching(/^[A-Z-]+$/) },
+          {
+            caseId: ignored.report.caseId,
+            reason: ignored.report.reason,
+            class: 'ARCHIVED',
+            findingId: ignored.report.finding?.id,
+            type: 'CryptoCurrency:EC2/BitcoinTool.B',
+            instanceId: ids.instance,
+          },
         ],
-        ['warn', 'refused', { caseId: misplaced.report.caseId, reason: misplaced.report.reason }],
+        [
+          'warn',
+          'refused',
+          {
+            caseId: misplaced.report.caseId,
+            reason: misplaced.report.reason,
+            findingId: theEvent.detail['id'],
+            type: theEvent.detail['type'],
+            instanceId: ids.instance,
+          },
+        ],
       ]);
+      expect(ignored.report.finding?.id).toMatch(/^[0-9a-f]{32}$/);
       expect(ignored.report.reason).toMatch(/\w\. \w/);
     });
   });

@@ -3,8 +3,9 @@ import type { RestoreItem } from '../../functions/core/case/record.ts';
 import { liftedText, restoredText, tell } from '../../functions/shared/timeline.ts';
 import { startResponse } from '../../functions/start-response/step.ts';
 import { readDefinition } from '../../local/definitions.ts';
+import { isEvent } from '../../local/requests.ts';
 import { type Around, runMachine } from '../../local/runner.ts';
-import { isEvent, localConfig, localToolbox, simulate, type World } from '../../local/simulate.ts';
+import { localConfig, localToolbox, simulate, type World } from '../../local/simulate.ts';
 import { runInVirtualTime } from '../../local/world/clock.ts';
 import { createEmbeddedWorld } from '../../local/world/embedded-world.ts';
 import { createPhysics } from '../../local/world/physics.ts';
@@ -38,15 +39,18 @@ describe('the timeline of a case', () => {
     60_000,
   );
 
-  it('says why a restore was refused, and that nothing was given back', async () => {
+  it('says why a restore was refused and who started it, and names no step that would have given anything back', async () => {
     const silent = defaultWorld((file) => {
       file.InstanceInformationList = [];
     });
     const { table } = await simulate(silent, finding, { restore: { force: false } });
+    expect(entriesOf(table).filter((entry) => entry.startsWith('restore-evidence'))).toEqual([]);
     expect(entriesOf(table)).toEqual(
       expect.arrayContaining([
         expect.stringMatching(/^restore-instance: refused: the flow to 198\.51\.100\.7 is not proven dead/),
-        'restore-evidence: nothing is given back: the restore was refused',
+        expect.stringMatching(
+          /^report-restore: refused: the flow to .*; started by execution local-\d+; its StartExecution in CloudTrail/,
+        ),
         expect.stringMatching(/^cut-on-host: Systems Manager took no command for the host: InvalidInstanceId/),
       ]),
     );

@@ -1,6 +1,7 @@
 import type { EvidenceRestored, RestoreResult } from '../../functions/core/case/record.ts';
 import type { Config } from '../../functions/core/config.ts';
 import type { Report } from '../../functions/core/report/report.ts';
+import type { RestoreReport } from '../../functions/core/report/restore-report.ts';
 import type { Toolbox } from '../../functions/shared/toolbox.ts';
 import { type StartResult, startResponse } from '../../functions/start-response/step.ts';
 import { readDefinition } from '../../local/definitions.ts';
@@ -14,6 +15,7 @@ import { createPhysics } from '../../local/world/physics.ts';
 export interface Restored {
   readonly restore: RestoreResult;
   readonly evidence: EvidenceRestored;
+  readonly report: RestoreReport;
 }
 
 /** Several events, requests and restores, one after another or at once, in one world. */

@@ -10,7 +10,12 @@ import { readConfig } from '../../functions/shared/environment.ts';
 /** One incident as core sees it: a reverse shell out of the only ENI of an instance. Tests spread what they change. */
 
 export const theConfig: Config = {
-  ...readConfig({ FLOWCUT_ACCOUNT_ID: '111122223333', AWS_REGION: 'eu-central-1' }),
+  ...readConfig({
+    FLOWCUT_ACCOUNT_ID: '111122223333',
+    AWS_REGION: 'eu-central-1',
+    FLOWCUT_LINUX_DOCUMENT: 'host-linux',
+    FLOWCUT_WINDOWS_DOCUMENT: 'host-windows',
+  }),
   defaultMode: 'contain',
 };
 
@@ -187,6 +192,9 @@ export const theRequest: CaseRequest = {
   flows: [theShell],
   processes: [],
   domains: [],
+  severity: 8,
+  domainOnly: false,
+  byRuntime: false,
   hints: { vpcIds: [], subnetIds: [], groupIds: [] },
   notes: [],
 };

@@ -94,7 +94,7 @@ describe('template, state machines, functions and the local runner', () => {
   it('agree on how long a function may run', () => {
     expect(timeoutProblems(PROJECT)).toEqual([]);
     expect(timeoutProblems(withMachine('"TimeoutSeconds":60', '"TimeoutSeconds":90'))).toEqual([
-      'AssessFlowsFunction has Timeout 60, the state machines wait 90 s for it',
+      'AssessFlowsFunction has Timeout 60, "Open and assess" waits 90 s for it',
     ]);
   });
 });
@@ -119,6 +119,10 @@ describe('error names', () => {
   });
 });
 
+const CUSTOM_RULES = ROUTE_GROUPS.filter(({ title }) => title === 'Custom Detection Rules').flatMap(({ routes }) =>
+  routes.map(({ type }) => type),
+);
+
 describe("the rule's pattern", () => {
   const c2 = PROJECT.events.get('guardduty-ec2-c2activity.json') as NodeMap;
   const finding = (change: NodeMap): NodeMap => ({ ...c2, detail: { ...(c2['detail'] as NodeMap), ...change } });
@@ -139,6 +143,10 @@ describe("the rule's pattern", () => {
     expect(missed.map(({ type }) => type)).toEqual([]);
   });
 
+  it.each(CUSTOM_RULES)('delivers what a custom detection rule says of an instance: %s', (type) => {
+    expect(ruleMatches(PROJECT, finding({ type }))).toBe(true);
+  });
+
   it.each([
     ['LOW', 1, 0.9],
     ['MEDIUM', 4, 3.9],
@@ -149,19 +157,19 @@ describe("the rule's pattern", () => {
     expect(ruleMatches(PROJECT, finding({ severity: below }), { MinimumSeverity })).toBe(false);
   });
 
-  it('takes one prefix, and sixteen', () => {
-    const sixteen = Array.from({ length: 16 }, (_, index) => `Trojan:EC2/T${index}`).join(',');
+  it('takes one prefix, and twenty', () => {
+    const twenty = Array.from({ length: 20 }, (_, index) => `Trojan:EC2/T${index}`).join(',');
 
     expect(ruleMatches(PROJECT, c2, { FindingTypePrefixes: 'Trojan:' })).toBe(false);
     expect(ruleMatches(PROJECT, c2, { FindingTypePrefixes: 'Backdoor:EC2/' })).toBe(true);
-    expect(ruleMatches(PROJECT, finding({ type: 'Trojan:EC2/T15' }), { FindingTypePrefixes: sixteen })).toBe(true);
+    expect(ruleMatches(PROJECT, finding({ type: 'Trojan:EC2/T19' }), { FindingTypePrefixes: twenty })).toBe(true);
   });
 
-  it('has no place for a seventeenth prefix, and the parameter says so', () => {
+  it('has no place for a twenty-first prefix, and the parameter says so', () => {
     const pattern = new RegExp(PROJECT.template.Parameters['FindingTypePrefixes']?.AllowedPattern ?? '');
     const prefixes = (length: number) => Array.from({ length }, (_, index) => `Trojan:EC2/T${index}`).join(',');
 
-    expect([16, 17].map((length) => pattern.test(prefixes(length)))).toEqual([true, false]);
+    expect([20, 21].map((length) => pattern.test(prefixes(length)))).toEqual([true, false]);
   });
 
   it('is for GuardDuty findings alone', () => {
@@ -254,16 +262,28 @@ describe('alarms and dashboard', () => {
       'NoInstanceNamedAlarm watches flowcut NoInstanceNamed, which no metric filter of template.yaml makes',
     ],
     [
+      'an outcome that is renamed',
+      '- { Name: Outcome, Value: partly-restored }',
+      '- { Name: Outcome, Value: partial }',
+      'RestoreNotWholeAlarm watches the outcome partial, which functions/core/report/restore-report.ts does not have',
+    ],
+    [
       'a verdict that is renamed',
-      '- { Name: Verdict, Value: leaking }',
-      '- { Name: Verdict, Value: leaks }',
-      'LeakingAlarm watches the verdict leaks, which functions/core/report/report.ts does not have',
+      '"Verdict", "leaking" ]',
+      '"Verdict", "leaks" ]',
+      'Dashboard watches the verdict leaks, which functions/core/report/report.ts does not have',
     ],
     [
       'a dimension that is renamed',
       '- { Key: Verdict, Value: $.verdict }',
       '- { Key: Outcome, Value: $.verdict }',
-      'LeakingAlarm watches flowcut Reports by "Verdict", it is counted by "Outcome"',
+      'Dashboard watches flowcut Reports by "Verdict", it is counted by "Outcome"',
+    ],
+    [
+      'a metric that must never be counted',
+      'MetricName: Leaking\n          MetricValue',
+      'MetricName: NeverCounted\n          MetricValue',
+      'ObservingAlarm watches for no data, and flowcut NeverCounted is counted',
     ],
     [
       'a metric of AWS that is misspelt',
@@ -310,6 +330,7 @@ describe('links into the console', () => {
     ['aws', 'eu-central-1'],
     ['aws-cn', 'cn-north-1'],
     ['aws-us-gov', 'us-gov-west-1'],
+    ['aws-eusc', 'eusc-de-east-1'],
   ] as const;
 
   it.each(partitions)(

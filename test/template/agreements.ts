@@ -2,9 +2,11 @@ import { globSync, readFileSync } from 'node:fs';
 import { ERROR_NAMES } from '../../functions/core/errors.ts';
 import { intake } from '../../functions/core/intake/intake.ts';
 import type { ReportVerdict } from '../../functions/core/report/report.ts';
+import type { RestoreReport } from '../../functions/core/report/restore-report.ts';
 import { readConfig } from '../../functions/shared/environment.ts';
 import { type MachineDefinition, STEPS, type StateDefinition, statesOf } from '../../local/definitions.ts';
 import { deployedFolders } from '../../scripts/bundled-commands.ts';
+import { matches } from '../../scripts/event-pattern.ts';
 import {
   folderOf,
   isMap,
@@ -18,7 +20,6 @@ import {
   type Template,
   text,
 } from '../../scripts/template.ts';
-import { matches } from './event-pattern.ts';
 
 /** Everything that must agree, as texts and values: a test breaks one of them and looks who notices. */
 export interface Project {
@@ -155,22 +156,18 @@ export function deadLetterProblems({ template }: Project): readonly string[] {
   ];
 }
 
-/** A function may run as long as the most patient state waits for it, and no longer. */
+/** A function may run as long as each state that calls it waits: it counts its time from its own Timeout. */
 export function timeoutProblems({ template, machines }: Project): readonly string[] {
-  const patience = new Map<string, number>();
-  for (const [, resource] of resourcesOf(template, STATE_MACHINE)) {
+  return resourcesOf(template, STATE_MACHINE).flatMap(([, resource]) => {
     const machine = machineNameOf(resource);
-    if (machine === null) continue;
+    if (machine === null) return [];
     const substitutions = mapOf(resource.Properties['DefinitionSubstitutions']);
-    for (const [, state] of tasksOf(machines[machine])) {
+    return tasksOf(machines[machine]).flatMap(([name, state]) => {
       const functionId = targetOf(substitutions[placeholderIn(state)]);
-      patience.set(functionId, Math.max(patience.get(functionId) ?? 0, Number(state['TimeoutSeconds'])));
-    }
-  }
-  return resourcesOf(template, FUNCTION).flatMap(([id, { Properties }]) => {
-    const longest = patience.get(id);
-    if (longest === undefined || Properties['Timeout'] === longest) return [];
-    return [`${id} has Timeout ${text(Properties['Timeout'])}, the state machines wait ${longest} s for it`];
+      const timeout = template.Resources[functionId]?.Properties['Timeout'];
+      if (timeout === undefined || timeout === state['TimeoutSeconds']) return [];
+      return [`${functionId} has Timeout ${text(timeout)}, "${name}" waits ${text(state['TimeoutSeconds'])} s for it`];
+    });
   });
 }
 
@@ -284,8 +281,14 @@ export function parameterProblems({ template }: Project): readonly string[] {
     return [...new Set(choices.map(text))].flatMap((value) => accepts(name, value));
   });
   const deployed = readConfig(environmentOf(template, 'StartResponseFunction'));
-  const bare = readConfig({ FLOWCUT_ACCOUNT_ID: deployed.accountId, AWS_REGION: deployed.region });
-  const stackOwn = ['hostDocuments', 'respondStateMachineArn', 'topicArn'];
+  const { linux, windows } = deployed.hostDocuments;
+  const bare = readConfig({
+    FLOWCUT_ACCOUNT_ID: deployed.accountId,
+    AWS_REGION: deployed.region,
+    FLOWCUT_LINUX_DOCUMENT: linux,
+    FLOWCUT_WINDOWS_DOCUMENT: windows,
+  });
+  const stackOwn = ['respondStateMachineArn', 'topicArn'];
   const differing = Object.entries(bare).filter(
     ([key, value]) =>
       !stackOwn.includes(key) &&
@@ -308,6 +311,14 @@ const VERDICTS: Readonly<Record<ReportVerdict, true>> = {
   ignored: true,
 };
 
+/** Every end that a restore can have. */
+const OUTCOMES: Readonly<Record<RestoreReport['kind'], true>> = {
+  restored: true,
+  'partly-restored': true,
+  refused: true,
+  failed: true,
+};
+
 /** Metrics of AWS that are used, with the dimension that they have. */
 const AWS_METRICS: Readonly<Record<string, string>> = {
   'AWS/SQS ApproximateNumberOfMessagesVisible': 'QueueName',
@@ -317,6 +328,9 @@ const AWS_METRICS: Readonly<Record<string, string>> = {
   'AWS/States ExecutionsSucceeded': 'StateMachineArn',
   'AWS/States ExecutionsTimedOut': 'StateMachineArn',
 };
+
+/** What no filter may ever count: that there is no data is what its alarm looks at. */
+const NEVER_COUNTED = 'flowcut NeverCounted';
 
 interface Metric {
   readonly who: string;
@@ -370,19 +384,22 @@ export function metricFilters(
 
 /** Alarms and dashboard <-> metric filters and the metrics of AWS <-> functions/core/report/report.ts */
 export function metricProblems({ template }: Project): readonly string[] {
-  const ours = new Map(
-    metricFilters(template).map(({ transformation }) => [
-      metricName(transformation),
-      Object.keys(dimensionsOf(transformation, 'Key')).join(),
-    ]),
-  );
+  // Two filters may count one metric; by the same dimension, then.
+  const ours = Map.groupBy(metricFilters(template), ({ transformation }) => metricName(transformation));
   const watched = watchedMetrics(template);
   const problems = watched.flatMap(({ who, name, dimensions }) => {
-    const expected = AWS_METRICS[name] ?? ours.get(name);
-    if (expected === undefined) return [`${who} watches ${name}, which no metric filter of template.yaml makes`];
+    if (name === NEVER_COUNTED) return ours.has(name) ? [`${who} watches for no data, and ${name} is counted`] : [];
+    const counted = ours
+      .get(name)
+      ?.map(({ transformation }) => Object.keys(dimensionsOf(transformation, 'Key')).join());
+    const expected = counted ?? (AWS_METRICS[name] === undefined ? [] : [AWS_METRICS[name]]);
+    if (expected.length === 0) return [`${who} watches ${name}, which no metric filter of template.yaml makes`];
     const given = Object.keys(dimensions).join();
-    if (given !== expected) return [`${who} watches ${name} by "${given}", it is counted by "${expected}"`];
-    const { Verdict } = dimensions;
+    const other = expected.find((by) => by !== given);
+    if (other !== undefined) return [`${who} watches ${name} by "${given}", it is counted by "${other}"`];
+    const { Verdict, Outcome } = dimensions;
+    if (Outcome !== undefined && !(Outcome in OUTCOMES))
+      return [`${who} watches the outcome ${Outcome}, which functions/core/report/restore-report.ts does not have`];
     if (Verdict === undefined || Verdict in VERDICTS) return [];
     return [`${who} watches the verdict ${Verdict}, which functions/core/report/report.ts does not have`];
   });

@@ -72,7 +72,7 @@ function inLambda(name: string, script: string, extra: Readonly<Record<string, s
 /** The answer of the handler, or its error as Lambda reports it: `{ errorType, errorMessage }`. */
 async function invoke(name: string, event: unknown, extra?: Readonly<Record<string, string>>) {
   const script = `
-    const answer = await handler(${JSON.stringify(event)}).catch((error) => ({ errorType: error.name, errorMessage: error.message }));
+    const answer = await handler(${JSON.stringify(event)}, { getRemainingTimeInMillis: () => 60_000 }).catch((error) => ({ errorType: error.name, errorMessage: error.message }));
     console.log('ANSWER ' + JSON.stringify(answer));`;
   const { stdout, stderr } = await inLambda(name, script, extra);
   const lines = stdout.split('\n');
@@ -91,7 +91,7 @@ describe('every bundle', () => {
   it.each(functions)('%s loads in a fresh process and has an async handler', async (name) => {
     const { status, stdout, stderr } = await inLambda(name, 'console.log(handler.constructor.name, handler.length);');
 
-    expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: 'AsyncFunction 1\n', stderr: '' });
+    expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: 'AsyncFunction 2\n', stderr: '' });
   });
 
   it('does not load with a setting that it cannot mean', async () => {
@@ -134,6 +134,29 @@ describe('what is logged', () => {
     expect(quiet.answer).toMatchObject({ kind: 'nothing-to-do' });
     expect(counted('NoInstanceNamedMetric', loud.lines)).toHaveLength(1);
     expect(counted('NoInstanceNamedMetric', quiet.lines)).toEqual([]);
+    expect([loud, quiet].map(({ lines }) => counted('IgnoredMetric', lines).length)).toEqual([1, 1]);
+  });
+
+  it('counts a restore under its outcome, and a refused one under that', async () => {
+    const caseId = 'note-1';
+    const ends = {
+      'partly-restored': { kind: 'partly-restored', items: [{ item: 'eni-1 groups', outcome: 'failed' }], host: null },
+      refused: { kind: 'refused', reason: 'a flow may revive' },
+    };
+    const execution = 'arn:aws:states:eu-central-1:111122223333:execution:flowcut-restore:monday';
+    for (const [outcome, end] of Object.entries(ends)) {
+      const record = { caseId, restore: { ...end, caseId, instanceId: 'i-0000000000000ab01' } };
+
+      const { answer, lines } = await invoke('report-restore', { record, execution }, { FLOWCUT_TOPIC_ARN: '' });
+
+      expect(answer).toMatchObject({ kind: outcome });
+      const [line, ...more] = counted('RestoresMetric', lines);
+      expect(more).toEqual([]);
+      expect(JSON.parse(line ?? '{}')).toMatchObject({ outcome });
+      expect(counted('ReportsMetric', lines)).toEqual([]);
+    }
+    const dimension = JSON.stringify(filter('RestoresMetric')?.transformation['Dimensions']);
+    expect(dimension).toBe('[{"Key":"Outcome","Value":"$.outcome"}]');
   });
 
   it('counts a report under its verdict', async () => {

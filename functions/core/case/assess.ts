@@ -391,6 +391,18 @@ function denyOn(
   return { denies, refusals };
 }
 
+/**
+ * A flow as its interface sees it. The local address in a finding may be a container's: where the traffic began, not where it
+ * leaves the instance. Under which address and port it leaves is then not known; with those of the container it would be a second
+ * flow beside the one that the host and the flow log see.
+ * https://docs.aws.amazon.com/guardduty/latest/ug/guardduty_findings-summary.html ("Local IP address")
+ */
+function throughInterface(flow: KnownFlow, interfaces: readonly NetworkInterfaceFacts[]): KnownFlow {
+  const own = interfaces.flatMap((eni) => (flow.family === 'ipv4' ? eni.privateAddresses : eni.ipv6Addresses));
+  const isOwn = flow.localAddress === null || own.length === 0 || own.includes(flow.localAddress);
+  return isOwn || flow.source !== 'finding' ? flow : { ...flow, localAddress: null, localPort: null };
+}
+
 /** The part of a case that the state machine carries to deny and to isolate. */
 export interface Assessment {
   readonly flows: readonly CaseFlow[];
@@ -402,7 +414,12 @@ export interface Assessment {
 export function assess(request: CaseRequest, facts: Facts, config: Config): Assessment {
   if (facts.interfaces.length === 0) return { flows: [], denies: [], refusals: [] };
   const classify = flowClassifier(facts);
-  const flows = request.flows.map((flow) => caseFlow(flow, classify, { named: true, process: null, host: null }));
+  const seen = request.flows.map((flow) => throughInterface(flow, facts.interfaces));
+  // Several containers may have had the same peer: to the interface they are one.
+  const isFirst = (flow: KnownFlow, index: number): boolean =>
+    seen.findIndex((other) => flowId(other) === flowId(flow)) === index;
+  const named = seen.filter((flow, index) => flow === request.flows[index] || isFirst(flow, index));
+  const flows = named.map((flow) => caseFlow(flow, classify, { named: true, process: null, host: null }));
   const plan = planDenies(flows, facts, config, askedAddresses(request));
   return { flows, ...plan };
 }

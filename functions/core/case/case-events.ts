@@ -105,6 +105,10 @@ interface Verified {
   readonly isolatedAt: string | null;
 }
 
+/** Processes that the host stopped and whose ids were not kept: no undo lets them go on. */
+export const stoppedOmitted = ({ host }: CaseDocument): number =>
+  host?.kind === 'answered' ? (host.account?.stoppedOmitted ?? 0) : 0;
+
 /** Flows that a case keeps at most: an item of the case table holds some 600. */
 export const MOST_FLOWS = 500;
 
@@ -125,7 +129,8 @@ export function apply(stored: CaseDocument, event: CaseEvent): CaseDocument {
       // An earlier answer of this case is worth more and stays.
       return stored.host?.kind === 'answered' ? stored : { ...stored, host: event.outcome };
     case 'hostUndone':
-      return stored.hostUndone === true ? stored : { ...stored, hostUndone: true };
+      // What nobody kept the ids of is still stopped.
+      return stored.hostUndone === true || stoppedOmitted(stored) > 0 ? stored : { ...stored, hostUndone: true };
     case 'isolated':
       return isolated(stored, event);
     case 'flowsSeen':

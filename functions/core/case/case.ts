@@ -1,7 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { HostAccount } from '../host/host-account.ts';
 import type { HostOptions } from '../host/host-options.ts';
-import type { CaseRequest, FindingClass, FindingSummary, HostRequest } from '../intake/intake-types.ts';
+import {
+  type CaseRequest,
+  type FindingClass,
+  type FindingSummary,
+  type HostRequest,
+  isDomainOnly,
+} from '../intake/intake-types.ts';
 import type { DefaultTimeouts, KnownFlow, Mode, NetworkInterfaceFacts, TrackingTimeouts } from '../model.ts';
 import { defaultTimeouts, type TrackingVerdict } from '../network/tracking.ts';
 import type { EvidenceItem } from './evidence.ts';
@@ -213,11 +219,19 @@ export function mayBeSameFlow(a: KnownFlow, b: KnownFlow): boolean {
 
 /**
  * Does the case know the flow? One of which only the peer is named is known by any flow to that peer: the host's list may
- * have replaced it by the sockets that it stood for.
+ * have replaced it by the sockets that it stood for. One whose local end nobody knows stands for every flow to that port of the
+ * peer.
  */
 export function isKnownFlow(flow: KnownFlow, known: readonly CaseFlow[]): boolean {
   const vague = flow.localPort === null && flow.remotePort === null;
-  return known.some((other) => other.id === flowId(flow) || (vague && mayBeSameFlow(other, flow)));
+  const standsFor = (other: CaseFlow): boolean =>
+    other.localAddress === null &&
+    other.localPort === null &&
+    other.remotePort === flow.remotePort &&
+    other.protocol === flow.protocol;
+  return known.some(
+    (other) => other.id === flowId(flow) || ((vague || standsFor(other)) && mayBeSameFlow(other, flow)),
+  );
 }
 
 /** Addresses that a person asked to be denied: only those may be private ones. */
@@ -244,19 +258,25 @@ export function mergeRequests(known: CaseRequest, next: CaseRequest): CaseReques
   const newer = next.finding !== null && (known.finding === null || next.finding.updatedAt > known.finding.updatedAt);
   const union = <T>(a: readonly T[], b: readonly T[]): readonly T[] => [...new Set([...a, ...b])];
   const instanceType = next.hints.instanceType ?? known.hints.instanceType;
+  const flows = [...known.flows, ...fresh];
+  const domains = union(known.domains, next.domains);
+  const severities = [known.severity, next.severity].filter((severity) => typeof severity === 'number');
   return {
     ...known,
     origin: next.origin === 'manual' ? 'manual' : known.origin,
     mode: mergedMode(known.mode, next.mode),
     reason: next.reason ?? known.reason,
     finding: newer ? next.finding : known.finding,
-    flows: [...known.flows, ...fresh],
+    flows,
     processes: [
       ...known.processes,
       ...next.processes.filter((process) => !known.processes.some((other) => other.pid === process.pid)),
     ],
     ...mergedHost(known.host, next.host),
-    domains: union(known.domains, next.domains),
+    domains,
+    severity: severities.length === 0 ? null : Math.max(...severities),
+    domainOnly: isDomainOnly({ flows, domains }),
+    byRuntime: known.byRuntime === true || next.byRuntime === true,
     notes: union(known.notes, next.notes),
     hints: {
       vpcIds: union(known.hints.vpcIds, next.hints.vpcIds),

@@ -1,4 +1,5 @@
 import type { HostOptions } from '../host/host-options.ts';
+import type { CaseRequest } from '../intake/intake-types.ts';
 import type { Mode } from '../model.ts';
 import type { PackedDenies } from '../network/packed-denies.ts';
 import type { InterfaceStanding, VerdictKind } from '../verdict/verdict.ts';
@@ -39,8 +40,11 @@ export type Assessed =
     }
   | { readonly kind: 'already-contained'; readonly reason: string }
   | { readonly kind: 'planned'; readonly reason: string; readonly plan: readonly PlannedChange[] }
-  | { readonly kind: 'refused'; readonly reason: string }
-  | { readonly kind: 'ignored'; readonly reason: string; readonly advice: string };
+  | { readonly kind: 'refused'; readonly reason: string; readonly cause?: Cause }
+  | { readonly kind: 'ignored'; readonly reason: string; readonly advice: string; readonly cause?: Cause };
+
+/** What was found where no case is opened; absent in executions of before this was carried. */
+export type Cause = Pick<CaseRequest, 'finding' | 'region' | 'domains' | 'processes'>;
 
 /** Addresses, and numbers, that fit into one command parameter. */
 export const HOST_ADDRESS_LIMIT = 50;
@@ -92,7 +96,9 @@ export type HostResult =
       readonly denies: PackedDenies;
       readonly summary: string;
     }
-  | { readonly kind: 'no-evidence' | 'unavailable' | 'failed'; readonly reason: string };
+  | HostUndoAgain
+  /** `left`: an undo that is not this restore's to make any more. */
+  | { readonly kind: 'no-evidence' | 'unavailable' | 'failed' | 'left'; readonly reason: string };
 
 export interface HostCommandSent {
   readonly kind: 'pending';
@@ -101,6 +107,25 @@ export interface HostCommandSent {
   /** ISO times. */
   readonly deadline: string;
   readonly lastPendingAt: string;
+  /** Of an undo; absent in executions of before this was kept. */
+  readonly undo?: UndoProgress;
+}
+
+/** An undo that has not reached the host yet, or not all of it: what is left is sent after a wait. */
+export interface HostUndoAgain {
+  readonly kind: 'again';
+  readonly reason: string;
+  readonly waitSeconds: number;
+  readonly undo: UndoProgress;
+}
+
+/** How far the undo on the host has come. */
+export interface UndoProgress {
+  /** ISO; no try begins after it. */
+  readonly until: string;
+  readonly tries: number;
+  /** Stopped processes, in the order of the record, that commands before this one have let go on. */
+  readonly letGo: number;
 }
 
 export interface IsolationResult {

@@ -1,5 +1,5 @@
 import { cleaned } from '../plain-text.ts';
-import type { HostEvidenceLine, HostReport, HostVerdictLine } from './host-protocol.ts';
+import { type HostEvidenceLine, type HostReport, type HostVerdictLine, STOPPED_LIMIT } from './host-protocol.ts';
 
 /** A process behind a flow, without its command line: that may hold a secret and stays in the case table. */
 export type HostProcess = Pick<HostEvidenceLine, 'pid' | 'parentPid' | 'role' | 'process' | 'executable' | 'sha256'>;
@@ -14,6 +14,8 @@ export interface HostAccount {
   readonly processesOmitted: number;
   /** Processes that the cut stopped: a restore lets them go on. */
   readonly stopped: readonly number[];
+  /** Processes that it stopped beyond those, over several cuts: no restore knows them. Absent = there are none. */
+  readonly stoppedOmitted?: number;
   readonly killed: readonly number[];
   readonly sessionsEnded: number;
   readonly probes: NonNullable<HostVerdictLine['probes']> | null;
@@ -50,12 +52,15 @@ export function hostAccount(
   const known = before?.processes ?? [];
   const all = [...known, ...described.filter(({ pid }) => !known.some((other) => other.pid === pid))];
   const processes = all.sort((a, b) => ROLE_RANK[a.role] - ROLE_RANK[b.role]).slice(0, MOST_PROCESSES);
+  const stopped = union(before?.stopped, verdict.stopped);
+  const stoppedOmitted = (before?.stoppedOmitted ?? 0) + Math.max(0, stopped.length - STOPPED_LIMIT);
   const omitted = (before?.processesOmitted ?? 0) + (verdict.processesOmitted ?? 0);
   return {
     processes,
     processesOmitted: omitted + all.length - processes.length,
-    stopped: union(before?.stopped, verdict.stopped),
-    killed: union(before?.killed, verdict.killed),
+    stopped: stopped.slice(0, STOPPED_LIMIT),
+    ...(stoppedOmitted > 0 && { stoppedOmitted }),
+    killed: union(before?.killed, verdict.killed).slice(0, STOPPED_LIMIT),
     sessionsEnded: (before?.sessionsEnded ?? 0) + (verdict.sessionsEnded ?? 0),
     probes: verdict.probes ?? null,
     errors: verdict.errors.slice(0, MOST_REMARKS).map(cleaned),
@@ -64,6 +69,10 @@ export function hostAccount(
 }
 
 const count = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`;
+
+/** Too many to be kept: a person has to let them go on. */
+export const stayStopped = (omitted: number): string =>
+  `${count(omitted, 'stopped process', 'stopped processes')} more than are kept by id: no restore lets them go on`;
 
 function probeLines({ probes }: HostAccount): readonly string[] {
   const lines: string[] = [];
@@ -81,10 +90,11 @@ function processText({ pid, role, process, executable, sha256 }: HostProcess): s
 
 /** The account in sentences, the most telling first. */
 export function accountLines(account: HostAccount): readonly string[] {
-  const { stopped, killed, sessionsEnded, processes, processesOmitted } = account;
+  const { stopped, stoppedOmitted = 0, killed, sessionsEnded, processes, processesOmitted } = account;
   return [
     ...(killed.length > 0 ? [`killed: pid ${killed.join(', ')}`] : []),
     ...(stopped.length > 0 ? [`stopped, and let go on by a restore: pid ${stopped.join(', ')}`] : []),
+    ...(stoppedOmitted > 0 ? [stayStopped(stoppedOmitted)] : []),
     ...(sessionsEnded > 0 ? [`${count(sessionsEnded, 'remote session')} ended`] : []),
     ...probeLines(account),
     ...account.errors,

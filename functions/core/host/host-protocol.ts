@@ -22,6 +22,20 @@ const port = z.nullable(z.int().check(z.minimum(0), z.maximum(65_535)));
 const count = z.number().check(z.minimum(0));
 const shortText = z.string().check(z.maxLength(256));
 
+/**
+ * The process ids that Linux gives, 1 to 2^22, and how many stopped ones are kept of a case: each 64 of them are one command
+ * of the undo. "On 64-bit systems, pid_max can be set to any value up to 2^22."
+ * https://man7.org/linux/man-pages/man5/proc_sys_kernel.5.html
+ */
+const HIGHEST_PID = 4_194_304;
+export const STOPPED_LIMIT = 1024;
+
+export const isStoppable = (pid: number): boolean => Number.isInteger(pid) && pid >= 1 && pid <= HIGHEST_PID;
+
+const stoppedPids = z.array(z.int().check(z.minimum(1), z.maximum(HIGHEST_PID))).check(z.maxLength(STOPPED_LIMIT));
+/** Windows gives its own, of 32 bits. */
+const killedPids = z.array(z.int().check(z.minimum(1), z.maximum(0xff_ff_ff_ff))).check(z.maxLength(STOPPED_LIMIT));
+
 /** One flow that the host listed before (`list`) or around (`cut`, `verify`) its change. */
 export const hostFlowLine = z.object({
   v: z.literal(HOST_PROTOCOL_VERSION),
@@ -99,8 +113,8 @@ export const hostVerdictLine = z.object({
   /** Remarks that weaken nothing. */
   notes: z.optional(z.array(shortText)),
   /** Processes that were stopped (SIGSTOP), or killed: their socket could not be closed, or their remote session was to end. */
-  stopped: z.optional(z.array(z.int())),
-  killed: z.optional(z.array(z.int())),
+  stopped: z.optional(stoppedPids),
+  killed: z.optional(killedPids),
   /** Addresses that the host firewall was told to deny: those asked for, less the agent's own, and those dialled again. */
   denied: z.optional(z.array(shortText)),
   /** Evidence lines, and processes that were left out to keep the output short; none where it says nothing. */

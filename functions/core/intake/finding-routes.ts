@@ -17,19 +17,25 @@ export interface Decision {
 
 /** Where a field of the finding decides; values that are not listed, and none, fall to `otherwise`. */
 export interface DecidedBy {
-  readonly field: 'resourceRole' | 'connectionDirection';
+  /** `instances`: whether a sequence names EC2 instances, `some` or `none`. */
+  readonly field: 'resourceRole' | 'connectionDirection' | 'instances';
   readonly values: Readonly<Record<string, Decision>>;
   readonly otherwise: Decision;
 }
 
-/** `flow`: remote address, ports, direction; `probe`: remote addresses and local ports; `process`: no peer, no domain. */
-export type Carries = 'flow' | 'probe' | 'domain' | 'process' | 'none';
+/**
+ * `flow`: remote address, ports, direction; `probe`: remote addresses and local ports; `process`: no peer, no domain; `disk`: what
+ * a scan of a disk found; `call`: an API call about the instance, by somebody else.
+ */
+export type Carries = 'flow' | 'probe' | 'domain' | 'process' | 'disk' | 'call' | 'none';
 
 export interface FindingRoute {
   readonly type: string;
   readonly class: FindingClass | DecidedBy;
   readonly carries: Carries;
   readonly reason: string;
+  /** What to do instead, where the advice of the class does not fit. */
+  readonly advice?: string;
 }
 
 const BRUTE_FORCE: DecidedBy = {
@@ -54,6 +60,13 @@ const BY_DIRECTION: DecidedBy = {
     class: 'ASK',
     reason: 'the finding does not say who called: the instance, or an address of your own list',
   },
+};
+
+/** A sequence about keys or buckets may name the instances from which they were used. */
+const BY_INSTANCES: DecidedBy = {
+  field: 'instances',
+  values: { some: { class: 'ASK', reason: 'the sequence names EC2 instances beside what it is about' } },
+  otherwise: { class: 'NOTIFY', reason: 'the sequence names no EC2 instance' },
 };
 
 // biome-ignore format: one row, one line
@@ -131,14 +144,8 @@ const RUNTIME_ROUTES = [
   { type: 'Impact:Runtime/SuspiciousDomainRequest.Reputation', class: 'NOTIFY', carries: 'domain', reason: 'a young or rare domain is only suspicious' },
   { type: 'Persistence:Runtime/SensitiveFileModified', class: 'ASK', carries: 'process', reason: 'a file that starts programs changed, as in every update' },
   { type: 'Persistence:Runtime/SuspiciousCommand', class: 'ISO-ASK', carries: 'process', reason: 'a command sets up persistence; installers do too' },
-  { type: 'PrivilegeEscalation:Runtime/CGroupsReleaseAgentModified', class: 'ISO-ASK', carries: 'process', reason: 'a container breaks out to its host, whose other containers would be cut too' },
-  { type: 'PrivilegeEscalation:Runtime/ContainerMountsHostDirectory', class: 'ASK', carries: 'process', reason: 'a container mounts its host, as agents do by design' },
-  { type: 'PrivilegeEscalation:Runtime/DockerSocketAccessed', class: 'ASK', carries: 'process', reason: 'the container socket is used, as agents do by design' },
-  { type: 'PrivilegeEscalation:Runtime/ElevationToRoot', class: 'ISO-ASK', carries: 'process', reason: 'a process became root in an unusual way' },
-  { type: 'PrivilegeEscalation:Runtime/RuncContainerEscape', class: 'ISO-ASK', carries: 'process', reason: 'a container breaks out to its host, whose other containers would be cut too' },
   { type: 'PrivilegeEscalation:Runtime/SensitiveFileModified', class: 'ASK', carries: 'process', reason: 'a file that grants rights changed, as administrators do' },
   { type: 'PrivilegeEscalation:Runtime/SuspiciousCommand', class: 'ISO-ASK', carries: 'process', reason: 'a command seeks more rights; administrators run some of them' },
-  { type: 'PrivilegeEscalation:Runtime/UserfaultfdUsage', class: 'ASK', carries: 'process', reason: 'userfaultfd serves exploits and virtual machines alike' },
   { type: 'Trojan:Runtime/BlackholeTraffic', class: 'ISO', carries: 'flow', reason: 'a process calls a black hole where a trojan used to report' },
   { type: 'Trojan:Runtime/BlackholeTraffic!DNS', class: 'ISO-ASK', carries: 'domain', reason: 'a process asks for a domain that is a black hole now' },
   { type: 'Trojan:Runtime/DGADomainRequest.C!DNS', class: 'ISO', carries: 'domain', reason: 'a process asks for generated domains, as malware does' },
@@ -151,21 +158,53 @@ const RUNTIME_ROUTES = [
   { type: 'UnauthorizedAccess:Runtime/TorRelay', class: 'ISO', carries: 'flow', reason: 'a process relays Tor' },
 ] as const satisfies readonly FindingRoute[];
 
+/**
+ * Active in GuardDuty's own table of types and retired in the one of its Security Hub page, so they may still come.
+ * https://docs.aws.amazon.com/guardduty/latest/ug/securityhub-integration.html
+ */
+// biome-ignore format: one row, one line
+const DISPUTED_ROUTES = [
+  { type: 'PrivilegeEscalation:Runtime/CGroupsReleaseAgentModified', class: 'ISO-ASK', carries: 'process', reason: 'a container breaks out to its host, whose other containers would be cut too' },
+  { type: 'PrivilegeEscalation:Runtime/ContainerMountsHostDirectory', class: 'ASK', carries: 'process', reason: 'a container mounts its host, as agents do by design' },
+  { type: 'PrivilegeEscalation:Runtime/DockerSocketAccessed', class: 'ASK', carries: 'process', reason: 'the container socket is used, as agents do by design' },
+  { type: 'PrivilegeEscalation:Runtime/ElevationToRoot', class: 'ISO-ASK', carries: 'process', reason: 'a process became root in an unusual way' },
+  { type: 'PrivilegeEscalation:Runtime/RuncContainerEscape', class: 'ISO-ASK', carries: 'process', reason: 'a container breaks out to its host, whose other containers would be cut too' },
+  { type: 'PrivilegeEscalation:Runtime/UserfaultfdUsage', class: 'ASK', carries: 'process', reason: 'userfaultfd serves exploits and virtual machines alike' },
+] as const satisfies readonly FindingRoute[];
+
+const TAMPERING =
+  'If a case of this VPC is open, take it for tampering: a verdict may rest on the flow log that was deleted, so turn that on again and start the case again. Termination protection, which this type also tells of, is turned on by flowcut itself when it preserves an instance.';
+
+/**
+ * Custom Detection Rules: what CloudTrail tells of the instance, under names of MITRE ATT&CK. What their findings look like inside
+ * is not documented. https://docs.aws.amazon.com/guardduty/latest/ug/findings-custom-detection-rules.html
+ */
+// biome-ignore format: one row, one line
+const CUSTOM_RULE_ROUTES = [
+  { type: 'CredentialAccess:EC2/UnsecuredCredentials', class: 'CRED', carries: 'call', reason: 'the password of the instance was read', advice: 'Find out who read the password, and change it on the instance; if somebody logged on with it, contain the instance with a manual request.' },
+  { type: 'DefenseImpairment:EC2/DisableOrModifyTools', class: 'NOTIFY', carries: 'call', reason: 'a VPC flow log was deleted, or termination protection turned on', advice: TAMPERING },
+  { type: 'Exfiltration:EC2/TransferDataToCloudAccount', class: 'ASK', carries: 'call', reason: 'a snapshot or an image was shared with another account, as some do on purpose' },
+  { type: 'LateralMovement:EC2/RemoteServices', class: 'ASK', carries: 'call', reason: 'an SSH key was pushed to the instance, as administrators do' },
+  { type: 'Persistence:EC2/BootOrLogonInitializationScripts', class: 'ASK', carries: 'call', reason: 'the user data of the instance changed, as in some updates' },
+  { type: 'Persistence:EC2/ExternalRemoteServices', class: 'EXPOSED', carries: 'call', reason: 'SSH was opened to the world; nothing says that anyone came in' },
+] as const satisfies readonly FindingRoute[];
+
 const ON_A_DISK = 'malware lies on a disk; whether it ran is not known';
 const IN_A_CONTAINER = 'malware lies in a container; the node under it is shared';
 const NO_INSTANCE = 'malware lies in a backup or an image: no instance runs it';
-const BEYOND_INSTANCES = 'the sequence concerns no instance';
+const OTHER_CREDENTIALS =
+  'Revoke the older sessions of the role that the function or task has, and rotate what it could read; none of that is on an EC2 instance.';
 
 // biome-ignore format: one row, one line
 const OTHER_ROUTES = [
-  { type: 'Execution:EC2/MaliciousFile', class: 'ISO-ASK', carries: 'none', reason: ON_A_DISK },
-  { type: 'Execution:EC2/SuspiciousFile', class: 'ISO-ASK', carries: 'none', reason: ON_A_DISK },
-  { type: 'Execution:ECS/MaliciousFile', class: 'ASK', carries: 'none', reason: IN_A_CONTAINER },
-  { type: 'Execution:ECS/SuspiciousFile', class: 'ASK', carries: 'none', reason: IN_A_CONTAINER },
-  { type: 'Execution:Container/MaliciousFile', class: 'ASK', carries: 'none', reason: IN_A_CONTAINER },
-  { type: 'Execution:Container/SuspiciousFile', class: 'ASK', carries: 'none', reason: IN_A_CONTAINER },
-  { type: 'Execution:Kubernetes/MaliciousFile', class: 'ASK', carries: 'none', reason: IN_A_CONTAINER },
-  { type: 'Execution:Kubernetes/SuspiciousFile', class: 'ASK', carries: 'none', reason: IN_A_CONTAINER },
+  { type: 'Execution:EC2/MaliciousFile', class: 'ISO-ASK', carries: 'disk', reason: ON_A_DISK },
+  { type: 'Execution:EC2/SuspiciousFile', class: 'ISO-ASK', carries: 'disk', reason: ON_A_DISK },
+  { type: 'Execution:ECS/MaliciousFile', class: 'ASK', carries: 'disk', reason: IN_A_CONTAINER },
+  { type: 'Execution:ECS/SuspiciousFile', class: 'ASK', carries: 'disk', reason: IN_A_CONTAINER },
+  { type: 'Execution:Container/MaliciousFile', class: 'ASK', carries: 'disk', reason: IN_A_CONTAINER },
+  { type: 'Execution:Container/SuspiciousFile', class: 'ASK', carries: 'disk', reason: IN_A_CONTAINER },
+  { type: 'Execution:Kubernetes/MaliciousFile', class: 'ASK', carries: 'disk', reason: IN_A_CONTAINER },
+  { type: 'Execution:Kubernetes/SuspiciousFile', class: 'ASK', carries: 'disk', reason: IN_A_CONTAINER },
   { type: 'Execution:EC2/MaliciousFile!Snapshot', class: 'NOTIFY', carries: 'none', reason: NO_INSTANCE },
   { type: 'Execution:EC2/MaliciousFile!AMI', class: 'NOTIFY', carries: 'none', reason: NO_INSTANCE },
   { type: 'Execution:EC2/MaliciousFile!RecoveryPoint', class: 'NOTIFY', carries: 'none', reason: NO_INSTANCE },
@@ -173,20 +212,24 @@ const OTHER_ROUTES = [
   { type: 'AttackSequence:EC2/CompromisedInstanceGroup', class: 'ISO-ASK', carries: 'flow', reason: 'several instances are compromised together; a person chooses the order' },
   { type: 'AttackSequence:EKS/CompromisedCluster', class: 'ASK', carries: 'flow', reason: 'a cluster is compromised; its nodes are shared' },
   { type: 'AttackSequence:ECS/CompromisedCluster', class: 'ASK', carries: 'flow', reason: 'a cluster is compromised; its nodes are shared' },
-  { type: 'AttackSequence:IAM/CompromisedCredentials', class: 'NOTIFY', carries: 'none', reason: BEYOND_INSTANCES },
-  { type: 'AttackSequence:S3/CompromisedData', class: 'NOTIFY', carries: 'none', reason: BEYOND_INSTANCES },
+  { type: 'AttackSequence:IAM/CompromisedCredentials', class: BY_INSTANCES, carries: 'flow', reason: 'whether it is about an instance is for the sequence to say' },
+  { type: 'AttackSequence:S3/CompromisedData', class: BY_INSTANCES, carries: 'flow', reason: 'whether it is about an instance is for the sequence to say' },
   { type: 'UnauthorizedAccess:IAMUser/InstanceCredentialExfiltration.OutsideAWS', class: 'CRED', carries: 'none', reason: 'credentials of the instance role are in use outside AWS; the address is where they are used, not a peer of the instance' },
   { type: 'UnauthorizedAccess:IAMUser/InstanceCredentialExfiltration.InsideAWS', class: 'CRED', carries: 'none', reason: 'credentials of the instance role are in use in another account; the address is where they are used, not a peer of the instance' },
-  { type: 'UnauthorizedAccess:IAMUser/ResourceCredentialExfiltration.OutsideAWS', class: 'CRED', carries: 'none', reason: "a resource's credentials are in use outside AWS" },
-  { type: 'UnauthorizedAccess:IAMUser/ResourceCredentialExfiltration.InsideAWS', class: 'CRED', carries: 'none', reason: "a resource's credentials are in use in another account" },
+  { type: 'UnauthorizedAccess:IAMUser/ResourceCredentialExfiltration.OutsideAWS', class: 'CRED', carries: 'none', reason: "a resource's credentials are in use outside AWS", advice: OTHER_CREDENTIALS },
+  { type: 'UnauthorizedAccess:IAMUser/ResourceCredentialExfiltration.InsideAWS', class: 'CRED', carries: 'none', reason: "a resource's credentials are in use in another account", advice: OTHER_CREDENTIALS },
 ] as const satisfies readonly FindingRoute[];
 
-/** No longer made by GuardDuty, still in rules, fixtures and archives. */
+/**
+ * No longer made by GuardDuty, or under another name, still in rules, fixtures and archives.
+ * https://docs.aws.amazon.com/guardduty/latest/ug/guardduty_finding-types-retired.html
+ */
 // biome-ignore format: one row, one line
 const RETIRED_ROUTES = [
   { type: 'Backdoor:EC2/XORDDOS', class: 'ISO', carries: 'flow', reason: 'the instance talks to a host of the XOR DDoS malware' },
   { type: 'CryptoCurrency:EC2/BitcoinTool.A', class: 'ISO', carries: 'flow', reason: 'the instance talks to a mining pool' },
   { type: 'UnauthorizedAccess:EC2/TorIPCaller', class: 'EXPOSED', carries: 'flow', reason: 'a Tor exit called; nothing says that anyone came in' },
+  { type: 'UnauthorizedAccess:IAMUser/InstanceCredentialExfiltration', class: 'CRED', carries: 'none', reason: 'credentials of the instance role are in use outside AWS; the type has had another name since 2021' },
   { type: 'Canary:EC2/Stateless.IntegTest', class: 'NOTIFY', carries: 'none', reason: 'it is a test of GuardDuty itself' },
   { type: '99:EC2/Stateless.IntegTest', class: 'NOTIFY', carries: 'none', reason: 'it is a test of GuardDuty itself' },
 ] as const satisfies readonly FindingRoute[];
@@ -195,8 +238,10 @@ const RETIRED_ROUTES = [
 export const ROUTE_GROUPS = [
   { title: 'EC2', routes: EC2_ROUTES },
   { title: 'Runtime Monitoring', routes: RUNTIME_ROUTES },
+  { title: 'Runtime Monitoring, active on one page of AWS and retired on another', routes: DISPUTED_ROUTES },
+  { title: 'Custom Detection Rules', routes: CUSTOM_RULE_ROUTES },
   { title: 'Malware, attack sequences and credentials', routes: OTHER_ROUTES },
-  { title: 'Retired and test types', routes: RETIRED_ROUTES },
+  { title: 'Retired, renamed and test types', routes: RETIRED_ROUTES },
 ] as const satisfies readonly { readonly title: string; readonly routes: readonly FindingRoute[] }[];
 
 const ROUTES: ReadonlyMap<string, FindingRoute> = new Map(
@@ -213,7 +258,7 @@ export function routeOf(type: string): FindingRoute {
   return ROUTES.get(type) ?? unknownRoute(type);
 }
 
-export function decide(route: FindingRoute, fields: Readonly<Record<DecidedBy['field'], unknown>>): Decision {
+export function decide(route: FindingRoute, fields: Readonly<Partial<Record<DecidedBy['field'], unknown>>>): Decision {
   if (typeof route.class === 'string') return { class: route.class, reason: route.reason };
   const { field, values, otherwise } = route.class;
   const value = fields[field];

@@ -6,12 +6,15 @@ import {
   fields,
   flag,
   groupId,
+  hint,
   instanceId,
   integer,
   ipv4Address,
   ipv6Address,
   list,
+  members,
   networkInterfaceId,
+  orElse,
   plainText,
   port,
   printable,
@@ -23,8 +26,9 @@ import {
 } from './input-fields.ts';
 
 /**
- * The fields of a GuardDuty finding that the response uses, strictly; every other field may be anything, null included.
- * Names as EventBridge sends them (camelCase).
+ * The fields of a GuardDuty finding that the response uses; every other field may be anything. What is null or empty is taken
+ * out before (blank-fields.ts). What says who and what is cut is strict. A hint that is not well-formed is dropped: it only
+ * chooses what is read first, and EC2 answers for all of it. Names as EventBridge sends them (camelCase).
  */
 
 /** What every finding has, acted on or not. Ids are not looked into yet: those of AWS's own samples are not well-formed. */
@@ -46,22 +50,20 @@ export const findingHead = fields({
 });
 
 const networkInterface = fields({
-  networkInterfaceId: z.optional(networkInterfaceId),
-  subnetId: z.optional(subnetId),
-  vpcId: z.optional(vpcId),
-  securityGroups: z.optional(list(fields({ groupId: z.optional(groupId) }))),
-  privateIpAddress: z.optional(ipv4Address),
-  ipv6Addresses: z.optional(list(ipv6Address)),
+  subnetId: hint(subnetId),
+  vpcId: hint(vpcId),
+  securityGroups: members(fields({ groupId: hint(groupId) })),
 });
 
 /** Read apart, and only where the finding is about the instance. */
 export const instanceDetails = fields({
   instanceId: z.optional(instanceId),
-  networkInterfaces: z.optional(list(networkInterface)),
+  networkInterfaces: members(networkInterface),
 });
 
 /** Both families may be there at once. */
 const ipDetails = fields({ ipAddressV4: z.optional(ipv4Address), ipAddressV6: z.optional(ipv6Address) });
+const ownIpDetails = fields({ ipAddressV4: hint(ipv4Address), ipAddressV6: hint(ipv6Address) });
 const portDetails = fields({ port: z.optional(port) });
 
 const networkConnectionAction = fields({
@@ -69,9 +71,9 @@ const networkConnectionAction = fields({
   protocol: z.optional(text),
   remoteIpDetails: z.optional(ipDetails),
   remotePortDetails: z.optional(portDetails),
-  localIpDetails: z.optional(ipDetails),
+  localIpDetails: hint(ownIpDetails),
   localPortDetails: z.optional(portDetails),
-  localNetworkInterface: z.optional(networkInterfaceId),
+  localNetworkInterface: hint(networkInterfaceId),
 });
 
 const portProbeAction = fields({
@@ -79,21 +81,23 @@ const portProbeAction = fields({
     list(
       fields({
         remoteIpDetails: z.optional(ipDetails),
-        localIpDetails: z.optional(ipDetails),
+        localIpDetails: hint(ownIpDetails),
         localPortDetails: z.optional(portDetails),
       }),
     ),
   ),
 });
 
-const action = fields({
+/** What was seen. */
+export const findingAction = fields({
   actionType: z.optional(text),
   networkConnectionAction: z.optional(networkConnectionAction),
   portProbeAction: z.optional(portProbeAction),
   dnsRequestAction: z.optional(fields({ domain: z.optional(plainText(255)) })),
 });
 
-const runtimeDetails = fields({
+/** What Runtime Monitoring says of the host. */
+export const findingRuntime = fields({
   process: z.optional(
     fields({
       pid: z.optional(integer(1, 0xff_ff_ff_ff)),
@@ -103,56 +107,58 @@ const runtimeDetails = fields({
   ),
 });
 
-/** No body of a real sequence has been seen in public; names are those of the API model, so nothing but ids is strict. */
+/**
+ * No body of a real sequence has been seen in public; names are those of the API model. Nothing is strict: one odd member must
+ * not hide the instances that the others name.
+ */
 const sequence = fields({
-  resources: z.optional(
-    list(
-      fields({
-        uid: text,
-        resourceType: z.optional(text),
-        name: z.nullish(text),
-        accountId: z.nullish(accountId),
-        region: z.nullish(region),
-        data: z.nullish(
-          fields({
-            ec2Instance: z.nullish(fields({ ec2NetworkInterfaceUids: z.nullish(list(text)) })),
-            ec2NetworkInterface: z.nullish(
-              fields({
-                subNetId: z.nullish(subnetId),
-                vpcId: z.nullish(vpcId),
-                securityGroups: z.nullish(list(fields({ groupId: z.nullish(groupId) }))),
-              }),
-            ),
-          }),
-        ),
-      }),
-    ),
+  resources: members(
+    fields({
+      uid: hint(text),
+      resourceType: hint(text),
+      name: hint(text),
+      accountId: hint(accountId),
+      region: hint(region),
+      data: hint(
+        fields({
+          ec2Instance: hint(fields({ ec2NetworkInterfaceUids: members(text) })),
+          ec2NetworkInterface: hint(
+            fields({
+              subNetId: hint(subnetId),
+              vpcId: hint(vpcId),
+              securityGroups: members(fields({ groupId: hint(groupId) })),
+            }),
+          ),
+        }),
+      ),
+    }),
   ),
-  endpoints: z.optional(
-    list(
-      fields({
-        id: text,
-        ip: z.nullish(anyAddress),
-        domain: z.nullish(plainText(255)),
-        port: z.nullish(port),
-        connection: z.nullish(fields({ direction: z.nullish(text) })),
-      }),
-    ),
+  endpoints: members(
+    fields({
+      id: hint(text),
+      /** null = it is no address. */
+      ip: orElse(z.nullish(anyAddress), null),
+      domain: hint(plainText(255)),
+      port: hint(port),
+      connection: hint(fields({ direction: hint(text) })),
+    }),
   ),
-  signals: z.optional(list(fields({ resourceUids: z.nullish(list(text)), endpointIds: z.nullish(list(text)) }))),
+  signals: members(fields({ type: hint(text), resourceUids: members(text), endpointIds: members(text) })),
 });
+
+/** The sequence of a finding, whatever stands there. */
+export const findingSequence = hint(sequence);
 
 /** A finding on which someone may act. */
 export const findingBody = fields({
   accountId,
   region,
-  resource: fields({ resourceType: text, instanceDetails: z.optional(z.unknown()) }),
+  resource: fields({ resourceType: z.optional(text), instanceDetails: z.optional(z.unknown()) }),
   service: z.optional(
     fields({
-      action: z.optional(action),
+      action: z.optional(findingAction),
       resourceRole: z.optional(text),
-      runtimeDetails: z.optional(runtimeDetails),
-      detection: z.nullish(fields({ sequence: z.nullish(sequence) })),
+      runtimeDetails: z.optional(findingRuntime),
     }),
   ),
 });
@@ -160,6 +166,7 @@ export const findingBody = fields({
 export type FindingHead = z.infer<typeof findingHead>;
 export type FindingBody = z.infer<typeof findingBody>;
 export type InstanceDetails = z.infer<typeof instanceDetails>;
-export type FindingAction = z.infer<typeof action>;
+export type FindingAction = z.infer<typeof findingAction>;
 export type IpDetails = z.infer<typeof ipDetails>;
 export type Sequence = z.infer<typeof sequence>;
+export type RuntimeDetails = z.infer<typeof findingRuntime>;

@@ -1,8 +1,6 @@
-import { InputError } from '../errors.ts';
 import type { KnownFlow } from '../model.ts';
 import { bareFlow, mergeFlows, openerOf, portOf } from './finding-flows.ts';
 import type { Sequence } from './finding-schema.ts';
-import { describe, type Place, spelled } from './input-fields.ts';
 import type { Hints } from './intake-types.ts';
 
 /** An instance that an attack sequence names, with the endpoints that a signal ties to it. */
@@ -12,14 +10,26 @@ export interface SequenceTarget {
   readonly region: string | null;
   readonly flows: readonly KnownFlow[];
   readonly domains: readonly string[];
+  /** A signal of Runtime Monitoring is tied to it. */
+  readonly byRuntime: boolean;
   readonly hints: Hints;
 }
 
-type Resource = NonNullable<Sequence['resources']>[number];
-type Endpoint = NonNullable<Sequence['endpoints']>[number];
+/** The instances of a sequence, and how much of it is tied to none or cannot be read. */
+export interface SequenceTargets {
+  readonly targets: readonly SequenceTarget[];
+  /** Endpoints that no signal ties to an instance. */
+  readonly untied: number;
+  /** Instances without an instance id, and endpoints whose address is none. */
+  readonly unreadable: number;
+}
+
+type Resource = Sequence['resources'][number];
+type Endpoint = Sequence['endpoints'][number];
+type Signal = Sequence['signals'][number];
 
 /** Whether a uid is an ARN or a bare id is not documented; the id stands at the end of both. */
-function idIn(pattern: RegExp, ...candidates: readonly (string | null | undefined)[]): string | null {
+function idIn(pattern: RegExp, ...candidates: readonly (string | undefined)[]): string | null {
   for (const candidate of candidates) {
     const id = candidate?.split('/').at(-1) ?? '';
     if (pattern.test(id)) return id;
@@ -30,8 +40,8 @@ function idIn(pattern: RegExp, ...candidates: readonly (string | null | undefine
 const INSTANCE_ID = /^i-(?:[0-9a-f]{8}|[0-9a-f]{17})$/;
 
 /** Account and Region of an EC2 ARN (`arn:aws:ec2:<region>:<account>:instance/i-...`); null where it is none. */
-function homeIn(uid: string): { readonly accountId: string | null; readonly region: string | null } {
-  const [, region, accountId] = /^arn:[a-z-]+:ec2:([a-z0-9-]+):([0-9]{12}):/.exec(uid) ?? [];
+function homeIn(uid: string | undefined): { readonly accountId: string | null; readonly region: string | null } {
+  const [, region, accountId] = /^arn:[a-z-]+:ec2:([a-z0-9-]+):([0-9]{12}):/.exec(uid ?? '') ?? [];
   return { accountId: accountId ?? null, region: region ?? null };
 }
 
@@ -43,50 +53,43 @@ function flowOf({ ip, port, connection }: Endpoint): KnownFlow[] {
   return [{ ...bareFlow(ip, 'finding'), remotePort: portOf(port), openedBy: openerOf(connection?.direction) }];
 }
 
+const isOneOf = (uid: string | undefined, uids: readonly string[]): boolean => uid !== undefined && uids.includes(uid);
+
 function hintsOf(interfaceUids: readonly string[], resources: readonly Resource[]): Hints {
   const details = resources
-    .filter(({ uid }) => interfaceUids.includes(uid))
+    .filter(({ uid }) => isOneOf(uid, interfaceUids))
     .map(({ data }) => data?.ec2NetworkInterface)
     .filter(present);
   return {
     subnetIds: unique(details.map(({ subNetId }) => subNetId).filter(present)),
     vpcIds: unique(details.map(({ vpcId }) => vpcId).filter(present)),
     groupIds: unique(
-      details.flatMap(({ securityGroups }) => (securityGroups ?? []).map(({ groupId }) => groupId)).filter(present),
+      details.flatMap(({ securityGroups }) => securityGroups.map(({ groupId }) => groupId)).filter(present),
     ),
   };
 }
 
-type Signal = NonNullable<Sequence['signals']>[number];
-
 /** Signals say which endpoint belongs to which resource; the lists themselves are in no common order. */
-function endpointsOf(uids: readonly string[], endpoints: readonly Endpoint[], signals: readonly Signal[]): Endpoint[] {
-  const own = signals.filter(({ resourceUids }) => resourceUids?.some((uid) => uids.includes(uid)));
-  const ids = new Set(own.flatMap(({ endpointIds }) => endpointIds ?? []));
-  return endpoints.filter(({ id }) => ids.has(id));
+function endpointsOf(endpoints: readonly Endpoint[], signals: readonly Signal[]): Endpoint[] {
+  const ids = signals.flatMap(({ endpointIds }) => endpointIds);
+  return endpoints.filter(({ id }) => isOneOf(id, ids));
 }
 
-function instanceOf(resource: Resource, path: readonly string[], place: Place): string {
-  const instanceId = idIn(INSTANCE_ID, resource.uid, resource.name);
-  if (instanceId !== null) return instanceId;
-  const field = [place.root, ...path.map((key) => spelled(key, place))].join('.');
-  throw new InputError(field, `${describe(resource.uid)}; expected an instance id or its ARN`);
-}
-
-/** Each instance of a sequence once, and how many endpoints no signal ties to any of them. */
-export function targetsOf(
-  sequence: Sequence | null | undefined,
-  place: Place,
-): { readonly targets: readonly SequenceTarget[]; readonly untied: number } {
+/** Each instance of a sequence once; a member that cannot be read is counted and passed over. */
+export function targetsOf(sequence: Sequence | undefined): SequenceTargets {
   const { resources = [], endpoints = [], signals = [] } = sequence ?? {};
   const targets = new Map<string, SequenceTarget>();
   const tied = new Set<Endpoint>();
-  for (const [index, resource] of resources.entries()) {
+  let unreadable = endpoints.filter(({ ip }) => ip === null).length;
+  for (const resource of resources) {
     if (resource.resourceType !== 'EC2_INSTANCE') continue;
-    const instanceId = instanceOf(resource, ['service', 'detection', 'sequence', `resources[${index}]`, 'uid'], place);
-    if (targets.has(instanceId)) continue;
+    const instanceId = idIn(INSTANCE_ID, resource.uid, resource.name);
+    if (instanceId === null) unreadable += 1;
+    if (instanceId === null || targets.has(instanceId)) continue;
     const interfaceUids = resource.data?.ec2Instance?.ec2NetworkInterfaceUids ?? [];
-    const own = endpointsOf([resource.uid, ...interfaceUids], endpoints, signals);
+    const uids = [resource.uid, ...interfaceUids].filter(present);
+    const ownSignals = signals.filter(({ resourceUids }) => resourceUids.some((uid) => uids.includes(uid)));
+    const own = endpointsOf(endpoints, ownSignals);
     for (const endpoint of own) tied.add(endpoint);
     targets.set(instanceId, {
       instanceId,
@@ -94,8 +97,13 @@ export function targetsOf(
       region: resource.region ?? homeIn(resource.uid).region,
       flows: mergeFlows(own.flatMap(flowOf)),
       domains: unique(own.map(({ domain }) => domain).filter(present)),
+      byRuntime: ownSignals.some(({ type }) => type === 'RUNTIME_MONITORING'),
       hints: hintsOf(interfaceUids, resources),
     });
   }
-  return { targets: [...targets.values()], untied: endpoints.filter((endpoint) => !tied.has(endpoint)).length };
+  return {
+    targets: [...targets.values()],
+    untied: endpoints.filter((endpoint) => !tied.has(endpoint)).length,
+    unreadable,
+  };
 }

@@ -5,7 +5,7 @@ import { cleaned } from '../plain-text.ts';
 
 /**
  * The fields that inputs are made of, each with the sentence it answers a wrong value with, and the one way to read them.
- * `z.optional` lets a field be absent; null is refused wherever a field is used.
+ * `z.optional` lets a field be absent, `hint` and `members` let it be anything; null is refused wherever a field is used.
  */
 
 export type Address = NonNullable<ReturnType<typeof parseAddress>>;
@@ -69,6 +69,22 @@ export function fields<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
 
 export function list<Item extends z.ZodMiniType>(item: Item) {
   return z.array(item, expected('a list'));
+}
+
+/** One value in place of whatever the schema refuses. Under this name, for a linter takes `catch` for a promise's. */
+export const orElse = z.catch;
+
+/** What is not well-formed is as good as absent. */
+export function hint<Item extends z.ZodMiniType>(item: Item) {
+  return orElse(z.optional(item), undefined);
+}
+
+/** The well-formed items of a list; none where it is no list. */
+export function members<Item extends z.ZodMiniType>(item: Item) {
+  return z.pipe(
+    orElse(z.array(hint(item)), []),
+    z.transform((all) => all.filter((one) => one !== undefined)),
+  );
 }
 
 export const text = z.string(expected('text'));

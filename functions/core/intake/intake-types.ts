@@ -57,10 +57,20 @@ export interface CaseRequest {
   /** What a person asked of the host cut beside the peers and processes; absent where they said nothing. */
   readonly host?: HostRequest;
   readonly domains: readonly string[];
+  /** Severity of the finding, the highest of those that joined; null or absent = no finding asked. */
+  readonly severity?: number | null;
+  /** {@link isDomainOnly}; absent in cases of before this was kept. */
+  readonly domainOnly?: boolean;
+  /** Runtime Monitoring saw it, on the host itself; absent in cases of before this was kept. */
+  readonly byRuntime?: boolean;
   readonly hints: Hints;
   /** What the report must say beside the verdict, e.g. that a deny cannot stop DNS through the VPC resolver. */
   readonly notes: readonly string[];
 }
+
+/** Findings name domains, and no peer that could be denied. */
+export const isDomainOnly = ({ flows, domains }: Pick<CaseRequest, 'flows' | 'domains'>): boolean =>
+  domains.length > 0 && flows.length === 0;
 
 /**
  * What becomes of an input:
@@ -78,13 +88,17 @@ export type Intake =
   | {
       readonly kind: 'ask';
       readonly class: FindingClass;
-      readonly requests: readonly CaseRequest[];
+      readonly requests: readonly [CaseRequest, ...CaseRequest[]];
       readonly reason: string;
     }
   | {
       readonly kind: 'ignored';
       readonly class: FindingClass | 'SAMPLE' | 'ARCHIVED';
       readonly finding: FindingSummary | null;
+      /** Where the finding is. */
+      readonly region: string | null;
+      readonly domains: readonly string[];
+      readonly processes: readonly NamedProcess[];
       readonly instanceId: string | null;
       readonly reason: string;
       readonly advice: string;

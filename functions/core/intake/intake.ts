@@ -3,6 +3,7 @@ import { intakeFinding } from './finding-intake.ts';
 import { describe, isRecord } from './input-fields.ts';
 import type { Intake } from './intake-types.ts';
 import { intakeManual } from './manual-request.ts';
+import { securityHubIn, securityHubText } from './security-hub.ts';
 
 const SOURCE = 'aws.guardduty';
 const DETAIL_TYPE = 'GuardDuty Finding';
@@ -36,7 +37,14 @@ function requireText(input: Readonly<Record<string, unknown>>, field: string, wa
 
 const FINDING = 'one GuardDuty finding in the camelCase of EventBridge';
 
+/** Before anything else is said of it: a key of its own that is missing is not what is wrong with it. */
+function refuseSecurityHub(value: unknown, field: string): void {
+  const finding = securityHubIn(value);
+  if (finding !== null) throw new InputError(field, securityHubText(finding));
+}
+
 function intakeEvent(event: Readonly<Record<string, unknown>>): Intake {
+  refuseSecurityHub(event.detail, 'detail');
   requireText(event, 'source', SOURCE);
   requireText(event, 'detail-type', DETAIL_TYPE);
   const { detail } = event;
@@ -63,6 +71,7 @@ export function intake(input: unknown): Intake {
     const what = typeof input === 'string' ? 'is text' : describe(input);
     throw new InputError('input', `${what}; expected ${EVENT} or ${MANUAL}`);
   }
+  refuseSecurityHub(input, 'input');
   const isEvent = hasAny(input, ENVELOPE_KEYS);
   if (isEvent && Object.hasOwn(input, 'instanceId')) {
     throw new InputError(

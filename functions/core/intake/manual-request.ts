@@ -2,8 +2,9 @@ import * as z from 'zod/mini';
 import { InputError, quote } from '../errors.ts';
 import { HOST_OPTIONS } from '../host/host-options.ts';
 import { addressClass } from '../network/addresses.ts';
+import { withoutBlanks } from './blank-fields.ts';
 import { bareFlow, mergeFlows } from './finding-flows.ts';
-import { isSample, mentionedInstance, type ReadFinding, readFinding, readHead } from './finding-intake.ts';
+import { isAboutInstance, isSample, mentionedInstance, namesMadeUpNetwork } from './finding-subject.ts';
 import {
   type Address,
   accountId,
@@ -21,8 +22,10 @@ import {
   region,
   valueAt,
 } from './input-fields.ts';
-import type { CaseRequest, HostRequest, Intake, NamedProcess } from './intake-types.ts';
+import { type CaseRequest, type HostRequest, type Intake, isDomainOnly, type NamedProcess } from './intake-types.ts';
 import { normaliseGetFindings } from './normalise-getfindings.ts';
+import { type ReadFinding, readFinding, readHead } from './read-finding.ts';
+import { securityHubIn, securityHubText } from './security-hub.ts';
 
 /** More peers than an ACL can ever hold are a mistake. */
 const MOST_PEERS = 100;
@@ -69,8 +72,10 @@ const manualRequest = fields(REQUEST);
 const KEYS: readonly string[] = Object.keys(REQUEST);
 
 const NOTES = {
-  sample: 'The finding in the request is a sample that GuardDuty made on request.',
+  sample: 'The finding in the request is a sample that GuardDuty made on request: what it names is made up.',
   archived: 'The finding in the request is archived.',
+  elsewhere:
+    'The finding in the request is about another kind of resource than an instance: none of its flows, processes and domains is taken for one of the instance.',
 } as const;
 
 /** A misspelt key must not be ignored: without its `remoteAddresses` a request would cut less than was asked for. */
@@ -96,11 +101,29 @@ function refuseReserved(addresses: readonly Address[]): void {
 interface Attached extends ReadFinding {
   /** Also where the finding is about something else, such as the instance's credentials. */
   readonly mentions: string | null;
+  /** Its ids are made up: what it says of an instance contradicts nobody. */
+  readonly isSample: boolean;
   readonly notes: readonly string[];
 }
 
+const NO_HINTS: CaseRequest['hints'] = { vpcIds: [], subnetIds: [], groupIds: [] };
+
+/** Of a finding about something else only its name and its severity are of use. */
+const ofElsewhere = (parts: ReadFinding['parts']): ReadFinding['parts'] => ({
+  ...parts,
+  flows: [],
+  processes: [],
+  domains: [],
+  domainOnly: false,
+  byRuntime: false,
+  hints: NO_HINTS,
+  notes: [NOTES.elsewhere],
+});
+
 function readAttached(given: unknown): Attached {
   const root = 'finding';
+  const fromSecurityHub = securityHubIn(given);
+  if (fromSecurityHub !== null) throw new InputError(root, securityHubText(fromSecurityHub));
   if (valueAt(given, 'detail') !== undefined || valueAt(given, 'detail-type') !== undefined) {
     throw new InputError(root, 'is a whole EventBridge event; expected the finding alone, which is its detail');
   }
@@ -108,13 +131,13 @@ function readAttached(given: unknown): Attached {
     throw new InputError(root, 'is a list of findings; expected one of them');
   }
   const place: Place = { root, keys: valueAt(given, 'Type') === undefined ? 'camelCase' : 'PascalCase' };
-  const finding = normaliseGetFindings(given, root);
+  const finding = withoutBlanks(normaliseGetFindings(given, root));
   const head = readHead(finding, place);
-  const notes = [
-    ...(isSample(finding, head) ? [NOTES.sample] : []),
-    ...(head.service?.archived === true ? [NOTES.archived] : []),
-  ];
-  return { ...readFinding(finding, head, place), mentions: mentionedInstance(head), notes };
+  const sample = isSample(finding, head) || namesMadeUpNetwork(head);
+  const notes = [...(sample ? [NOTES.sample] : []), ...(head.service?.archived === true ? [NOTES.archived] : [])];
+  const read = readFinding(finding, head, place);
+  const parts = isAboutInstance(head) ? read.parts : ofElsewhere(read.parts);
+  return { ...read, parts, mentions: mentionedInstance(head), isSample: sample, notes };
 }
 
 function refuseContradiction(field: string, asked: string | undefined, found: string | null | undefined): void {
@@ -125,7 +148,7 @@ function refuseContradiction(field: string, asked: string | undefined, found: st
 /** What the finding says of this instance: in a sequence its own part, elsewhere the whole finding. */
 function partOf(attached: Attached | null, asked: string): CaseRequest | null {
   const own = attached?.requests.find((request) => request.instanceId === asked);
-  if (own === undefined)
+  if (own === undefined && attached?.isSample !== true)
     refuseContradiction('instanceId', asked, attached?.requests[0]?.instanceId ?? attached?.mentions);
   return own ?? null;
 }
@@ -144,6 +167,8 @@ export function intakeManual(input: Readonly<Record<string, unknown>>): Intake {
   refuseContradiction('region', request.region, home?.region);
 
   const known = part ?? attached?.parts;
+  const flows = mergeFlows([...(known?.flows ?? []), ...peers.map((peer) => bareFlow(peer, 'request'))]);
+  const domains = known?.domains ?? [];
   return {
     kind: 'case',
     class: 'MANUAL',
@@ -156,11 +181,14 @@ export function intakeManual(input: Readonly<Record<string, unknown>>): Intake {
       mode: request.mode ?? null,
       reason: request.reason ?? null,
       finding: known?.finding ?? null,
-      flows: mergeFlows([...(known?.flows ?? []), ...peers.map((peer) => bareFlow(peer, 'request'))]),
+      flows,
       processes: withPids(known?.processes ?? [], request.pids ?? []),
       ...hostPart(request),
-      domains: known?.domains ?? [],
-      hints: known?.hints ?? { vpcIds: [], subnetIds: [], groupIds: [] },
+      domains,
+      severity: known?.severity ?? null,
+      domainOnly: isDomainOnly({ flows, domains }),
+      byRuntime: known?.byRuntime ?? false,
+      hints: known?.hints ?? NO_HINTS,
       notes: [...(known?.notes ?? []), ...(attached?.notes ?? [])],
     },
   };

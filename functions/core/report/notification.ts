@@ -1,8 +1,9 @@
+import { causeLines } from './cause-lines.ts';
 import type { ConsoleLinks } from './console-links.ts';
 import type { Report, ReportedFlow } from './report.ts';
 
 /** SNS takes 99 ASCII characters without line breaks as the subject of an e-mail. */
-const SUBJECT_LIMIT = 99;
+export const SUBJECT_LIMIT = 99;
 /** What a phone shows without much scrolling. */
 const LINES_PER_SECTION = 10;
 const LINE_LIMIT = 300;
@@ -10,13 +11,13 @@ const LINE_LIMIT = 300;
 /**
  * One line of plain text. Ours already is; what an API's error says may not be, and chats take <...>, * and ` for markup.
  */
-const plain = (line: string): string =>
+export const plain = (line: string): string =>
   line
     .replaceAll(/[^\P{C}]+/gu, ' ')
     .replaceAll(/[<>`*|]/g, '')
     .slice(0, LINE_LIMIT);
 
-const sections =
+export const sections =
   (where: string) =>
   (title: string, lines: readonly string[]): readonly string[] => {
     if (lines.length === 0) return [];
@@ -63,6 +64,7 @@ export function notification(
     `${word.toUpperCase()}: ${plain(report.reason)}`,
     ...(report.basis.length === 0 ? [] : [`on the word of: ${report.basis.join(', ')}`]),
     ...section('Last resorts', report.lastResort),
+    ...section('GuardDuty found', causeLines(report)),
     ...section('Cut', report.flows.filter(({ evidence }) => EVIDENCE[evidence].cut).map(flowLine)),
     ...section('Not proven', report.flows.filter(({ evidence }) => !EVIDENCE[evidence].cut).map(flowLine)),
     ...section(

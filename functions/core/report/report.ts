@@ -1,17 +1,28 @@
 import type { CaseDocument, LedgerDeny } from '../case/case.ts';
 import type { PlannedChange } from '../case/record.ts';
 import { accountLines } from '../host/host-account.ts';
+import type { CaseRequest, FindingSummary, NamedProcess } from '../intake/intake-types.ts';
 import type { KnownFlow } from '../model.ts';
 import type { Basis, EvidenceLevel, FlowVerdict, InterfaceStanding, Verdict, VerdictKind } from '../verdict/verdict.ts';
+import { findingLink } from './console-links.ts';
 
 export type ReportVerdict = VerdictKind | 'planned' | 'refused' | 'ignored';
 
-/** What is told to people and kept with the case. Every word is ours or validated: nothing of a finding's free text. */
+/**
+ * What is told to people and kept with the case. Every word is ours or validated, but for the domains and the processes of a
+ * finding, which an attacker may have named: they are one line of what can be seen as it is (plain-text.ts).
+ */
 export interface Report {
   readonly caseId: string;
   readonly instanceId: string | null;
   readonly verdict: ReportVerdict;
   readonly reason: string;
+  /** The finding behind it, the newest of several; null = a person asked without one. */
+  readonly finding: ReportedFinding | null;
+  /** Domains that the findings name: what a DNS Firewall rule blocks. */
+  readonly domains: readonly string[];
+  /** Processes that the findings name. */
+  readonly processes: readonly NamedProcess[];
   readonly basis: readonly Basis[];
   /** When it will be proven if nothing stirs, ISO; null = it is proven, or nothing will prove it: `reason` says which. */
   readonly provenAt: string | null;
@@ -28,6 +39,11 @@ export interface Report {
   readonly undo: string | null;
   /** What is left out of the lists, and where it is: short-report.ts. Empty = nothing is. */
   readonly more: readonly string[];
+}
+
+export interface ReportedFinding extends FindingSummary {
+  /** Where it is in the console of GuardDuty; null where that is not known. */
+  readonly link: string | null;
 }
 
 export interface ReportedFlow {
@@ -74,6 +90,14 @@ export function lastResorts(
     `stop the instance ${instanceId} (ends every flow, loses its memory)`,
     "clone the subnet's network ACL with the denies first and associate the clone with the subnet",
   ];
+}
+
+/** What GuardDuty found, as far as it is known. */
+export function causeOf(
+  request: Partial<Pick<CaseRequest, 'finding' | 'region' | 'domains' | 'processes'>> | null | undefined,
+): Pick<Report, 'finding' | 'domains' | 'processes'> {
+  const { finding = null, region = null, domains = [], processes = [] } = request ?? {};
+  return { finding: finding && { ...finding, link: findingLink(region, finding.id) }, domains, processes };
 }
 
 /** A flow as reports show it, with what is known of its tracking. */
@@ -158,6 +182,13 @@ const byImportance = (a: FlowVerdict, b: FlowVerdict): number =>
   Number(isOpen(b)) - Number(isOpen(a)) ||
   Number(b.flow.named) - Number(a.flow.named);
 
+/** What stays open whatever is done, and what the request has to say. */
+export const leftOpenOf = ({ notes }: Pick<CaseRequest, 'notes'>, more: readonly string[] = []): readonly string[] => [
+  ...LEFT_OPEN,
+  ...notes,
+  ...more,
+];
+
 /** The report of a case that acted. */
 export function caseReport(input: {
   readonly document: CaseDocument;
@@ -175,6 +206,7 @@ export function caseReport(input: {
     instanceId: document.instanceId,
     verdict: verdict.kind,
     reason: verdict.reason,
+    ...causeOf(document.request),
     basis: verdict.basis,
     provenAt: verdict.provenAt,
     flows: [...verdict.flows]
@@ -182,7 +214,7 @@ export function caseReport(input: {
       .map(({ flow, evidence }) => describeFlow(flow, flow.tracking, evidence)),
     skipped: skippedOf(document, input.interfaces, input.denied),
     held: input.held.map(heldDeny),
-    leftOpen: [...LEFT_OPEN, ...verdict.goesOn, ...document.request.notes, ...input.notes],
+    leftOpen: leftOpenOf(document.request, [...verdict.goesOn, ...input.notes]),
     lastResort: [...killOwners(document), ...lastResorts(verdict.kind, document.instanceId, input.devices)],
     onHost: onHostOf(document),
     preserved: document.evidence.filter((entry) => entry.outcome === 'done').map((entry) => entry.item),
@@ -203,8 +235,16 @@ export function quietReport(input: {
   readonly plan?: readonly PlannedChange[];
   readonly held?: readonly HeldDeny[];
   readonly undo?: string | null;
+  readonly finding?: ReportedFinding | null;
+  readonly domains?: readonly string[];
+  readonly processes?: readonly NamedProcess[];
+  readonly leftOpen?: readonly string[];
 }): Report {
   return {
+    finding: null,
+    domains: [],
+    processes: [],
+    leftOpen: [],
     flows: [],
     skipped: [],
     plan: [],
@@ -213,7 +253,6 @@ export function quietReport(input: {
     ...input,
     basis: [],
     provenAt: null,
-    leftOpen: [],
     lastResort: [],
     onHost: [],
     preserved: [],

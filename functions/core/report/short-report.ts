@@ -5,6 +5,8 @@ import type { Report } from './report.ts';
  * hundreds of flows, and two denies for each peer on each of its ACLs.
  */
 const LISTS = {
+  domains: ['domain', 'domains'],
+  processes: ['process', 'processes'],
   flows: ['flow', 'flows'],
   skipped: ['thing that could not be done', 'things that could not be done'],
   held: ['deny that stands', 'denies that stand'],

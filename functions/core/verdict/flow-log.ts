@@ -99,6 +99,8 @@ export interface FlowLogFindings {
   readonly coveredUntil: number | null;
   /** Why they prove nothing, in words; absent where they cover something, or nobody has listened yet. */
   readonly unheard?: string;
+  /** The window begins later where a log was young: with its first record. Absent = it does not. */
+  readonly from?: number;
   /** Traffic of any remote end in the window. */
   readonly records: readonly SeenFlow[];
 }
@@ -150,6 +152,8 @@ export interface Listening {
   /** Peers of the case. What is rejected on its way in is remembered for these alone: a public address is scanned all day. */
   readonly peers: ReadonlySet<string>;
   readonly since: number;
+  /** The log was made about then, or since: it is heard from its first record on. */
+  readonly isYoung: boolean;
   /** Now: a line that tells of later is none of AWS's. */
   readonly until: number;
 }
@@ -157,6 +161,8 @@ export interface Listening {
 /** What was heard of one ENI. */
 export interface Hearing {
   readonly networkInterfaceId: string;
+  /** `since`, or the first record of a young log. */
+  readonly coveredFrom: number;
   readonly coveredUntil: number | null;
   /** Why it is not covered, in words; null where it is. */
   readonly unheard: string | null;
@@ -200,7 +206,7 @@ function joined(spans: readonly Span[], pause: number): readonly Span[] {
 const SPANS_AT_ONCE = 4096;
 
 export function earFor(listening: Listening): Ear {
-  const { networkInterfaceId, localAddresses, formats, peers, since, until } = listening;
+  const { networkInterfaceId, localAddresses, formats, peers, since, isYoung, until } = listening;
   const pause = longestPause(listening.intervalSeconds);
   const flows = new Map<string, SeenFlow>();
   let spans: Span[] = [];
@@ -239,10 +245,11 @@ export function earFor(listening: Listening): Ear {
   }
 
   function heard(): Hearing {
-    const [first, second] = joined([[since, since], ...spans], pause);
+    const [first, second] = joined(isYoung ? spans : [[since, since], ...spans], pause);
     const unheard = why(first?.[1] ?? since, second?.[0] ?? null);
     const coveredUntil = unheard === null ? Math.min(first?.[1] ?? since, until) : null;
-    return { networkInterfaceId, coveredUntil, unheard, records: [...flows.values()] };
+    const coveredFrom = Math.max(since, first?.[0] ?? since);
+    return { networkInterfaceId, coveredFrom, coveredUntil, unheard, records: [...flows.values()] };
   }
 
   function why(end: number, next: number | null): string | null {
@@ -270,5 +277,6 @@ export function findingsOf(hearings: readonly Hearing[], interfaceIds: readonly 
   if (unheard !== undefined || ends.length === 0) {
     return { coveredUntil: null, records, ...(unheard !== undefined && { unheard }) };
   }
-  return { coveredUntil: Math.min(...ends), records };
+  const from = Math.max(...hearings.map((hearing) => hearing.coveredFrom));
+  return { coveredUntil: Math.min(...ends), from, records };
 }

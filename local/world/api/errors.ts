@@ -39,6 +39,8 @@ const STATUS_BY_CODE: Record<string, number> = {
   AuthFailure: 403,
   AccessDenied: 403,
   AuthorizationErrorException: 403,
+  NoSuchBucket: 404,
+  NoSuchKey: 404,
   NotFoundException: 404,
   DryRunOperation: 412,
 };
@@ -55,7 +57,7 @@ export function serviceException(service: ServiceName, error: AwsError): Error {
     Modelled?.prototype instanceof Base
       ? (new Modelled(options) as Error)
       : new Base({ ...options, name: error.code, $fault: error.status >= 500 ? 'server' : 'client' });
-  const isQuery = ['ec2', 'autoscaling', 'elb', 'elbv2', 'sns'].includes(service);
+  const isQuery = ['ec2', 'autoscaling', 'elb', 'elbv2', 's3', 'sns'].includes(service);
   return Object.assign(exception, isQuery ? { Code: WIRE_CODES[error.code] ?? error.code } : {}, error.members);
 }
 
@@ -69,9 +71,8 @@ const WIRE_CODES: Record<string, string> = {
   TargetGroupNotFoundException: 'TargetGroupNotFound',
 };
 
-/** What the SDK's HTTP handler throws when no answer came in time. */
+/** What the SDK's HTTP handler throws when no answer came in time (test/aws/time-outs.test.ts compares the two). */
 export function timeoutError(seconds: number): Error {
-  return Object.assign(new Error(`the request timed out after ${seconds} s without an answer`), {
-    name: 'TimeoutError',
-  });
+  const message = `@smithy/node-http-handler - [ERROR] a request has exceeded the configured ${seconds * 1000} ms requestTimeout.`;
+  return Object.assign(new Error(message), { name: 'TimeoutError', code: 'ETIMEDOUT' });
 }

@@ -18,12 +18,27 @@ export interface JournalEntry {
 export interface CallCounts {
   readonly total: number;
   readonly byApi: Record<string, number>;
-  readonly beforeFirstCut: { readonly sequential: number; readonly seconds: number; readonly functions: number } | null;
+  readonly beforeFirstCut: BeforeFirstCut | null;
+}
+
+/** What went before the first change that stops packets. */
+export interface BeforeFirstCut {
+  /** Round trips one after another, of all services and of EC2 alone. */
+  readonly sequential: number;
+  readonly ec2: number;
+  /** Virtual seconds, from the event's arrival. */
+  readonly seconds: number;
+  readonly functions: number;
 }
 
 interface Interval {
   readonly start: number;
   readonly end: number;
+}
+
+interface Trip extends Interval {
+  readonly service: JournalEntry['service'];
+  readonly state: string | null;
 }
 
 interface FunctionRun {
@@ -33,16 +48,35 @@ interface FunctionRun {
 }
 
 interface FirstCut extends Interval {
-  readonly isEc2: boolean;
+  /** The cut was a round trip itself: null = it was seen afterwards, on a host. */
+  readonly service: JournalEntry['service'] | null;
   readonly functions: number;
   /** States of parallel branches that were running while the cutting function ran. */
   readonly besideStates: ReadonlySet<string | null>;
 }
 
+/** Where a call comes from. `run`: one of several things that go on at once, such as a step of an episode. */
+interface Place {
+  readonly run: string | null;
+  readonly state: string | null;
+}
+
+const NOWHERE: Place = { run: null, state: null };
+
+/** What one run has done so far. */
+interface RunLog {
+  readonly counts: Map<string, number>;
+  readonly trips: Trip[];
+  readonly functions: FunctionRun[];
+  firstCut: FirstCut | null;
+}
+
 /** Remembers every call and function for the timeline and the counts. */
 export interface Journal {
   inState<T>(name: string, run: () => T): T;
-  /** Runs outside of any state: what is started there is not the caller's. */
+  /** Runs as one of several things that go on at once, each of which can be looked at alone. */
+  inRun<T>(name: string, run: () => T): T;
+  /** Runs outside of any state, in the same run: what is started there is not the calling function's. */
   outside<T>(run: () => T): T;
   /** A function starts now; call the answer when it ends. */
   enterFunction(name: string): () => void;
@@ -53,78 +87,106 @@ export interface Journal {
   note(service: JournalEntry['service'], call: string, outcome: string, input?: unknown): void;
   /** A change that stops packets took effect in the call just recorded; `isEc2` = it was an EC2 round trip itself. */
   cut(at: Interval, isEc2: boolean): void;
-  timeline(): JournalEntry[];
-  calls(): CallCounts;
+  /** Everything, or what one run did. */
+  timeline(run?: string): JournalEntry[];
+  /** Of everything, with what went before the very first cut, or of one run, with what went before its own. */
+  calls(run?: string): CallCounts;
 }
 
 export function createJournal(now: () => number): Journal {
-  const states = new AsyncLocalStorage<string>();
-  const entries: JournalEntry[] = [];
+  const places = new AsyncLocalStorage<Place>();
+  const entries: { readonly run: string | null; readonly entry: JournalEntry }[] = [];
   const counts = new Map<string, number>();
-  const ec2: (Interval & { readonly state: string | null })[] = [];
-  const functions: FunctionRun[] = [];
-  let firstCut: FirstCut | null = null;
+  const runs = new Map<string | null, RunLog>();
+  const place = (): Place => places.getStore() ?? NOWHERE;
+  const logOf = (run: string | null): RunLog => {
+    const log = runs.get(run) ?? { counts: new Map(), trips: [], functions: [], firstCut: null };
+    runs.set(run, log);
+    return log;
+  };
+  const write = (entry: Omit<JournalEntry, 'state'>): void => {
+    const { run, state } = place();
+    entries.push({ run, entry: { ...entry, state } });
+  };
 
   return {
-    inState: (name, run) => states.run(name, run),
-    outside: (run) => states.exit(run),
+    inState: (name, run) => places.run({ ...place(), state: name }, run),
+    inRun: (name, run) => places.run({ run: name, state: null }, run),
+    outside: (run) => places.run({ ...place(), state: null }, run),
     enterFunction: () => {
-      const run: FunctionRun = { start: now(), end: null, state: states.getStore() ?? null };
-      functions.push(run);
+      const { run, state } = place();
+      const entered: FunctionRun = { start: now(), end: null, state };
+      logOf(run).functions.push(entered);
       return () => {
-        run.end = now();
+        entered.end = now();
       };
     },
     count(api) {
+      const own = logOf(place().run).counts;
+      own.set(api, (own.get(api) ?? 0) + 1);
       const call = (counts.get(api) ?? 0) + 1;
       counts.set(api, call);
       return call;
     },
     record(entry, startedAt) {
-      entries.push({ ...entry, state: states.getStore() ?? null });
-      if (entry.service === 'ec2') ec2.push({ start: startedAt, end: entry.at, state: states.getStore() ?? null });
+      write(entry);
+      const { run, state } = place();
+      logOf(run).trips.push({ start: startedAt, end: entry.at, state, service: entry.service });
     },
-    note(service, call, outcome, input) {
-      const state = states.getStore() ?? null;
-      entries.push({ at: now(), state, service, call, outcome, input: inputSummary(input ?? {}) });
-    },
+    note: (service, call, outcome, input) =>
+      write({ at: now(), service, call, outcome, input: inputSummary(input ?? {}) }),
     cut(at, isEc2) {
-      if (firstCut !== null) return;
-      const state = states.getStore() ?? null;
-      const own = functions.findLast((run) => run.state === state && run.end === null);
-      const beside = functions.filter((run) => own !== undefined && run !== own && (run.end ?? at.end) > own.start);
-      firstCut = {
-        ...at,
-        isEc2,
-        // One that is still writing down what it did has done its part as well.
-        functions: functions.filter((run) => !beside.includes(run)).length,
-        besideStates: new Set(beside.map((run) => run.state)),
-      };
+      const { run, state } = place();
+      const log = logOf(run);
+      log.firstCut ??= firstCutOf(log.functions, state, { ...at, service: isEc2 ? 'ec2' : null });
     },
-    timeline: () => [...entries],
-    calls: () => ({
-      total: [...counts.values()].reduce((sum, count) => sum + count, 0),
-      byApi: Object.fromEntries([...counts].sort(([a], [b]) => (a < b ? -1 : 1))),
-      beforeFirstCut: firstCut && {
-        sequential: longestChain(onTheWay(ec2, firstCut), firstCut),
-        seconds: firstCut.end,
-        functions: firstCut.functions,
-      },
-    }),
+    timeline: (run) => entries.filter((one) => run === undefined || one.run === run).map(({ entry }) => entry),
+    calls(run) {
+      const first = [...runs.values()]
+        .filter(({ firstCut }) => firstCut !== null)
+        .sort((a, b) => (a.firstCut?.end ?? 0) - (b.firstCut?.end ?? 0))[0];
+      return run === undefined ? callCounts(counts, first) : callCounts(logOf(run).counts, logOf(run));
+    },
   };
 }
 
-/** Parallel branches that ran beside the cutting function did not keep it waiting: their calls are not on its way. */
-function onTheWay(
-  calls: readonly (Interval & { state: string | null })[],
-  { besideStates }: FirstCut,
-): readonly Interval[] {
-  return calls.filter((call) => !besideStates.has(call.state));
+function firstCutOf(
+  functions: readonly FunctionRun[],
+  state: string | null,
+  at: Interval & Pick<FirstCut, 'service'>,
+): FirstCut {
+  const own = functions.findLast((run) => run.state === state && run.end === null);
+  const beside = functions.filter((run) => own !== undefined && run !== own && (run.end ?? at.end) > own.start);
+  return {
+    ...at,
+    // One that is still writing down what it did has done its part as well.
+    functions: functions.filter((run) => !beside.includes(run)).length,
+    besideStates: new Set(beside.map((run) => run.state)),
+  };
 }
 
-/** EC2 round trips one after another up to the cut: the most intervals that do not overlap, the cut's own the last. */
-function longestChain(calls: readonly Interval[], cut: Interval & { isEc2: boolean }): number {
-  const limit = cut.isEc2 ? cut.start : cut.end;
+function callCounts(counts: ReadonlyMap<string, number>, log: RunLog | undefined): CallCounts {
+  return {
+    total: [...counts.values()].reduce((sum, count) => sum + count, 0),
+    byApi: Object.fromEntries([...counts].sort(([a], [b]) => (a < b ? -1 : 1))),
+    beforeFirstCut: log === undefined || log.firstCut === null ? null : beforeCut(log.trips, log.firstCut),
+  };
+}
+
+function beforeCut(trips: readonly Trip[], cut: FirstCut): BeforeFirstCut {
+  const onTheWay = trips.filter(({ state }) => !cut.besideStates.has(state));
+  const ofEc2 = onTheWay.filter(({ service }) => service === 'ec2');
+  return {
+    sequential: longestChain(onTheWay, cut),
+    ec2: longestChain(ofEc2, cut),
+    seconds: cut.end,
+    functions: cut.functions,
+  };
+}
+
+/** Round trips one after another up to the cut: the most intervals that do not overlap, the cut's own the last. */
+function longestChain(calls: readonly Interval[], cut: Interval & Pick<FirstCut, 'service'>): number {
+  const limit = cut.service === 'ec2' ? cut.start : cut.end;
   let chain = 0;
   let freeFrom = 0;
   for (const call of [...calls].sort((a, b) => a.end - b.end)) {
@@ -132,5 +194,5 @@ function longestChain(calls: readonly Interval[], cut: Interval & { isEc2: boole
     chain += 1;
     freeFrom = call.end;
   }
-  return chain + (cut.isEc2 ? 1 : 0);
+  return chain + (cut.service === 'ec2' ? 1 : 0);
 }

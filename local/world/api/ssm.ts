@@ -11,6 +11,7 @@ import type { ApiContext, Handlers } from './context.ts';
 import { allInstances } from './ec2/find.ts';
 import { AwsError } from './errors.ts';
 import { newUuid } from './ids.ts';
+import { memorySlot, type ServiceMemory } from './memory.ts';
 import { page } from './paging.ts';
 import type { InstanceInformation } from './shapes.ts';
 
@@ -18,15 +19,30 @@ import type { InstanceInformation } from './shapes.ts';
 const STDOUT_LIMIT = 24_000;
 const STDERR_LIMIT = 8000;
 
+/** Where SendCommand does not say. https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_SendCommand.html */
+const DELIVERY_SECONDS = 3600;
+
+/** Where neither the call nor the document says how long the script may run. */
+const RUNNING_SECONDS = 3600;
+
 /** One command that was sent, with what each instance's agent does with it. */
-export interface RunningCommand {
+interface RunningCommand {
   readonly commandId: string;
   readonly documentName: string;
   readonly documentVersion: string;
   readonly parameters: Record<string, string[]>;
   readonly comment: string;
   readonly sentAt: number;
+  /** The second at which SSM gives it up. */
+  readonly expiresAt: number;
   readonly invocations: ReadonlyMap<string, Invocation>;
+}
+
+const sentCommands = memorySlot(() => new Map<string, RunningCommand>());
+
+/** What a command was told to do, by its parameter `Verb`. */
+export function verbOf(memory: ServiceMemory, commandId: string | undefined): string | undefined {
+  return memory.of(sentCommands).get(commandId ?? '')?.parameters['Verb']?.[0];
 }
 
 interface Invocation {
@@ -35,7 +51,7 @@ interface Invocation {
 }
 
 interface InvocationState {
-  readonly status: 'InProgress' | 'Success' | 'Failed' | 'Cancelled';
+  readonly status: 'InProgress' | 'Success' | 'Failed' | 'Cancelled' | 'TimedOut';
   readonly responseCode: number;
   readonly stdout: string;
   readonly stderr: string;
@@ -45,8 +61,8 @@ function sendCommand(context: ApiContext, input: SendCommandCommandInput): objec
   const { state, physics, memory, now } = context;
   if (input.DocumentName === undefined || input.DocumentName === '')
     throw invalid('documentName', 'Member must not be null');
-  const { TimeoutSeconds: timeout } = input;
-  if (timeout !== undefined && (timeout < 30 || timeout > 2_592_000)) {
+  const { TimeoutSeconds: timeout = DELIVERY_SECONDS } = input;
+  if (timeout < 30 || timeout > 2_592_000) {
     throw invalid('timeoutSeconds', 'Member must have value between 30 and 2592000');
   }
   if ((input.Comment ?? '').length > 100) throw invalid('comment', 'Member must have length less than or equal to 100');
@@ -63,8 +79,12 @@ function sendCommand(context: ApiContext, input: SendCommandCommandInput): objec
   const documentName = input.DocumentName;
   const invocations = ids.map((instanceId): [string, Invocation] => [
     instanceId,
-    { run: physics.sendCommand({ instanceId, documentName, parameters }), cancelledAt: null },
+    {
+      run: physics.sendCommand({ instanceId, documentName, parameters, deliverySeconds: timeout }),
+      cancelledAt: null,
+    },
   ]);
+  const running = Number(parameters['executionTimeout']?.[0] ?? RUNNING_SECONDS);
   const command: RunningCommand = {
     commandId: newUuid(memory),
     documentName,
@@ -72,9 +92,10 @@ function sendCommand(context: ApiContext, input: SendCommandCommandInput): objec
     parameters,
     comment: input.Comment ?? '',
     sentAt: now,
+    expiresAt: now + timeout + running,
     invocations: new Map(invocations),
   };
-  memory.commands.set(command.commandId, command);
+  memory.of(sentCommands).set(command.commandId, command);
   return { Command: shownCommand(context, command) };
 }
 
@@ -117,10 +138,16 @@ function getCommandInvocation(context: ApiContext, input: GetCommandInvocationCo
   return { ...shownInvocation(context, command, instanceId, invocation) };
 }
 
-function stateOf({ now }: ApiContext, { run, cancelledAt }: Invocation): InvocationState {
-  const answer = run.answer(cancelledAt === null ? now : Math.min(now, cancelledAt));
+/**
+ * The total timeout is that of the delivery and that of the execution, one after the other.
+ * https://docs.aws.amazon.com/systems-manager/latest/userguide/monitor-commands.html#monitor-about-status-timeouts
+ */
+function stateOf({ now }: ApiContext, { expiresAt }: RunningCommand, invocation: Invocation): InvocationState {
+  const { run, cancelledAt } = invocation;
+  const answer = run.answer(Math.min(now, cancelledAt ?? now, expiresAt));
   if (answer !== null) return answer;
-  return { status: cancelledAt === null ? 'InProgress' : 'Cancelled', responseCode: -1, stdout: '', stderr: '' };
+  const unanswered = now < expiresAt ? 'InProgress' : 'TimedOut';
+  return { status: cancelledAt === null ? unanswered : 'Cancelled', responseCode: -1, stdout: '', stderr: '' };
 }
 
 function shownInvocation(
@@ -129,7 +156,7 @@ function shownInvocation(
   instanceId: string,
   invocation: Invocation,
 ): object {
-  const { status, responseCode, stdout, stderr } = stateOf(context, invocation);
+  const { status, responseCode, stdout, stderr } = stateOf(context, command, invocation);
   const startedAt = context.iso(command.sentAt);
   const ended = status !== 'InProgress';
   return {
@@ -156,7 +183,7 @@ function cancelCommand(context: ApiContext, input: CancelCommandCommandInput): o
   for (const id of ids) {
     const invocation = command.invocations.get(id);
     if (invocation === undefined) throw new AwsError('InvalidInstanceId', `The command was not sent to ${id}.`);
-    if (invocation.cancelledAt !== null || stateOf(context, invocation).status !== 'InProgress') continue;
+    if (invocation.cancelledAt !== null || stateOf(context, command, invocation).status !== 'InProgress') continue;
     invocation.cancelledAt = context.now;
     invocation.run.cancel(context.now);
   }
@@ -165,13 +192,13 @@ function cancelCommand(context: ApiContext, input: CancelCommandCommandInput): o
 
 function findCommand({ memory }: ApiContext, id: string | undefined): RunningCommand {
   if (!/^[0-9a-f-]{36}$/.test(id ?? '')) throw invalid('commandId', 'Member must have length 36');
-  const command = memory.commands.get(id ?? '');
+  const command = memory.of(sentCommands).get(id ?? '');
   if (command === undefined) throw new AwsError('InvalidCommandId', '');
   return command;
 }
 
 function shownCommand(context: ApiContext, command: RunningCommand): object {
-  const states = [...command.invocations.values()].map((invocation) => stateOf(context, invocation).status);
+  const states = [...command.invocations.values()].map((invocation) => stateOf(context, command, invocation).status);
   const Status =
     states.find((status) => status === 'InProgress') ?? states.find((status) => status !== 'Success') ?? 'Success';
   return {
@@ -191,7 +218,7 @@ function shownCommand(context: ApiContext, command: RunningCommand): object {
 }
 
 function listCommands(context: ApiContext, input: ListCommandsCommandInput): object {
-  const commands = [...context.memory.commands.values()].filter(
+  const commands = [...context.memory.of(sentCommands).values()].filter(
     (command) =>
       (input.CommandId === undefined || command.commandId === input.CommandId) &&
       (input.InstanceId === undefined || command.invocations.has(input.InstanceId)),
@@ -201,13 +228,13 @@ function listCommands(context: ApiContext, input: ListCommandsCommandInput): obj
 }
 
 function listCommandInvocations(context: ApiContext, input: ListCommandInvocationsCommandInput): object {
-  const invocations = [...context.memory.commands.values()]
+  const invocations = [...context.memory.of(sentCommands).values()]
     .filter(({ commandId }) => input.CommandId === undefined || commandId === input.CommandId)
     .flatMap((command) => [...command.invocations].map(([id, invocation]) => ({ command, id, invocation })))
     .filter(({ id }) => input.InstanceId === undefined || id === input.InstanceId);
   const { items, nextToken } = page(invocations, input.MaxResults, input.NextToken, invalidToken);
   const CommandInvocations = items.map(({ command, id, invocation }) => {
-    const { status } = stateOf(context, invocation);
+    const { status } = stateOf(context, command, invocation);
     return {
       CommandId: command.commandId,
       InstanceId: id,

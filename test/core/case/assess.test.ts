@@ -9,7 +9,7 @@ import {
   refusal,
   unmodifiable,
 } from '../../../functions/core/case/assess.ts';
-import type { CaseFlow } from '../../../functions/core/case/case.ts';
+import { type CaseFlow, mayBeSameFlow } from '../../../functions/core/case/case.ts';
 import type { Facts } from '../../../functions/core/case/facts.ts';
 import type { KnownFlow } from '../../../functions/core/model.ts';
 import {
@@ -461,6 +461,26 @@ describe('assess', () => {
     ]);
     expect(denies).toHaveLength(2);
     expect(refusals).toEqual([]);
+  });
+
+  it('takes the local end of a container for what the finding does not say of the interface', () => {
+    const inContainer = { ...theShell, localAddress: '172.17.0.5', localPort: 40_000 };
+    const another = { ...inContainer, localAddress: '172.17.0.6' };
+    const { flows } = assess({ ...theRequest, flows: [inContainer, another] }, theFacts, theConfig);
+
+    expect(flows).toMatchObject([{ id: 'tcp *:* 198.51.100.7:4444', localAddress: null, localPort: null }]);
+    expect(mayBeSameFlow(flows[0] ?? theShell, { ...theShell, source: 'host' })).toBe(true);
+  });
+
+  it.each<[string, Partial<KnownFlow>]>([
+    ['an address of the interface', {}],
+    ['what a person or the host says', { source: 'host', localAddress: '172.17.0.5' }],
+    ['an address of a family of which the interface has none', { family: 'ipv6', localAddress: '2001:db8:1::99' }],
+  ])('keeps the local end that is %s', (_, change) => {
+    const flow = { ...theShell, ...change };
+    const facts = { ...theFacts, interfaces: [{ ...theEni, ipv6Addresses: [] }] };
+
+    expect(assess({ ...theRequest, flows: [flow] }, facts, theConfig).flows).toMatchObject([flow]);
   });
 
   it('plans nothing where no ENI could be read', () => {

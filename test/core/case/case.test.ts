@@ -189,6 +189,16 @@ describe('isKnownFlow', () => {
     expect(isKnownFlow(flow, [caseFlowOf()])).toBe(is);
   });
 
+  it('is by one of which nobody knows the local end, of the same protocol and port of the peer', () => {
+    const known = [caseFlowOf({ localAddress: null, localPort: null })];
+
+    expect(isKnownFlow(theShell, known)).toBe(true);
+    expect(isKnownFlow({ ...theShell, localAddress: '172.17.0.5' }, known)).toBe(true);
+    expect(isKnownFlow({ ...theShell, remotePort: 443 }, known)).toBe(false);
+    expect(isKnownFlow({ ...theShell, protocol: 'udp' }, known)).toBe(false);
+    expect(isKnownFlow({ ...theShell, remoteAddress: '203.0.113.9' }, known)).toBe(false);
+  });
+
   it('is of no flow where the case knows none', () => {
     expect(isKnownFlow(theShell, [])).toBe(false);
   });
@@ -264,6 +274,22 @@ describe('mergeRequests', () => {
       hints: next.hints,
       finding: { count: 2 },
     });
+  });
+
+  it('keeps the highest severity, and what each finding rests on', () => {
+    const dns: CaseRequest = { ...theRequest, flows: [], domains: ['c2.example'], severity: 5, domainOnly: true };
+    const runtime: CaseRequest = { ...dns, severity: 8, byRuntime: true };
+
+    expect(mergeRequests(dns, dns)).toMatchObject({ severity: 5, domainOnly: true, byRuntime: false });
+    expect(mergeRequests(dns, runtime)).toMatchObject({ severity: 8, domainOnly: true, byRuntime: true });
+    expect(mergeRequests(runtime, dns)).toMatchObject({ severity: 8, domainOnly: true, byRuntime: true });
+    expect(mergeRequests(dns, theRequest)).toMatchObject({ severity: 8, domainOnly: false, byRuntime: false });
+  });
+
+  it('asks nothing of a case of before these were kept', () => {
+    const { severity: _severity, domainOnly: _domainOnly, byRuntime: _byRuntime, ...old } = theRequest;
+
+    expect(mergeRequests(old, old)).toMatchObject({ severity: null, domainOnly: false, byRuntime: false });
   });
 
   it('keeps the newer finding when they come out of order', () => {

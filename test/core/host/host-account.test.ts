@@ -43,6 +43,18 @@ describe('hostAccount', () => {
     expect(second).toMatchObject({ stopped: [7, 9], killed: [8], sessionsEnded: 3, processes: [{ process: 'bash' }] });
   });
 
+  it('keeps the ids of 1,024 stopped processes over all cuts, and counts the rest for people', () => {
+    const pids = (from: number): number[] => Array.from({ length: 1000 }, (_, n) => from + n);
+    const first = hostAccount(reportOf({ stopped: pids(1) }), undefined);
+    const second = hostAccount(reportOf({ stopped: pids(1001), killed: pids(1) }), first);
+    const third = hostAccount(reportOf({ stopped: [9000], killed: pids(1001) }), second);
+
+    expect(first.stoppedOmitted).toBeUndefined();
+    expect(second).toMatchObject({ stopped: { length: 1024 }, stoppedOmitted: 976 });
+    expect(third).toMatchObject({ stopped: { length: 1024 }, stoppedOmitted: 977, killed: { length: 1024 } });
+    expect(accountLines(third)).toContainEqual(expect.stringMatching(/^977 stopped processes more than/));
+  });
+
   it('replaces what could steer a terminal or a mail', () => {
     const evil = 'a\u001b[2J\u202e\u2028b';
     const account = hostAccount(

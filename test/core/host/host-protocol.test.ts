@@ -29,6 +29,37 @@ const verdictOf = (lines: number, change: Partial<HostVerdictLine> = {}): HostVe
 const printed = (...lines: unknown[]): string => `${lines.map((line) => JSON.stringify(line)).join('\n')}\n`;
 const parse = (output: string) => parseHostOutput(output, expected);
 
+describe('the processes that a host says it stopped', () => {
+  const pids = (count: number): number[] => Array.from({ length: count }, (_, n) => n + 1);
+
+  it.each([
+    ['none', []],
+    ['the lowest and the highest that Linux gives', [1, 4_194_304]],
+    ['as many as are kept', pids(1024)],
+  ])('are %s', (_, stopped) => {
+    expect(parse(printed(verdictOf(0, { stopped })))).toMatchObject({ kind: 'evidence', verdict: { stopped } });
+  });
+
+  it.each([
+    ['-1, which is every process', [-1]],
+    ['0', [0]],
+    ['a number beyond what Linux gives', [4_194_305]],
+    ['a fraction', [1.5]],
+    ['more than a case keeps', pids(1025)],
+  ])('cannot be %s: then nothing of it is believed', (_, stopped) => {
+    expect(parse(printed(verdictOf(0, { stopped })))).toMatchObject({ kind: 'no-evidence' });
+    expect(
+      parse(printed(verdictOf(0, { killed: stopped.map((pid) => (pid > 4_194_304 ? 2 ** 32 : pid)) }))),
+    ).toMatchObject({
+      kind: 'no-evidence',
+    });
+  });
+
+  it('may be killed with ids of 32 bits, as Windows gives them', () => {
+    expect(parse(printed(verdictOf(0, { killed: [4_294_967_292] })))).toMatchObject({ kind: 'evidence' });
+  });
+});
+
 describe('parseHostOutput', () => {
   it('reads flow lines and the verdict after them', () => {
     const output = printed(theLine, { ...theLine, localPort: 1 }, verdictOf(2));

@@ -8,7 +8,8 @@ const MADE_UP: readonly (readonly [RegExp, string])[] = [
   [/GeneratedFindingSecurityId\d*/g, 'sg-00000000000000c01'],
 ];
 
-function findingIn(published: unknown): unknown {
+/** The finding in what was published: without its envelope, or the first of a list. */
+export function findingIn(published: unknown): unknown {
   if (!isRecord(published)) return published;
   const { detail = published, details } = published;
   if (isRecord(detail) && Array.isArray(detail['findings'])) return detail['findings'][0];

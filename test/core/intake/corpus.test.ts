@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { InputError } from '../../../functions/core/errors.ts';
 import { intake } from '../../../functions/core/intake/intake.ts';
-import { asIfReal } from './corpus-shapes.ts';
+import { asIfReal, findingIn } from './corpus-shapes.ts';
 
 /**
  * Findings that others published, read from the folder that FINDINGS_DIR names; none is part of this repository.
@@ -111,6 +111,22 @@ describe.skipIf(FOLDER === '')('published findings', () => {
         ],
       },
     });
+  });
+
+  it('reads every sample of AWS in a manual request, whatever its ids', () => {
+    const samples = OUTCOMES.map(([file]) => findingIn(read(file))).filter(
+      (finding) =>
+        /GeneratedFindingSubnetId/.test(JSON.stringify(finding)) &&
+        /"[aA]ccountId":"[0-9]{12}"/.test(JSON.stringify(finding)),
+    );
+    const results = samples.map((finding) => intake({ instanceId: 'i-0000000000000ab01', finding }));
+
+    expect(samples.length).toBeGreaterThan(15);
+    for (const result of results)
+      expect(result).toMatchObject({
+        kind: 'case',
+        request: { notes: expect.arrayContaining([expect.stringContaining('is a sample')]) },
+      });
   });
 
   it('takes all peers of a probe whose type speaks of a domain', () => {

@@ -29,6 +29,9 @@ describe('a manual request', () => {
         flows: [],
         processes: [],
         domains: [],
+        severity: null,
+        domainOnly: false,
+        byRuntime: false,
         hints: { vpcIds: [], subnetIds: [], groupIds: [] },
         notes: [],
       },
@@ -222,6 +225,71 @@ describe('a finding in a manual request', () => {
       hints: { vpcIds: [], subnetIds: [], groupIds: [] },
     });
   });
+
+  it('reads a sample that AWS makes as one, and says so', () => {
+    const sample = readEvent('guardduty-sample')['detail'];
+    const notes = [expect.stringContaining('is a sample')];
+
+    expect(request({ instanceId: 'i-99999999', finding: sample })).toMatchObject({
+      notes,
+      hints: { vpcIds: [], subnetIds: [], groupIds: [] },
+    });
+    // Its instance is made up, so it contradicts nobody.
+    expect(request({ ...REQUEST, finding: sample })).toMatchObject({ instanceId: INSTANCE, notes });
+  });
+
+  it('takes no flow, process or domain of a finding about another resource', () => {
+    const runtime = readEvent('guardduty-runtime-c2activity')['detail'] ?? null;
+    const finding = withValue(
+      withValue(runtime, 'resource', { resourceType: 'Lambda' }),
+      'type',
+      'Backdoor:Lambda/C&CActivity.B',
+    );
+
+    expect(request({ ...REQUEST, finding })).toMatchObject({
+      finding: { type: 'Backdoor:Lambda/C&CActivity.B', severity: 8 },
+      flows: [],
+      processes: [],
+      domains: [],
+      domainOnly: false,
+      byRuntime: false,
+      notes: [expect.stringContaining('another kind of resource')],
+    });
+    expect(request({ ...REQUEST, finding, remoteAddresses: ['198.51.100.7'] }).flows).toMatchObject([
+      { remoteAddress: '198.51.100.7', source: 'request' },
+    ]);
+  });
+
+  it('takes no process of a task on Fargate, and those of a container on an instance', () => {
+    const finding = readEvent('guardduty-ecs-fargate-reverse-shell')['detail'] ?? null;
+    const onInstance = withValue(finding, 'resource.ecsClusterDetails.taskDetails.launchType', 'EC2');
+
+    expect(request({ ...REQUEST, finding }).processes).toEqual([]);
+    expect(request({ ...REQUEST, finding: onInstance }).processes).toHaveLength(1);
+  });
+
+  it.each([
+    ['guardduty-ec2-malicious-file', true],
+    ['guardduty-credential-exfiltration', false],
+    ['guardduty-eks-runtime-crypto-miner', false],
+  ])('speaks of a disk scan where there was one: %s, %s', (name, said) => {
+    const finding = readEvent(name)['detail'];
+
+    expect(
+      request({ ...REQUEST, finding })
+        .notes.join(' ')
+        .includes('disk scan'),
+    ).toBe(said);
+  });
+
+  it.each(['Recon:IAMUser/TorIPCaller', 'Some:EC2/NewType', 'AttackSequence:IAM/CompromisedCredentials'])(
+    'speaks of no disk scan where the type is %s',
+    (type) => {
+      const finding = withValue(readEvent('guardduty-ec2-c2activity')['detail'] ?? null, 'type', type);
+
+      expect(request({ ...REQUEST, finding }).notes.join(' ')).not.toContain('disk scan');
+    },
+  );
 
   it('notes that the finding is archived, and acts', () => {
     const finding = readEvent('guardduty-archived')['detail'];

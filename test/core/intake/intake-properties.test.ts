@@ -66,6 +66,8 @@ function mutateAt(value: Json, [key, ...rest]: Keys, change: Mutation): Json {
   return Array.isArray(value) ? entries.map(([, item]) => item) : Object.fromEntries(entries);
 }
 
+const withoutAt = (event: Json, path: string): Json => mutateAt(event, path.split('.'), { kind: 'drop' });
+
 /** What alone keeps a finding from being a case: without its mark, an archived finding is one like any other. */
 const DECISIVE = ['detail.service', 'detail.service.archived'];
 
@@ -115,12 +117,36 @@ describe('intake', () => {
     );
   });
 
+  /** Null and "" are no more than absent there. */
+  const NAMING = ['id', 'type', 'severity', 'accountId', 'region', 'resource.instanceDetails.instanceId'];
+
+  it.each(eventNames().filter((name) => name.startsWith('guardduty-')))(
+    'takes null and "" for absent, wherever they stand in %s, but where the finding is named',
+    (name) => {
+      const event = readEvent(name);
+      const paths = pathsIn(event)
+        .map((path) => path.join('.'))
+        .filter((path) => path.startsWith('detail.') && !NAMING.includes(path.slice('detail.'.length)));
+      const said = (input: Json) => {
+        const result = outcomeOf(input);
+        return result instanceof InputError ? result.message : result;
+      };
+
+      expect(paths.length).toBeGreaterThan(20);
+      for (const path of paths) {
+        const absent = said(withoutAt(event, path));
+        expect([path, said(withValue(event, path, null))]).toEqual([path, absent]);
+        expect([path, said(withValue(event, path, ''))]).toEqual([path, absent]);
+      }
+    },
+  );
+
   it('takes every IPv4 address, and nothing else, for an IPv4 address', () => {
     const path = 'detail.service.action.networkConnectionAction.remoteIpDetails.ipAddressV4';
     const event = readEvent('guardduty-ec2-c2activity');
     const other = fc
       .oneof(fc.string(), fc.domain(), fc.ipV6(), fc.ipV4Extended())
-      .filter((written) => parseAddress(written)?.family !== 'ipv4');
+      .filter((written) => written !== '' && parseAddress(written)?.family !== 'ipv4');
 
     fc.assert(
       fc.property(fc.ipV4(), other, (address, notAddress) => {

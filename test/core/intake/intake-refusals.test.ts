@@ -4,7 +4,16 @@ import { type Json, readEvent, refusalOf, withValue } from './intake-events.ts';
 const INSTANCE = 'i-0000000000000ab01';
 const C2 = readEvent('guardduty-ec2-c2activity');
 const CONNECTION = 'detail.service.action.networkConnectionAction';
-const INTERFACE = 'detail.resource.instanceDetails.networkInterfaces.0';
+
+/** As Security Hub writes a finding of GuardDuty, in short. */
+const SECURITY_HUB = {
+  SchemaVersion: '2018-10-08',
+  Id: 'arn:aws:guardduty:eu-central-1:111122223333:detector/d4b040365221be2b/finding/00c2a17e5f2b4d0c9a4be1d3f6a70801',
+  ProductArn: 'arn:aws:securityhub:eu-central-1::product/aws/guardduty',
+  AwsAccountId: '111122223333',
+  Types: ['TTPs/Command and Control/Backdoor:EC2-C&CActivity.B'],
+  Resources: [{ Type: 'AwsEc2Instance', Id: `arn:aws:ec2:eu-central-1:111122223333:instance/${INSTANCE}` }],
+};
 
 describe('intake refuses', () => {
   const OTHER_SHAPES: [string, unknown, string, string][] = [
@@ -31,6 +40,19 @@ describe('intake refuses', () => {
     ['a detail in a string', withValue(C2, 'detail', '{}'), 'detail', 'not its JSON'],
     ['a list in detail', withValue(C2, 'detail', []), 'detail', 'is a list'],
     ['findings in detail', withValue(C2, 'detail', { findings: [] }), 'detail', 'list of findings'],
+    ['a finding of Security Hub', SECURITY_HUB, 'input', 'Security Hub'],
+    ['findings of Security Hub', { Findings: [SECURITY_HUB] }, 'input', 'Security Hub'],
+    ['a finding of Security Hub by its version alone', { SchemaVersion: '2018-10-08' }, 'input', 'Security Hub'],
+    [
+      'an event of Security Hub',
+      {
+        source: 'aws.securityhub',
+        'detail-type': 'Security Hub Findings - Imported',
+        detail: { findings: [SECURITY_HUB] },
+      },
+      'detail',
+      'Security Hub',
+    ],
     ['PascalCase in detail', { ...C2, detail: readEvent('manual-getfindings')['finding'] }, 'detail', 'PascalCase'],
     ['an event and a request in one', { ...C2, instanceId: INSTANCE }, 'instanceId', 'not both'],
   ];
@@ -52,55 +74,28 @@ describe('intake refuses', () => {
     'detail.region',
     'detail.resource',
   ];
-  const USED = [
-    ...REQUIRED,
-    'detail.updatedAt',
-    'detail.resource.resourceType',
-    'detail.resource.instanceDetails',
-    'detail.resource.instanceDetails.instanceId',
-    'detail.resource.instanceDetails.networkInterfaces',
-    INTERFACE,
-    `${INTERFACE}.networkInterfaceId`,
-    `${INTERFACE}.subnetId`,
-    `${INTERFACE}.vpcId`,
-    `${INTERFACE}.securityGroups`,
-    `${INTERFACE}.securityGroups.0.groupId`,
-    `${INTERFACE}.privateIpAddress`,
-    `${INTERFACE}.ipv6Addresses`,
-    'detail.service',
-    'detail.service.archived',
-    'detail.service.count',
-    'detail.service.resourceRole',
-    'detail.service.additionalInfo',
-    'detail.service.additionalInfo.sample',
-    'detail.service.action',
-    'detail.service.action.actionType',
-    CONNECTION,
-    `${CONNECTION}.connectionDirection`,
-    `${CONNECTION}.protocol`,
-    `${CONNECTION}.remoteIpDetails`,
-    `${CONNECTION}.remoteIpDetails.ipAddressV4`,
-    `${CONNECTION}.remoteIpDetails.ipAddressV6`,
-    `${CONNECTION}.remotePortDetails`,
-    `${CONNECTION}.remotePortDetails.port`,
-    `${CONNECTION}.localIpDetails`,
-    `${CONNECTION}.localIpDetails.ipAddressV4`,
-    `${CONNECTION}.localPortDetails.port`,
-    `${CONNECTION}.localNetworkInterface`,
-    'detail.service.runtimeDetails',
-    'detail.service.runtimeDetails.process',
-    'detail.service.runtimeDetails.process.pid',
-    'detail.service.runtimeDetails.process.name',
-    'detail.service.runtimeDetails.process.executablePath',
-  ];
   const RUNTIME = readEvent('guardduty-runtime-c2activity');
   const written = (path: string): string => path.replaceAll(/\.(\d+)/g, '[$1]');
 
-  it.each(USED)('null in %s', (path) => {
-    const error = refusalOf(withValue(RUNTIME, path, null));
+  const NAMING = [
+    'detail.id',
+    'detail.type',
+    'detail.severity',
+    'detail.accountId',
+    'detail.region',
+    'detail.resource.instanceDetails.instanceId',
+  ];
 
-    expect(error.field).toBe(written(path));
-    expect(error.message).toContain('is null');
+  it.each(NAMING)('null and "" in %s', (path) => {
+    for (const [blank, says] of [
+      [null, 'is null'],
+      ['', 'is ""'],
+    ] as const) {
+      const error = refusalOf(withValue(RUNTIME, path, blank));
+
+      expect(error.field).toBe(written(path));
+      expect(error.message).toContain(says);
+    }
   });
 
   it.each(REQUIRED)('a finding without %s', (path) => {
@@ -137,14 +132,6 @@ describe('intake refuses', () => {
     ['detail.resource.instanceDetails.instanceId', 'i-0000000000000ab01\n'],
     ['detail.resource.instanceDetails.instanceId', 'i-0000000000000ab01 i-0000000000000ab02'],
     ['detail.resource.instanceDetails.instanceId', 'I-0000000000000AB01'],
-    ['detail.resource.instanceDetails.networkInterfaces', { networkInterfaceId: 'eni-00000000000000e01' }],
-    [`${INTERFACE}.networkInterfaceId`, 'eni-abcdef00…03'],
-    [`${INTERFACE}.subnetId`, 'GeneratedFindingSubnetId1'],
-    [`${INTERFACE}.vpcId`, 'vpc-generatedvpcid1'],
-    [`${INTERFACE}.securityGroups.0.groupId`, 'web'],
-    [`${INTERFACE}.securityGroups.0`, 'sg-00000000000000c01'],
-    [`${INTERFACE}.privateIpAddress`, '10.0.1.10/24'],
-    [`${INTERFACE}.ipv6Addresses.0`, '10.0.1.10'],
     ['detail.service.archived', 'maybe'],
     ['detail.service.archived', 1],
     ['detail.service.count', -1],
@@ -170,7 +157,6 @@ describe('intake refuses', () => {
     [`${CONNECTION}.remotePortDetails.port`, '4444; reboot'],
     [`${CONNECTION}.remotePortDetails.port`, '99999'],
     [`${CONNECTION}.remotePortDetails.port`, '0x10'],
-    [`${CONNECTION}.localNetworkInterface`, 'eni-1'],
     ['detail.service.runtimeDetails.process.pid', '4242'],
     ['detail.service.runtimeDetails.process.pid', 0],
     ['detail.service.runtimeDetails.process.pid', 1.5],
@@ -181,6 +167,27 @@ describe('intake refuses', () => {
     expect(error.field).toBe(written(path));
     expect(error.message).toMatch(/^[^\n]*; expected [^\n]*$/);
   });
+
+  it('a finding of Security Hub, with the place of the one that it was made from', () => {
+    const command =
+      'get-findings --region eu-central-1 --detector-id d4b040365221be2b --finding-ids 00c2a17e5f2b4d0c9a4be1d3f6a70801';
+
+    expect(refusalOf(SECURITY_HUB).message).toContain(command);
+    expect(refusalOf({ instanceId: INSTANCE, finding: SECURITY_HUB })).toMatchObject({
+      field: 'finding',
+      message: expect.stringContaining(command),
+    });
+  });
+
+  it.each(['arn:aws:inspector2:eu-central-1:111122223333:finding/0', 'detector/a/finding/b; reboot', 5, undefined])(
+    'a finding of Security Hub whose Id %j is none of GuardDuty, and pastes nothing of it',
+    (Id) => {
+      const { message } = refusalOf({ ...SECURITY_HUB, Id });
+
+      expect(message).toContain('its Id is the ARN of the GuardDuty finding');
+      expect(message).not.toMatch(/inspector|reboot|get-findings/);
+    },
+  );
 
   it('quotes what came from outside, cut short', () => {
     const path = `${CONNECTION}.remoteIpDetails.ipAddressV4`;

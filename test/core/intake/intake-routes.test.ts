@@ -21,7 +21,7 @@ describe('the routing table', () => {
     const types = ROUTES.map(({ type }) => type);
 
     expect(new Set(types).size).toBe(types.length);
-    expect(types).toHaveLength(112);
+    expect(types).toHaveLength(119);
   });
 
   it('gives each row a reason without a full stop, for the middle of a sentence', () => {

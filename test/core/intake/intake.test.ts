@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { valueAt } from '../../../functions/core/intake/input-fields.ts';
 import { intake } from '../../../functions/core/intake/intake.ts';
-import { eventNames, type Json, readEvent, refusalOf, requestOf, requestsOf, withValue } from './intake-events.ts';
+import { eventNames, type Json, readEvent, requestOf, requestsOf, withValue } from './intake-events.ts';
 
 const INSTANCE = 'i-0000000000000ab01';
 const C2 = readEvent('guardduty-ec2-c2activity');
@@ -82,11 +83,14 @@ describe('a finding with a connection', () => {
       ],
       processes: [],
       domains: [],
+      severity: 8,
+      domainOnly: false,
+      byRuntime: false,
       hints: {
         vpcIds: ['vpc-00000000000000a01'],
         subnetIds: ['subnet-00000000000000b01'],
         groupIds: ['sg-00000000000000c01'],
-        instanceType: 'm5.large',
+        instanceType: 'm6i.large',
       },
       notes: [],
     });
@@ -175,11 +179,11 @@ describe('a finding with a connection', () => {
       vpcIds: ['vpc-00000000000000a01'],
       subnetIds: ['subnet-00000000000000b01'],
       groupIds: ['sg-00000000000000c01'],
-      instanceType: 'm5.large',
+      instanceType: 'm6i.large',
     });
   });
 
-  it.each([null, '', 7, 'm5', 'm5.large or so', '../../etc'])('takes %j for no hint at the instance type', (type) => {
+  it.each([null, '', 7, 'm5', 'm6i.large or so', '../../etc'])('takes %j for no hint at the instance type', (type) => {
     const event = withValue(C2, 'detail.resource.instanceDetails.instanceType', type);
     expect(requestOf(intake(event)).hints).not.toHaveProperty('instanceType');
   });
@@ -202,6 +206,28 @@ describe('a finding with a connection', () => {
     ['detail.service.additionalInfo.value', 'no JSON'],
   ])('is a case whatever %s is: %j', (path, value) => {
     expect(intake(withValue(C2, path, value))).toMatchObject({ kind: 'case' });
+  });
+
+  it.each<[string, Json]>([
+    ['detail.resource.instanceDetails.networkInterfaces', { networkInterfaceId: 'eni-00000000000000e01' }],
+    [INTERFACE, 'eni-00000000000000e01'],
+    [`${INTERFACE}.subnetId`, 'GeneratedFindingSubnetId1'],
+    [`${INTERFACE}.subnetId`, 'subnet-0abc123def456'],
+    [`${INTERFACE}.vpcId`, 'vpc-generatedvpcid1'],
+    [`${INTERFACE}.securityGroups`, 'sg-00000000000000c01'],
+    [`${INTERFACE}.securityGroups.0`, 'sg-00000000000000c01'],
+    [`${INTERFACE}.securityGroups.0.groupId`, 'web'],
+    [`${INTERFACE}.privateIpAddress`, '10.0.1.10/24'],
+    [`${INTERFACE}.ipv6Addresses`, ['10.0.1.10']],
+    [`${INTERFACE}.networkInterfaceId`, 'eni-abcdef00…03'],
+    [`${CONNECTION}.localNetworkInterface`, 'eni-1; reboot'],
+    [`${CONNECTION}.localIpDetails.ipAddressV4`, '10.0.1.10; reboot'],
+    [`${CONNECTION}.localIpDetails`, 'x'],
+  ])('drops a hint that is not well-formed: %s = %j', (path, value) => {
+    const request = requestOf(intake(withValue(C2, path, value)));
+
+    expect(request).toMatchObject({ instanceId: INSTANCE, flows: [{ remoteAddress: '198.51.100.7' }] });
+    expect(JSON.stringify(request)).not.toMatch(/reboot|Generated|abc123|"web"|abcdef00/);
   });
 
   it.each<[string, Json | undefined]>([
@@ -244,6 +270,14 @@ describe('a finding with a domain or a process', () => {
 
     expect(shown).toHaveLength(256);
     expect(shown.startsWith('x\u{fffd}"; reboot #\u{fffd}y')).toBe(true);
+  });
+
+  it.each([
+    ['guardduty-ec2-c2activity-dns', { domainOnly: true, byRuntime: false, severity: 8 }],
+    ['guardduty-ec2-c2activity', { domainOnly: false, byRuntime: false, severity: 8 }],
+    ['guardduty-runtime-reverse-shell', { domainOnly: false, byRuntime: true, severity: 8 }],
+  ])('records of %s what it rests on: %j', (name, expected) => {
+    expect(requestOf(intake(readEvent(name)))).toMatchObject(expected);
   });
 
   it('follows the action where it does not match the type', () => {
@@ -348,6 +382,124 @@ describe('routing', () => {
   });
 });
 
+describe('what is told of a finding on which nobody acts', () => {
+  const adviceOf = (input: Json): string => {
+    const result = intake(input);
+    if (result.kind !== 'ignored') throw new Error(result.reason);
+    return result.advice;
+  };
+
+  it('names the finding, the ports, the addresses and the direction of what an exposed instance met', () => {
+    const advice = adviceOf(readEvent('guardduty-ec2-port-probe'));
+    const id = String(valueAt(readEvent('guardduty-ec2-port-probe'), 'detail', 'id'));
+
+    for (const part of [
+      id,
+      'PortProbeUnprotectedPort',
+      'inbound',
+      '6379, 9200',
+      '198.51.100.21, 198.51.100.22, 203.0.113.77',
+    ])
+      expect(advice).toContain(part);
+  });
+
+  it('counts the addresses that a sentence has no room for', () => {
+    const event = readEvent('guardduty-ec2-port-probe');
+    const probes = Array.from({ length: 13 }, (_, n) => ({
+      localPortDetails: { port: 22 },
+      remoteIpDetails: { ipAddressV4: `198.51.100.${n}` },
+    }));
+
+    expect(adviceOf(withValue(event, 'detail.service.action.portProbeAction.portProbeDetails', probes))).toContain(
+      '198.51.100.9 and 3 more',
+    );
+  });
+
+  it('says the port that was tried, and no port where none is known', () => {
+    const guessed = adviceOf(readEvent('guardduty-ec2-ssh-brute-force-target'));
+    const bare = adviceOf(withValue(readEvent('guardduty-ec2-port-probe'), 'detail.service.action', 'x'));
+
+    expect(guessed).toMatch(/inbound, port 22, from 198\.51\.100\.\d+\./);
+    expect(bare).toContain('names no address and no port');
+  });
+
+  it('carries the domain and the process', () => {
+    const dns = withValue(
+      readEvent('guardduty-ec2-c2activity-dns'),
+      'detail.type',
+      'Impact:EC2/SuspiciousDomainRequest.Reputation',
+    );
+    const runtime = withValue(readEvent('guardduty-runtime-reverse-shell'), 'detail.service.archived', true);
+
+    expect(intake(dns)).toMatchObject({ kind: 'ignored', domains: ['c2.example.com'], region: 'eu-central-1' });
+    expect(intake(runtime)).toMatchObject({ kind: 'ignored', processes: [{ pid: 4242, name: 'bash' }] });
+  });
+
+  it('asks for IMDSv2 only where the credentials are those of an instance', () => {
+    const of = (kind: string) =>
+      adviceOf(finding(`UnauthorizedAccess:IAMUser/${kind}CredentialExfiltration.OutsideAWS`));
+
+    expect(of('Instance')).toContain('IMDSv2');
+    expect(of('Resource')).not.toContain('IMDSv2');
+  });
+});
+
+describe('custom detection rules', () => {
+  it.each([
+    ['Persistence:EC2/BootOrLogonInitializationScripts', 'ask', 'ASK'],
+    ['Persistence:EC2/ExternalRemoteServices', 'ignored', 'EXPOSED'],
+    ['LateralMovement:EC2/RemoteServices', 'ask', 'ASK'],
+    ['CredentialAccess:EC2/UnsecuredCredentials', 'ignored', 'CRED'],
+    ['DefenseImpairment:EC2/DisableOrModifyTools', 'ignored', 'NOTIFY'],
+    ['Exfiltration:EC2/TransferDataToCloudAccount', 'ask', 'ASK'],
+  ])('routes %s: %s, %s', (type, kind, expectedClass) => {
+    expect(intake(finding(type))).toMatchObject({ kind, class: expectedClass });
+  });
+
+  it('takes deleted flow logs for tampering with the cases of the VPC, and knows its own hand', () => {
+    const result = intake(finding('DefenseImpairment:EC2/DisableOrModifyTools'));
+
+    expect(result).toMatchObject({
+      advice: expect.stringMatching(/case of this VPC is open.*tampering.*flowcut itself/),
+    });
+  });
+
+  const CALL = finding('LateralMovement:EC2/RemoteServices', {
+    'detail.resource': { resourceType: 'AccessKey', instanceDetails: { instanceId: 'i-0000000000000ab09' } },
+    'detail.service.action': { actionType: 'AWS_API_CALL' },
+  });
+
+  it.each<[string, Json, readonly string[]]>([
+    ['by its id', { 'AWS::EC2::Instance': INSTANCE }, [INSTANCE]],
+    ['by its ARN', { instance: `arn:aws:ec2:eu-central-1:111122223333:instance/${INSTANCE}` }, [INSTANCE]],
+    ['of several', { a: INSTANCE, b: 'i-0000000000000ab02', c: INSTANCE, d: 5 }, [INSTANCE, 'i-0000000000000ab02']],
+    ['nowhere', { 'AWS::EC2::Snapshot': 'snap-1' }, []],
+    ['in nothing that can be read', 'x', []],
+  ])('finds the instance that the call was about %s, and none that made it', (_name, affectedResources, ids) => {
+    const event = withValue(CALL, 'detail.service.action.awsApiCallAction', { affectedResources });
+    const result = intake(event);
+
+    expect(requestsOf(result).map(({ instanceId }) => instanceId)).toEqual(ids);
+    expect(result.reason.startsWith('NO INSTANCE NAMED')).toBe(ids.length === 0);
+  });
+
+  it('survives a finding without a kind of resource', () => {
+    const event = withValue(CALL, 'detail.resource', {});
+    const named = { affectedResources: { a: INSTANCE } };
+
+    expect(requestsOf(intake(event))).toEqual([]);
+    expect(requestsOf(intake(withValue(event, 'detail.service.action.awsApiCallAction', named)))).toMatchObject([
+      { instanceId: INSTANCE },
+    ]);
+  });
+
+  it('looks for instances in the calls of no other type', () => {
+    const event = withValue(CALL, 'detail.service.action.awsApiCallAction', { affectedResources: { a: INSTANCE } });
+
+    expect(requestsOf(intake(withValue(event, 'detail.type', 'Backdoor:EC2/C&CActivity.B')))).toEqual([]);
+  });
+});
+
 describe('samples and archived findings', () => {
   it.each([
     ['detail.service.additionalInfo.sample', true],
@@ -396,7 +548,7 @@ describe('attack sequences', () => {
         flows: [{ remoteAddress: '198.51.100.7', remotePort: 4444, openedBy: 'instance' }],
         domains: [],
         hints: { groupIds: ['sg-00000000000000c01'] },
-        notes: [],
+        notes: [expect.stringContaining('names 2 instances')],
       },
       {
         instanceId: 'i-0000000000000ab02',
@@ -416,15 +568,101 @@ describe('attack sequences', () => {
     expect(requestsOf(intake(event))).toMatchObject([{ instanceId: 'i-0000000000000ab03', accountId, region }]);
   });
 
-  it('falls back to the name, and refuses an instance that neither names', () => {
+  it('falls back to the name', () => {
     const named = { uid: 'resource-1', name: 'i-0000000000000ab03', resourceType: 'EC2_INSTANCE' };
 
     expect(requestsOf(intake(withValue(SEQUENCE, RESOURCES, [named])))).toMatchObject([
       { instanceId: 'i-0000000000000ab03' },
     ]);
-    expect(refusalOf(withValue(SEQUENCE, RESOURCES, [{ ...named, name: 'web-1' }])).field).toBe(
-      'detail.service.detection.sequence.resources[0].uid',
-    );
+  });
+
+  const ENDPOINTS = 'detail.service.detection.sequence.endpoints';
+  const READABLE = { uid: 'i-0000000000000ab03', resourceType: 'EC2_INSTANCE' };
+
+  it.each<[string, Json]>([
+    [
+      'a resource of no Region',
+      { uid: 'arn:aws:iam::111122223333:user/x', resourceType: 'IAM_USER', region: 'global' },
+    ],
+    ['a resource of no account', { uid: 'x', resourceType: 'S3_BUCKET', accountId: '' }],
+    ['an account of other digits', { uid: 'x', resourceType: 'S3_BUCKET', accountId: '1234567891234' }],
+    ['a resource without a uid', { resourceType: 'EC2_VPC' }],
+    ['a resource that is none', 'x'],
+    ['null', null],
+    ['odd data', { uid: 'x', resourceType: 'EC2_NETWORK_INTERFACE', data: { ec2NetworkInterface: { vpcId: 7 } } }],
+  ])('passes over %s', (_name, odd) => {
+    expect(requestsOf(intake(withValue(SEQUENCE, RESOURCES, [odd, READABLE])))).toMatchObject([
+      { instanceId: 'i-0000000000000ab03', accountId: '111122223333', region: 'eu-central-1' },
+    ]);
+  });
+
+  it.each<[string, Json | undefined]>([
+    ['web-1', 'web-1'],
+    ['nothing', undefined],
+    ['a number', 5],
+  ])('passes over an instance whose uid is %s, and says that something could not be read', (_name, uid) => {
+    const odd = uid === undefined ? { resourceType: 'EC2_INSTANCE' } : { uid, resourceType: 'EC2_INSTANCE' };
+
+    expect(requestsOf(intake(withValue(SEQUENCE, RESOURCES, [odd, READABLE])))).toMatchObject([
+      { instanceId: 'i-0000000000000ab03', notes: expect.arrayContaining([expect.stringContaining('1 left out')]) },
+    ]);
+    expect(intake(withValue(SEQUENCE, RESOURCES, [odd]))).toMatchObject({
+      kind: 'ignored',
+      reason: expect.stringMatching(/^NO INSTANCE NAMED/),
+    });
+  });
+
+  it.each<[string, Json, boolean]>([
+    ['""', '', false],
+    ['no address', 'c2.example.com', true],
+  ])('passes over an endpoint whose ip is %s', (_name, ip, isSaid) => {
+    const [request] = requestsOf(intake(withValue(SEQUENCE, `${ENDPOINTS}.0.ip`, ip)));
+
+    expect(request?.instanceId).toBe(INSTANCE);
+    expect(request?.notes.some((note) => note.includes('left out'))).toBe(isSaid);
+  });
+
+  it.each([RESOURCES, ENDPOINTS, 'detail.service.detection.sequence.signals'])(
+    'survives %s that is no list',
+    (path) => {
+      for (const odd of [null, '', 'x', 5, {}]) expect(() => intake(withValue(SEQUENCE, path, odd))).not.toThrow();
+    },
+  );
+
+  it.each(['AttackSequence:IAM/CompromisedCredentials', 'AttackSequence:S3/CompromisedData'])(
+    'asks about the instances of %s, and says that it names none only where it does',
+    (type) => {
+      const event = withValue(SEQUENCE, 'detail.type', type);
+
+      expect(intake(event)).toMatchObject({
+        kind: 'ask',
+        class: 'ASK',
+        requests: [{ instanceId: INSTANCE }, { instanceId: 'i-0000000000000ab02' }],
+      });
+      expect(intake(withValue(event, RESOURCES, []))).toMatchObject({
+        kind: 'ignored',
+        class: 'NOTIFY',
+        reason: 'the sequence names no EC2 instance',
+      });
+    },
+  );
+
+  it('names every instance, however many, and says in each request how many', () => {
+    const many = Array.from({ length: 14 }, (_, n) => ({
+      ...READABLE,
+      uid: `i-0000000000000ac${String(n).padStart(2, '0')}`,
+    }));
+    const requests = requestsOf(intake(withValue(SEQUENCE, RESOURCES, many)));
+
+    expect(new Set(requests.map(({ instanceId }) => instanceId)).size).toBe(14);
+    for (const { notes } of requests) expect(notes.join(' ')).toContain('names 14 instances');
+  });
+
+  it('knows whether Runtime Monitoring has part in it', () => {
+    const signals = 'detail.service.detection.sequence.signals.0.type';
+
+    expect(requestOf(intake(withValue(SEQUENCE, signals, 'RUNTIME_MONITORING'))).byRuntime).toBe(true);
+    expect(requestOf(intake(withValue(SEQUENCE, signals, 'FLOW_LOGS'))).byRuntime).toBe(false);
   });
 
   it('says so where endpoints belong to nobody', () => {

@@ -78,6 +78,17 @@ describe('the report of a case', () => {
     expect(LEFT_OPEN).toEqual(expect.arrayContaining(['VPC DNS resolver', 'instance metadata']));
   });
 
+  it('says what GuardDuty found, with its domains and processes', () => {
+    const processes = [{ pid: 4242, name: 'bash', executablePath: null }];
+    const document = { ...theCase, request: { ...theCase.request, domains: ['c2.example.com'], processes } };
+
+    expect(reportOf({ document })).toMatchObject({
+      finding: { ...theCase.request.finding, link: expect.stringContaining('fId=00c2a17e5f2b4d0c9a4be1d3f6a70801') },
+      domains: ['c2.example.com'],
+      processes,
+    });
+  });
+
   it('names what could not be done: interfaces, the host, denies', () => {
     const document = {
       ...theCase,

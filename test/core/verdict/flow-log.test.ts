@@ -114,6 +114,7 @@ const listening = (change: Partial<Listening> = {}): Listening => ({
   intervalSeconds: INTERVAL,
   peers: new Set(['198.51.100.7']),
   since: SINCE,
+  isYoung: false,
   until: SINCE + 100_000,
   ...change,
 });
@@ -213,6 +214,16 @@ describe('earFor', () => {
     expect(read(...lines).unheard === null).toBe(covered !== null);
   });
 
+  it('hears a young log from its first record on, and an old one from the beginning of the window', () => {
+    const late = minutes(20).slice(6);
+    expect(hear(late)).toMatchObject({ coveredFrom: SINCE, coveredUntil: null });
+    expect(hear(late, { isYoung: true })).toMatchObject({ coveredFrom: SINCE + 360, coveredUntil: SINCE + 1200 });
+    expect(hear(minutes(20), { isYoung: true })).toMatchObject({ coveredFrom: SINCE, coveredUntil: SINCE + 1200 });
+    const holed = [...minutes(3), ...minutes(20).slice(10)];
+    expect(hear(holed, { isYoung: true }).coveredUntil).toBeNull();
+    expect(hear([], { isYoung: true }).coveredUntil).toBeNull();
+  });
+
   it('waits longer for a log that aggregates longer', () => {
     const lines = [bare('NODATA', SINCE, SINCE + 600), bare('NODATA', SINCE + 1200, SINCE + 1800)];
     expect(hear(lines).coveredUntil).toBeNull();
@@ -282,6 +293,14 @@ describe('findingsOf', () => {
       unheard: 'no flow log covers eni-2',
     });
     expect(findingsOf([good], []).coveredUntil).toBeNull();
+  });
+
+  it('begins with the log that began last', () => {
+    const [older, younger] = [hear(minutes(20)), hear(minutes(20).slice(5), { isYoung: true })];
+    expect(findingsOf([older, { ...younger, networkInterfaceId: 'eni-2' }], ['eni-1', 'eni-2'])).toMatchObject({
+      from: SINCE + 300,
+      coveredUntil: SINCE + 1200,
+    });
   });
 
   it('says why nothing is proven, and keeps what was seen all the same', () => {

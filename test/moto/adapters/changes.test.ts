@@ -20,6 +20,7 @@ import {
   joinClassic,
   leaveClassic,
   register,
+  targetsIn,
   targetsOf,
 } from '../../../functions/aws/load-balancers.ts';
 import { aclsById, createDeny, deleteEntry } from '../../../functions/aws/network-acls.ts';
@@ -153,7 +154,7 @@ describe.skipIf(moto === null)('the adapters that change something, over HTTP', 
 
   test('snapshots: one per volume, found by the case', async () => {
     const { instanceId } = account.victim;
-    const made = await createSnapshots(ec2, instanceId, CASE);
+    const made = await createSnapshots(ec2, instanceId, CASE, () => Promise.resolve());
     expect(made).toHaveLength(1);
     expect(await snapshotsOfCase(ec2, CASE)).toEqual(made);
     expect(await snapshotsOfCase(ec2, 'case-ffffffffffffffffffff')).toEqual([]);
@@ -185,7 +186,7 @@ describe.skipIf(moto === null)('the adapters that change something, over HTTP', 
     await deregister(elb, target);
     expect(await targets()).toEqual([]);
     await register(elb, target);
-    expect(await targetsOf(elb, { targetGroupArn }, [victim.instanceId])).toEqual([target]);
+    expect(await targetsIn(elb, [targetGroupArn], [victim.instanceId])).toEqual([target]);
     expect(await classicBalancersOf(classicElb, victim.instanceId)).toEqual([classicBalancer]);
     await leaveClassic(classicElb, classicBalancer, victim.instanceId);
     expect(await classicBalancersOf(classicElb, victim.instanceId)).toEqual([]);
@@ -203,7 +204,7 @@ describe.skipIf(moto === null)('the adapters that change something, over HTTP', 
         Content: JSON.stringify({
           schemaVersion: '2.2',
           description: 'stands in for ours',
-          parameters: { caseId: { type: 'String' } },
+          parameters: { caseId: { type: 'String' }, executionTimeout: { type: 'String' } },
           mainSteps: [{ action: 'aws:runShellScript', name: 'run', inputs: { runCommand: ['true'] } }],
         }),
       }),
@@ -213,6 +214,7 @@ describe.skipIf(moto === null)('the adapters that change something, over HTTP', 
       documentName: 'flowcut-host-linux',
       comment: 'flowcut cut',
       parameters: { caseId: CASE },
+      seconds: 45,
     });
     expect(await readHostCommand(ssm, instanceId, commandId)).toEqual({ kind: 'answered', output: '' });
     // moto has no CancelCommand: its refusal comes through as an error, which the steps log and pass over.

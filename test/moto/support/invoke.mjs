@@ -21,11 +21,13 @@ const told = (error) =>
     ? { errorType: error.name, errorMessage: error.message }
     : { errorType: 'Error', errorMessage: String(error) };
 
+const context = { getRemainingTimeInMillis: () => 60_000 };
+
 /** @type {object} */
 let answer;
 try {
   const { handler } = await import(pathToFileURL(resolve(bundles, name, 'index.mjs')).href);
-  answer = { result: (await handler(JSON.parse(await text(process.stdin)))) ?? null };
+  answer = { result: (await handler(JSON.parse(await text(process.stdin)), context)) ?? null };
 } catch (error) {
   answer = { error: told(error) };
 }

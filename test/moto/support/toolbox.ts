@@ -9,6 +9,8 @@ export function functionEnvironment(over: Readonly<Record<string, string>> = {})
     FLOWCUT_ACCOUNT_ID: ACCOUNT,
     FLOWCUT_TABLE: TABLE,
     FLOWCUT_MODE: 'contain',
+    FLOWCUT_LINUX_DOCUMENT: 'flowcut-host-linux',
+    FLOWCUT_WINDOWS_DOCUMENT: 'flowcut-host-windows',
     FLOWCUT_TOPIC_ARN: `arn:aws:sns:${REGION}:${ACCOUNT}:flowcut`,
     FLOWCUT_RESPOND_STATE_MACHINE_ARN: `arn:aws:states:${REGION}:${ACCOUNT}:stateMachine:flowcut-respond`,
     ...over,
@@ -23,6 +25,7 @@ export function toolboxOf({ dynamodb, ...clients }: Clients, environment = funct
     cases: { client: dynamodb, name: TABLE },
     log: { info: () => undefined, warn: () => undefined },
     now: () => new Date(),
+    deadline: () => Number.POSITIVE_INFINITY,
     sleep: (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000)),
   };
 }

@@ -73,6 +73,7 @@ describe('a command', () => {
         expect(handed[0]).toEqual({
           instanceId: ids.instance,
           documentName: 'flowcut-linux',
+          deliverySeconds: 30,
           parameters: { Verb: ['list'] },
         });
       },
@@ -84,6 +85,28 @@ describe('a command', () => {
       },
     );
   });
+
+  it.each([
+    [30, undefined, 3630],
+    [30, '120', 150],
+    [300, '120', 420],
+  ])(
+    'is in progress for the %d s of its delivery and the %s s that it may run, then timed out',
+    (delivery, running, seconds) =>
+      withAgent(
+        async ({ ssm, clock }) => {
+          const Parameters = { Verb: ['undo'], ...(running !== undefined && { executionTimeout: [running] }) };
+          const command = new SendCommandCommand({ ...perfectCommand, TimeoutSeconds: delivery, Parameters });
+          const id = (await ssm.send(command)).Command?.CommandId ?? '';
+          await clock.sleep(seconds - 2);
+
+          expect(await read(ssm, id)).toMatchObject({ Status: 'InProgress' });
+          await clock.sleep(3);
+          expect(await read(ssm, id)).toMatchObject({ Status: 'TimedOut', StandardOutputContent: '' });
+        },
+        { sendCommand: () => ({ answer: () => null, cancel: () => {} }) },
+      ),
+  );
 
   it('has its output cut at 24,000 characters', () =>
     withAgent(

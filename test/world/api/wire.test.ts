@@ -93,7 +93,7 @@ describe('the wire', () => {
         const name = await outcome(ec2.send(deny(1)));
 
         expect(name).toBe(AfterEffect ? 'NetworkAclEntryAlreadyExists' : 'ok');
-        expect(world.timeline()[0]).toMatchObject({ at: 3, outcome: expect.stringMatching(/^TimeoutError/) });
+        expect(world.timeline()[0]).toMatchObject({ at: 5, outcome: expect.stringMatching(/^TimeoutError/) });
       },
     ),
   );
@@ -185,7 +185,7 @@ describe('what went before the first cut', () => {
       expect(world.calls().beforeFirstCut).toBeNull();
     }));
 
-  it('counts the longest chain of EC2 round trips, the cut included', () =>
+  it('counts the longest chain of round trips, the cut included', () =>
     inWorld({}, async ({ ec2, world }) => {
       const leave = world.enterFunction('start-response');
       await Promise.all([ec2.send(new DescribeInstancesCommand({})), ec2.send(new DescribeNetworkAclsCommand({}))]);
@@ -196,7 +196,22 @@ describe('what went before the first cut', () => {
       world.enterFunction('later');
       await ec2.send(new DescribeSubnetsCommand({}));
 
-      expect(world.calls().beforeFirstCut).toEqual({ sequential: 2, seconds: 0.4, functions: 2 });
+      expect(world.calls().beforeFirstCut).toEqual({ sequential: 2, ec2: 2, seconds: 0.4, functions: 2 });
+    }));
+
+  it('is told for each of several runs at once, and for the world as that of the first cut of all', () =>
+    inWorld({}, async ({ ec2, world }) => {
+      const cut = async (rule: number, looks: number) => {
+        for (let look = 0; look < looks; look += 1) await ec2.send(new DescribeInstancesCommand({}));
+        await ec2.send(deny(rule));
+      };
+
+      await Promise.all([world.inRun('slow', () => cut(1, 3)), world.inRun('fast', () => cut(2, 1))]);
+
+      expect(world.calls('slow')).toMatchObject({ total: 4, beforeFirstCut: { ec2: 4, seconds: 0.8 } });
+      expect(world.calls('fast')).toMatchObject({ total: 2, beforeFirstCut: { ec2: 2, seconds: 0.4 } });
+      expect(world.calls()).toMatchObject({ total: 6, beforeFirstCut: { ec2: 2, seconds: 0.4 } });
+      expect(world.timeline('fast').map(({ call }) => call)).toEqual(['DescribeInstances', 'CreateNetworkAclEntry']);
     }));
 
   it('leaves out what runs in a parallel branch beside the function that cuts', () =>
@@ -258,7 +273,7 @@ describe('what went before the first cut', () => {
         );
 
         expect(answer).toMatchObject({ Status: 'Success', StandardOutputContent: 'done' });
-        expect(world.calls().beforeFirstCut).toEqual({ sequential: 1, seconds: 5.6, functions: 0 });
+        expect(world.calls().beforeFirstCut).toEqual({ sequential: 3, ec2: 1, seconds: 5.6, functions: 0 });
       },
       {
         sendCommand: () => ({

@@ -1,5 +1,6 @@
-import { parseWorld, type WorldAssumptions, type WorldFile } from '../../../local/world/parse-world.ts';
+import type { WorldAssumptions, WorldFile } from '../../../local/world/parse-world.ts';
 import { createPhysics, type WorldPhysics } from '../../../local/world/physics.ts';
+import { parseQuietWorld } from '../../support/quiet-agents.ts';
 
 export const ids = {
   instance: 'i-0000000000000ab01',
@@ -145,7 +146,7 @@ export interface Bench {
 }
 
 export function bench(json: object, flowLogs = false): Bench {
-  const world = parseWorld({
+  const world = parseQuietWorld({
     ...json,
     ...(flowLogs ? { FlowLogs: [{ ResourceId: ids.vpc }] } : {}),
   });
@@ -180,7 +181,12 @@ export function bench(json: object, flowLogs = false): Bench {
       physics.advanceTo(at);
       const given = { Verb: verb, CaseId: 'case-1', RemoteAddresses: addresses, Pids: 'none', ...more };
       const parameters = Object.fromEntries(Object.entries(given).map(([name, value]) => [name, [value]]));
-      return physics.sendCommand({ instanceId: ids.instance, documentName: 'flowcut-host-linux', parameters });
+      return physics.sendCommand({
+        instanceId: ids.instance,
+        documentName: 'flowcut-host-linux',
+        parameters,
+        deliverySeconds: 45,
+      });
     },
   };
 }

@@ -1,36 +1,46 @@
 import type { DescribeInstanceTypesCommandInput } from '@aws-sdk/client-ec2';
+import { isNitro } from '../../physics/nitro.ts';
 import { timersOf } from '../../physics/timers.ts';
 import type { ApiContext, Handlers } from '../context.ts';
 import { AwsError } from '../errors.ts';
+import { page } from '../paging.ts';
+import { allInstances } from './find.ts';
 
-const LOOKS = /^[a-z0-9-]+\.[a-z0-9-]+$/;
+const MOST_TYPES = 100;
 
-/** As EC2 words it; the world has every type that looks like one. */
-function unknownTypes(types: readonly string[]): AwsError {
-  return new AwsError(
-    'InvalidInstanceType',
-    `The following supplied instance types do not exist: [${types.join(', ')}]`,
-  );
+/** What the world knows of a type: its hypervisor and the tracking timers that its interfaces have by default. */
+function shown(InstanceType: string): object {
+  const timers = timersOf(InstanceType, undefined);
+  return {
+    InstanceType,
+    CurrentGeneration: isNitro(InstanceType),
+    Hypervisor: isNitro(InstanceType) ? 'nitro' : 'xen',
+    NetworkInfo: {
+      ConnectionTrackingConfiguration: {
+        DefaultTcpEstablishedTimeout: timers.tcp,
+        DefaultUdpTimeout: timers.udp,
+        DefaultUdpStreamTimeout: timers.udpStream,
+      },
+    },
+  };
 }
 
-/** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceTypes.html, as far as the network goes. */
-function describeInstanceTypes(_context: ApiContext, input: DescribeInstanceTypesCommandInput): object {
-  const types: readonly string[] = input.InstanceTypes ?? [];
-  if (types.length === 0) throw new AwsError('InvalidParameterValue', 'The world lists no instance types: name them.');
-  if (types.length > 100) throw new AwsError('InvalidParameterValue', 'At most 100 instance types may be named.');
-  const odd = types.filter((type) => !LOOKS.test(type));
-  if (odd.length > 0) throw unknownTypes(odd);
-  return {
-    InstanceTypes: [...new Set(types)].map((type) => {
-      const { tcp, udp, udpStream } = timersOf(type, undefined);
-      const ConnectionTrackingConfiguration = {
-        DefaultTcpEstablishedTimeout: tcp,
-        DefaultUdpTimeout: udp,
-        DefaultUdpStreamTimeout: udpStream,
-      };
-      return { InstanceType: type, NetworkInfo: { ConnectionTrackingConfiguration } };
-    }),
-  };
+/** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceTypes.html */
+function describeInstanceTypes({ state }: ApiContext, input: DescribeInstanceTypesCommandInput): object {
+  const asked: readonly string[] | undefined = input.InstanceTypes;
+  const here = allInstances(state).flatMap((instance) => instance.InstanceType ?? []);
+  const names = [...new Set(asked ?? here)];
+  if (names.length > MOST_TYPES)
+    throw new AwsError('InvalidParameterValue', `At most ${MOST_TYPES} types can be given.`);
+  const unknown = names.filter((name) => !/^[a-z0-9-]+\.[a-z0-9-]+$/.test(name));
+  if (unknown.length > 0) {
+    throw new AwsError(
+      'InvalidInstanceType',
+      `The following supplied instance types do not exist: [${unknown.join(', ')}]`,
+    );
+  }
+  const { items, nextToken } = page(names, input.MaxResults, input.NextToken);
+  return { InstanceTypes: items.map(shown), NextToken: nextToken };
 }
 
 export const instanceTypeHandlers: Handlers = { DescribeInstanceTypes: describeInstanceTypes };

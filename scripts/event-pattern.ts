@@ -1,4 +1,4 @@
-import { isMap, type Node, type NodeMap, text } from '../../scripts/template.ts';
+import { isMap, type Node, type NodeMap, text } from './template.ts';
 
 /**
  * Does EventBridge deliver the event to a rule with this pattern? Exact values, `prefix` and `numeric`, as far as a pattern

@@ -1,0 +1,70 @@
+import { invoke } from './deliveries.ts';
+import type { DueView, NextDue, Schedule } from './deployment.ts';
+import { newRun, type Session } from './session.ts';
+import { truthHorizon } from './world/truth.ts';
+
+/** Plays the schedules of the stack beside all else, until everything is quiet; the answer is how to wait for that. */
+export function playSchedules(session: Session): { untilQuiet(): Promise<void> } {
+  let isOver = false;
+  const { schedules, functions } = session.triggers;
+  const loops = schedules.map((schedule) =>
+    playSchedule(session, schedule, functions[schedule.folder]?.nextDue, () => isOver),
+  );
+  return {
+    async untilQuiet() {
+      await session.activity.quiet(schedules.map(({ name }) => name));
+      isOver = true;
+      session.activity.announce();
+      await Promise.all(loops);
+    },
+  };
+}
+
+async function playSchedule(
+  session: Session,
+  schedule: Schedule,
+  nextDue: NextDue | undefined,
+  isOver: () => boolean,
+): Promise<void> {
+  const { activity, world } = session;
+  const run = newRun(schedule.name);
+  let last = 0;
+  while (!isOver()) {
+    const due = nextDue === undefined ? dueAtEveryTick(session) : nextDue(viewOf(session));
+    const news = activity.news();
+    if (due === null) {
+      activity.rest(schedule.name);
+      await news;
+      continue;
+    }
+    const tick = tickFrom(Math.max(due, world.clock.now()), schedule.everySeconds, last);
+    const isReached = await Promise.race([
+      world.clock.sleep(tick - world.clock.now()).then(() => true),
+      news.then(() => false),
+    ]);
+    if (!isReached) continue;
+    last = tick;
+    // What cannot be done now is tried again at the next tick.
+    await session.within(run, () => invoke(session, { ...schedule, retries: 0 }, schedule.input));
+  }
+}
+
+/** The first tick at or after a moment, and after the last one. */
+function tickFrom(moment: number, every: number, last: number): number {
+  return Math.max(Math.ceil(moment / every) * every, last + every);
+}
+
+const viewOf = ({ world, tools }: Session): DueView => ({
+  items: world.dumpTable(tools.cases.name),
+  now: world.clock.now(),
+  iso: (seconds) => world.clock.iso(seconds),
+});
+
+/** As long as something goes on, and for as long afterwards as the world runs on. */
+function dueAtEveryTick({ activity, world }: Session): number | null {
+  const now = world.clock.now();
+  return activity.isBusy() || now < activity.lastEnd() + truthHorizon(LONGEST_TIMER) ? now : null;
+}
+
+/** The longest default of a tracking timer, in seconds. */
+const LONGEST_TIMER = 432_000;

@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest';
+import { type SimulationOptions, simulate } from '../../local/simulate.ts';
+import type { WorldFile } from '../../local/world/parse-world.ts';
+import { defaultWorld, readEvent } from '../support/bench.ts';
+import { metricFilters, PROJECT } from './agreements.ts';
+import { counts } from './filter-pattern.ts';
+
+/** What a response logs, as the log group gets it, and the verdict that it ends with. */
+async function logged(file: WorldFile, event: unknown, options: SimulationOptions = {}) {
+  const lines: string[] = [];
+  const say = (message: string, fields: object = {}) => lines.push(JSON.stringify({ message, ...fields }));
+  const { report } = await simulate(file, event, {
+    ...options,
+    prepare: (_, tools) => Object.assign(tools, { log: { info: say, warn: say } }),
+  });
+  return { verdict: report.verdict, lines };
+}
+
+/** The lines that one metric filter counts, by verdict. */
+const counted = (id: string, lines: readonly string[]): readonly string[] => {
+  const filter = metricFilters(PROJECT.template).find((candidate) => candidate.id === id);
+  return lines
+    .filter((line) => counts(filter?.pattern ?? '', line))
+    .map((line) => (JSON.parse(line) as { verdict: string }).verdict);
+};
+
+const event = readEvent('guardduty-ec2-c2activity');
+
+describe('one incident', () => {
+  it('counts once, though people hear of it twice', async () => {
+    const { verdict, lines } = await logged(defaultWorld(), event);
+
+    expect(lines.filter((line) => line.includes('"message":"report"'))).toHaveLength(2);
+    expect(counted('ReportsMetric', lines)).toEqual([verdict]);
+    expect(counted('LeakingMetric', lines)).toEqual([]);
+  });
+
+  it('that leaks raises the alarm before the wait, and counts once all the same', async () => {
+    const Faults = [{ Api: 'CreateNetworkAclEntry', Call: '1+', Error: 'UnauthorizedOperation' }];
+    const noAgent = (world: WorldFile) => Object.assign(world, { Faults, InstanceInformationList: [] });
+    const { verdict, lines } = await logged(defaultWorld(noAgent), event);
+
+    expect(verdict).toBe('leaking');
+    expect(counted('ReportsMetric', lines)).toEqual(['leaking']);
+    expect(counted('LeakingMetric', lines)).toEqual(['leaking', 'leaking']);
+  });
+
+  it('that is planned counts once', async () => {
+    const { lines } = await logged(defaultWorld(), event, { mode: 'observe' });
+
+    expect(counted('ReportsMetric', lines)).toEqual(['planned']);
+  });
+
+  it('that is none is counted as ignored, which the dashboard shows', async () => {
+    const { verdict, lines } = await logged(defaultWorld(), readEvent('guardduty-sample'));
+
+    expect(verdict).toBe('ignored');
+    expect([...counted('ReportsMetric', lines), ...counted('IgnoredMetric', lines)]).toEqual(['ignored']);
+  });
+});
