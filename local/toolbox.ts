@@ -20,18 +20,22 @@ export function localToolbox(world: World, config: Config): Toolbox {
   const { maxAttempts, retryMode } = CLIENT_SETTINGS;
   const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
   const settings = { region: config.region, credentials, maxAttempts, retryMode };
+  const later = {
+    scaling: world.attach(new AutoScalingClient(settings)),
+    elb: world.attach(new ElasticLoadBalancingV2Client(settings)),
+    classicElb: world.attach(new ElasticLoadBalancingClient(settings)),
+  };
   return {
+    ...later,
     config,
     ec2: world.attach(new EC2Client(settings)),
     ssm: world.attach(new SSMClient(settings)),
     sfn: world.attach(new SFNClient(settings)),
     logs: world.attach(new CloudWatchLogsClient(settings)),
     sns: world.attach(new SNSClient(settings)),
-    scaling: world.attach(new AutoScalingClient(settings)),
-    elb: world.attach(new ElasticLoadBalancingV2Client(settings)),
-    classicElb: world.attach(new ElasticLoadBalancingClient(settings)),
     cases: { client: world.attach(new DynamoDBClient(settings)), name: 'flowcut-cases' },
     log: { info: () => undefined, warn: () => undefined },
+    later: () => Promise.resolve(later),
     now: () => new Date(),
     sleep: (seconds) => world.clock.sleep(seconds),
   };

@@ -15,23 +15,24 @@ const COMMAND = /@aws-sdk\/client-([\w-]+)\/dist-es\/commands\/(\w+)Command\.js$
  * does in all that decides what remains.
  */
 export async function bundledCommands(): Promise<ReadonlyMap<string, readonly string[]>> {
-  const folders = deployedFolders();
-  const { metafile } = await build({
-    ...bundleOptions(),
-    entryPoints: folders.map((name) => ({ in: `functions/${name}/handler.ts`, out: name })),
-    outdir: 'unwritten',
-    write: false,
-    logLevel: 'error',
-  });
-  const found = Object.entries(metafile?.outputs ?? {}).map(([output, { inputs }]) => {
-    const name = output.replace(/^unwritten\/|\.mjs$/g, '');
-    const commands = Object.entries(inputs)
+  const found = deployedFolders().map(async (name) => {
+    const { metafile } = await build({
+      ...bundleOptions(),
+      entryPoints: [{ in: `functions/${name}/handler.ts`, out: 'index' }],
+      outdir: 'unwritten',
+      // What is imported on rare paths alone loses its tree-shaking without.
+      splitting: true,
+      write: false,
+      logLevel: 'error',
+    });
+    const inputs = Object.values(metafile?.outputs ?? {}).flatMap((output) => Object.entries(output.inputs));
+    const commands = inputs
       .filter(([, { bytesInOutput }]) => bytesInOutput > 0)
       .flatMap(([path]) => {
         const [, client, command] = COMMAND.exec(path) ?? [];
         return client === undefined || command === undefined ? [] : [`${client}:${command}`];
       });
-    return [name, commands.sort()] as const;
+    return [name, [...new Set(commands)].sort()] as const;
   });
-  return new Map(found);
+  return new Map(await Promise.all(found));
 }

@@ -24,6 +24,7 @@ import {
   undoText,
 } from '../core/report/report.ts';
 import { RECORD_REPORT_BYTES, STORED_REPORT_BYTES, shortReport } from '../core/report/short-report.ts';
+import { cleanUpLines } from '../shared/clean-up.ts';
 import { judgeStanding, listen, readStanding, type Standing, unheardFlowLog } from '../shared/standing.ts';
 import { tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
@@ -302,6 +303,9 @@ async function readAndReport(tools: ReportTools, record: Reporting, caseId: stri
     held: standing.held,
     denied: deniedPeers(document, standing),
     devices: standing.interfaces,
+    cleanUp: await cleanUpLines(tools, document, record).catch((error: unknown) => [
+      `what was cleaned up could not be read: ${errorText(error)}`,
+    ]),
     notes: [...openingsText(tools.config.openings), ...standing.unread, ...waitingText(record), ...failureText(record)],
   });
 }

@@ -32,15 +32,6 @@ export function commonTools(): Tools<'cases'> {
   };
 }
 
-/** Makes a thing when it is first asked for: a client that few runs use costs the others nothing. */
-export function once<T>(make: () => T): () => T {
-  let made: { readonly thing: T } | null = null;
-  return () => {
-    made ??= { thing: make() };
-    return made.thing;
-  };
-}
-
 /** A step as a Lambda handler: errors are logged and rethrown, for one that is only logged reads as success. */
 export function handlerOf<I, O>(step: (input: I) => Promise<O>): (input: I) => Promise<O> {
   return async (input) => {

@@ -120,6 +120,7 @@ async function openTools(
   const config = localConfig({ AccountId: accountId, Region: region, NaclEntryQuota: 20 });
   const tools: Toolbox = {
     ...clients,
+    later: () => Promise.resolve(clients),
     now,
     sleep,
     cases: openCaseStore(store),

@@ -308,7 +308,10 @@ export const sameTimeouts = (a: TrackingTimeouts, b: TrackingTimeouts): boolean 
   a.udpStreamSeconds === b.udpStreamSeconds;
 
 /** One that was not set cannot be unset again: the family's default is written instead. */
-export function restorableTimeouts({ timeouts, instanceType }: BeforeInterface): TrackingTimeouts {
+export function restorableTimeouts({
+  timeouts,
+  instanceType,
+}: Pick<BeforeInterface, 'timeouts' | 'instanceType'>): TrackingTimeouts {
   const defaults = defaultTimeouts(instanceType);
   return {
     tcpEstablishedSeconds: timeouts.tcpEstablishedSeconds ?? defaults.tcpEstablishedSeconds,
