@@ -130,7 +130,7 @@ export function openSession(
     execute(machine, input) {
       byHand += 1;
       const place = `${file.Region}:${file.AccountId}`;
-      return start(machine, input, `arn:aws:states:${place}:execution:flowcut-${machine}:by-hand-${byHand}`).result;
+      return start(machine, input, `arn:aws:states:${place}:execution:flowcut-${machine}:local-${byHand}`).result;
     },
   };
 }
