@@ -170,10 +170,7 @@ function outputOrError({ output, error }: ExecutionResult): unknown {
 }
 
 /** `FunctionStartSeconds`: how long the first start of every function takes. */
-function createFirstStart(
-  { FunctionStartSeconds = 0 }: WorldFile & { readonly FunctionStartSeconds?: number },
-  clock: WorldClock,
-): (name: string) => Promise<void> {
+function createFirstStart({ FunctionStartSeconds }: WorldFile, clock: WorldClock): (name: string) => Promise<void> {
   const started = new Set<string>();
   return async (name) => {
     if (FunctionStartSeconds === 0 || started.has(name)) return;
