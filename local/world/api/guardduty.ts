@@ -1,8 +1,8 @@
 import type { GetFindingsCommandInput, ListDetectorsCommandInput } from '@aws-sdk/client-guardduty';
+import { memorySlot } from '../../memory-slots.ts';
 import type { ApiContext, Handlers } from './context.ts';
 import { AwsError } from './errors.ts';
 import { madeId } from './ids.ts';
-import { memorySlot } from './memory.ts';
 import { page } from './paging.ts';
 
 type Detail = Record<string, unknown>;
