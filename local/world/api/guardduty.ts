@@ -63,7 +63,7 @@ function asFinding(detail: Detail): object {
 
 function infoOf(info: unknown): { Value: string; Type: string } {
   if (isObject(info) && typeof info['value'] === 'string') {
-    return { Value: info['value'], Type: String(info['type'] ?? 'default') };
+    return { Value: info['value'], Type: typeof info['type'] === 'string' ? info['type'] : 'default' };
   }
   return { Value: JSON.stringify(info), Type: 'default' };
 }
