@@ -2,7 +2,7 @@ import { InputError } from '../functions/core/errors.ts';
 import { matches } from '../scripts/event-pattern.ts';
 import type { NodeMap } from '../scripts/template.ts';
 import { choosesFindings, type EventRule } from './deployment.ts';
-import type { Session } from './session.ts';
+import { newRun, type Session } from './session.ts';
 
 /** What became of an asynchronous invocation. */
 export type Delivery =
@@ -41,6 +41,18 @@ export async function invoke(
 export function deliver(session: Session, event: unknown): Promise<readonly Delivery[]> {
   const rules = session.triggers.rules.filter(({ pattern }) => matches(pattern, event as NodeMap));
   return Promise.all(rules.map((rule) => invoke(session, rule, event)));
+}
+
+/** Delivers the calls of others as CloudTrail tells EventBridge of them, where a rule of the stack takes them. */
+export function hearTrail(session: Session): void {
+  const run = newRun('CloudTrail');
+  session.world.onTrailEvent = (event) => session.within(run, () => session.activity.track(deliver(session, event)));
+}
+
+/** How long after a call it may still be heard of, in seconds; 0 = no rule takes what CloudTrail tells. */
+export function trailSeconds({ file, triggers }: Session): number {
+  const isHeard = triggers.rules.some(({ pattern }) => JSON.stringify(pattern).includes('via CloudTrail'));
+  return isHeard ? (file.Assumptions.TrailDeliverySeconds ?? 0) : 0;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { InputError, quote } from '../functions/core/errors.ts';
 import { intake } from '../functions/core/intake/intake.ts';
+import { parseRestoreRequest } from '../functions/core/intake/restore-request.ts';
 import type { Mode } from '../functions/core/model.ts';
-import { parseRestoreRequest } from '../functions/restore-instance/step.ts';
 import { parseCallsOfStep, parseSecond } from './calls.ts';
 import { nearMiss } from './near-miss.ts';
 import { placeholderOf, type Reference, replaceReferences } from './references.ts';

@@ -1,10 +1,11 @@
 import { InputError, quote } from '../functions/core/errors.ts';
-import { makeCall, parseCallsOfStep } from './calls.ts';
+import { type ApiCall, makeCall, parseCallsOfStep } from './calls.ts';
+import { trailSeconds } from './deliveries.ts';
 import { type EpisodeStep, placed } from './episode.ts';
 import { madeFor, type Reference, replaceReferences } from './references.ts';
 import { type Responded, type Restored, respondToEvent, respondToRequest, restoreCase } from './responses.ts';
-import { playSchedules } from './schedules.ts';
 import { newRun, openSession, type Run, type Session, type SessionOptions } from './session.ts';
+import { playTriggers } from './triggers.ts';
 import { runInVirtualTime } from './world/clock.ts';
 import type { WorldFile } from './world/parse-world.ts';
 import type { FlowTruth } from './world/truth.ts';
@@ -44,7 +45,7 @@ export function playEpisode(
 ): Promise<Played> {
   return runInVirtualTime(file.Now, async (clock) => {
     const session = openSession(file, clock, options);
-    const schedules = playSchedules(session);
+    const triggers = playTriggers(session);
     const begun: Begun[] = [];
     for (const step of steps) {
       const run = newRun(`step ${begun.length + 1}`);
@@ -53,7 +54,7 @@ export function playEpisode(
     const played = await Promise.all(
       begun.map(async ({ step, run, ended }): Promise<PlayedStep> => ({ step, run, outcome: await ended })),
     );
-    await schedules.untilQuiet();
+    await triggers.untilQuiet();
     return { file, session, steps: played, ...endOf(session) };
   });
 }
@@ -120,7 +121,7 @@ async function restoreNamed(session: Session, request: Promise<unknown>): Promis
 /** One call after another; what one of them names is looked up when its turn comes. */
 async function makeCalls(
   session: Session,
-  { input, path, at: stepAt }: EpisodeStep,
+  { input, path, at: stepAt, by }: EpisodeStep,
   run: Run,
   resolved: (json: unknown, path: string) => Promise<unknown>,
 ): Promise<readonly string[]> {
@@ -131,14 +132,21 @@ async function makeCalls(
     if (at > clock.now()) await clock.sleep(at - clock.now());
     try {
       const [call] = parseCallsOfStep([await resolved(given, `${path}[${index}]`)], path, stepAt);
-      if (call !== undefined) outcomes.push(await makeCall(session.world, call, `${run.name} calls[${index}]`));
+      const make = (given: ApiCall) => makeCall(session.world, given, `${run.name} calls[${index}]`);
+      if (call !== undefined) outcomes.push(await session.world.callAs(by ?? somebody(session), () => make(call)));
     } catch (error) {
       if (!(error instanceof NothingNamedError)) throw error;
       outcomes.push(`not made: ${error.message}`);
     }
   }
+  // The episode is not over before CloudTrail has told of them.
+  const heardAfter = trailSeconds(session);
+  if (heardAfter > 0) await clock.sleep(heardAfter);
   return outcomes;
 }
+
+/** Who calls where a step does not say. */
+const somebody = ({ file }: Session): string => `arn:aws:iam::${file.AccountId}:user/somebody`;
 
 /** Puts in what each reference names now. */
 async function resolveReferences(

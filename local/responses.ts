@@ -20,6 +20,7 @@ export interface Responded {
 /** An event goes through start-response; the answer comes when every execution that it started has ended. */
 export async function respondToEvent(session: Session, run: Run, event: unknown): Promise<Responded> {
   const endedAt = () => session.world.clock.now();
+  session.world.playFinding((event as { readonly detail: Record<string, unknown> }).detail);
   const delivery = await deliverFinding(session, event);
   if (delivery === null) return { report: notTaken(event), endedAt: endedAt() };
   if (delivery.kind === 'dead-letter') {

@@ -150,6 +150,7 @@ export function resultOf(ended: Ended, { report, verdicts, calls, timeline }: Re
     lastResort: report.lastResort,
     onHost: report.onHost,
     preserved: report.preserved,
+    ...(report.cleanUp.length > 0 && { cleanUp: report.cleanUp }),
     plan: report.plan,
     ...(report.more.length > 0 && { more: report.more }),
     timeline: timeline.map(({ at, state, call, outcome }) => ({ at, state, call, outcome })),

@@ -130,7 +130,7 @@ export function openSession(
     execute(machine, input) {
       byHand += 1;
       const place = `${file.Region}:${file.AccountId}`;
-      return start(machine, input, `arn:aws:states:${place}:execution:flowcut-${machine}:by-hand-${byHand}`).result;
+      return start(machine, input, `arn:aws:states:${place}:execution:flowcut-${machine}:local-${byHand}`).result;
     },
   };
 }
@@ -170,10 +170,7 @@ function outputOrError({ output, error }: ExecutionResult): unknown {
 }
 
 /** `FunctionStartSeconds`: how long the first start of every function takes. */
-function createFirstStart(
-  { FunctionStartSeconds = 0 }: WorldFile & { readonly FunctionStartSeconds?: number },
-  clock: WorldClock,
-): (name: string) => Promise<void> {
+function createFirstStart({ FunctionStartSeconds }: WorldFile, clock: WorldClock): (name: string) => Promise<void> {
   const started = new Set<string>();
   return async (name) => {
     if (FunctionStartSeconds === 0 || started.has(name)) return;

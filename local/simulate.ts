@@ -10,10 +10,10 @@ import { endOf } from './play.ts';
 import { isEvent, withMode } from './requests.ts';
 import { type Restored, respondToEvent, respondToRequest, restoreCase } from './responses.ts';
 import type { Visit } from './runner.ts';
-import { playSchedules } from './schedules.ts';
 import { newRun, openSession, type Session } from './session.ts';
 import { type ToldVerdict, toldOf } from './told.ts';
 import type { World } from './toolbox.ts';
+import { playTriggers } from './triggers.ts';
 import { runInVirtualTime } from './world/clock.ts';
 import type { WorldFile } from './world/parse-world.ts';
 import type { FlowTruth } from './world/truth.ts';
@@ -77,7 +77,7 @@ export function simulate(file: WorldFile, input: unknown, options: SimulationOpt
       ...(prepare && { prepare }),
       config: { ...(mode && { defaultMode: mode }), ...config },
     });
-    const schedules = playSchedules(session);
+    const triggers = playTriggers(session);
     const run = newRun('response');
     const { own, restore, begunAt } = await session.activity.track(
       session.within(run, async () => {
@@ -93,7 +93,7 @@ export function simulate(file: WorldFile, input: unknown, options: SimulationOpt
         };
       }),
     );
-    await schedules.untilQuiet();
+    await triggers.untilQuiet();
     const { world, visits } = session;
     const ended = restore?.kind === 'ended' ? restore : null;
     const hasBegun = ended !== null && ended.restore.kind !== 'refused';

@@ -123,6 +123,7 @@ export function resultLines(ended: Ended, parts: ResultParts & { readonly report
     ),
     ...section('On the host, by its own word', report.onHost.map(bullet)),
     ...section('Preserved', report.preserved.map(bullet)),
+    ...section('Cleaned up', report.cleanUp.map(bullet)),
     ...section(
       'Could not be done',
       report.skipped.map((entry) => bullet(`${entry.id}: ${entry.reason}`)),

@@ -30,19 +30,23 @@ export function localToolbox(world: World, config: Config): Toolbox {
     retryMode,
   });
   const ours = settings(CLIENT_SETTINGS);
+  const later = {
+    scaling: timely(world.attach(new AutoScalingClient(ours))),
+    elb: timely(world.attach(new ElasticLoadBalancingV2Client(ours))),
+    classicElb: timely(world.attach(new ElasticLoadBalancingClient(ours))),
+  };
   return {
+    ...later,
     config,
     ec2: timely(world.attach(new EC2Client(ours))),
     ssm: timely(world.attach(new SSMClient(settings(HOST_SETTINGS)))),
     sfn: timely(world.attach(new SFNClient(ours))),
     logs: timely(world.attach(new CloudWatchLogsClient(settings(SEARCH_SETTINGS)))),
     sns: toTheLast(world.attach(new SNSClient(ours))),
-    scaling: timely(world.attach(new AutoScalingClient(ours))),
-    elb: timely(world.attach(new ElasticLoadBalancingV2Client(ours))),
-    classicElb: timely(world.attach(new ElasticLoadBalancingClient(ours))),
     cases: { client: toTheLast(world.attach(new DynamoDBClient(ours))), name: 'flowcut-cases' },
     deadline: stepDeadline,
     log: { info: () => undefined, warn: () => undefined },
+    later: () => Promise.resolve(later),
     now: () => new Date(),
     sleep: (seconds) => world.clock.sleep(seconds),
   };

@@ -11,6 +11,7 @@ const CHECKS = {
   'the settings page': ['node', 'scripts/settings-doc.ts', '--check'],
   'the events of each function': ['node', 'scripts/step-events.ts', '--check'],
   'permissions against bundles': ['node', 'scripts/permissions.ts', '--check'],
+  'how much one change touches': ['node', 'scripts/house-table.ts', '--check'],
   documentation: ['node', 'scripts/check-docs.ts'],
   'the host documents': ['node', 'scripts/build-documents.ts', '--check'],
 } satisfies Record<string, [string, ...string[]]>;

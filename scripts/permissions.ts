@@ -4,6 +4,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { USES } from '../functions/controls/faces.ts';
 import { bundledCommands } from './bundled-commands.ts';
 import {
   ACTION_PREFIXES,
@@ -86,6 +87,32 @@ export function actionsOf(command: string): readonly string[] {
   return [...own, ...(COMPANIONS[command]?.actions ?? [])];
 }
 
+/** A control's file holds both ways; the role of a function that goes one way must not allow the other. */
+function isOtherWay(folder: string, action: string): boolean {
+  const use = USES[folder];
+  const permissions = (use?.faces ?? [])
+    .flatMap((face) => face.permissions)
+    .filter(({ actions }) => actions.includes(action));
+  return permissions.length > 0 && permissions.every((one) => use?.ways.includes(one.for) !== true);
+}
+
+/** What controls say that they need, against the statements of the roles that use them. */
+function controlProblems(template: Template, folder: string, roleId: string): readonly string[] {
+  const use = USES[folder];
+  const statements = ownStatements(template, roleId);
+  const needed = (use?.faces ?? []).flatMap(({ name, permissions }) =>
+    permissions.filter((one) => use?.ways.includes(one.for)).map((one) => ({ name, ...one })),
+  );
+  return needed.flatMap(({ name, sid, actions }) => {
+    const allowed = granted(statements.filter((one) => one.sid === sid));
+    // A function that looks for more reasons than this one may have the action in another statement.
+    const anywhere = granted(statements);
+    return actions
+      .filter((action) => !allowed.has(action) && !(sid.startsWith('Look') && anywhere.has(action)))
+      .map((action) => `${roleId} lacks ${action} in ${sid}, which the control "${name}" needs`);
+  });
+}
+
 const granted = (statements: readonly Statement[]): ReadonlySet<string> =>
   new Set(statements.filter(({ effect }) => effect === 'Allow').flatMap(({ actions }) => actions));
 
@@ -109,10 +136,11 @@ export function permissionProblems(
     }
     const actions = granted(ownStatements(template, roleId));
     for (const command of bundle) {
-      const missing = actionsOf(command).filter((action) => !actions.has(action));
+      const missing = actionsOf(command).filter((action) => !actions.has(action) && !isOtherWay(folder, action));
       for (const action of missing)
         problems.push(`${roleId} lacks ${action}, which the bundle of ${folder} needs for ${command}`);
     }
+    problems.push(...controlProblems(template, folder, roleId));
     const needed = new Set(bundle.flatMap(actionsOf));
     const invoked = JSON.stringify(resource.Properties['EventInvokeConfig'] ?? null).includes('OnFailure');
     for (const action of actions) {

@@ -23,7 +23,14 @@ import {
 import type { Facts } from '../core/case/facts.ts';
 import { headStartOf } from '../core/case/head-start.ts';
 import { describePlan, RECORD_PLAN_DENIES } from '../core/case/plan.ts';
-import { type Assessed, type Cause, HOST_ADDRESS_LIMIT, HOST_LIST_LIMIT, type Opened } from '../core/case/record.ts';
+import {
+  type Assessed,
+  type Cause,
+  HOST_ADDRESS_LIMIT,
+  HOST_LIST_LIMIT,
+  type Opened,
+  type PlannedChange,
+} from '../core/case/record.ts';
 import type { Config } from '../core/config.ts';
 import { InputError, quote } from '../core/errors.ts';
 import type { CaseRequest, Intake } from '../core/intake/intake-types.ts';
@@ -40,7 +47,7 @@ import { tryTurn } from '../shared/paced.ts';
 import { tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
-type AssessTools = Tools<'ec2' | 'elb' | 'cases'>;
+type AssessTools = Tools<'ec2' | 'elb' | 'cases' | 'later'>;
 
 const STEP = 'assess-flows';
 
@@ -309,20 +316,33 @@ async function planned(
   assessment: Assessment,
 ): Promise<Assessed> {
   const vpcIds = vpcIdsOf(facts.interfaces);
-  const [surroundings, isolating] = await Promise.all([
+  const { config } = tools;
+  const [surroundings, isolating, controls] = await Promise.all([
     readSurroundings(tools.ec2, facts).catch((error: unknown) => {
       tools.log.warn('the surroundings cannot be read', { error: errorText(error) });
       return null;
     }),
     // Unread, an interface that is isolated already is planned to be, which does no harm.
     isolatedAt === null ? [] : exactGroupIds(tools, vpcIds).catch(() => []),
+    planEvidence(tools, caseId, facts),
     tell(tools, caseId, STEP, `a plan was made: ${reason}`),
   ]);
   return {
     kind: 'planned',
     reason,
-    plan: describePlan({ ...facts, surroundings, isolating }, assessment.flows, assessment.denies, RECORD_PLAN_DENIES),
+    plan: describePlan(
+      { ...facts, surroundings, isolating, controls, config },
+      assessment.flows,
+      assessment.denies,
+      RECORD_PLAN_DENIES,
+    ),
   };
+}
+
+/** What the controls find to change. They are loaded for a plan alone: no cut waits for them. */
+async function planEvidence(tools: AssessTools, caseId: string, facts: Facts): Promise<readonly PlannedChange[]> {
+  const [{ planControls }, clients] = await Promise.all([import('../controls/planned.ts'), tools.later()]);
+  return planControls({ ...tools, ...clients }, { caseId, ...facts });
 }
 
 /**

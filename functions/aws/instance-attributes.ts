@@ -5,7 +5,8 @@ import {
   type EC2Client,
   ModifyInstanceAttributeCommand,
 } from '@aws-sdk/client-ec2';
-import type { ProtectionAttribute } from '../core/case/evidence.ts';
+
+export type ProtectionAttribute = 'disableApiTermination' | 'disableApiStop';
 
 /** Termination or stop protection as it stands. */
 export async function readProtection(

@@ -2,7 +2,8 @@ import { EC2Client } from '@aws-sdk/client-ec2';
 import { ElasticLoadBalancingV2Client } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { SSMClient } from '@aws-sdk/client-ssm';
 import { CLIENT_SETTINGS, HOST_SETTINGS } from '../aws/client-settings.ts';
-import { commonTools, handlerOf, once, timely } from '../shared/lambda.ts';
+import { commonTools, handlerOf, timely } from '../shared/lambda.ts';
+import { once } from '../shared/once.ts';
 import { checkHostCut } from './step.ts';
 
 const elb = once(() => timely(new ElasticLoadBalancingV2Client(CLIENT_SETTINGS)));

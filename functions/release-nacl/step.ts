@@ -1,14 +1,10 @@
 import { needCase, recordEvent } from '../aws/case-table/cases.ts';
-import type { RestoreItem, Verifying } from '../core/case/record.ts';
+import type { ReleaseResult, Verifying } from '../core/case/record.ts';
 import { liftDenies } from '../shared/lift-denies.ts';
 import { LISTEN_SECONDS, recallOrListen } from '../shared/listening.ts';
 import { judgeStanding, readStanding } from '../shared/standing.ts';
 import { liftedText, tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
-
-export type ReleaseResult =
-  | { readonly kind: 'released'; readonly items: readonly RestoreItem[] }
-  | { readonly kind: 'kept'; readonly reason: string };
 
 /**
  * Release: lifts the denies of the case, only where that was opted in and only once every flow is dead on the network's

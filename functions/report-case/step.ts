@@ -25,6 +25,7 @@ import {
 } from '../core/report/report.ts';
 import { RECORD_REPORT_BYTES, STORED_REPORT_BYTES, shortReport } from '../core/report/short-report.ts';
 import type { VerdictQuestion } from '../core/verdict/verdict.ts';
+import { cleanUpLines } from '../shared/clean-up.ts';
 import { LISTEN_SECONDS, listen, recallOrListen, unheardFlowLog } from '../shared/listening.ts';
 import { judgeStanding, readStanding, type Standing } from '../shared/standing.ts';
 import { tell } from '../shared/timeline.ts';
@@ -308,6 +309,9 @@ async function readAndReport(tools: ReportTools, record: Reporting, caseId: stri
     held: standing.held,
     denied: deniedPeers(document, standing),
     devices: standing.interfaces,
+    cleanUp: await cleanUpLines(tools, document, record).catch((error: unknown) => [
+      `what was cleaned up could not be read: ${errorText(error)}`,
+    ]),
     notes: [
       ...openingsText(tools.config.openings),
       ...standing.unread,

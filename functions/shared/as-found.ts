@@ -1,5 +1,7 @@
 import { readBefore } from '../aws/case-table/before-states.ts';
 import { errorText } from '../aws/errors.ts';
+import { type BeforeInterface, type CaseDocument, caseIdOf, sameTimeouts } from '../core/case/case.ts';
+import { SHORTEST_TIMEOUTS } from '../core/case/expiry.ts';
 import type { Facts } from '../core/case/facts.ts';
 import type { TrackingTimeouts } from '../core/model.ts';
 import type { Tools } from './toolbox.ts';
@@ -35,3 +37,28 @@ const withTimeouts = (facts: Facts, timeoutsOf: (eni: Facts['interfaces'][number
   ...facts,
   interfaces: facts.interfaces.map((eni) => ({ ...eni, timeouts: timeoutsOf(eni) })),
 });
+
+/**
+ * The before-states, of an ENI that this case found still isolated by an earlier one as that one found it: it was out of reach
+ * when that one was restored.
+ */
+export async function asFoundFirst(
+  tools: Tools<'cases'>,
+  { accountId, region, instanceId, generation }: CaseDocument,
+  before: readonly BeforeInterface[],
+  isolation: readonly string[],
+): Promise<readonly BeforeInterface[]> {
+  const isOurWork = ({ groupIds }: BeforeInterface): boolean =>
+    groupIds.length > 0 && groupIds.every((id) => isolation.includes(id));
+  let states = before;
+  for (let earlier = generation - 1; earlier > 0 && states.some(isOurWork); earlier -= 1) {
+    const found = await readBefore(tools.cases, caseIdOf({ accountId, region, instanceId, generation: earlier }));
+    states = states.map((state) => {
+      const first = isOurWork(state) && found.find((one) => one.networkInterfaceId === state.networkInterfaceId);
+      if (!first) return state;
+      const timeouts = sameTimeouts(state.timeouts, SHORTEST_TIMEOUTS) ? first.timeouts : state.timeouts;
+      return { ...state, groupIds: first.groupIds, timeouts };
+    });
+  }
+  return states;
+}

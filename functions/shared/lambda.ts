@@ -46,15 +46,6 @@ export function commonTools(): Tools<'cases'> {
   };
 }
 
-/** Makes a thing when it is first asked for: a client that few runs use costs the others nothing. */
-export function once<T>(make: () => T): () => T {
-  let made: { readonly thing: T } | null = null;
-  return () => {
-    made ??= { thing: make() };
-    return made.thing;
-  };
-}
-
 /** The part of Lambda's context object that is used. https://docs.aws.amazon.com/lambda/latest/dg/nodejs-context.html */
 interface Context {
   getRemainingTimeInMillis(): number;

@@ -3,7 +3,7 @@ import { errorCode, errorText, isDenied, orDenied } from '../aws/errors.ts';
 import { aclsById, createDeny, deleteEntry } from '../aws/network-acls.ts';
 import { type LedgerDeny, placeOf } from '../core/case/case.ts';
 import type { RestoreItem } from '../core/case/record.ts';
-import { TAKEN_UP } from '../core/case/restore-items.ts';
+import { NEEDED, TAKEN_UP } from '../core/case/restore-items.ts';
 import type { AclEntry, AclFacts } from '../core/model.ts';
 import { denyEntry, sameEntry, stands } from '../core/network/acl-numbers.ts';
 import { readBack } from './read-back.ts';
@@ -47,7 +47,6 @@ const nameOf = (deny: LedgerDeny): string =>
   `${deny.aclId} rule ${deny.ruleNumber} ${deny.egress ? 'outbound' : 'inbound'} deny ${deny.cidr}`;
 
 const OTHERS = 'another case needs the deny';
-const NEEDED = { outcome: 'restored', detail: 'stands on: another case needs it' } as const;
 
 type Outcome = Pick<RestoreItem, 'outcome' | 'detail'>;
 

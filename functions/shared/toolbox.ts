@@ -29,6 +29,8 @@ export interface Toolbox {
   readonly classicElb: ElasticLoadBalancingClient;
   readonly cases: CaseTable;
   readonly log: Log;
+  /** Clients that few runs of a step use: loaded when they are asked for. */
+  later(): Promise<Pick<Toolbox, 'scaling' | 'elb' | 'classicElb'>>;
   now(): Date;
   /** When the work of this run ends: what is left of its time then is for saying what could not be done. */
   readonly deadline: Deadline;
@@ -41,4 +43,4 @@ type Instrument = 'ec2' | 'ssm' | 'sfn' | 'logs' | 'sns' | 'scaling' | 'elb' | '
  * The part of the toolbox that a step uses: its type says which services the function calls, and its bundle holds the
  * clients of those and no others.
  */
-export type Tools<K extends Instrument> = Pick<Toolbox, 'config' | 'log' | 'now' | 'deadline' | 'sleep' | K>;
+export type Tools<K extends Instrument | 'later'> = Pick<Toolbox, 'config' | 'log' | 'now' | 'deadline' | 'sleep' | K>;

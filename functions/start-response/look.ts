@@ -2,7 +2,7 @@ import { EC2Client } from '@aws-sdk/client-ec2';
 import { CLIENT_SETTINGS } from '../aws/client-settings.ts';
 import { interfacesOf } from '../aws/network-interfaces.ts';
 import type { NetworkInterfaceFacts } from '../core/model.ts';
-import { once } from '../shared/lambda.ts';
+import { once } from '../shared/once.ts';
 
 const client = once(() => new EC2Client(CLIENT_SETTINGS));
 

@@ -4,10 +4,12 @@ import { readClaim } from '../aws/case-table/claims.ts';
 import { noteGroupUse } from '../aws/case-table/groups.ts';
 import { errorText } from '../aws/errors.ts';
 import { getInstance } from '../aws/instances.ts';
-import { interfacesOf, setGroups, setTimeouts } from '../aws/network-interfaces.ts';
+import { interfacesOf } from '../aws/network-interfaces.ts';
+import { interfaceGroups } from '../controls/interface-groups.ts';
+import { interfaceTimers } from '../controls/interface-timers.ts';
 import { isInBounds, unmodifiable } from '../core/case/assess.ts';
-import { beforeOf, type CaseDocument, type HostOutcome, isClosing } from '../core/case/case.ts';
-import { SETTLE_SECONDS, SHORTEST_TIMEOUTS } from '../core/case/expiry.ts';
+import { beforeOf, type CaseDocument, type HostOutcome, isClosing, UNKNOWN_TYPE } from '../core/case/case.ts';
+import { SETTLE_SECONDS } from '../core/case/expiry.ts';
 import type { Isolating, IsolationResult } from '../core/case/record.ts';
 import type { Config } from '../core/config.ts';
 import { hostSilence } from '../core/host/host-silence.ts';
@@ -127,8 +129,6 @@ async function recordNewcomers(
   ]);
 }
 
-const UNKNOWN_TYPE = { instanceType: 'unknown', defaultTimeouts: null };
-
 /** The isolation group of a VPC, or why there is none. */
 type Found = { readonly groupId: string } | { readonly problem: string };
 
@@ -163,7 +163,12 @@ async function isolate(
         failures.set(eni.id, group.problem);
         return;
       }
-      await paced(tools, call, () => setGroups(tools.ec2, eni.id, [group.groupId]), turn).catch((error: unknown) => {
+      await paced(
+        tools,
+        call,
+        () => interfaceGroups.apply(tools, { networkInterfaceId: eni.id, isolation: [group.groupId] }),
+        turn,
+      ).catch((error: unknown) => {
         // Run again it has its whole time again, and the report says why it ran out the last time.
         if (error instanceof DeadlineError) throw error;
         failures.set(eni.id, errorText(error));
@@ -183,10 +188,15 @@ async function shorten(
   const turn = await tryTurn(tools, call, interfaces.length);
   await Promise.all(
     interfaces.map((eni) =>
-      paced(tools, call, () => setTimeouts(tools.ec2, eni.id, SHORTEST_TIMEOUTS), turn).catch((error: unknown) => {
-        // Configurable on Nitro instances only.
-        tools.log.warn('tracking timeouts were not shortened', { networkInterfaceId: eni.id, error: errorText(error) });
-      }),
+      paced(tools, call, () => interfaceTimers.apply(tools, { networkInterfaceId: eni.id }), turn).catch(
+        (error: unknown) => {
+          // Configurable on Nitro instances only.
+          tools.log.warn('tracking timeouts were not shortened', {
+            networkInterfaceId: eni.id,
+            error: errorText(error),
+          });
+        },
+      ),
     ),
   );
 }

@@ -12,13 +12,13 @@ import {
 import { dirname, join } from 'node:path';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { CaseTable } from '../../functions/aws/case-table/table.ts';
-import type { ApiContext } from '../world/api/context.ts';
-import { dynamoDbHandlers } from '../world/api/dynamodb/index.ts';
-import { tables as tableSlot } from '../world/api/dynamodb/keys.ts';
-import type { TableItem } from '../world/api/dynamodb/values.ts';
-import { AwsError, serviceException, WorldFaultError } from '../world/api/errors.ts';
-import { newServiceMemory } from '../world/api/memory.ts';
-import { wireForm } from '../world/api/wire-form.ts';
+import { AwsError } from '../aws-error.ts';
+import { definedMembers } from '../defined-members.ts';
+import { dynamoDbException } from '../dynamodb/exceptions.ts';
+import { dynamoDbHandlers } from '../dynamodb/index.ts';
+import { tables as tableSlot } from '../dynamodb/keys.ts';
+import type { TableItem } from '../dynamodb/values.ts';
+import { newServiceMemory } from '../memory-slots.ts';
 
 /**
  * The case table of an account in which nothing is installed: a JSON file on this machine that answers the DynamoDB calls
@@ -111,21 +111,17 @@ function taken(lock: string): boolean {
 /** One call against the file, as DynamoDB would answer it. */
 function answer(file: string, command: string, input: unknown): object {
   const handler = dynamoDbHandlers[command];
-  if (handler === undefined) throw new WorldFaultError(`the case store does not answer ${command}`);
+  if (handler === undefined) throw new Error(`the case store does not answer ${command}`);
   return locked(file, () => {
     const tables = load(file);
     const memory = newServiceMemory();
     for (const [name, table] of tables) memory.of(tableSlot).set(name, table);
     try {
-      // The handlers of the table look at nothing else.
-      const output = handler(
-        { memory, now: Date.now() / 1000 } as unknown as ApiContext,
-        wireForm('dynamodb', input) as never,
-      );
+      const output = handler({ memory, now: Date.now() / 1000 }, definedMembers(input) as never);
       if (!READS.includes(command)) save(file, memory.of(tableSlot));
       return output;
     } catch (error) {
-      throw error instanceof AwsError ? serviceException('dynamodb', error) : error;
+      throw error instanceof AwsError ? dynamoDbException(error) : error;
     }
   });
 }

@@ -3,8 +3,9 @@ import { errorText } from '../../functions/aws/errors.ts';
 import { readFacts } from '../../functions/aws/facts.ts';
 import { flowLogsOn } from '../../functions/aws/flow-logs.ts';
 import { readSurroundings } from '../../functions/aws/surroundings.ts';
+import { planControls } from '../../functions/controls/planned.ts';
 import { assess, flowClassifier, refusal, unmodifiable } from '../../functions/core/case/assess.ts';
-import type { CaseFlow, DenyRefusal } from '../../functions/core/case/case.ts';
+import { type CaseFlow, caseIdOf, type DenyRefusal } from '../../functions/core/case/case.ts';
 import type { Facts } from '../../functions/core/case/facts.ts';
 import { describePlan } from '../../functions/core/case/plan.ts';
 import type { PlannedChange } from '../../functions/core/case/record.ts';
@@ -90,8 +91,9 @@ export async function planContainment(clients: Clients, question: PlanQuestion):
   // The quota of an ACL is in another service's API: the default is taken.
   const config = localConfig({ AccountId: accountId, Region: region, NaclEntryQuota: 20 });
   const { flows, denies, refusals } = assess(request, facts, config);
-  const [surroundings, agent, permissions, logs] = await Promise.all([
+  const [surroundings, controls, agent, permissions, logs] = await Promise.all([
     readSurroundings(clients.ec2, facts).catch(() => null),
+    planControls(toolsOf(clients, config), { caseId: caseIdOf({ ...config, instanceId, generation: 1 }), ...facts }),
     agentOf(clients, instanceId),
     askPermissions(clients, facts, question.trusts),
     proof(clients, facts),
@@ -114,11 +116,21 @@ export async function planContainment(clients: Clients, question: PlanQuestion):
     interfaces: facts.interfaces.map((eni) => describeInterface(eni, facts)),
     flows,
     refusals,
-    changes: describePlan({ ...facts, surroundings }, flows, denies),
+    changes: describePlan({ ...facts, surroundings, controls, config }, flows, denies),
     leftOpen: leftOpenOf(request),
     readiness,
   };
 }
+
+/** What the controls need to look; nothing is changed, and nothing is waited for. */
+const toolsOf = (clients: Clients, config: Config) => ({
+  ...clients,
+  config,
+  log: { info: () => undefined, warn: () => undefined },
+  now: () => new Date(),
+  sleep: () => Promise.resolve(),
+  deadline: () => Number.POSITIVE_INFINITY,
+});
 
 function requestOf({ instanceId, remoteAddresses = [] }: PlanQuestion): CaseRequest {
   const taken = intake({ instanceId, remoteAddresses, mode: 'observe' });

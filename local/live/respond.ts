@@ -134,6 +134,7 @@ async function openTools(
   const config = localConfig({ AccountId: accountId, Region: region, NaclEntryQuota: 20 });
   const tools: Toolbox = {
     ...clients,
+    later: () => Promise.resolve(clients),
     now,
     deadline: stepDeadline,
     sleep,

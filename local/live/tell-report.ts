@@ -54,6 +54,7 @@ export function tellReport(report: Report, mode: Mode | undefined): string {
     ),
     ...section('On the host, by its own word', report.onHost.map(bullet)),
     ...section('Preserved', report.preserved.map(bullet)),
+    ...section('Cleaned up', report.cleanUp.map(bullet)),
     ...section(
       'Could not be done',
       report.skipped.map(({ id, reason }) => bullet(`${id}: ${reason}`)),

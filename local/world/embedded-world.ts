@@ -1,6 +1,6 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
-import { tables } from './api/dynamodb/keys.ts';
+import { tables } from '../dynamodb/keys.ts';
 import { takenSnapshots } from './api/ec2/snapshots.ts';
 import type { ExecutionStarter } from './api/executions.ts';
 import { playedFindings } from './api/guardduty.ts';

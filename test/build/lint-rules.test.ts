@@ -27,6 +27,12 @@ const NOT_DEPLOYABLE = {
   'the tests': "import { x } from '../../test/support/fixtures.ts';\nexport const y = x;",
   'all of zod': "import { z } from 'zod';\nexport const text = z.string();",
 };
+/** What the commands on real accounts must not lean on. */
+const NOT_LIVE = {
+  'the simulator': "import { x } from '../simulate.ts';\nexport const y = x;",
+  'the world': "import { x } from '../world/state.ts';\nexport const y = x;",
+  'a corner of the world': "import { x } from '../world/api/errors.ts';\nexport const y = x;",
+};
 const PURE = `import { createHash } from 'node:crypto';
 import * as z from 'zod/mini';
 import { InputError } from './errors.ts';
@@ -48,6 +54,8 @@ export const all = [InputError, route, near];
 
 const fileOf = (folder: string, name: string) => `functions/${folder}/${name.replaceAll(/\W+/g, '-')}.ts`;
 
+const liveFile = (name: string) => `local/live/${name.replaceAll(/\W+/g, '-')}.ts`;
+
 let folder = '';
 let findings: { category: string; location: { path: string } }[] = [];
 beforeAll(() => {
@@ -65,6 +73,8 @@ beforeAll(() => {
   write(fileOf('core', 'pure'), PURE);
   for (const [name, source] of Object.entries(IMPURE_IN_A_ROOM)) write(fileOf('core/room', name), source);
   write(fileOf('core/room', 'pure'), PURE_IN_A_ROOM);
+  for (const [name, source] of Object.entries(NOT_LIVE)) write(liveFile(name), source);
+  write(liveFile('the runner'), "import { x } from '../runner.ts';\nexport const y = x;");
   write(fileOf('aws', 'clock'), IMPURE['the clock, by constructor']);
 
   const options = ['--vcs-enabled=false', '--max-diagnostics=none', '--reporter=json'];
@@ -104,6 +114,16 @@ describe('core is pure', () => {
 describe('what is deployed', () => {
   it.each(Object.keys(NOT_DEPLOYABLE))('does not lean on %s', (name) => {
     expect(rulesBroken(fileOf('aws', name))).toContain('lint/style/noRestrictedImports');
+  });
+});
+
+describe('what changes real accounts', () => {
+  it.each(Object.keys(NOT_LIVE))('does not lean on %s', (name) => {
+    expect(rulesBroken(liveFile(name))).toContain('lint/style/noRestrictedImports');
+  });
+
+  it('leans on the runner', () => {
+    expect(rulesBroken(liveFile('the runner'))).toEqual([]);
   });
 });
 

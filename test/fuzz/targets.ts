@@ -13,7 +13,7 @@ import { flowClassifier } from '../../functions/core/case/assess.ts';
 import { isComplete, joinListing, readListing } from '../../functions/core/host/host-flows.ts';
 import { parseHostOutput } from '../../functions/core/host/host-protocol.ts';
 import { intake } from '../../functions/core/intake/intake.ts';
-import { parseRestoreRequest } from '../../functions/restore-instance/step.ts';
+import { parseRestoreRequest } from '../../functions/core/intake/restore-request.ts';
 import { parseCalls } from '../../local/calls.ts';
 import { parseEpisode } from '../../local/episode.ts';
 import { requireShallow } from '../../local/input.ts';

@@ -1,15 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { bundledCommands } from '../../scripts/bundled-commands.ts';
 import { parseTemplate, type Template } from '../../scripts/template.ts';
 import { attributed } from './record/attribute.ts';
-import { coverage, evaluate, refusedLoans, unmapped } from './support/evaluate.ts';
+import { coverage, evaluate, ownCalls, refusedLoans, unmapped } from './support/evaluate.ts';
 import { parameterSets, type Values } from './support/parameters.ts';
 import { allPolicies } from './support/policies.ts';
 import { type CallRecord, RECORDS, readRecords } from './support/records.ts';
 import { staticProblems } from './support/static.ts';
 
 const TEXT = readFileSync('template.yaml', 'utf8');
-const { records } = readRecords(process.env[RECORDS] ?? '');
+const records = ownCalls(readRecords(process.env[RECORDS] ?? '').records, await bundledCommands());
 
 /** The template with a text in one resource replaced. */
 function withChange(resource: string, from: string, to: string): Template {
@@ -184,6 +185,17 @@ describe('what does not exist', () => {
     expect(await wrong(changed)).toContain(
       'Look of DenyAtNaclRole: ec2:DescribeNetworkAcls knows no resource, so it must be on *',
     );
+  });
+});
+
+describe('what a test does in the middle of a step', () => {
+  it('is not the function’s, whose bundle cannot do it', () => {
+    const record = (api: string): CallRecord => ({ function: 'cut-on-host', api, options: [], asks: [] });
+    const bundles = new Map([['cut-on-host', ['ssm:SendCommand', 'auto-scaling:EnterStandby']]]);
+
+    const own = ownCalls(['ssm:SendCommand', 'autoscaling:EnterStandby', 'dynamodb:UpdateItem'].map(record), bundles);
+
+    expect(own.map(({ api }) => api)).toEqual(['ssm:SendCommand', 'autoscaling:EnterStandby']);
   });
 });
 

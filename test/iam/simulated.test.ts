@@ -8,6 +8,7 @@ import {
   type Evaluated,
   evaluate,
   type Loan,
+  ownCalls,
   recordsUnder,
   refusedLoans,
   unmapped,
@@ -22,14 +23,16 @@ const source = readTemplate();
 const sets = parameterSets(source);
 // Without Python the template as it is written, whose roles are the same (transform.test.ts).
 const stack = { source, deployed: transformed(source) ?? source };
-const { calls, unattributed, records } = readRecords(process.env[RECORDS] ?? '');
+const commands = await bundledCommands();
+const { calls, unattributed, records: recorded } = readRecords(process.env[RECORDS] ?? '');
+const records = ownCalls(recorded, commands);
 
 let lent: readonly Loan[] = [];
 let missing: readonly string[] = [];
 const summary: Summary = { calls, unattributed, apis: 0, authorisations: 0, sets: 0, asked: 0, denied: 0 };
 
-beforeAll(async () => {
-  const found = coverage(functionsOf(stack.deployed, {}), await bundledCommands(), records);
+beforeAll(() => {
+  const found = coverage(functionsOf(stack.deployed, {}), commands, records);
   lent = found.lent;
   missing = found.missing;
   summary.apis = new Set(records.map(({ api }) => api)).size;

@@ -1,10 +1,14 @@
+import { GetFindingsCommand, GuardDutyClient } from '@aws-sdk/client-guardduty';
 import { StopExecutionCommand } from '@aws-sdk/client-sfn';
 import { describe, expect, it } from 'vitest';
+import type { Toolbox } from '../../functions/shared/toolbox.ts';
+import { STARTED, stackTriggers, type Triggers } from '../../local/deployment.ts';
 import { parseEpisode } from '../../local/episode.ts';
 import { playEpisode } from '../../local/play.ts';
 import { episodeJson, tellEpisode } from '../../local/print-episode.ts';
 import type { SessionOptions } from '../../local/session.ts';
 import type { World } from '../../local/toolbox.ts';
+import { runInVirtualTime } from '../../local/world/clock.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';
 import { defaultWorld, ids, readEvent, refusedBy, shellAlone } from '../support/bench.ts';
 
@@ -91,6 +95,11 @@ function stopping(): SessionOptions {
   };
 }
 
+const nameOf = ({ userIdentity }: Record<string, unknown>): unknown => (userIdentity as { arn: unknown }).arn;
+
+const detectorOf = (event: unknown): string =>
+  (event as { readonly detail: { readonly service: { readonly detectorId: string } } }).detail.service.detectorId;
+
 const ask = (at: number, remoteAddress: string, instanceId: string = ids.instance) => ({
   at,
   request: { instanceId, remoteAddresses: [remoteAddress] },
@@ -162,7 +171,7 @@ describe("somebody else's calls in an episode", () => {
       read({ GroupIds: ['$1.isolationGroupId'] }),
       read({ GroupIds: ['sg-00000000000000fff'] }),
       { service: 'host', api: 'closeSockets', input: { InstanceId: ids.instance, RemoteAddress: ids.peer } },
-      { service: 'ec2', api: 'DescribeFlowLogs', input: { FlowLogIds: ['$1.flowLogId'] } },
+      { service: 'ec2', api: 'DeleteFlowLogs', input: { FlowLogIds: ['$1.flowLogId'] } },
       { service: 'states', api: 'StopExecution', input: { executionArn: 'arn:of:nobody' } },
     ];
 
@@ -185,6 +194,51 @@ describe("somebody else's calls in an episode", () => {
     const { played } = await play(shellAlone(), [{ at: 10, calls: [read, read, { ...read, at: 30 }] }]);
 
     expect(played.session.world.timeline().map(({ at }) => at)).toEqual([10.2, 10.4, 30.2]);
+  });
+});
+
+describe('what others learn of an episode', () => {
+  const by = 'arn:aws:sts::111122223333:assumed-role/ops/stranger';
+  const stop = { service: 'ec2', api: 'StopInstances', input: { InstanceIds: [ids.neighbour] } };
+  const pattern = { source: ['aws.ec2'], 'detail-type': ['AWS API Call via CloudTrail'] };
+
+  it('are the calls of strangers, by name, once CloudTrail tells of them; never those of the responder', async () => {
+    const heard: { readonly at: number; readonly detail: Record<string, unknown> }[] = [];
+    const triggers: Triggers = {
+      ...stackTriggers({ AccountId: '111122223333', Region: 'eu-central-1' }, {}),
+      functions: {
+        ...STARTED,
+        look: {
+          step: (tools: Toolbox, { detail }: { readonly detail: Record<string, unknown> }) =>
+            Promise.resolve(heard.push({ at: tools.now().getTime(), detail })),
+        },
+      },
+    };
+    const rules = [...triggers.rules, { folder: 'look', retries: 2, pattern }];
+
+    const { played } = await play(shellAlone(), [event, { at: 500, by, calls: [stop] }, { at: 500, calls: [stop] }], {
+      triggers: { ...triggers, rules },
+    });
+
+    const began = Date.parse(played.file.Now);
+    expect(heard.map(({ at, detail }) => [(at - began) / 1000, detail['eventName'], nameOf(detail)])).toEqual([
+      [560.2, 'StopInstances', by],
+      [560.2, 'StopInstances', 'arn:aws:iam::111122223333:user/somebody'],
+    ]);
+  });
+
+  it('is that GuardDuty knows a finding that is played', async () => {
+    const { played } = await play(shellAlone(), [event]);
+    const { file, world } = played.session;
+    const { id } = (finding as { readonly detail: { readonly id: string } }).detail;
+
+    // Another virtual time, for the call takes some.
+    const found = await runInVirtualTime(file.Now, () => {
+      const guardDuty = world.attach(new GuardDutyClient({}));
+      return guardDuty.send(new GetFindingsCommand({ DetectorId: detectorOf(finding), FindingIds: [id] }));
+    });
+
+    expect(found.Findings?.map((one) => one.Id)).toEqual([id]);
   });
 });
 

@@ -8,9 +8,9 @@ import {
   stackTriggers,
   type Triggers,
 } from '../../local/deployment.ts';
-import { playSchedules } from '../../local/schedules.ts';
 import { newRun, openSession, type Session } from '../../local/session.ts';
 import { stackTemplate } from '../../local/stack.ts';
+import { playTriggers } from '../../local/triggers.ts';
 import { runInVirtualTime } from '../../local/world/clock.ts';
 import { folderOf, isMap, type NodeMap, resourcesOf } from '../../scripts/template.ts';
 import { readEvent, shellAlone } from '../support/bench.ts';
@@ -73,7 +73,7 @@ describe('a schedule', () => {
       started((tools) => Promise.resolve(ticks.push(tools.now().getTime())), every(3600)),
       async (session) => {
         ticks.length = 0;
-        const playing = playSchedules(session);
+        const playing = playTriggers(session);
         await session.activity.track(session.world.clock.sleep(2 * DAY));
         await playing.untilQuiet();
 
@@ -92,7 +92,7 @@ describe('a schedule', () => {
     };
     const step: StartedFunction['step'] = (tools) => Promise.resolve(looked.push(tools.now().getTime()));
     return inStack(started(step, every(300), dueAt), async (session) => {
-      const playing = playSchedules(session);
+      const playing = playTriggers(session);
       await playing.untilQuiet();
 
       const began = Date.parse(session.file.Now);
@@ -111,7 +111,7 @@ describe('a schedule', () => {
     return inStack(
       started(step, every(300), () => due),
       async (session) => {
-        const playing = playSchedules(session);
+        const playing = playTriggers(session);
         await session.activity.track(
           session.world.clock.sleep(1000).then(() => {
             due = 1000;
@@ -133,7 +133,7 @@ describe('a schedule', () => {
     return inStack(
       started(step, every(300), ({ now }) => (now < 600 ? now : null)),
       async (session) => {
-        await playSchedules(session).untilQuiet();
+        await playTriggers(session).untilQuiet();
 
         expect(calls).toBe(2);
         expect(session.world.clock.now()).toBe(600);

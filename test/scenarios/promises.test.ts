@@ -210,6 +210,6 @@ describe('the demo in observe mode', () => {
     expect(demo('--mode', 'observe', '--world', path('local/worlds/spot-instance.json'))).toContain('a Spot instance');
     const text = demo('--mode', 'observe', '--world', path('local/worlds/auto-scaling-member.json'));
     expect(text).toContain('Auto Scaling');
-    expect(text.replace(/\s+/g, ' ')).toContain('out of its target groups');
+    expect(text.replace(/\s+/g, ' ')).toContain('out of target group shop-web');
   });
 });

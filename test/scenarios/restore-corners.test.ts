@@ -244,7 +244,7 @@ describe('what is there no more, or is another', () => {
       expect(device?.Ebs?.DeleteOnTermination).toBe(false);
       expect(evidence.items.find(({ item }) => item.endsWith('/dev/sdg'))).toMatchObject({
         outcome: 'drifted',
-        detail: `found vol-00000000000009999, expected ${before}`,
+        detail: `found vol-00000000000009999; expected ${before}`,
       });
     });
   });

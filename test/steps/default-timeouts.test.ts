@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { readBefore } from '../../functions/aws/case-table/before-states.ts';
-import type { Verifying } from '../../functions/core/case/record.ts';
 import { restoreInstance } from '../../functions/restore-instance/step.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';
 import { type Bench, ids, onBench, readEvent, refusedBy, shellAlone } from '../support/bench.ts';
@@ -30,9 +29,6 @@ function telling({ tools }: Bench, DefaultTcpEstablishedTimeout: number): void {
   );
 }
 
-const waitOf = ({ isolation }: Verifying): number =>
-  isolation?.swap.kind === 'done' ? isolation.swap.expiry.seconds : Number.NaN;
-
 describe('the default timeouts of an instance type', () => {
   it('are what EC2 says: recorded, waited for, and written by a restore', async () => {
     await onBench(shellAlone(typed(NEW_TYPE)), async (bench) => {
@@ -44,7 +40,6 @@ describe('the default timeouts of an instance type', () => {
       expect(before?.defaultTimeouts).toEqual(told);
       const { flows } = await bench.document(caseId);
       expect(flows[0]?.tracking).toMatchObject({ timeoutSeconds: 350, timeoutFrom: 'instance type' });
-      expect(waitOf(record)).toBeLessThan(350 + 1200);
       await restoreInstance(bench.tools, { caseId, force: true });
       expect(bench.interfaceOf(ids.eni)).toMatchObject({
         ConnectionTrackingConfiguration: { TcpEstablishedTimeout: 350 },
@@ -58,7 +53,6 @@ describe('the default timeouts of an instance type', () => {
       const record = await bench.contain(findingAbout(type));
       const { flows } = await bench.document(record.case.caseId);
       expect(flows[0]?.tracking).toMatchObject({ timeoutSeconds: 432_000, timeoutFrom: 'instance family' });
-      expect(waitOf(record)).toBeGreaterThan(432_000);
     });
   });
 

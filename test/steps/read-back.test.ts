@@ -80,11 +80,11 @@ describe('what a restore has written to an interface', () => {
       expect(first.kind).toBe('partly-restored');
       expect(first.items.get(GROUPS)).toEqual({
         outcome: 'failed',
-        detail: `EC2 has accepted the change and shows ${isolation.join(', ')}`,
+        detail: `AWS has accepted the change and shows ${isolation.join(', ')}`,
       });
       expect(first.items.get(TIMEOUTS)).toEqual({
         outcome: 'failed',
-        detail: 'EC2 has accepted the change and shows established 60 s, UDP 30 s, UDP stream 60 s',
+        detail: 'AWS has accepted the change and shows established 60 s, UDP 30 s, UDP stream 60 s',
       });
       end();
       const second = await itemsOf(bench, caseId);
@@ -109,7 +109,7 @@ describe('what a restore has written to an interface', () => {
         expect(items.get(item)).toEqual({
           outcome: 'failed',
           detail: expect.stringMatching(
-            /^EC2 has accepted the change, and it could not be read back: .*UnauthorizedOperation/,
+            /^AWS has accepted the change, and it could not be read back: .*UnauthorizedOperation/,
           ),
         });
       }

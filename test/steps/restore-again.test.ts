@@ -193,7 +193,7 @@ describe('an interface that somebody changes while it is given back', () => {
       expect((await itemsOf(bench, caseId))[0]).toEqual({
         item: `${ids.eni} groups`,
         outcome: 'failed',
-        detail: `EC2 has accepted the change and shows ${ids.second}, ${ids.web}`,
+        detail: `AWS has accepted the change and shows ${ids.second}, ${ids.web}`,
       });
     });
   });

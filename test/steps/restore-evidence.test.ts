@@ -12,10 +12,11 @@ const GROUP = 'Auto Scaling group shop-web';
 const lifecycle = ({ file }: Bench) =>
   file.AutoScalingInstances.find(({ InstanceId }) => InstanceId === ids.instance)?.LifecycleState;
 
-/** The second step of a restore, behind a first one that has begun and has not put back everything. */
-async function giveBack({ tools }: Bench, caseId: string) {
+/** The second step of a restore, behind a first one that has put back all that isolates. */
+async function giveBack({ tools }: Bench, caseId: string, kind: 'restored' | 'partly-restored' = 'restored') {
   await updateCase(tools.cases, caseId, (stored) => ({ ...stored, status: 'restoring' }));
-  const restore = { kind: 'partly-restored', caseId, instanceId: ids.instance, items: [], host: null } as const;
+  const items = kind === 'restored' ? [] : [{ item: `${ids.eni} groups`, outcome: 'failed' } as const];
+  const restore = { kind, caseId, instanceId: ids.instance, items, host: null } as const;
   return restoreEvidence(tools, { restore });
 }
 
@@ -26,7 +27,7 @@ async function restoredAfter(bench: Bench, seconds: number) {
   await bench.tools.sleep(seconds);
   const again = () => giveBack(bench, opened.case.caseId);
   const { items } = await again();
-  return { items, again, outcome: items.find(({ item }) => item === GROUP) };
+  return { opened, items, again, outcome: items.find(({ item }) => item === GROUP) };
 }
 
 describe('giving the instance back to its Auto Scaling group', () => {
@@ -80,6 +81,42 @@ describe('giving the instance back to its Auto Scaling group', () => {
       const { items } = await again();
       expect(items.find(({ item }) => item === GROUP)?.outcome).toBe('restored');
       expect(lifecycle(bench)).toMatch(/Pending|InService/);
+    });
+  });
+});
+
+describe('a restore that could not put back all groups', () => {
+  it('keeps the instance protected, tagged, out of its balancers and in Standby, says so, and the next restore ends it', async () => {
+    await onBench(worldOf('auto-scaling-member'), async (bench) => {
+      const opened = await bench.open();
+      const { caseId } = opened.case;
+      await preserveEvidence(bench.tools, opened);
+      await bench.tools.sleep(60);
+      const { items } = await giveBack(bench, caseId, 'partly-restored');
+      const failed = items.filter(({ outcome }) => outcome === 'failed');
+      expect(failed.map(({ item }) => item)).toEqual([
+        'tags',
+        'delete on termination of /dev/sdg',
+        'delete on termination of /dev/xvda',
+        'shutdown behaviour',
+        'stop protection',
+        'termination protection',
+        'classic load balancer shop-classic',
+        `target group shop-web target ${ids.instance}:8443`,
+        GROUP,
+      ]);
+      expect(failed[0]?.detail).toContain('restore again');
+      expect(bench.file.InstanceAttributes[ids.instance]).toMatchObject({
+        DisableApiTermination: true,
+        DisableApiStop: true,
+        InstanceInitiatedShutdownBehavior: 'stop',
+      });
+      expect(lifecycle(bench)).toBe('Standby');
+      expect((await bench.document(caseId)).status).toBe('restoring');
+      const again = await giveBack(bench, caseId);
+      expect(again.items.filter(({ outcome }) => !['restored', 'already'].includes(outcome))).toEqual([]);
+      expect(bench.file.InstanceAttributes[ids.instance]).toMatchObject({ DisableApiTermination: false });
+      expect((await bench.document(caseId)).status).toBe('restored');
     });
   });
 });
@@ -142,10 +179,10 @@ describe('evidence that a response takes again after a restore has put it back',
 
   it('is put back by the next restore', async () => {
     await onBench(worldOf('auto-scaling-member'), async (bench) => {
-      const { again } = await restoredAfter(bench, 30);
+      const { opened, again } = await restoredAfter(bench, 30);
       expect(isProtected(bench)).toBe(false);
       await bench.tools.sleep(60);
-      await preserveEvidence(bench.tools, await bench.open());
+      await preserveEvidence(bench.tools, opened);
       expect(isProtected(bench)).toBe(true);
       const { items } = await again();
       expect(items.find(({ item }) => item === 'termination protection')?.outcome).toBe('restored');
@@ -161,7 +198,7 @@ describe('evidence that a response takes again after a restore has put it back',
       const { caseId } = opened.case;
       const take = async (): Promise<void> => {
         const before = { kind: 'protection', attribute: 'disableApiStop', before: false } as const;
-        await recordPreserved(bench.tools.cases, caseId, before);
+        await recordPreserved(bench.tools.cases, caseId, 'stop protection', before);
         await setProtection(bench.tools.ec2, ids.instance, 'disableApiStop', true);
       };
       let response: Promise<void> | undefined;
@@ -221,7 +258,7 @@ describe('evidence that somebody has changed since', () => {
       expect(items.find(({ item }) => item === 'tags')).toEqual({
         item: 'tags',
         outcome: 'drifted',
-        detail: `found "mine\\u001b[2J", expected "${caseId}"`,
+        detail: `found "mine\\u001b[2J"; expected "${caseId}"`,
       });
       expect(instanceOf(bench).Tags).toContainEqual({ Key: 'flowcut:case', Value: 'mine\u001b[2J' });
     });
@@ -237,11 +274,11 @@ describe('evidence that somebody has changed since', () => {
       });
       expect(items.find(({ item }) => item === 'termination protection')).toMatchObject({
         outcome: 'drifted',
-        detail: 'found off, expected on',
+        detail: 'found off; expected on',
       });
       expect(items.find(({ item }) => item.startsWith('delete on termination'))).toMatchObject({
         outcome: 'drifted',
-        detail: 'found on, expected off',
+        detail: 'found on; expected off',
       });
       expect(items.find(({ item }) => item === 'stop protection')?.outcome).toBe('restored');
       expect(new Set((await again()).map(({ outcome }) => outcome))).toEqual(new Set(['already']));
@@ -258,7 +295,7 @@ describe('evidence that somebody has changed since', () => {
       );
       expect(items.find(({ item }) => item.startsWith(FIRST_GROUP))).toMatchObject({
         outcome: 'drifted',
-        detail: expect.stringMatching(/^found port 9999, expected no registration \(it was at port \d+\)$/),
+        detail: expect.stringMatching(/^found port 9999; expected no registration \(it was at port \d+\)$/),
       });
     });
   });

@@ -8,9 +8,10 @@ import type { CaseDocument } from '../../functions/core/case/case.ts';
 import { SHORTEST_TIMEOUTS } from '../../functions/core/case/expiry.ts';
 import type { RestoreItem, RestoreResult } from '../../functions/core/case/record.ts';
 import type { HostAccount } from '../../functions/core/host/host-account.ts';
+import { parseRestoreRequest } from '../../functions/core/intake/restore-request.ts';
 import type { TrackingTimeouts } from '../../functions/core/model.ts';
 import { restoreEvidence } from '../../functions/restore-evidence/step.ts';
-import { parseRestoreRequest, restoreInstance } from '../../functions/restore-instance/step.ts';
+import { restoreInstance } from '../../functions/restore-instance/step.ts';
 import {
   type Bench,
   defaultWorld,
@@ -143,7 +144,7 @@ describe('restore', () => {
       expect(bench.groupsOf(ids.secondEni)).toEqual([ids.second, ids.web]);
       expect(itemsOf(result)[0]).toMatchObject({
         outcome: 'drifted',
-        detail: `found ${ids.second}, expected the isolation group`,
+        detail: `found ${ids.second}; expected the isolation group`,
       });
     });
   });
@@ -193,7 +194,7 @@ describe('restore', () => {
         expect(items.find(({ item }) => item === `${ids.secondEni} groups`)).toEqual({
           item: `${ids.secondEni} groups`,
           outcome: 'drifted',
-          detail: `found ${groups.join(', ')}, expected the isolation group`,
+          detail: `found ${groups.join(', ')}; expected the isolation group`,
         });
         expect(bench.groupsOf(ids.secondEni)).toEqual(groups);
       }

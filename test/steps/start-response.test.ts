@@ -298,6 +298,7 @@ describe('start-response', () => {
           {
             caseId: ignored.report.caseId,
             reason: ignored.report.reason,
+            verdict: 'ignored',
             class: 'ARCHIVED',
             findingId: ignored.report.finding?.id,
             type: 'CryptoCurrency:EC2/BitcoinTool.B',

@@ -1,7 +1,8 @@
-import { TransactionCanceledException, TransactWriteItemsCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
-import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
+import { TransactionCanceledException, TransactWriteItemsCommand } from '@aws-sdk/client-dynamodb';
+import { marshall } from '@aws-sdk/util-dynamodb';
 import type { LedgerDeny } from '../../core/case/case.ts';
-import { type CaseTable, despiteConflicts, ifHolds, keyOf, list, numberOf, readItem, textOf } from './table.ts';
+import { changeCases, type LedgerKey, ledgerState, markUndo } from './shared-things.ts';
+import { type CaseTable, despiteConflicts, keyOf, list, numberOf, readItem, textOf } from './table.ts';
 
 const aclKey = (aclId: string): string => `ACL#${aclId}`;
 
@@ -18,9 +19,7 @@ function toLedgerDeny(item: Record<string, unknown>): LedgerDeny {
     egress: item.egress === true,
     cidr: textOf(item, 'cidr'),
     ruleNumber: numberOf(item, 'ruleNumber'),
-    // A set that has lost its last member is gone from the item.
-    cases: item.cases instanceof Set ? [...(item.cases as Set<string>)].sort() : [],
-    ...(typeof item.liftedBy === 'string' && { liftedBy: item.liftedBy }),
+    ...ledgerState(item),
   };
 }
 
@@ -73,38 +72,25 @@ export async function reserveDeny(
   }
 }
 
-/** Puts the case on a deny or takes it off; null = the ledger has no such deny. */
-async function changeCases(
-  table: CaseTable,
-  deny: { aclId: string; egress: boolean; cidr: string },
-  change: 'ADD' | 'DELETE',
-  caseId: string,
-): Promise<LedgerDeny | null> {
-  const update = new UpdateItemCommand({
-    TableName: table.name,
-    Key: keyOf(aclKey(deny.aclId), denyKey(deny)),
-    UpdateExpression: `${change} #cases :case`,
-    ConditionExpression: 'attribute_exists(pk)',
-    ExpressionAttributeNames: { '#cases': 'cases' },
-    ExpressionAttributeValues: { ':case': { SS: [caseId] } },
-    ReturnValues: 'ALL_NEW',
-  });
-  const answer = await ifHolds(() => despiteConflicts(() => table.client.send(update)));
-  return answer?.Attributes === undefined ? null : toLedgerDeny(unmarshall(answer.Attributes));
-}
+const ledgerKey = (deny: { aclId: string; egress: boolean; cidr: string }): LedgerKey => ({
+  pk: aclKey(deny.aclId),
+  sk: denyKey(deny),
+});
 
 /** Adds the case to a deny of the ledger; null = the ledger has no such deny. */
-export function joinDeny(
+export async function joinDeny(
   table: CaseTable,
   deny: { aclId: string; egress: boolean; cidr: string },
   caseId: string,
 ): Promise<LedgerDeny | null> {
-  return changeCases(table, deny, 'ADD', caseId);
+  const item = await changeCases(table, ledgerKey(deny), 'ADD', caseId);
+  return item && toLedgerDeny(item);
 }
 
 /** Takes the case off a deny; returns the cases that still need it. */
 export async function leaveDeny(table: CaseTable, deny: LedgerDeny, caseId: string): Promise<readonly string[]> {
-  return (await changeCases(table, deny, 'DELETE', caseId))?.cases ?? [];
+  const item = await changeCases(table, ledgerKey(deny), 'DELETE', caseId);
+  return item === null ? [] : ledgerState(item).cases;
 }
 
 /**
@@ -112,32 +98,12 @@ export async function leaveDeny(table: CaseTable, deny: LedgerDeny, caseId: stri
  * {@link endLifting} whoever finds this looks whether the entry still stands. false = a case has joined it in the meantime.
  */
 export function beginLifting(table: CaseTable, deny: LedgerDeny, caseId: string): Promise<boolean> {
-  return changeLifting(table, deny, 'SET #liftedBy = :case', 'attribute_not_exists(#cases)', caseId);
+  return markUndo(table, ledgerKey(deny), 'begin', caseId);
 }
 
 /** The entry stands again, for a case that joined while it was being removed. */
 export async function endLifting(table: CaseTable, deny: LedgerDeny, caseId: string): Promise<void> {
-  await changeLifting(table, deny, 'REMOVE #liftedBy', '#liftedBy = :case', caseId);
-}
-
-async function changeLifting(
-  table: CaseTable,
-  deny: LedgerDeny,
-  change: string,
-  condition: string,
-  caseId: string,
-): Promise<boolean> {
-  const names = { '#liftedBy': 'liftedBy', '#cases': 'cases' };
-  const asked = `${change} ${condition}`;
-  const update = new UpdateItemCommand({
-    TableName: table.name,
-    Key: keyOf(aclKey(deny.aclId), denyKey(deny)),
-    UpdateExpression: change,
-    ConditionExpression: `attribute_exists(pk) AND ${condition}`,
-    ExpressionAttributeNames: Object.fromEntries(Object.entries(names).filter(([name]) => asked.includes(name))),
-    ExpressionAttributeValues: { ':case': { S: caseId } },
-  });
-  return (await ifHolds(() => despiteConflicts(() => table.client.send(update)))) !== null;
+  await markUndo(table, ledgerKey(deny), 'end', caseId);
 }
 
 /**

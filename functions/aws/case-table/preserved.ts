@@ -1,19 +1,24 @@
 import { UpdateItemCommand } from '@aws-sdk/client-dynamodb';
-import { type Preserved, preservedName } from '../../core/case/evidence.ts';
-import { type CaseTable, caseKey, type Item, ifHolds, keyOf, list, numberOf, parsed, putNew } from './table.ts';
+import type { Recorded } from '../../core/control.ts';
+import { type CaseTable, caseKey, ifHolds, keyOf, list, numberOf, parsed, putNew, textOf } from './table.ts';
 
-const preservedKey = (caseId: string, preserved: Preserved): Item =>
-  keyOf(caseKey(caseId), `PRESERVED#${preservedName(preserved)}`);
+const PREFIX = 'PRESERVED#';
 
 /**
- * Records what is about to be done to keep the evidence, with what undoes it. What was recorded first stays, unless a
- * restore has put it back since: then it is found anew. Each time counts, so that a restore sees what was taken meanwhile.
+ * Records what a control is about to do, under the name of the thing, with what undoes it. What was recorded first stays,
+ * unless a restore has put it back since: then it is found anew. Each time counts, so that a restore sees what was taken
+ * meanwhile.
  */
-export async function recordPreserved(table: CaseTable, caseId: string, preserved: Preserved): Promise<void> {
+export async function recordPreserved<R extends Recorded>(
+  table: CaseTable,
+  caseId: string,
+  item: string,
+  preserved: R,
+): Promise<void> {
   const text = JSON.stringify(preserved);
-  const key = { pk: caseKey(caseId), sk: `PRESERVED#${preservedName(preserved)}` };
+  const key = { pk: caseKey(caseId), sk: `${PREFIX}${item}` };
   if (await putNew(table, { ...key, preserved: text, taken: 1 })) return;
-  const again = { TableName: table.name, Key: preservedKey(caseId, preserved) };
+  const again = { TableName: table.name, Key: keyOf(key.pk, key.sk) };
   const count = { ':one': { N: '1' } };
   const anew = new UpdateItemCommand({
     ...again,
@@ -32,18 +37,21 @@ export async function recordPreserved(table: CaseTable, caseId: string, preserve
 }
 
 export interface PreservedRecord {
-  readonly preserved: Preserved;
+  /** Its name, which is its key. */
+  readonly item: string;
+  readonly preserved: Recorded;
   /** A restore has put it back. */
   readonly undone: boolean;
   /** How often it was taken. */
   readonly taken: number;
 }
 
-/** What was done to keep the evidence. */
+/** What controls have recorded for the case. */
 export async function readPreserved(table: CaseTable, caseId: string): Promise<readonly PreservedRecord[]> {
-  const items = await list(table, caseKey(caseId), 'PRESERVED#');
+  const items = await list(table, caseKey(caseId), PREFIX);
   return items.map((item) => ({
-    preserved: parsed<Preserved>(item, 'preserved'),
+    item: textOf(item, 'sk').slice(PREFIX.length),
+    preserved: parsed<Recorded>(item, 'preserved'),
     undone: item.undone === true,
     taken: numberOf(item, 'taken'),
   }));
@@ -56,11 +64,11 @@ export async function readPreserved(table: CaseTable, caseId: string): Promise<r
 export async function notePutBack(
   table: CaseTable,
   caseId: string,
-  { preserved, taken }: PreservedRecord,
+  { item, taken }: Pick<PreservedRecord, 'item' | 'taken'>,
 ): Promise<boolean> {
   const note = new UpdateItemCommand({
     TableName: table.name,
-    Key: preservedKey(caseId, preserved),
+    Key: keyOf(caseKey(caseId), `${PREFIX}${item}`),
     UpdateExpression: 'SET undone = :yes',
     ConditionExpression: 'taken = :taken',
     ExpressionAttributeValues: { ':yes': { BOOL: true }, ':taken': { N: String(taken) } },

@@ -31,6 +31,7 @@ import { errorCode } from '../errors.ts';
  * | `GROUP#sg-...` | `CASE#id` | the case's restore needs the group |
  * | `ACL#acl-...` | `DENY#in\|out#cidr` | ledger: the rule number of our deny and the set of cases that need it |
  * | `ACL#acl-...` | `NUMBER#in\|out#00001` | ledger: the number is taken by us |
+ * | `SHARED#kind` | `THING#id` | ledger: the set of cases that need another shared thing (shared-things.ts) |
  * | `PACE#account#region` | API | how full EC2's bucket for the API is (turns.ts) |
  */
 export interface CaseTable {

@@ -287,6 +287,9 @@ export function mergeRequests(known: CaseRequest, next: CaseRequest): CaseReques
   };
 }
 
+/** An instance of which nothing is known: its interfaces have the longest timers. */
+export const UNKNOWN_TYPE = { instanceType: 'unknown', defaultTimeouts: null } as const;
+
 /** The before-state of an ENI, from what was read of it. */
 export function beforeOf(
   eni: NetworkInterfaceFacts,
@@ -332,11 +335,13 @@ export const sameTimeouts = (a: TrackingTimeouts, b: TrackingTimeouts): boolean 
   a.udpStreamSeconds === b.udpStreamSeconds;
 
 /** What holds on an ENI that has no timeout set. */
-export const defaultsOf = (before: BeforeInterface): DefaultTimeouts =>
+export const defaultsOf = (before: Pick<BeforeInterface, 'defaultTimeouts' | 'instanceType'>): DefaultTimeouts =>
   before.defaultTimeouts ?? defaultTimeouts(before.instanceType);
 
 /** One that was not set cannot be unset again: the type's default is written instead. */
-export function restorableTimeouts(before: BeforeInterface): TrackingTimeouts {
+export function restorableTimeouts(
+  before: Pick<BeforeInterface, 'timeouts' | 'instanceType' | 'defaultTimeouts'>,
+): TrackingTimeouts {
   const { timeouts } = before;
   const defaults = defaultsOf(before);
   return {

@@ -1,18 +1,11 @@
+import type { Config } from '../config.ts';
 import { hostAddress } from '../network/addresses.ts';
 import { isOnlyOn } from '../network/isolation-rules.ts';
 import { unmodifiable } from './assess.ts';
 import type { CaseFlow, WantedDeny } from './case.ts';
 import type { Facts, Surroundings } from './facts.ts';
+import { nameSome } from './name-some.ts';
 import type { PlannedChange } from './record.ts';
-
-/** Names in one line before the rest is counted. */
-const NAME_LIMIT = 6;
-
-function names(words: readonly string[], none: string): string {
-  if (words.length === 0) return none;
-  const shown = words.slice(0, NAME_LIMIT).join(', ');
-  return words.length <= NAME_LIMIT ? shown : `${shown} and ${words.length - NAME_LIMIT} more`;
-}
 
 const end = (flow: CaseFlow): string =>
   `${flow.protocol} ${flow.remoteAddress}${flow.remotePort === null ? '' : `:${flow.remotePort}`}`;
@@ -22,6 +15,9 @@ interface PlanFacts extends Pick<Facts, 'instance' | 'interfaces' | 'acls'> {
   readonly surroundings: Surroundings | null;
   /** Groups of ours with which an ENI is isolated already. */
   readonly isolating?: readonly string[];
+  /** What the controls of the list say that they would change. */
+  readonly controls?: readonly PlannedChange[];
+  readonly config?: Pick<Config, 'deleteReplacedGroups' | 'releaseDenies'>;
 }
 
 /** Denies that a plan in the record of the state machine describes one by one: a large instance wants hundreds. */
@@ -46,7 +42,9 @@ export function describePlan(
     ...facts.instance.secondaryInterfaces.map(({ id }) =>
       leftAlone(id, 'no security group and no network ACL reaches it'),
     ),
-    evidenceChange(facts),
+    ...(facts.controls ?? []),
+    ...(made.length > 0 ? releaseChange(facts) : []),
+    ...deletionChanges(facts),
   ];
 }
 
@@ -60,8 +58,8 @@ function denyChange({ acls, surroundings }: PlanFacts, flows: readonly CaseFlow[
   return {
     change: `deny ${deny.cidr} ${deny.egress ? 'outbound' : 'inbound'} as rule ${deny.ruleNumber} of ${deny.aclId}`,
     why: 'a tracked flow ignores groups; a network ACL stops its packets at once',
-    cuts: names(cut.map(end), 'no flow that is known'),
-    alsoHits: `${names(subnetIds, 'the subnet')}: ${surroundings === null ? 'its instances could not be read' : names(neighbours, 'no other instance')}`,
+    cuts: nameSome(cut.map(end), 'no flow that is known'),
+    alsoHits: `${nameSome(subnetIds, 'the subnet')}: ${surroundings === null ? 'its instances could not be read' : nameSome(neighbours, 'no other instance')}`,
     undo: 'restore removes the entry when no other case needs it',
   };
 }
@@ -72,7 +70,7 @@ function otherDenies(denies: readonly WantedDeny[]): readonly PlannedChange[] {
   const acls = [...new Set(denies.map(({ aclId }) => aclId))];
   return [
     {
-      change: `${denies.length} more denies, of ${names(peers, '')}, at ${names(acls, '')}`,
+      change: `${denies.length} more denies, of ${nameSome(peers, '')}, at ${nameSome(acls, '')}`,
       why: 'as above, at every network ACL that the packets cross',
       cuts: 'the flows to these peers',
       alsoHits: 'every instance in the subnets of these network ACLs that talks to these peers',
@@ -83,11 +81,11 @@ function otherDenies(denies: readonly WantedDeny[]): readonly PlannedChange[] {
 
 function hostChange({ instance }: PlanFacts, flows: readonly CaseFlow[]): PlannedChange {
   const addresses = [...new Set(flows.map((flow) => flow.remoteAddress))];
-  const denied = addresses.length === 0 ? '' : `, deny ${names(addresses, '')} in its firewall`;
+  const denied = addresses.length === 0 ? '' : `, deny ${nameSome(addresses, '')} in its firewall`;
   return {
     change: `on the host of ${instance.id}: list and close every established flow${denied}`,
     why: 'closing the socket is the one cut that also clears the tracking entry',
-    cuts: names(flows.map(end), 'whatever the host lists'),
+    cuts: nameSome(flows.map(end), 'whatever the host lists'),
     alsoHits: 'every session on the instance, but the agent and loopback',
     undo: 'restore removes the host firewall; closed connections stay closed',
   };
@@ -113,19 +111,44 @@ function swapChange(
   return {
     change: `${eni.id}: replace ${eni.groupIds.join(', ')} by a group without rules; idle timeouts to 60/60/30 s`,
     why: 'blocks every new and every untracked flow',
-    cuts: `${names(untracked, 'no known flow')}${survive.length === 0 ? '' : `; ${names(survive, '')} would go on by this alone`}`,
-    alsoHits: `all traffic of the interface, the SSM agent included; not touched: ${names(users, 'nobody else')}, which ${users.length === 1 ? 'uses' : 'use'} the same groups`,
+    cuts: `${nameSome(untracked, 'no known flow')}${survive.length === 0 ? '' : `; ${nameSome(survive, '')} would go on by this alone`}`,
+    alsoHits: `all traffic of the interface, the SSM agent included; not touched: ${nameSome(users, 'nobody else')}, which ${users.length === 1 ? 'uses' : 'use'} the same groups`,
     undo: 'restore puts back the groups in their order; timeouts once set are set to their former or default value',
   };
 }
 
-function evidenceChange({ instance }: PlanFacts): PlannedChange {
-  const protection = instance.spot ? 'no protection (a Spot instance has none)' : 'termination and stop protection on';
-  return {
-    change: `${instance.id}: Auto Scaling standby, out of its target groups, ${protection}, volumes kept, tags, snapshots`,
-    why: 'an isolated instance fails its health checks, and its Auto Scaling group would destroy it',
-    cuts: 'nothing',
-    alsoHits: 'the Auto Scaling group launches a replacement',
-    undo: 'restore gives it back to its group and balancers; snapshots stay',
-  };
+/** Only where it is opted in: the denies go again, on proof. */
+function releaseChange({ config }: PlanFacts): readonly PlannedChange[] {
+  if (config?.releaseDenies !== 'after-proof') return [];
+  return [
+    {
+      change: 'the denies are removed again, once the host and a flow log both show every flow dead',
+      why: 'ReleaseDenies is on: an entry that holds nothing takes room in the network ACL',
+      cuts: 'nothing',
+      alsoHits: 'every instance in the subnets may talk to these peers again',
+      undo: 'none: start the response again to deny them',
+    },
+  ];
+}
+
+/** Only where it is opted in: one group each, with who else uses it now. */
+function deletionChanges({ config, interfaces, surroundings, isolating = [] }: PlanFacts): readonly PlannedChange[] {
+  if (config?.deleteReplacedGroups !== true) return [];
+  const replaced = interfaces.filter((eni) => unmodifiable(eni) === null).flatMap((eni) => eni.groupIds);
+  const groupIds = [...new Set(replaced)].filter((id) => !isolating.includes(id));
+  return groupIds.map((id) => {
+    const users = (surroundings?.groupUsers ?? [])
+      .filter((user) => user.groupIds.includes(id))
+      .map((user) => user.instanceId ?? user.networkInterfaceId);
+    return {
+      change:
+        users.length > 0
+          ? `security group ${id}: kept, for it is used by ${nameSome(users)}`
+          : `security group ${id}: deleted once the instance is contained, where nothing holds or references it then`,
+      why: 'DeleteReplacedGroups is on: what nobody uses any more is cleaned up',
+      cuts: 'nothing',
+      alsoHits: 'nothing: the default group, and one that anything holds or references, is kept',
+      undo: users.length > 0 ? 'nothing to undo' : 'restore makes it again with its rules and tags, under another id',
+    };
+  });
 }

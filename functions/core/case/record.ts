@@ -188,7 +188,12 @@ export interface Restoring {
 /** What became of the groups that the isolation replaced. */
 export type DeletionResult =
   | { readonly kind: 'kept'; readonly reason: string }
-  | { readonly kind: 'done'; readonly items: readonly { readonly groupId: string; readonly outcome: string }[] };
+  | { readonly kind: 'done'; readonly items: readonly { readonly item: string; readonly outcome: string }[] };
+
+/** What became of the denies once every flow was proven dead twice. */
+export type ReleaseResult =
+  | { readonly kind: 'released'; readonly items: readonly RestoreItem[] }
+  | { readonly kind: 'kept'; readonly reason: string };
 
 export interface Failure {
   readonly Error?: string;
@@ -226,5 +231,7 @@ export type Verifying = Isolating & {
   };
   readonly verdict?: VerifyResult;
   readonly cutAgain?: DenyResult;
+  readonly release?: ReleaseResult;
+  readonly deletion?: DeletionResult;
 };
 export type Reporting = Partial<Opened> & Omit<Verifying, keyof Opened> & { readonly failure?: Failure };

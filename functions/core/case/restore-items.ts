@@ -28,6 +28,12 @@ export const isStillIsolated = (items: readonly RestoreItem[]): boolean =>
 export const isStillHeld = (items: readonly RestoreItem[]): boolean =>
   items.some((entry) => isFailed(entry) && entry.item !== HOST_ITEM);
 
+/** What a restore leaves, for it is shared. */
+export const NEEDED = {
+  outcome: 'restored',
+  detail: 'stands on: another case needs it',
+} as const satisfies Omit<RestoreItem, 'item'>;
+
 /** Things that the record of the state machine names one by one: of a large instance, hundreds of denies were made. */
 export const ITEM_LIMIT = 100;
 

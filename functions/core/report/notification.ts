@@ -78,6 +78,7 @@ export function notification(
         (deny) => `${deny.NetworkAclId} rule ${deny.RuleNumber} ${deny.Egress ? 'out' : 'in'} ${deny.Cidr}`,
       ),
     ),
+    ...section('Cleaned up', report.cleanUp),
     ...section(
       'Plan',
       report.plan.map((step) => step.change),

@@ -1,5 +1,6 @@
 import type { CaseDocument, LedgerDeny } from '../case/case.ts';
 import type { PlannedChange } from '../case/record.ts';
+import type { WayOut } from '../control.ts';
 import { accountLines } from '../host/host-account.ts';
 import type { CaseRequest, FindingSummary, NamedProcess } from '../intake/intake-types.ts';
 import type { KnownFlow } from '../model.ts';
@@ -35,6 +36,8 @@ export interface Report {
   readonly onHost: readonly string[];
   /** What was done to keep the evidence. */
   readonly preserved: readonly string[];
+  /** What was cleaned up on proof: denies that were released, security groups that were deleted or are kept. */
+  readonly cleanUp: readonly string[];
   readonly plan: readonly PlannedChange[];
   readonly undo: string | null;
   /** What is left out of the lists, and where it is: short-report.ts. Empty = nothing is. */
@@ -69,11 +72,11 @@ export interface HeldDeny {
  * What isolation does not reach, whatever is done to groups and ACLs.
  * https://docs.aws.amazon.com/vpc/latest/userguide/vpc-security-groups.html (traffic to and from these is not filtered)
  */
-export const LEFT_OPEN: readonly string[] = [
+export const LEFT_OPEN = [
   'VPC DNS resolver',
   'instance metadata',
   "copies of the instance role's credentials",
-] as const;
+] as const satisfies readonly WayOut[];
 
 /** What is left to a person when flows go on, least harmful first. */
 export function lastResorts(
@@ -199,6 +202,7 @@ export function caseReport(input: {
   readonly denied: ReadonlySet<string>;
   readonly devices: readonly { readonly id: string; readonly deviceIndex: number | null }[];
   readonly notes: readonly string[];
+  readonly cleanUp?: readonly string[];
 }): Report {
   const { document, verdict } = input;
   return {
@@ -218,6 +222,7 @@ export function caseReport(input: {
     lastResort: [...killOwners(document), ...lastResorts(verdict.kind, document.instanceId, input.devices)],
     onHost: onHostOf(document),
     preserved: document.evidence.filter((entry) => entry.outcome === 'done').map((entry) => entry.item),
+    cleanUp: input.cleanUp ?? [],
     plan: [],
     undo: undoText(document.caseId),
     more: [],
@@ -256,6 +261,7 @@ export function quietReport(input: {
     lastResort: [],
     onHost: [],
     preserved: [],
+    cleanUp: [],
     more: [],
   };
 }

@@ -14,6 +14,7 @@ const LISTS = {
   lastResort: ['last resort', 'last resorts'],
   onHost: ['remark of the host', 'remarks of the host'],
   preserved: ['preserved thing', 'preserved things'],
+  cleanUp: ['thing that was cleaned up', 'things that were cleaned up'],
   plan: ['step of the plan', 'steps of the plan'],
 } as const satisfies Partial<Record<keyof Report, readonly [string, string]>>;
 

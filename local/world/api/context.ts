@@ -1,6 +1,6 @@
+import type { ServiceMemory } from '../../memory-slots.ts';
 import type { Physics } from '../state.ts';
 import type { ExecutionStarter } from './executions.ts';
-import type { ServiceMemory } from './memory.ts';
 import type { ApiState } from './shapes.ts';
 
 /** What a handler gets: the state at the moment at which the call takes effect. */

@@ -1,4 +1,4 @@
-import type { ServiceMemory } from './memory.ts';
+import type { ServiceMemory } from '../../memory-slots.ts';
 import type { ServiceName } from './sdk.ts';
 import type { ApiState } from './shapes.ts';
 import { verbOf } from './ssm.ts';

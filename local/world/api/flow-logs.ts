@@ -1,7 +1,7 @@
+import { memorySlot, type ServiceMemory } from '../../memory-slots.ts';
 import { DEFAULT_FORMAT, fieldsOfFormat, formatOf } from '../physics/log-format.ts';
 import type { Physics } from '../state.ts';
 import { madeId } from './ids.ts';
-import { memorySlot, type ServiceMemory } from './memory.ts';
 import type { ApiState, FlowLog, NetworkInterface, Tag } from './shapes.ts';
 
 /** What a flow log recorded stays where it was delivered, also when the flow log is deleted. */

@@ -1,8 +1,8 @@
 import type { GetFindingsCommandInput, ListDetectorsCommandInput } from '@aws-sdk/client-guardduty';
+import { memorySlot } from '../../memory-slots.ts';
 import type { ApiContext, Handlers } from './context.ts';
 import { AwsError } from './errors.ts';
 import { madeId } from './ids.ts';
-import { memorySlot } from './memory.ts';
 import { page } from './paging.ts';
 
 type Detail = Record<string, unknown>;
@@ -63,7 +63,7 @@ function asFinding(detail: Detail): object {
 
 function infoOf(info: unknown): { Value: string; Type: string } {
   if (isObject(info) && typeof info['value'] === 'string') {
-    return { Value: info['value'], Type: String(info['type'] ?? 'default') };
+    return { Value: info['value'], Type: typeof info['type'] === 'string' ? info['type'] : 'default' };
   }
   return { Value: JSON.stringify(info), Type: 'default' };
 }

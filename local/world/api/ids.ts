@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
+import { memorySlot, type ServiceMemory } from '../../memory-slots.ts';
 import { AwsError } from './errors.ts';
-import { memorySlot, type ServiceMemory } from './memory.ts';
 
 /** An id of AWS's form made from its parts: the same in every run. */
 export function madeId(prefix: string, ...parts: readonly unknown[]): string {

@@ -1,4 +1,5 @@
 import { CLIENT_SETTINGS, HOST_SETTINGS, SEARCH_SETTINGS } from '../../../functions/aws/client-settings.ts';
+import { newServiceMemory, type ServiceMemory } from '../../memory-slots.ts';
 import type { Physics, WorldClock } from '../state.ts';
 import { type Callers, createCallers, responderArn } from './callers.ts';
 import type { ApiContext } from './context.ts';
@@ -7,7 +8,6 @@ import type { ExecutionStarter } from './executions.ts';
 import { faultError, faultOf } from './faults.ts';
 import { stopsPackets } from './first-cut.ts';
 import { createJournal, type Journal } from './journal.ts';
-import { newServiceMemory, type ServiceMemory } from './memory.ts';
 import { createReadReplica, type ReadReplica } from './read-replica.ts';
 import { type ServiceName, serviceOfClient } from './sdk.ts';
 import { HANDLERS } from './services.ts';

@@ -1,7 +1,7 @@
+import { dynamoDbHandlers } from '../../dynamodb/index.ts';
 import { autoScalingHandlers } from './auto-scaling.ts';
 import { classicElbHandlers } from './classic-elb.ts';
 import type { Handlers } from './context.ts';
-import { dynamoDbHandlers } from './dynamodb/index.ts';
 import { ec2Handlers } from './ec2/index.ts';
 import { elbV2Handlers } from './elb.ts';
 import { guardDutyHandlers } from './guardduty.ts';

@@ -3,11 +3,11 @@ import type {
   StartExecutionCommandInput,
   StopExecutionCommandInput,
 } from '@aws-sdk/client-sfn';
+import { memorySlot } from '../../memory-slots.ts';
 import type { ApiContext, Handlers } from './context.ts';
 import { AwsError } from './errors.ts';
 import type { StartedExecution } from './executions.ts';
 import { newUuid } from './ids.ts';
-import { memorySlot } from './memory.ts';
 
 interface ExecutionRecord {
   readonly executionArn: string;

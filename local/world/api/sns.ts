@@ -1,8 +1,8 @@
 import type { PublishCommandInput } from '@aws-sdk/client-sns';
+import { memorySlot } from '../../memory-slots.ts';
 import type { ApiContext, Handlers } from './context.ts';
 import { AwsError } from './errors.ts';
 import { newUuid } from './ids.ts';
-import { memorySlot } from './memory.ts';
 
 export interface PublishedMessage {
   /** Seconds since the event's arrival. */

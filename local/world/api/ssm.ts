@@ -6,12 +6,12 @@ import type {
   ListCommandsCommandInput,
   SendCommandCommandInput,
 } from '@aws-sdk/client-ssm';
+import { memorySlot, type ServiceMemory } from '../../memory-slots.ts';
 import type { Physics } from '../state.ts';
 import type { ApiContext, Handlers } from './context.ts';
 import { allInstances } from './ec2/find.ts';
 import { AwsError } from './errors.ts';
 import { newUuid } from './ids.ts';
-import { memorySlot, type ServiceMemory } from './memory.ts';
 import { page } from './paging.ts';
 import type { InstanceInformation } from './shapes.ts';
 

@@ -1,22 +1,12 @@
+import { definedMembers } from '../../defined-members.ts';
 import type { ServiceName } from './sdk.ts';
 
 /** The query protocols send a list as numbered members, so an empty one is not on the wire at all. */
 const QUERY_PROTOCOLS: readonly ServiceName[] = ['ec2', 'autoscaling', 'elb', 'elbv2', 'sns'];
 
 /** What of an input reaches the service: no undefined members, no empty lists where the protocol cannot carry them. */
-export function wireForm(service: ServiceName, input: unknown): unknown {
-  const dropEmptyLists = QUERY_PROTOCOLS.includes(service);
-  const copy = (value: unknown): unknown => {
-    if (value instanceof Date || value instanceof Uint8Array || value instanceof Set) return value;
-    if (Array.isArray(value)) return value.map(copy);
-    if (value === null || typeof value !== 'object') return value;
-    const members = Object.entries(value).filter(
-      ([, member]) => member !== undefined && !(dropEmptyLists && Array.isArray(member) && member.length === 0),
-    );
-    return Object.fromEntries(members.map(([name, member]) => [name, copy(member)]));
-  };
-  return copy(input);
-}
+export const wireForm = (service: ServiceName, input: unknown): unknown =>
+  definedMembers(input, { dropEmptyLists: QUERY_PROTOCOLS.includes(service) });
 
 /** Members that the SDK gives as Date; the world holds them as text. */
 const DATES: ReadonlySet<string> = new Set([

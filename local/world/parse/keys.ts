@@ -54,9 +54,11 @@ export function checkKeys(json: unknown): void {
   refuseQueries(json['Flows']);
 }
 
+const isDns = (protocol: unknown): boolean => typeof protocol === 'string' && protocol.toLowerCase() === 'dns';
+
 function refuseQueries(flows: unknown): void {
   if (!Array.isArray(flows)) return;
-  const index = flows.findIndex((one) => isObject(one) && String(one['Protocol']).toLowerCase() === 'dns');
+  const index = flows.findIndex((one) => isObject(one) && isDns(one['Protocol']));
   if (index >= 0) {
     throw new InputError(`Flows[${index}].Protocol`, '"dns" is not understood by this version of the world');
   }

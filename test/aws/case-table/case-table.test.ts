@@ -657,13 +657,9 @@ describe('an error that is not about a condition', () => {
     ['the first claim', 'PutItem', (table) => writeClaim(table, key, { caseId, generation: 1 }, 0)],
     ['the next claim', 'PutItem', (table) => writeClaim(table, key, { caseId, generation: 2 }, 1)],
     ['a change of the case', 'UpdateItem', (table) => updateCase(table, caseId, (one) => ({ ...one, aclIds: [] }))],
-    ['evidence that is kept', 'PutItem', (table) => recordPreserved(table, caseId, preserved)],
-    ['evidence that is kept again', 'UpdateItem', (table) => recordPreserved(table, caseId, preserved)],
-    [
-      'evidence that is put back',
-      'UpdateItem',
-      (table) => notePutBack(table, caseId, { preserved, undone: false, taken: 1 }),
-    ],
+    ['evidence that is kept', 'PutItem', (table) => recordPreserved(table, caseId, 'tags', preserved)],
+    ['evidence that is kept again', 'UpdateItem', (table) => recordPreserved(table, caseId, 'tags', preserved)],
+    ['evidence that is put back', 'UpdateItem', (table) => notePutBack(table, caseId, { item: 'tags', taken: 1 })],
     ['the timeline', 'PutItem', (table) => addToTimeline(table, caseId, entry)],
     ['a deny that is joined', 'UpdateItem', (table) => joinDeny(table, deny, 'case-b')],
     [
@@ -678,7 +674,7 @@ describe('an error that is not about a condition', () => {
     await onTable(async (table, bench) => {
       await createCase(table, theCase);
       await reserveDeny(table, deny, 'case-a');
-      if (api === 'UpdateItem') await recordPreserved(table, caseId, preserved);
+      if (api === 'UpdateItem') await recordPreserved(table, caseId, 'tags', preserved);
       bench.fail((made) => made.call === api, refusedBy('UnauthorizedOperation'));
       await expect(call(table)).rejects.toThrow('UnauthorizedOperation');
     });
@@ -699,9 +695,9 @@ describe('an error that comes once, and is not about a condition', () => {
 
   it('does not count evidence as taken', async () => {
     await onTable(async (table, bench) => {
-      await recordPreserved(table, caseId, { kind: 'tags' });
+      await recordPreserved(table, caseId, 'tags', { kind: 'tags' });
       once(bench, 'UpdateItem');
-      await expect(recordPreserved(table, caseId, { kind: 'tags' })).rejects.toThrow('UnauthorizedOperation');
+      await expect(recordPreserved(table, caseId, 'tags', { kind: 'tags' })).rejects.toThrow('UnauthorizedOperation');
       expect((await readPreserved(table, caseId)).map(({ taken }) => taken)).toEqual([1]);
     });
   });
@@ -749,21 +745,22 @@ describe('an item that a hand has changed', () => {
 });
 
 describe('the evidence of a case', () => {
+  const item = 'stop protection';
   const preserved = { kind: 'protection', attribute: 'disableApiStop', before: false } as const;
 
   it('is recorded as it was found, counts how often it was taken, and is found anew once it was put back', async () => {
     await onTable(async (table) => {
-      await recordPreserved(table, caseId, preserved);
-      await recordPreserved(table, caseId, { ...preserved, before: true });
+      await recordPreserved(table, caseId, item, preserved);
+      await recordPreserved(table, caseId, item, { ...preserved, before: true });
       const [record] = await readPreserved(table, caseId);
-      expect(record).toEqual({ preserved, undone: false, taken: 2 });
+      expect(record).toEqual({ item, preserved, undone: false, taken: 2 });
       if (record === undefined) return;
       expect(await notePutBack(table, caseId, { ...record, taken: 1 })).toBe(false);
       expect(await notePutBack(table, caseId, record)).toBe(true);
-      expect(await readPreserved(table, caseId)).toEqual([{ preserved, undone: true, taken: 2 }]);
-      await recordPreserved(table, caseId, { ...preserved, before: true });
+      expect(await readPreserved(table, caseId)).toEqual([{ item, preserved, undone: true, taken: 2 }]);
+      await recordPreserved(table, caseId, item, { ...preserved, before: true });
       expect(await readPreserved(table, caseId)).toEqual([
-        { preserved: { ...preserved, before: true }, undone: false, taken: 3 },
+        { item, preserved: { ...preserved, before: true }, undone: false, taken: 3 },
       ]);
     });
   });

@@ -55,3 +55,26 @@ describe('describePlan', () => {
     );
   });
 });
+
+describe('describePlan, of what is cleaned up', () => {
+  const config = { deleteReplacedGroups: true, releaseDenies: 'after-proof' } as const;
+  const changesOf = (more: object) => describePlan({ ...theFacts, ...more }, flows, denies).map(({ change }) => change);
+
+  it('says nothing where it is not opted in', () => {
+    const off = { deleteReplacedGroups: false, releaseDenies: 'never' } as const;
+    expect(changesOf({ config: off })).toEqual(changesOf({}));
+  });
+
+  it('says that denies are released on proof, and which group is deleted', () => {
+    expect(changesOf({ config }).slice(-2)).toEqual([
+      expect.stringContaining('the denies are removed again'),
+      expect.stringMatching(/^security group sg-1: deleted once/),
+    ]);
+  });
+
+  it('says of a group that somebody else uses that it is kept, and for whom', () => {
+    const groupUsers = [{ networkInterfaceId: 'eni-9', instanceId: 'i-9', groupIds: ['sg-1'] }];
+    const surroundings = { neighbours: [], groupUsers };
+    expect(changesOf({ config, surroundings }).at(-1)).toBe('security group sg-1: kept, for it is used by i-9');
+  });
+});

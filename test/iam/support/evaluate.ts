@@ -19,6 +19,16 @@ export interface Stack {
 }
 
 /**
+ * The calls that the bundle of their function can make. What a test's hand does in the middle of a step looks like the
+ * step's own; what is not in the bundle cannot be.
+ */
+export const ownCalls = (
+  records: readonly CallRecord[],
+  commands: ReadonlyMap<string, readonly string[]>,
+): readonly CallRecord[] =>
+  records.filter((record) => (commands.get(record.function) ?? []).some((command) => apiOf(command) === record.api));
+
+/**
  * The records of runs that a stack with these parameters can make. A run with an option that the parameters leave off is
  * none: it asks for what the template gives only where the option is on.
  */

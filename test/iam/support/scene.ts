@@ -1,4 +1,4 @@
-import type { ServiceMemory } from '../../../local/world/api/memory.ts';
+import type { ServiceMemory } from '../../../local/memory-slots.ts';
 import type { ApiState, Tag } from '../../../local/world/api/shapes.ts';
 import type { Ask, Context } from './records.ts';
 

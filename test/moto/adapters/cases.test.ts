@@ -96,17 +96,18 @@ describe.skipIf(moto === null)('the case table, over HTTP', () => {
     await recordBefore(table, CASE, theBefore);
     await recordBefore(table, CASE, { ...theBefore, groupIds: ['sg-isolation'] });
     expect(await readBefore(table, CASE)).toEqual([theBefore]);
+    const item = 'stop protection';
     const preserved = { kind: 'protection', attribute: 'disableApiStop', before: false } as const;
-    await recordPreserved(table, CASE, preserved);
-    await recordPreserved(table, CASE, { ...preserved, before: true });
-    const record = { preserved, undone: false, taken: 2 };
+    await recordPreserved(table, CASE, item, preserved);
+    await recordPreserved(table, CASE, item, { ...preserved, before: true });
+    const record = { item, preserved, undone: false, taken: 2 };
     expect(await readPreserved(table, CASE)).toEqual([record]);
     expect(await notePutBack(table, CASE, { ...record, taken: 1 })).toBe(false);
     expect(await notePutBack(table, CASE, record)).toBe(true);
     expect(await readPreserved(table, CASE)).toEqual([{ ...record, undone: true }]);
-    await recordPreserved(table, CASE, { ...preserved, before: true });
+    await recordPreserved(table, CASE, item, { ...preserved, before: true });
     expect(await readPreserved(table, CASE)).toEqual([
-      { preserved: { ...preserved, before: true }, undone: false, taken: 3 },
+      { item, preserved: { ...preserved, before: true }, undone: false, taken: 3 },
     ]);
     expect(await notePutBack(table, OTHER, record)).toBe(false);
     const group: RecordedGroup = {

@@ -21,6 +21,7 @@ export function functionEnvironment(over: Readonly<Record<string, string>> = {})
 export function toolboxOf({ dynamodb, ...clients }: Clients, environment = functionEnvironment()): Toolbox {
   return {
     ...clients,
+    later: () => Promise.resolve(clients),
     config: readConfig(environment),
     cases: { client: dynamodb, name: TABLE },
     log: { info: () => undefined, warn: () => undefined },

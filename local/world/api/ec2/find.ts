@@ -1,7 +1,7 @@
+import { memorySlot } from '../../../memory-slots.ts';
 import type { ApiContext } from '../context.ts';
 import { AwsError } from '../errors.ts';
 import { found, madeId } from '../ids.ts';
-import { memorySlot } from '../memory.ts';
 import type { ApiState, Instance, NetworkAcl, NetworkInterface, SecurityGroup, Subnet } from '../shapes.ts';
 
 /** Seconds in which a group that was just created is not known to other calls yet, where the file does not say it. */

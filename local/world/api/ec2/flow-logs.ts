@@ -3,12 +3,12 @@ import type {
   DeleteFlowLogsCommandInput,
   DescribeFlowLogsCommandInput,
 } from '@aws-sdk/client-ec2';
+import { memorySlot } from '../../../memory-slots.ts';
 import { fieldsOfFormat } from '../../physics/log-format.ts';
 import type { ApiContext, Handlers } from '../context.ts';
 import { AwsError } from '../errors.ts';
 import { deletedFlowLogs, deliversToS3, flowLogId, logGroupOf, shownFlowLog } from '../flow-logs.ts';
 import { found, newId } from '../ids.ts';
-import { memorySlot } from '../memory.ts';
 import type { FlowLog } from '../shapes.ts';
 import { findInterface } from './find.ts';
 import { type Listing, list } from './listing.ts';

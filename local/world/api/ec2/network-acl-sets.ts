@@ -3,10 +3,10 @@ import type {
   DeleteNetworkAclCommandInput,
   ReplaceNetworkAclAssociationCommandInput,
 } from '@aws-sdk/client-ec2';
+import { memorySlot } from '../../../memory-slots.ts';
 import type { ApiContext, Handlers } from '../context.ts';
 import { AwsError } from '../errors.ts';
 import { found, newId } from '../ids.ts';
-import { memorySlot } from '../memory.ts';
 import type { NetworkAcl, NetworkAclEntry } from '../shapes.ts';
 import { associationsOf, findAcl } from './find.ts';
 import { required, requireOwner } from './require.ts';

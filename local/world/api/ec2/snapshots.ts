@@ -3,10 +3,10 @@ import type {
   DeleteSnapshotCommandInput,
   DescribeSnapshotsCommandInput,
 } from '@aws-sdk/client-ec2';
+import { memorySlot } from '../../../memory-slots.ts';
 import type { ApiContext, Handlers } from '../context.ts';
 import { AwsError } from '../errors.ts';
 import { found, newId } from '../ids.ts';
-import { memorySlot } from '../memory.ts';
 import type { Snapshot } from '../shapes.ts';
 import { findInstance } from './find.ts';
 import { type Listing, list } from './listing.ts';

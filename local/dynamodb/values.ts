@@ -1,5 +1,5 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
-import { AwsError } from '../errors.ts';
+import { AwsError } from '../aws-error.ts';
 
 export type TableItem = Record<string, AttributeValue>;
 

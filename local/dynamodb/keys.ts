@@ -1,5 +1,5 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
-import { memorySlot, type ServiceMemory } from '../memory.ts';
+import { memorySlot, type ServiceMemory } from '../memory-slots.ts';
 import { type TableItem, validation } from './values.ts';
 
 /** The key of every table here: partition and sort key, both text. */

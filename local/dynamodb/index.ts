@@ -8,10 +8,10 @@ import type {
   TransactWriteItemsCommandInput,
   UpdateItemCommandInput,
 } from '@aws-sdk/client-dynamodb';
-import type { ApiContext, Handlers } from '../context.ts';
-import { AwsError } from '../errors.ts';
-import { memorySlot, type ServiceMemory } from '../memory.ts';
+import { AwsError } from '../aws-error.ts';
+import { memorySlot, type ServiceMemory } from '../memory-slots.ts';
 import { meets, parseCondition } from './conditions.ts';
+import type { TableContext, TableHandlers } from './context.ts';
 import { itemKey, KEY_NAMES, keyOf, requireKey, tableOf } from './keys.ts';
 import { query, readPaths, scan } from './queries.ts';
 import { placeholders, requireAllUsed } from './tokens.ts';
@@ -26,7 +26,7 @@ const TOKEN_SECONDS = 600;
 /** Client tokens of transactions that were made. */
 const transactions = memorySlot(() => new Map<string, { readonly at: number; readonly text: string }>());
 
-function getItem({ memory }: ApiContext, input: GetItemCommandInput): object {
+function getItem({ memory }: TableContext, input: GetItemCommandInput): object {
   const known = placeholders(input.ExpressionAttributeNames, undefined);
   const paths = readPaths(input.ProjectionExpression, known);
   requireAllUsed(known);
@@ -146,26 +146,26 @@ function requireReturnValues(value: string | undefined, allowed: readonly string
   if (value !== undefined && !allowed.includes(value)) throw validation('Return values set to invalid value');
 }
 
-function putItem({ memory }: ApiContext, input: PutItemCommandInput): object {
+function putItem({ memory }: TableContext, input: PutItemCommandInput): object {
   requireReturnValues(input.ReturnValues, ['NONE', 'ALL_OLD']);
   const item = input.Item ?? {};
   return perform(prepare(memory, input, { kind: 'put', key: itemKey(item), item }), input);
 }
 
-function updateItem({ memory }: ApiContext, input: UpdateItemCommandInput): object {
+function updateItem({ memory }: TableContext, input: UpdateItemCommandInput): object {
   requireReturnValues(input.ReturnValues, ['NONE', 'ALL_OLD', 'ALL_NEW', 'UPDATED_OLD', 'UPDATED_NEW']);
   const key = requireKey(input.Key);
   const target = { kind: 'update', key, keyItem: keyOf(input.Key ?? {}), expression: input.UpdateExpression } as const;
   return perform(prepare(memory, input, target), input);
 }
 
-function deleteItem({ memory }: ApiContext, input: DeleteItemCommandInput): object {
+function deleteItem({ memory }: TableContext, input: DeleteItemCommandInput): object {
   requireReturnValues(input.ReturnValues, ['NONE', 'ALL_OLD']);
   return perform(prepare(memory, input, { kind: 'delete', key: requireKey(input.Key) }), input);
 }
 
 /** All or nothing, once per item, and once per client token. https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html */
-function transactWriteItems({ memory, now }: ApiContext, input: TransactWriteItemsCommandInput): object {
+function transactWriteItems({ memory, now }: TableContext, input: TransactWriteItemsCommandInput): object {
   const items = input.TransactItems ?? [];
   if (items.length === 0 || items.length > TRANSACTION_ITEMS) {
     throw validation(`Member must have length from 1 to ${TRANSACTION_ITEMS}`);
@@ -228,7 +228,7 @@ function cancelled(writes: readonly Write[], items: readonly TransactWriteItem[]
   );
 }
 
-export const dynamoDbHandlers: Handlers = {
+export const dynamoDbHandlers: TableHandlers = {
   GetItem: getItem,
   PutItem: putItem,
   UpdateItem: updateItem,

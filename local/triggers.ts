@@ -1,11 +1,15 @@
-import { invoke } from './deliveries.ts';
+import { hearTrail, invoke } from './deliveries.ts';
 import type { DueView, NextDue, Schedule } from './deployment.ts';
 import { newRun, type Session } from './session.ts';
 import { truthHorizon } from './world/truth.ts';
 
-/** Plays the schedules of the stack beside all else, until everything is quiet; the answer is how to wait for that. */
-export function playSchedules(session: Session): { untilQuiet(): Promise<void> } {
+/**
+ * Starts what the stack starts by itself, beside all else: its schedules, and its rules for what CloudTrail tells. The answer
+ * is how to wait until everything is quiet.
+ */
+export function playTriggers(session: Session): { untilQuiet(): Promise<void> } {
   let isOver = false;
+  hearTrail(session);
   const { schedules, functions } = session.triggers;
   const loops = schedules.map((schedule) =>
     playSchedule(session, schedule, functions[schedule.folder]?.nextDue, () => isOver),

@@ -1,7 +1,7 @@
 import type { AttributeValue, QueryCommandInput, ScanCommandInput } from '@aws-sdk/client-dynamodb';
-import type { ApiContext } from '../context.ts';
-import type { ServiceMemory } from '../memory.ts';
+import type { ServiceMemory } from '../memory-slots.ts';
 import { attributesOf, type Condition, meets, parseCondition } from './conditions.ts';
+import type { TableContext } from './context.ts';
 import { KEY_NAMES, keyOf, requireKey, tableOf } from './keys.ts';
 import { type Placeholders, placeholders, readTokens, requireAllUsed } from './tokens.ts';
 import { order, type Path, projected, type TableItem, validation } from './values.ts';
@@ -19,7 +19,7 @@ export function readPaths(expression: string | undefined, known: Placeholders): 
 }
 
 /** https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.KeyConditionExpressions.html */
-export function query({ memory }: ApiContext, input: QueryCommandInput): object {
+export function query({ memory }: TableContext, input: QueryCommandInput): object {
   if (input.KeyConditionExpression === undefined) {
     throw validation('Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.');
   }
@@ -29,7 +29,7 @@ export function query({ memory }: ApiContext, input: QueryCommandInput): object 
   return readPage(memory, input, known, (item) => meets(item, keys), input.ScanIndexForward !== false);
 }
 
-export function scan({ memory }: ApiContext, input: ScanCommandInput): object {
+export function scan({ memory }: TableContext, input: ScanCommandInput): object {
   const known = placeholders(input.ExpressionAttributeNames, input.ExpressionAttributeValues);
   return readPage(memory, input, known, () => true, true);
 }
