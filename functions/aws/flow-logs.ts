@@ -132,10 +132,13 @@ export async function searchRefusal(logs: CloudWatchLogsClient, search: LogSearc
     await logs.send(new FilterLogEventsCommand({ ...inputOf(search), limit: 1 }));
     return null;
   } catch (error) {
-    if (!REFUSALS.includes(errorCode(error)) || isMissingStream(error)) return null;
+    if (isPassing(error)) return null;
     return `its log group ${search.logGroupName} cannot be searched: ${errorText(error)}`;
   }
 }
+
+/** Another search may be answered. */
+export const isPassing = (error: unknown): boolean => !REFUSALS.includes(errorCode(error)) || isMissingStream(error);
 
 const isMissingStream = (error: unknown): boolean =>
   errorCode(error) === 'ResourceNotFoundException' && /log stream/i.test(errorText(error));

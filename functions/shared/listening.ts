@@ -1,6 +1,6 @@
 import { keepHeard, readHeard } from '../aws/case-table/heard.ts';
 import { errorText } from '../aws/errors.ts';
-import { readStream, searchRefusal } from '../aws/flow-logs.ts';
+import { isPassing, readStream, searchRefusal } from '../aws/flow-logs.ts';
 import type { CaseDocument } from '../core/case/case.ts';
 import { SETTLE_SECONDS } from '../core/case/expiry.ts';
 import type { FlowLogFacts } from '../core/case/facts.ts';
@@ -188,7 +188,8 @@ async function hear(
     const text = errorText(error);
     tools.log.warn('the flow log cannot be read', { networkInterfaceId: eni.id, error: text });
     // What was heard before the error still tells of flows that live.
-    return { ...ear.heard(), coveredUntil: null, unheard: `flow log ${log.id} of ${eni.id} was not read: ${text}` };
+    const why = `flow log ${log.id} of ${eni.id} was not read: ${text}`;
+    return { ...ear.heard(), coveredUntil: null, unheard: why, passing: isPassing(error) };
   }
 }
 

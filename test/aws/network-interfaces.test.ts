@@ -6,7 +6,7 @@ import {
 import { mockClient } from 'aws-sdk-client-mock';
 import 'aws-sdk-client-mock-vitest/extend';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { holdersOf, interfacesOf, setGroups, setTimeouts } from '../../functions/aws/network-interfaces.ts';
+import { hasAccelerator, holdersOf, interfacesOf, setGroups, setTimeouts } from '../../functions/aws/network-interfaces.ts';
 
 const ec2 = mockClient(EC2Client);
 const client = new EC2Client({});
@@ -57,6 +57,7 @@ describe('interfacesOf', () => {
           Association: { PublicIp: '203.0.113.10' },
           ConnectionTrackingConfiguration: { TcpEstablishedTimeout: 600, UdpTimeout: 45 },
           Attachment: { AttachmentId: 'eni-attach-1', DeviceIndex: 0, InstanceId: 'i-1' },
+          SourceDestCheck: false,
         },
       ],
     });
@@ -79,6 +80,7 @@ describe('interfacesOf', () => {
         deviceIndex: 0,
         attachmentId: 'eni-attach-1',
         attachedTo: 'i-1',
+        sourceDestCheck: false,
       },
     ]);
   });
@@ -94,6 +96,7 @@ describe('interfacesOf', () => {
         operator: null,
         timeouts: { tcpEstablishedSeconds: null, udpSeconds: null, udpStreamSeconds: null },
         deviceIndex: null,
+        sourceDestCheck: true,
       },
     ]);
   });
@@ -101,29 +104,44 @@ describe('interfacesOf', () => {
 
 describe('holdersOf', () => {
   it('asks for each family by its own filter, and for nothing where there is nothing to ask', async () => {
-    ec2.on(DescribeNetworkInterfacesCommand).resolves({
+    const byFamily = (Name: string, Values: string[]) => ({ Filters: [{ Name, Values }] });
+    const found = {
       NetworkInterfaces: [
         {
           NetworkInterfaceId: 'eni-1',
+          VpcId: 'vpc-1',
           InterfaceType: 'network_load_balancer',
           PrivateIpAddress: '10.0.7.7',
-          Ipv6Addresses: [{ Ipv6Address: 'fd00::1' }],
+          Ipv6Addresses: [{ Ipv6Address: 'fd00::1' }, { Ipv6Address: 'fd00::2' }],
         },
       ],
-    });
+    };
+    ec2
+      .on(DescribeNetworkInterfacesCommand, byFamily('addresses.private-ip-address', ['10.0.7.7']))
+      .resolves(found)
+      .on(DescribeNetworkInterfacesCommand, byFamily('ipv6-addresses.ipv6-address', ['fd00::2']))
+      .resolves(found);
+    const holder = { vpcId: 'vpc-1', interfaceType: 'network_load_balancer' };
     expect(await holdersOf(client, ['10.0.7.7', 'fd00::2'])).toEqual([
-      ['10.0.7.7', 'network_load_balancer'],
-      ['10.0.7.7', 'network_load_balancer'],
+      { address: '10.0.7.7', holder },
+      { address: 'fd00::2', holder },
     ]);
-    expect(ec2).toHaveReceivedCommandWith(DescribeNetworkInterfacesCommand, {
-      Filters: [{ Name: 'addresses.private-ip-address', Values: ['10.0.7.7'] }],
-    });
-    expect(ec2).toHaveReceivedCommandWith(DescribeNetworkInterfacesCommand, {
-      Filters: [{ Name: 'ipv6-addresses.ipv6-address', Values: ['fd00::2'] }],
-    });
+    expect(ec2).toHaveReceivedCommandTimes(DescribeNetworkInterfacesCommand, 2);
     ec2.resetHistory();
     expect(await holdersOf(client, [])).toEqual([]);
     expect(ec2).not.toHaveReceivedAnyCommand();
+  });
+});
+
+describe('hasAccelerator', () => {
+  it('sees an interface of Global Accelerator in one of the VPCs, and none that stands elsewhere', async () => {
+    ec2
+      .on(DescribeNetworkInterfacesCommand, {
+        Filters: [{ Name: 'interface-type', Values: ['global_accelerator_managed'] }],
+      })
+      .resolves({ NetworkInterfaces: [{ NetworkInterfaceId: 'eni-1', VpcId: 'vpc-1' }] });
+    expect(await hasAccelerator(client, ['vpc-2', 'vpc-1'])).toBe(true);
+    expect(await hasAccelerator(client, ['vpc-2'])).toBe(false);
   });
 });
 

@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { allSettings, readSettings, type Setting } from '../../functions/core/settings.ts';
 
-const STACK = { FLOWCUT_ACCOUNT_ID: '111122223333', AWS_REGION: 'eu-central-1' };
+const STACK = {
+  FLOWCUT_ACCOUNT_ID: '111122223333',
+  AWS_REGION: 'eu-central-1',
+  FLOWCUT_LINUX_DOCUMENT: 'flowcut-host-linux',
+  FLOWCUT_WINDOWS_DOCUMENT: 'flowcut-host-windows',
+};
 const read = (variables: Record<string, string>) => readSettings({ ...STACK, ...variables });
 
 const bounded = allSettings().filter(({ bounds }) => bounds.kind === 'choice' || bounds.kind === 'whole-number');
@@ -24,7 +29,7 @@ function edges({ bounds }: Setting<unknown>): {
 }
 
 describe('the settings', () => {
-  it('need account and Region alone', () => {
+  it('need account, Region and the documents of the host cut alone', () => {
     expect(readSettings(STACK)).toMatchObject({ accountId: '111122223333', defaultMode: 'observe', topicArn: null });
     for (const variable of Object.keys(STACK)) {
       expect(() => readSettings({ ...STACK, [variable]: '' })).toThrow(

@@ -46,14 +46,14 @@ function lag({ tools, world }: Bench, api: string, seconds: number): { end: () =
 const GROUPS = `${ids.eni} groups`;
 const TIMEOUTS = `${ids.eni} tracking timeouts`;
 
-async function contained(bench: Bench): Promise<string> {
+async function held(bench: Bench): Promise<string> {
   const { case: ref, verdict } = await bench.contain();
-  expect(verdict?.kind).toBe('contained');
+  expect(verdict?.kind).toBe('held');
   return ref.caseId;
 }
 
 async function itemsOf(bench: Bench, caseId: string) {
-  const result = await restoreInstance(bench.tools, { caseId });
+  const result = await restoreInstance(bench.tools, { caseId, force: true });
   if (result.kind === 'refused') throw new Error(result.reason);
   return { kind: result.kind, items: new Map(result.items.map(({ item, ...outcome }) => [item, outcome])) };
 }
@@ -61,7 +61,7 @@ async function itemsOf(bench: Bench, caseId: string) {
 describe('what a restore has written to an interface', () => {
   it('is looked for again while EC2 still shows what was there before', async () => {
     await onBench(shellAlone(), async (bench) => {
-      const caseId = await contained(bench);
+      const caseId = await held(bench);
       const { reads } = lag(bench, 'DescribeNetworkInterfaces', 3);
       const { kind, items } = await itemsOf(bench, caseId);
       expect(kind).toBe('restored');
@@ -73,7 +73,7 @@ describe('what a restore has written to an interface', () => {
 
   it('is no longer waited for after seven seconds: it failed, says what is shown, and the next restore ends it', async () => {
     await onBench(shellAlone(), async (bench) => {
-      const caseId = await contained(bench);
+      const caseId = await held(bench);
       const isolation = bench.groupsOf(ids.eni);
       const { end } = lag(bench, 'DescribeNetworkInterfaces', Number.POSITIVE_INFINITY);
       const first = await itemsOf(bench, caseId);
@@ -95,7 +95,7 @@ describe('what a restore has written to an interface', () => {
 
   it('is not called restored where nobody may look', async () => {
     await onBench(shellAlone(), async (bench) => {
-      const caseId = await contained(bench);
+      const caseId = await held(bench);
       let isWritten = false;
       bench.world.interceptors.push({
         before: ({ call }) => {
@@ -120,7 +120,7 @@ describe('what a restore has written to an interface', () => {
 
   it('is gone where the interface is gone meanwhile', async () => {
     await onBench(shellAlone(), async (bench) => {
-      const caseId = await contained(bench);
+      const caseId = await held(bench);
       bench.world.interceptors.push({
         before: ({ call }) => {
           if (call === 'DeleteNetworkAclEntry') bench.file.NetworkInterfaces = [];
@@ -133,7 +133,7 @@ describe('what a restore has written to an interface', () => {
 
   it('is left to a response that has isolated the instance meanwhile', async () => {
     await onBench(shellAlone(), async (bench) => {
-      const caseId = await contained(bench);
+      const caseId = await held(bench);
       const isolation = bench.groupsOf(ids.eni);
       const taken: Promise<unknown>[] = [];
       bench.world.interceptors.push({

@@ -3,7 +3,7 @@ import { updateCase } from '../../functions/aws/case-table/cases.ts';
 import { keepReport, readReport } from '../../functions/aws/case-table/reports.ts';
 import { LEFT_OPEN } from '../../functions/core/report/report.ts';
 import { reportCase } from '../../functions/report-case/step.ts';
-import { type Bench, ids, onBench, readEvent, refusedBy, shellAlone } from '../support/bench.ts';
+import { type Bench, ids, onBench, readEvent, refusedBy, shellAlone, shellWatched } from '../support/bench.ts';
 
 const finding = readEvent('guardduty-ec2-c2activity');
 const subjects = ({ world }: Bench) => world.messages.map(({ subject }) => subject);
@@ -16,9 +16,9 @@ describe('report', () => {
       expect(report).toMatchObject({
         caseId: record.case.caseId,
         instanceId: ids.instance,
-        verdict: 'contained',
+        verdict: 'held',
         basis: ['host'],
-        flows: [{ remoteAddress: ids.peer, tracking: 'tracked', evidence: 'observed' }],
+        flows: [{ remoteAddress: ids.peer, tracking: 'tracked', evidence: 'in-force' }],
         held: [
           { NetworkAclId: ids.acl, RuleNumber: 1, Egress: false, Cidr: `${ids.peer}/32` },
           { NetworkAclId: ids.acl, RuleNumber: 1, Egress: true, Cidr: `${ids.peer}/32` },
@@ -30,7 +30,7 @@ describe('report', () => {
       const before = bench.state();
       expect(await reportCase(bench.tools, record)).toEqual(report);
       expect(bench.state()).toBe(before);
-      expect(subjects(bench)).toEqual(Array.from({ length: 2 }, () => `flowcut: ${ids.instance} contained`));
+      expect(subjects(bench)).toEqual(Array.from({ length: 2 }, () => `flowcut: ${ids.instance} held`));
     });
   });
 
@@ -47,7 +47,7 @@ describe('report', () => {
     await onBench(shellAlone(), async (bench) => {
       const record = await bench.contain(finding);
       bench.fail(({ call }) => call === 'Publish', refusedBy('AuthorizationError'));
-      expect(await reportCase(bench.tools, record)).toMatchObject({ verdict: 'contained' });
+      expect(await reportCase(bench.tools, record)).toMatchObject({ verdict: 'held' });
     });
   });
 
@@ -81,7 +81,7 @@ describe('report', () => {
         refusedBy('AccessDeniedException'),
       );
       const report = await reportCase(bench.tools, record);
-      expect(report).toMatchObject({ verdict: 'contained' });
+      expect(report).toMatchObject({ verdict: 'held' });
       expect(report.more).toEqual([expect.stringMatching(/^and \d+ more things .*: left out, .*AccessDenied/)]);
     });
   });
@@ -222,7 +222,7 @@ describe('report', () => {
   });
 
   it('verifies a case that is contained already, and does not start over', async () => {
-    await onBench(shellAlone(), async (bench) => {
+    await onBench(shellWatched(), async (bench) => {
       const record = await bench.contain(finding);
       const before = bench.state();
       const again = await bench.open({ caseId: record.case.caseId });

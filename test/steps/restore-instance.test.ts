@@ -20,22 +20,32 @@ import {
   readEvent,
   refusedBy,
   shellAlone,
+  shellWatched,
   twoInterfaces,
 } from '../support/bench.ts';
 import { wholeAnswer } from '../support/incident.ts';
 
 const finding = readEvent('guardduty-ec2-c2activity');
+
+/** Without a flow log nothing outside the host proves the flow dead: the case is held. */
+async function held(bench: Bench): Promise<string> {
+  const { case: ref, verdict } = await bench.contain(finding);
+  expect(verdict?.kind).toBe('held');
+  return ref.caseId;
+}
+
+/** The flow log was silent over the longest timer, and the host lists the flow no longer. */
 async function contained(bench: Bench): Promise<string> {
   const { case: ref, verdict } = await bench.contain(finding);
   expect(verdict?.kind).toBe('contained');
   return ref.caseId;
 }
 
-const restore = ({ tools }: Bench, caseId: string, force = false): Promise<RestoreResult> =>
+const restore = ({ tools }: Bench, caseId: string, force = true): Promise<RestoreResult> =>
   restoreInstance(tools, { caseId, force });
 
 /** With the step behind it, which closes the case. */
-async function wholeRestore(bench: Bench, caseId: string, force = false): Promise<RestoreResult> {
+async function wholeRestore(bench: Bench, caseId: string, force = true): Promise<RestoreResult> {
   const result = await restore(bench, caseId, force);
   await restoreEvidence(bench.tools, { restore: result });
   return result;
@@ -53,7 +63,7 @@ describe('restore', () => {
   it('puts back groups in their order on every interface, then the denies', async () => {
     await onBench(shellAlone(twoInterfaces), async (bench) => {
       const before = bench.entries();
-      const caseId = await contained(bench);
+      const caseId = await held(bench);
       expect(denies(bench)).toHaveLength(2);
       const result = await restore(bench, caseId);
       expect(result.kind).toBe('restored');
@@ -85,7 +95,7 @@ describe('restore', () => {
         first.ConnectionTrackingConfiguration = { TcpEstablishedTimeout: 600, UdpTimeout: 45, UdpStreamTimeout: 120 };
     });
     await onBench(file, async (bench) => {
-      const items = itemsOf(await restore(bench, await contained(bench)));
+      const items = itemsOf(await restore(bench, await held(bench)));
       expect(bench.interfaceOf(ids.eni).ConnectionTrackingConfiguration).toEqual({
         TcpEstablishedTimeout: 600,
         UdpTimeout: 45,
@@ -109,14 +119,14 @@ describe('restore', () => {
       if (instance) instance.InstanceType = 'm8i.large';
     });
     await onBench(file, async (bench) => {
-      await restore(bench, await contained(bench), true);
+      await restore(bench, await held(bench));
       expect(bench.interfaceOf(ids.eni).ConnectionTrackingConfiguration).toMatchObject({ TcpEstablishedTimeout: 350 });
     });
   });
 
   it('run twice changes nothing the second time', async () => {
     await onBench(shellAlone(twoInterfaces), async (bench) => {
-      const caseId = await contained(bench);
+      const caseId = await held(bench);
       await restore(bench, caseId);
       const before = bench.state();
       const again = await restore(bench, caseId);
@@ -127,8 +137,8 @@ describe('restore', () => {
 
   it('works by instance, on its current case', async () => {
     await onBench(shellAlone(), async (bench) => {
-      const caseId = await contained(bench);
-      expect(await restoreInstance(bench.tools, { instanceId: ids.instance })).toMatchObject({
+      const caseId = await held(bench);
+      expect(await restoreInstance(bench.tools, { instanceId: ids.instance, force: true })).toMatchObject({
         kind: 'restored',
         caseId,
       });
@@ -137,9 +147,9 @@ describe('restore', () => {
 
   it('leaves groups that somebody changed since, and says what it found', async () => {
     await onBench(shellAlone(twoInterfaces), async (bench) => {
-      const caseId = await contained(bench);
+      const caseId = await held(bench);
       await setGroups(bench.tools.ec2, ids.eni, [ids.second]);
-      const result = await restore(bench, caseId, true);
+      const result = await restore(bench, caseId);
       expect(bench.groupsOf(ids.eni)).toEqual([ids.second]);
       expect(bench.groupsOf(ids.secondEni)).toEqual([ids.second, ids.web]);
       expect(itemsOf(result)[0]).toMatchObject({
@@ -155,10 +165,10 @@ describe('restore', () => {
     ['UDP streams', { udpStreamSeconds: 77 }, 'established 60 s, UDP 30 s, UDP stream 77 s'],
   ])('leaves timeouts of which somebody changed only that of %s', async (_, change, found) => {
     await onBench(shellAlone(), async (bench) => {
-      const caseId = await contained(bench);
+      const caseId = await held(bench);
       await setTimeouts(bench.tools.ec2, ids.eni, { ...SHORTEST_TIMEOUTS, ...change });
       const before = bench.interfaceOf(ids.eni).ConnectionTrackingConfiguration;
-      const drifted = itemsOf(await restore(bench, caseId, true)).find(({ item }) => item.endsWith('timeouts'));
+      const drifted = itemsOf(await restore(bench, caseId)).find(({ item }) => item.endsWith('timeouts'));
       expect(drifted).toEqual({
         item: `${ids.eni} tracking timeouts`,
         outcome: 'drifted',
@@ -175,9 +185,9 @@ describe('restore', () => {
         first.ConnectionTrackingConfiguration = { TcpEstablishedTimeout: 600, UdpTimeout: 45, UdpStreamTimeout: 120 };
     });
     await onBench(file, async (bench) => {
-      const caseId = await contained(bench);
+      const caseId = await held(bench);
       bench.interfaceOf(ids.eni).ConnectionTrackingConfiguration = { UdpTimeout: 30 };
-      const items = itemsOf(await restore(bench, caseId, true));
+      const items = itemsOf(await restore(bench, caseId));
       expect(items.find(({ item }) => item.endsWith('timeouts'))?.detail).toBe(
         'found established not set, UDP 30 s, UDP stream not set; expected established 60 s, UDP 30 s, UDP stream 60 s',
       );
@@ -186,11 +196,11 @@ describe('restore', () => {
 
   it('leaves groups of which somebody took one away, or put another in its place', async () => {
     await onBench(shellAlone(twoInterfaces), async (bench) => {
-      const caseId = await contained(bench);
+      const caseId = await held(bench);
       const [isolation = ''] = bench.groupsOf(ids.secondEni);
       for (const groups of [[ids.second], [ids.second, isolation]]) {
         await setGroups(bench.tools.ec2, ids.secondEni, groups);
-        const items = itemsOf(await restore(bench, caseId, true));
+        const items = itemsOf(await restore(bench, caseId));
         expect(items.find(({ item }) => item === `${ids.secondEni} groups`)).toEqual({
           item: `${ids.secondEni} groups`,
           outcome: 'drifted',
@@ -207,7 +217,7 @@ describe('restore', () => {
       if (first) first.ConnectionTrackingConfiguration = { TcpEstablishedTimeout: 600 };
     });
     await onBench(file, async (bench) => {
-      const items = itemsOf(await restore(bench, await contained(bench)));
+      const items = itemsOf(await restore(bench, await held(bench)));
       expect(items.find(({ item }) => item.endsWith('timeouts'))).toEqual({
         item: `${ids.eni} tracking timeouts`,
         outcome: 'restored',
@@ -223,20 +233,20 @@ describe('restore', () => {
 
   it('waits for nothing where no group is made again', async () => {
     await onBench(shellAlone(), async (bench) => {
-      const caseId = await contained(bench);
+      const caseId = await held(bench);
       const waits: number[] = [];
       const sleep = (seconds: number) => {
         waits.push(seconds);
         return Promise.resolve();
       };
-      await restoreInstance({ ...bench.tools, sleep }, { caseId });
+      await restoreInstance({ ...bench.tools, sleep }, { caseId, force: true });
       expect(waits).toEqual([]);
     });
   });
 
   it('still says that a timeout was not set before, where the process died once it had written it', async () => {
     await onBench(shellAlone(), async (bench) => {
-      const caseId = await contained(bench);
+      const caseId = await held(bench);
       const written = ({ call, input }: { call: string; input: unknown }) =>
         call === 'ModifyNetworkInterfaceAttribute' && JSON.stringify(input).includes('Tracking');
       let isDead = false;
@@ -261,11 +271,11 @@ describe('restore', () => {
 
   it('leaves an entry that somebody has changed since, reports it, and lifts the other', async () => {
     await onBench(shellAlone(), async (bench) => {
-      const caseId = await contained(bench);
+      const caseId = await held(bench);
       const place = { aclId: ids.acl, egress: true, ruleNumber: 1 };
       await deleteEntry(bench.tools.ec2, place);
       await createDeny(bench.tools.ec2, place, '203.0.113.200/32');
-      const result = await restore(bench, caseId, true);
+      const result = await restore(bench, caseId);
       expect(denies(bench)).toEqual(['out 1 deny -1 203.0.113.200/32']);
       expect(itemsOf(result).slice(-2)).toMatchObject([
         { outcome: 'restored' },
@@ -276,12 +286,12 @@ describe('restore', () => {
 
   it('says of an entry and of an interface that are gone that they are gone', async () => {
     await onBench(shellAlone(twoInterfaces), async (bench) => {
-      const caseId = await contained(bench);
+      const caseId = await held(bench);
       await deleteEntry(bench.tools.ec2, { aclId: ids.acl, egress: true, ruleNumber: 1 });
       bench.file.NetworkInterfaces = bench.file.NetworkInterfaces.filter(
         ({ NetworkInterfaceId }) => NetworkInterfaceId !== ids.secondEni,
       );
-      const result = await restore(bench, caseId, true);
+      const result = await restore(bench, caseId);
       expect(result.kind).toBe('restored');
       expect(outcomes(result)).toEqual(
         expect.arrayContaining([
@@ -294,12 +304,12 @@ describe('restore', () => {
 
   it('keeps a deny that another case needs, until that one lets go too', async () => {
     await onBench(shellAlone(), async (bench) => {
-      const caseId = await contained(bench);
+      const caseId = await held(bench);
       const other = await bench.contain({ instanceId: ids.neighbour, remoteAddresses: [ids.peer] });
-      const result = await restore(bench, caseId, true);
+      const result = await restore(bench, caseId);
       expect(itemsOf(result).at(-1)).toMatchObject({ outcome: 'restored', detail: 'stands on: another case needs it' });
       expect(denies(bench)).toHaveLength(2);
-      await restore(bench, other.case.caseId, true);
+      await restore(bench, other.case.caseId);
       expect(denies(bench)).toEqual([]);
     });
   });
@@ -315,13 +325,13 @@ describe('restore', () => {
     'does not say of a shared deny that it stands on where somebody has %s it, and leaves it',
     async (_, cidr, told) => {
       await onBench(shellAlone(), async (bench) => {
-        const caseId = await contained(bench);
+        const caseId = await held(bench);
         const other = await bench.contain({ instanceId: ids.neighbour, remoteAddresses: [ids.peer] });
         const place = { aclId: ids.acl, egress: true, ruleNumber: 1 };
         await deleteEntry(bench.tools.ec2, place);
         if (cidr !== null) await createDeny(bench.tools.ec2, place, cidr);
         const before = bench.entries();
-        expect(itemsOf(await restore(bench, caseId, true)).slice(-2)).toMatchObject([
+        expect(itemsOf(await restore(bench, caseId)).slice(-2)).toMatchObject([
           { outcome: 'restored', detail: 'stands on: another case needs it' },
           told,
         ]);
@@ -340,7 +350,7 @@ describe('restore', () => {
     });
     await onBench(file, async (bench) => {
       const { case: ref } = await bench.contain(finding);
-      expect(outcomes(await restore(bench, ref.caseId, true))).toEqual(
+      expect(outcomes(await restore(bench, ref.caseId))).toEqual(
         expect.arrayContaining([`${ids.secondEni} groups: already`, `${ids.secondEni} tracking timeouts: already`]),
       );
     });
@@ -350,7 +360,7 @@ describe('restore', () => {
     await onBench(shellAlone(), async (bench) => {
       const { case: ref } = await bench.open({ instanceId: ids.instance, mode: 'observe' });
       const before = bench.state();
-      expect(await restore(bench, ref.caseId)).toMatchObject({ kind: 'refused' });
+      expect(await restore(bench, ref.caseId, false)).toMatchObject({ kind: 'refused' });
       expect(bench.state()).toBe(before);
       // Closed, it would keep the next response from containing anything.
       expect((await bench.document(ref.caseId)).status).not.toMatch(/^restor/);
@@ -361,7 +371,7 @@ describe('restore', () => {
 describe('the restore of a case that a newer one has followed', () => {
   it('says of each interface how it stands, and touches none of them', async () => {
     await onBench(shellAlone(twoInterfaces), async (bench) => {
-      const caseId = await contained(bench);
+      const caseId = await held(bench);
       await wholeRestore(bench, caseId);
       const { case: next } = await bench.contain(finding);
       expect(next.caseId).not.toBe(caseId);
@@ -407,11 +417,11 @@ describe('a restore whose case a response takes up again', () => {
 
   it('before it has touched anything leaves everything, and names it', async () => {
     await onBench(shellAlone(twoInterfaces), async (bench) => {
-      const caseId = await contained(bench);
+      const caseId = await held(bench);
       const before = bench.state();
       const touched = bench.calls('ModifyNetworkInterfaceAttribute');
       const taken = takenUpAt(bench, caseId, 'DescribeSecurityGroups');
-      const result = await restore(bench, caseId, true);
+      const result = await restore(bench, caseId);
       await Promise.all(taken);
       expect(bench.state()).toBe(before);
       expect(bench.calls('ModifyNetworkInterfaceAttribute')).toBe(touched);
@@ -435,11 +445,11 @@ describe('a restore whose case a response takes up again', () => {
 
   it('while an interface is given back isolates that one again, and touches no timeouts', async () => {
     await onBench(shellAlone(), async (bench) => {
-      const caseId = await contained(bench);
+      const caseId = await held(bench);
       const isolated = [bench.groupsOf(ids.eni), bench.interfaceOf(ids.eni).ConnectionTrackingConfiguration];
       // With the look before the interface is touched: it is through when the interface is.
       const taken = takenUpAt(bench, caseId, 'GetItem', 4);
-      const items = itemsOf(await restore(bench, caseId, true));
+      const items = itemsOf(await restore(bench, caseId));
       await Promise.all(taken);
       expect(items[0]).toEqual({ item: `${ids.eni} groups`, outcome: 'drifted', detail: TAKEN_UP });
       expect(items[1]?.item).toContain('deny');
@@ -449,7 +459,7 @@ describe('a restore whose case a response takes up again', () => {
 
   it('says so where the isolation cannot be put back', async () => {
     await onBench(shellAlone(), async (bench) => {
-      const caseId = await contained(bench);
+      const caseId = await held(bench);
       // With the look before the interface is touched: it is through when the interface is.
       const taken = takenUpAt(bench, caseId, 'GetItem', 4);
       let calls = 0;
@@ -457,7 +467,7 @@ describe('a restore whose case a response takes up again', () => {
         calls += call === 'ModifyNetworkInterfaceAttribute' ? 1 : 0;
         return call === 'ModifyNetworkInterfaceAttribute' && calls === 2;
       }, refusedBy('UnauthorizedOperation'));
-      const [item] = itemsOf(await restore(bench, caseId, true));
+      const [item] = itemsOf(await restore(bench, caseId));
       await Promise.all(taken);
       expect(item).toEqual({
         item: `${ids.eni} groups`,
@@ -470,12 +480,12 @@ describe('a restore whose case a response takes up again', () => {
 
   it('leaves an interface that was given back by hand as it is', async () => {
     await onBench(shellAlone(), async (bench) => {
-      const caseId = await contained(bench);
+      const caseId = await held(bench);
       await setGroups(bench.tools.ec2, ids.eni, [ids.web]);
       const before = bench.calls('ModifyNetworkInterfaceAttribute');
       // With the read before the first look: it is through before a second one could be.
       const taken = takenUpAt(bench, caseId, 'Query', 2);
-      const items = itemsOf(await restore(bench, caseId, true));
+      const items = itemsOf(await restore(bench, caseId));
       await Promise.all(taken);
       expect(items[0]).toEqual({ item: `${ids.eni} groups`, outcome: 'already' });
       // The timeouts alone.
@@ -492,14 +502,14 @@ describe('what a restore writes down', () => {
     await onBench(shellAlone(), async (bench) => {
       bench.fail(({ call }) => call === 'SendCommand', refusedBy('AccessDeniedException'));
       const { case: ref } = await bench.contain(finding);
-      const result = await restore(bench, ref.caseId);
+      const result = await restore(bench, ref.caseId, false);
       expect(result.kind === 'refused' && told(bench) === `refused: ${result.reason}`).toBe(true);
     });
   });
 
   it('is that the case is restored, what is as it was found, and that it needs its groups no more', async () => {
     await onBench(shellAlone(), async (bench) => {
-      const caseId = await contained(bench);
+      const caseId = await held(bench);
       const uses = () => bench.world.dumpTable().filter(({ pk }) => String(pk).startsWith('GROUP#'));
       expect(uses()).not.toEqual([]);
       await wholeRestore(bench, caseId);
@@ -514,14 +524,14 @@ describe('what a restore writes down', () => {
   it('is that there was nothing to restore, where nothing was changed', async () => {
     await onBench(shellAlone(), async (bench) => {
       const { case: ref } = await bench.open({ instanceId: ids.instance, mode: 'observe' });
-      await restore(bench, ref.caseId);
+      await restore(bench, ref.caseId, false);
       expect(told(bench)).toBe('refused: this case has changed nothing: there is nothing to restore');
     });
   });
 
   it('leaves the case unfinished, with its groups, where something failed', async () => {
     await onBench(shellAlone(), async (bench) => {
-      const caseId = await contained(bench);
+      const caseId = await held(bench);
       const uses = () => bench.world.dumpTable().filter(({ pk }) => String(pk).startsWith('GROUP#'));
       const before = uses();
       bench.fail(({ call }) => call === 'DeleteNetworkAclEntry', refusedBy('UnauthorizedOperation'));
@@ -533,7 +543,7 @@ describe('what a restore writes down', () => {
 
   it('does not close a case that a response has taken up in the meantime', async () => {
     await onBench(shellAlone(), async (bench) => {
-      const caseId = await contained(bench);
+      const caseId = await held(bench);
       const taken: Promise<unknown>[] = [];
       bench.world.interceptors.push({
         before: ({ call }) => {
@@ -561,9 +571,9 @@ describe('what a restore says of the host', () => {
     notes: [],
   };
   const outcome = async (bench: Bench, change: Partial<CaseDocument>) => {
-    const caseId = await contained(bench);
+    const caseId = await held(bench);
     await updateCase(bench.tools.cases, caseId, (stored) => ({ ...stored, ...change }));
-    const result = await restore(bench, caseId, true);
+    const result = await restore(bench, caseId);
     return result.kind === 'refused' ? result.reason : result.host;
   };
 
@@ -609,12 +619,12 @@ describe('restore while a flow may revive', () => {
       const { case: ref, verdict } = await bench.contain(finding);
       expect(verdict?.kind).toBe('held');
       const before = bench.state();
-      const result = await restore(bench, ref.caseId);
+      const result = await restore(bench, ref.caseId, false);
       expect(result).toEqual({
         kind: 'refused',
         caseId: ref.caseId,
         instanceId: ids.instance,
-        reason: `the flow to ${ids.peer} is not proven dead and may revive (verdict: held); give "force": true to restore all the same`,
+        reason: `the socket of the flow to ${ids.peer} may still be open on the host, and would go on (verdict: held); give "force": true to restore all the same`,
       });
       expect(bench.state()).toBe(before);
     });
@@ -629,17 +639,45 @@ describe('restore while a flow may revive', () => {
         const second = { ...shell, id: 'second', localPort: 51_999 };
         return { ...stored, flows: [shell, second, { ...shell, id: 'third', remoteAddress: '203.0.113.9' }] };
       });
-      expect(await restore(bench, ref.caseId)).toMatchObject({
+      expect(await restore(bench, ref.caseId, false)).toMatchObject({
         kind: 'refused',
-        reason: expect.stringMatching(/^the flow to 198\.51\.100\.7, 203\.0\.113\.9 is not proven dead/),
+        reason: expect.stringMatching(/^the socket of the flow to 198\.51\.100\.7, 203\.0\.113\.9 may still be open/),
       });
     });
+  });
+
+  it("is refused on the host's word alone, and done without force once the network agrees", async () => {
+    await onBench(shellAlone(), async (bench) => {
+      const caseId = await held(bench);
+      expect(await restore(bench, caseId, false)).toMatchObject({
+        kind: 'refused',
+        reason: expect.stringMatching(/^the verdict is held: /),
+      });
+    });
+    await onBench(shellWatched(), async (bench) => {
+      expect(await restore(bench, await contained(bench), false)).toMatchObject({ kind: 'restored' });
+      expect(bench.groupsOf(ids.eni)).toEqual([ids.web]);
+    });
+  });
+
+  it('is refused of a contained case while the host lists a flow, or nobody could ask it', async () => {
+    await onBench(
+      shellWatched((world) => {
+        world.InstanceInformationList = [];
+      }),
+      async (bench) => {
+        expect(await restore(bench, await contained(bench), false)).toMatchObject({
+          kind: 'refused',
+          reason: expect.stringContaining('(verdict: contained)'),
+        });
+      },
+    );
   });
 
   it('is done when a person forces it', async () => {
     await onBench(silentAgent(), async (bench) => {
       const { case: ref } = await bench.contain(finding);
-      expect(await restore(bench, ref.caseId, true)).toMatchObject({
+      expect(await restore(bench, ref.caseId)).toMatchObject({
         kind: 'restored',
         host: { platform: 'linux', stopped: [] },
       });
@@ -650,10 +688,10 @@ describe('restore while a flow may revive', () => {
 
   it('is refused where what is in force cannot be read back', async () => {
     await onBench(shellAlone(), async (bench) => {
-      const caseId = await contained(bench);
+      const caseId = await held(bench);
       let denied = true;
       bench.fail(({ call }) => call === 'DescribeNetworkAcls' && denied, refusedBy('UnauthorizedOperation'));
-      expect(await restore(bench, caseId)).toMatchObject({
+      expect(await restore(bench, caseId, false)).toMatchObject({
         kind: 'refused',
         reason: `the verdict is not-proven: the flow to ${ids.peer} ended on the host's word alone: no control outside the host reaches it; give "force": true to restore all the same`,
       });
@@ -678,7 +716,7 @@ describe('a restore that fails half way', () => {
 
   it('says what failed, and puts back all else', async () => {
     await onBench(shellAlone(twoInterfaces), async (bench) => {
-      const caseId = await contained(bench);
+      const caseId = await held(bench);
       failOnce(
         bench,
         ({ call, input }) => call === 'ModifyNetworkInterfaceAttribute' && JSON.stringify(input).includes(ids.eni),
@@ -708,10 +746,10 @@ describe('a restore that fails half way', () => {
     ['forgetting a deny', ({ call }) => call === 'TransactWriteItems'],
   ])('at %s is finished by the next one with force', async (_, which) => {
     await onBench(shellAlone(twoInterfaces), async (bench) => {
-      const caseId = await contained(bench);
+      const caseId = await held(bench);
       failOnce(bench, which);
       expect(await restore(bench, caseId)).toMatchObject({ kind: 'partly-restored' });
-      expect(await restore(bench, caseId, true)).toMatchObject({ kind: 'restored' });
+      expect(await restore(bench, caseId)).toMatchObject({ kind: 'restored' });
       expect(bench.groupsOf(ids.eni)).toEqual([ids.web]);
       expect(bench.groupsOf(ids.secondEni)).toEqual([ids.second, ids.web]);
       expect(denies(bench)).toEqual([]);
@@ -726,17 +764,17 @@ describe('a restore that fails half way', () => {
     ],
     ['the deletion of a deny', ({ call }) => call === 'DeleteNetworkAclEntry'],
   ])('at %s is finished by the next one without force: the flows were proven dead', async (_, which) => {
-    await onBench(shellAlone(twoInterfaces), async (bench) => {
+    await onBench(shellWatched(twoInterfaces), async (bench) => {
       const caseId = await contained(bench);
       failOnce(bench, which);
-      expect(await restore(bench, caseId)).toMatchObject({ kind: 'partly-restored' });
-      expect(await restore(bench, caseId)).toMatchObject({ kind: 'restored' });
+      expect(await restore(bench, caseId, false)).toMatchObject({ kind: 'partly-restored' });
+      expect(await restore(bench, caseId, false)).toMatchObject({ kind: 'restored' });
     });
   });
 
   it('by an error, after the groups, is finished by the retry of the state machine', async () => {
     await onBench(shellAlone(), async (bench) => {
-      const caseId = await contained(bench);
+      const caseId = await held(bench);
       failOnce(
         bench,
         ({ call, input }) => call === 'DescribeNetworkAcls' && JSON.stringify(input).includes('network-acl-id'),
@@ -758,7 +796,7 @@ describe('a restored case that is started again', () => {
 
   async function startedAgain(bench: Bench): Promise<string> {
     const { case: ref } = await bench.contain(finding);
-    await wholeRestore(bench, ref.caseId, true);
+    await wholeRestore(bench, ref.caseId);
     // By an execution that was named before the restore ended, or by a person from the console.
     const again = await bench.contain({ caseId: ref.caseId });
     expect(again.verdict?.kind).toBe('held');
@@ -767,7 +805,7 @@ describe('a restored case that is started again', () => {
 
   it('is not restored without force while a flow may revive', async () => {
     await onBench(silentAgent(), async (bench) => {
-      expect(await restore(bench, await startedAgain(bench))).toMatchObject({ kind: 'refused' });
+      expect(await restore(bench, await startedAgain(bench), false)).toMatchObject({ kind: 'refused' });
     });
   });
 

@@ -38,7 +38,7 @@ describe('a secondary interface', () => {
   });
 
   it('that is attached since the case was assessed is seen as well', async () => {
-    await onBench(shellAlone(), async (bench) => {
+    await onBench(shellWatched(), async (bench) => {
       const record = await bench.contain(finding);
       expect(record.verdict?.kind).toBe('contained');
       withSecondary(bench.file);
@@ -47,7 +47,7 @@ describe('a secondary interface', () => {
   });
 
   it('may be there as long as it could not be read whether there is one', async () => {
-    await onBench(shellAlone(), async (bench) => {
+    await onBench(shellWatched(), async (bench) => {
       const record = await bench.contain(finding);
       bench.fail(({ call }) => call === 'DescribeInstances', refusedBy('UnauthorizedOperation'));
       expect((await verifyCut(bench.tools, record)).kind).toBe('held');

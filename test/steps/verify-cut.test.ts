@@ -24,10 +24,10 @@ describe('verify', () => {
   it('reads back what is in force and gives the verdict, which the case keeps', async () => {
     await onBench(shellAlone(), async (bench) => {
       const { case: ref, verdict } = await bench.contain(finding);
-      expect(verdict).toMatchObject({ kind: 'contained', attempt: 1, next: 'report', denies: NO_DENIES });
+      expect(verdict).toMatchObject({ kind: 'held', attempt: 1, next: { kind: 'report' }, denies: NO_DENIES });
       expect(await bench.document(ref.caseId)).toMatchObject({
         status: 'reported',
-        verdict: 'contained',
+        verdict: 'held',
         cutAgainAt: null,
       });
     });
@@ -74,7 +74,7 @@ describe('verify', () => {
     },
   );
 
-  it('is contained on the word of host and flow log when the log was silent for the whole timer', async () => {
+  it('is contained on the word of the flow log when it was silent for the whole timer', async () => {
     await onBench(shellWatched(), async (bench) => {
       const { verdict } = await bench.contain(finding);
       expect(verdict?.kind).toBe('contained');

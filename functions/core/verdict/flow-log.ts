@@ -1,4 +1,5 @@
 import { mayBeSameFlow } from '../case/case.ts';
+import { FLOW_LOG_DELAY_SECONDS } from '../case/expiry.ts';
 import type { KnownFlow } from '../model.ts';
 import { parseAddress } from '../network/addresses.ts';
 import { ADDRESS_FIELDS, DEFAULT_LOG_FORMAT, type LogFormat } from './log-format.ts';
@@ -97,8 +98,10 @@ export interface SeenFlow extends KnownFlow {
 export interface FlowLogFindings {
   /** Every ENI has a log without a hole from `since` to this moment; null = some ENI has none. */
   readonly coveredUntil: number | null;
-  /** Why they prove nothing, in words; absent where they cover something, or nobody has listened yet. */
+  /** Why they prove nothing, in words; absent where they cover something, or have had no time to speak yet. */
   readonly unheard?: string;
+  /** They could not be read just now: another look may hear them. */
+  readonly passing?: true;
   /** The window begins later where a log was young: with its first record. Absent = it does not. */
   readonly from?: number;
   /** Traffic of any remote end in the window. */
@@ -164,8 +167,10 @@ export interface Hearing {
   /** `since`, or the first record of a young log. */
   readonly coveredFrom: number;
   readonly coveredUntil: number | null;
-  /** Why it is not covered, in words; null where it is. */
+  /** Why it is not covered, in words; null where it is, and where it has had no time to speak yet. */
   readonly unheard: string | null;
+  /** It could not be read just now. */
+  readonly passing?: boolean;
   readonly records: readonly SeenFlow[];
 }
 
@@ -247,7 +252,8 @@ export function earFor(listening: Listening): Ear {
   function heard(): Hearing {
     const [first, second] = joined(isYoung ? spans : [[since, since], ...spans], pause);
     const unheard = why(first?.[1] ?? since, second?.[0] ?? null);
-    const coveredUntil = unheard === null ? Math.min(first?.[1] ?? since, until) : null;
+    const hasSpoken = spans.length > 0;
+    const coveredUntil = unheard === null && hasSpoken ? Math.min(first?.[1] ?? since, until) : null;
     const coveredFrom = Math.max(since, first?.[0] ?? since);
     return { networkInterfaceId, coveredFrom, coveredUntil, unheard, records: [...flows.values()] };
   }
@@ -256,7 +262,10 @@ export function earFor(listening: Listening): Ear {
     const of = `of ${networkInterfaceId}`;
     if (skippedAt !== null) return `the flow log ${of} skipped records at ${momentOf(skippedAt)}`;
     if (next !== null) return `the flow log ${of} has a hole from ${momentOf(end)} to ${momentOf(next)}`;
-    if (spans.length === 0) return `the flow log ${of} has said nothing since ${momentOf(since)}`;
+    if (spans.length === 0) {
+      const isLate = until - since > pause + FLOW_LOG_DELAY_SECONDS;
+      return isLate ? `the flow log ${of} has said nothing since ${momentOf(since)}` : null;
+    }
     if (isFlood) return `the flow log ${of} shows more than ${MOST_FLOWS} flows`;
     if (isStrange) return `the flow log ${of} shows packets of which neither end is an address of it`;
     return null;
@@ -274,9 +283,12 @@ export function findingsOf(hearings: readonly Hearing[], interfaceIds: readonly 
   const reasons = [...missing, ...hearings.flatMap((hearing) => hearing.unheard ?? [])];
   const [unheard] = reasons;
   const ends = all.flatMap((hearing) => hearing?.coveredUntil ?? []);
-  if (unheard !== undefined || ends.length === 0) {
-    return { coveredUntil: null, records, ...(unheard !== undefined && { unheard }) };
+  if (unheard !== undefined) {
+    const isPassing = silent === -1 && hearings.every((hearing) => hearing.unheard === null || hearing.passing === true);
+    return { coveredUntil: null, records, unheard, ...(isPassing && { passing: true }) };
   }
+  // Covered only as far as every interface is: one whose log has not spoken yet is not.
+  if (ends.length === 0 || ends.length < all.length) return { coveredUntil: null, records };
   const from = Math.max(...hearings.map((hearing) => hearing.coveredFrom));
   return { coveredUntil: Math.min(...ends), from, records };
 }

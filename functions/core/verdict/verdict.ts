@@ -196,7 +196,9 @@ function provenAt(
   disturbing: readonly LogRecord[],
 ): string | null {
   const { witness, isolatedAt, longestTimerSeconds } = question;
-  if (witness === null || witness.findings.unheard !== undefined || isolatedAt === null) return null;
+  if (witness === null || isolatedAt === null) return null;
+  const { unheard, passing } = witness.findings;
+  if (unheard !== undefined && passing !== true) return null;
   // Sockets of an honest kernel go on retransmitting into a deny, which may refresh their entries.
   const isRetransmitting = flows.some(({ gone, dead, flow }) => !gone && dead.length === 0 && flow.protocol === 'tcp');
   const heard = disturbing.length > 0 || witness.findings.coveredUntil !== null;

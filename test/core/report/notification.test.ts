@@ -78,7 +78,7 @@ describe('notification', () => {
         '- stop the instance',
         '',
         'Cut',
-        '- tcp 198.51.100.7 port 4444: seen dead (tracked)',
+        "- tcp 198.51.100.7 port 4444: dead on the network's record (tracked)",
         '',
         'Not proven',
         '- unknown 203.0.113.9 port any: nothing shows that it ended (unknown)',
@@ -106,8 +106,9 @@ describe('notification', () => {
   });
 
   it.each([
-    ['observed', 'Cut', 'seen dead'],
-    ['in-force', 'Cut', 'blocked, not seen dead'],
+    ['observed', 'Cut', "dead on the network's record"],
+    ['in-force', 'Cut', 'blocked, not proven dead'],
+    ['gone', 'Cut', "gone from the host's lists, which is its own word"],
     ['requested', 'Not proven', 'asked for, not seen in force'],
     ['unproven', 'Not proven', 'nothing shows that it ended'],
   ] as const)('files a flow with evidence %s under "%s"', (evidence, title, says) => {

@@ -44,7 +44,7 @@ describe('the report of a case', () => {
       instanceId: theCase.instanceId,
       verdict: 'contained',
       reason: 'because',
-      basis: ['host'],
+      basis: ['flow-log'],
       held: [{ NetworkAclId: 'acl-1', RuleNumber: 1, Egress: true, Cidr: '198.51.100.7/32' }],
       skipped: [],
       lastResort: [],

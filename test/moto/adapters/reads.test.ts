@@ -63,7 +63,9 @@ describe.skipIf(moto === null)('the adapters that read, over HTTP', () => {
     ]);
     expect(interfaces[1]?.groupIds.toSorted()).toEqual([groups.web, groups.database].toSorted());
     expect(interfaces[0]?.publicAddress).toMatch(/^\d+\.\d+\.\d+\.\d+$/);
-    expect(await holdersOf(ec2, [victim.privateAddress, '10.20.9.9'])).toEqual([[victim.privateAddress, 'interface']]);
+    expect(await holdersOf(ec2, [victim.privateAddress, '10.20.9.9'])).toEqual([
+      { address: victim.privateAddress, holder: { vpcId, interfaceType: 'interface' } },
+    ]);
   });
 
   test('network ACLs: by subnet and by id, without the default deny', async () => {
