@@ -1,4 +1,5 @@
 import { needCase, recordEvent } from '../aws/case-table/cases.ts';
+import { isDenied, orDenied } from '../aws/errors.ts';
 import { readFacts } from '../aws/facts.ts';
 import { caseFlow, flowClassifier, OPENER_RANK } from '../core/case/assess.ts';
 import { type CaseDocument, type CaseFlow, flowId, isClosing, laterOf, type WantedDeny } from '../core/case/case.ts';
@@ -9,6 +10,7 @@ import { mayBeRecordOf } from '../core/verdict/flow-log.ts';
 import type { VerdictQuestion } from '../core/verdict/verdict.ts';
 import { disturbances, isPermitted, type LogRecord } from '../core/verdict/witness.ts';
 import { timersAsFound } from '../shared/as-found.ts';
+import { DeadlineError } from '../shared/deadline.ts';
 import { keepWord, LISTEN_SECONDS, listen } from '../shared/listening.ts';
 import { missingDenies } from '../shared/missing-denies.ts';
 import { judgeStanding, readStanding, type Standing } from '../shared/standing.ts';
@@ -145,6 +147,13 @@ async function stillToDeny(
   isProven: boolean,
 ): Promise<readonly WantedDeny[]> {
   if (isProven) return [];
-  const facts = await readFacts(tools.ec2, document.instanceId, { ...document.request, flows: document.flows });
-  return facts === null ? [] : missingDenies(tools, document, facts);
+  try {
+    const request = { ...document.request, flows: document.flows };
+    const facts = await orDenied(() => readFacts(tools.ec2, document.instanceId, request));
+    return facts === null || isDenied(facts) ? [] : await missingDenies(tools, document, facts);
+  } catch (error) {
+    // The verdict is worth more than a cut for which no time is left.
+    if (error instanceof DeadlineError) return [];
+    throw error;
+  }
 }

@@ -1,5 +1,6 @@
 import {
   DescribeNetworkInterfacesCommand,
+  type DescribeNetworkInterfacesCommandOutput,
   EC2Client,
   ModifyNetworkInterfaceAttributeCommand,
 } from '@aws-sdk/client-ec2';
@@ -105,7 +106,7 @@ describe('interfacesOf', () => {
 describe('holdersOf', () => {
   it('asks for each family by its own filter, and for nothing where there is nothing to ask', async () => {
     const byFamily = (Name: string, Values: string[]) => ({ Filters: [{ Name, Values }] });
-    const found = {
+    const found: Partial<DescribeNetworkInterfacesCommandOutput> = {
       NetworkInterfaces: [
         {
           NetworkInterfaceId: 'eni-1',

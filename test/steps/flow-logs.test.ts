@@ -5,7 +5,7 @@ import { reportCase } from '../../functions/report-case/step.ts';
 import { verifyCut } from '../../functions/verify-cut/step.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';
 import { type Bench, ids, onBench, readEvent, refusedBy, shellWatched, twoInterfaces } from '../support/bench.ts';
-import { DEFAULT_FIELDS, formatText, inFormat, rewriteLines } from '../support/flow-log.ts';
+import { DEFAULT_FIELDS, formatText, rewriteLines } from '../support/flow-log.ts';
 
 const finding = readEvent('guardduty-ec2-c2activity');
 
@@ -33,7 +33,6 @@ describe('a flow log of a format of its own', () => {
     ['without ports and protocol', DEFAULT_FIELDS.filter((name) => !/port|protocol/.test(name))],
   ])('is waited for and proves the flow dead: %s', async (_, names) => {
     await onBench(watchedBy({ LogFormat: formatText(...names) }), async (bench) => {
-      rewriteLines(bench.tools.logs, inFormat(names));
       const record = await bench.contain(finding);
       expect(waitIn(bench)).toBeGreaterThan(FIVE_DAYS);
       expect(record.verdict?.kind).toBe('contained');
@@ -47,7 +46,6 @@ describe('a flow log of a format of its own', () => {
       world.Hosts = [{ InstanceId: ids.instance, AgentLies: 'hides' } as WorldFile['Hosts'][number]];
     });
     await onBench(hidden, async (bench) => {
-      rewriteLines(bench.tools.logs, inFormat(long));
       expect((await bench.contain(finding)).verdict?.kind).toBe('leaking');
     });
   });

@@ -60,6 +60,7 @@ describe('start-response', () => {
               subnetIds: [ids.subnet],
               groupIds: [ids.web],
               instanceType: 'm6i.large',
+              peers: [ids.peer],
             },
           }),
         },

@@ -397,7 +397,8 @@ function denyOn(
  * flow beside the one that the host and the flow log see.
  * https://docs.aws.amazon.com/guardduty/latest/ug/guardduty_findings-summary.html ("Local IP address")
  */
-function throughInterface(flow: KnownFlow, interfaces: readonly NetworkInterfaceFacts[]): KnownFlow {
+function throughInterface(flow: KnownFlow, { interfaces, instance }: Pick<Facts, 'interfaces' | 'instance'>): KnownFlow {
+  if (instance.secondaryInterfaces.some((one) => isOn(one, flow))) return flow;
   const own = interfaces.flatMap((eni) => (flow.family === 'ipv4' ? eni.privateAddresses : eni.ipv6Addresses));
   const isOwn = flow.localAddress === null || own.length === 0 || own.includes(flow.localAddress);
   return isOwn || flow.source !== 'finding' ? flow : { ...flow, localAddress: null, localPort: null };
@@ -414,7 +415,7 @@ export interface Assessment {
 export function assess(request: CaseRequest, facts: Facts, config: Config): Assessment {
   if (facts.interfaces.length === 0) return { flows: [], denies: [], refusals: [] };
   const classify = flowClassifier(facts);
-  const seen = request.flows.map((flow) => throughInterface(flow, facts.interfaces));
+  const seen = request.flows.map((flow) => throughInterface(flow, facts));
   // Several containers may have had the same peer: to the interface they are one.
   const isFirst = (flow: KnownFlow, index: number): boolean =>
     seen.findIndex((other) => flowId(other) === flowId(flow)) === index;

@@ -7,7 +7,6 @@ import {
   disturbances,
   isPermitted,
   type LogRecord,
-  problemOf,
   silentSeconds,
   silentSince,
   type Witness,
@@ -180,7 +179,8 @@ function networkProof(
   if (isSealed(question)) return { by: 'seal', why: '' };
   if (witness === null)
     return { by: null, why: 'no flow log watches the instance, so nothing outside it can prove more' };
-  const problem = problemOf(witness);
+  // One that has had no time to speak yet is as one that has not been silent for long enough.
+  const problem = witness.findings.unheard ?? null;
   if (problem !== null) return { by: null, why: problem };
   if (silentSeconds(witness, disturbing) >= longestTimerSeconds) return { by: 'flow-log', why: '' };
   return {

@@ -14,10 +14,6 @@ export interface Witness {
   readonly findings: FlowLogFindings;
 }
 
-/** Why it proves nothing, in words; null = it covers the time up to `coveredUntil`. */
-export const problemOf = ({ findings }: Witness): string | null =>
-  findings.coveredUntil === null ? (findings.unheard ?? 'the flow log has not spoken yet') : null;
-
 export type LogRecord = FlowLogFindings['records'][number];
 
 /** What decides whether a record breaks the silence. */
