@@ -7,7 +7,13 @@ import {
 import { mockClient } from 'aws-sdk-client-mock';
 import 'aws-sdk-client-mock-vitest/extend';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { hasAccelerator, holdersOf, interfacesOf, setGroups, setTimeouts } from '../../functions/aws/network-interfaces.ts';
+import {
+  hasAccelerator,
+  holdersOf,
+  interfacesOf,
+  setGroups,
+  setTimeouts,
+} from '../../functions/aws/network-interfaces.ts';
 
 const ec2 = mockClient(EC2Client);
 const client = new EC2Client({});

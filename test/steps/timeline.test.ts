@@ -47,7 +47,9 @@ describe('the timeline of a case', () => {
     expect(entriesOf(table).filter((entry) => entry.startsWith('restore-evidence'))).toEqual([]);
     expect(entriesOf(table)).toEqual(
       expect.arrayContaining([
-        expect.stringMatching(/^restore-instance: refused: the socket of the flow to 198\.51\.100\.7 may still be open/),
+        expect.stringMatching(
+          /^restore-instance: refused: the socket of the flow to 198\.51\.100\.7 may still be open/,
+        ),
         expect.stringMatching(
           /^report-restore: refused: the socket of the flow to .*; started by execution local-\d+; its StartExecution in CloudTrail/,
         ),

@@ -284,7 +284,8 @@ export function findingsOf(hearings: readonly Hearing[], interfaceIds: readonly 
   const [unheard] = reasons;
   const ends = all.flatMap((hearing) => hearing?.coveredUntil ?? []);
   if (unheard !== undefined) {
-    const isPassing = silent === -1 && hearings.every((hearing) => hearing.unheard === null || hearing.passing === true);
+    const isPassing =
+      silent === -1 && hearings.every((hearing) => hearing.unheard === null || hearing.passing === true);
     return { coveredUntil: null, records, unheard, ...(isPassing && { passing: true }) };
   }
   // Covered only as far as every interface is: one whose log has not spoken yet is not.

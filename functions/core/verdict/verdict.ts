@@ -3,14 +3,7 @@ import { FLOW_LOG_DELAY_SECONDS, TCP_RETRANSMIT_SECONDS } from '../case/expiry.t
 import type { AclFacts } from '../model.ts';
 import { admits, type IsolationOpenings } from '../network/isolation-rules.ts';
 import { mayBeRecordOf } from './flow-log.ts';
-import {
-  disturbances,
-  isPermitted,
-  type LogRecord,
-  silentSeconds,
-  silentSince,
-  type Witness,
-} from './witness.ts';
+import { disturbances, isPermitted, type LogRecord, silentSeconds, silentSince, type Witness } from './witness.ts';
 
 /**
  * - `contained`: every known flow is dead or sealed, no unknown one can be left on the network's word, every interface is
