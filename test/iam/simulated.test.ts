@@ -8,6 +8,7 @@ import {
   type Evaluated,
   evaluate,
   type Loan,
+  ownCalls,
   recordsUnder,
   refusedLoans,
   unmapped,
