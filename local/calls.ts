@@ -25,7 +25,9 @@ export interface ReplayedCall extends ApiCall {
 const LATEST = 366 * 86_400;
 
 /** What only a host can do, no API. */
-type HostPhysics = Physics & Pick<WorldPhysics, 'closeSockets'>;
+type HostPhysics = Physics & Pick<WorldPhysics, 'closeSockets' | 'closeAgentConnection'>;
+
+const HOST_CALLS = ['closeSockets', 'closeAgentConnection'];
 
 /**
  * Reads a `--calls` file.
@@ -85,20 +87,20 @@ function parseCall(json: unknown, path: string): ApiCall {
       `${quote(service)} is not one of ${[...Object.keys(SDK), 'host'].join(', ')}`,
     );
   }
-  const known = service === 'host' ? ['closeSockets'] : Object.keys(HANDLERS[service as ServiceName]);
+  const known = service === 'host' ? HOST_CALLS : Object.keys(HANDLERS[service as ServiceName]);
   if (typeof api !== 'string' || !known.includes(api)) {
     throw new InputError(`${path}.api`, `${quote(api)} is not a call of ${service} that the world answers`);
   }
   if (!isObject(input)) throw new InputError(`${path}.input`, `${quote(input)} is not an object`);
-  if (service === 'host') requireHostInput(input, `${path}.input`);
+  if (service === 'host') requireHostInput(api, input, `${path}.input`);
   return { service: service as ApiCall['service'], api, input };
 }
 
-function requireHostInput({ InstanceId, RemoteAddress }: Record<string, unknown>, path: string): void {
+function requireHostInput(api: string, { InstanceId, RemoteAddress }: Record<string, unknown>, path: string): void {
   if (typeof InstanceId !== 'string' || !/^i-[0-9a-f]{8,17}$/.test(InstanceId)) {
     throw new InputError(`${path}.InstanceId`, `${quote(InstanceId)} is not an instance id`);
   }
-  if (typeof RemoteAddress !== 'string' || isIP(RemoteAddress) === 0) {
+  if (api === 'closeSockets' && (typeof RemoteAddress !== 'string' || isIP(RemoteAddress) === 0)) {
     throw new InputError(`${path}.RemoteAddress`, `${quote(RemoteAddress)} is not a single IP address`);
   }
 }
@@ -130,7 +132,9 @@ async function makeNamed(
   if (service === 'host') {
     const at = world.clock.now();
     world.physics.advanceTo(at);
-    world.physics.closeSockets(String(input['InstanceId']), String(input['RemoteAddress']), at);
+    const instanceId = String(input['InstanceId']);
+    if (api === 'closeAgentConnection') world.physics.closeAgentConnection(instanceId, at);
+    else world.physics.closeSockets(instanceId, String(input['RemoteAddress']), at);
     world.note('host', api, 'ok', input);
     return 'ok';
   }

@@ -12,10 +12,12 @@ import {
 import { dirname, join } from 'node:path';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { CaseTable } from '../../functions/aws/case-table/table.ts';
-import { type ApiContext, newServiceMemory, type ServiceMemory } from '../world/api/context.ts';
+import type { ApiContext } from '../world/api/context.ts';
 import { dynamoDbHandlers } from '../world/api/dynamodb/index.ts';
+import { tables as tableSlot } from '../world/api/dynamodb/keys.ts';
 import type { TableItem } from '../world/api/dynamodb/values.ts';
 import { AwsError, serviceException, WorldFaultError } from '../world/api/errors.ts';
+import { newServiceMemory } from '../world/api/memory.ts';
 import { wireForm } from '../world/api/wire-form.ts';
 
 /**
@@ -29,7 +31,7 @@ const TABLE = 'flowcut-cases';
 /** Reads leave the file as it is. */
 const READS = ['GetItem', 'Query', 'Scan'];
 
-type Tables = ServiceMemory['tables'];
+type Tables = ReturnType<typeof tableSlot.fresh>;
 type Stored = Record<string, Record<string, TableItem>>;
 
 function load(file: string): Tables {
@@ -112,14 +114,15 @@ function answer(file: string, command: string, input: unknown): object {
   if (handler === undefined) throw new WorldFaultError(`the case store does not answer ${command}`);
   return locked(file, () => {
     const tables = load(file);
-    const memory = { ...newServiceMemory(), tables };
+    const memory = newServiceMemory();
+    for (const [name, table] of tables) memory.of(tableSlot).set(name, table);
     try {
       // The handlers of the table look at nothing else.
       const output = handler(
         { memory, now: Date.now() / 1000 } as unknown as ApiContext,
         wireForm('dynamodb', input) as never,
       );
-      if (!READS.includes(command)) save(file, tables);
+      if (!READS.includes(command)) save(file, memory.of(tableSlot));
       return output;
     } catch (error) {
       throw error instanceof AwsError ? serviceException('dynamodb', error) : error;

@@ -1,10 +1,20 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
+import { tables } from './api/dynamodb/keys.ts';
+import { takenSnapshots } from './api/ec2/snapshots.ts';
+import type { ExecutionStarter } from './api/executions.ts';
+import { playedFindings } from './api/guardduty.ts';
 import type { CallCounts, JournalEntry } from './api/journal.ts';
-import { createWire, type Interceptor, type SdkClient } from './api/middleware.ts';
-import type { ExecutionStarter } from './api/sfn.ts';
+import {
+  attachTo,
+  createWire,
+  type Interceptor,
+  type SdkClient,
+  settle,
+  type TrailListener,
+} from './api/middleware.ts';
 import type { ApiState } from './api/shapes.ts';
-import type { PublishedMessage } from './api/sns.ts';
+import { type PublishedMessage, publishedMessages } from './api/sns.ts';
 import type { WorldFile } from './parse-world.ts';
 import { createPhysics, type WorldPhysics } from './physics.ts';
 import type { Physics, WorldClock } from './state.ts';
@@ -38,10 +48,16 @@ export interface EmbeddedWorld<P extends Physics = WorldPhysics> {
   readonly messages: readonly PublishedMessage[];
   /** Items of a table (of all tables without a name), as plain objects, by key. */
   dumpTable(name?: string): Record<string, unknown>[];
+  /** Runs calls on somebody else's behalf; without it they are the responder's. */
+  callAs<T>(callerArn: string, run: () => T): T;
+  /** GuardDuty knows the finding of an event that is played, unless the file says what GuardDuty knows. */
+  playFinding(detail: Record<string, unknown>): void;
   /** Hands of a test in the world. */
   readonly interceptors: Interceptor[];
   /** Who runs state machines; without one an execution stays RUNNING. */
   onStartExecution: ExecutionStarter | null;
+  /** Who is told of the calls of others, `TrailDeliverySeconds` after each; it may well return a promise. */
+  onTrailEvent: TrailListener | null;
 }
 
 /**
@@ -65,7 +81,7 @@ export function createEmbeddedWorld(
   return {
     physics,
     clock,
-    attach: (client) => wire.attach(client),
+    attach: (client) => attachTo(wire, client),
     inState: (name, run) => journal.inState(name, run),
     inRun: (name, run) => journal.inRun(name, run),
     enterFunction: (name) => journal.enterFunction(name),
@@ -73,19 +89,24 @@ export function createEmbeddedWorld(
     calls: (run) => journal.calls(run),
     timeline: (run) => journal.timeline(run),
     truth() {
-      wire.settle();
+      settle(wire);
       return physics.truth?.() ?? [];
     },
     snapshot() {
-      wire.settle();
-      const snapshots = memory.snapshots.length > 0 ? { Snapshots: memory.snapshots } : {};
+      settle(wire);
+      const taken = memory.of(takenSnapshots);
+      const snapshots = taken.length > 0 ? { Snapshots: taken } : {};
       return JSON.parse(JSON.stringify({ ...file, ...snapshots })) as Record<string, unknown>;
     },
-    messages: memory.messages,
+    messages: memory.of(publishedMessages),
     dumpTable(name) {
-      const tables = [...memory.tables].filter(([table]) => name === undefined || table === name);
-      const items = tables.flatMap(([, table]) => [...table].sort(([a], [b]) => (a < b ? -1 : 1)));
+      const chosen = [...memory.of(tables)].filter(([table]) => name === undefined || table === name);
+      const items = chosen.flatMap(([, table]) => [...table].sort(([a], [b]) => (a < b ? -1 : 1)));
       return items.map(([, item]) => unmarshall(item as Record<string, AttributeValue>));
+    },
+    callAs: (callerArn, run) => wire.callers.as(callerArn, run),
+    playFinding(detail) {
+      memory.of(playedFindings).push(detail);
     },
     interceptors: wire.interceptors,
     get onStartExecution() {
@@ -93,6 +114,12 @@ export function createEmbeddedWorld(
     },
     set onStartExecution(starter) {
       wire.onStartExecution = starter;
+    },
+    get onTrailEvent() {
+      return wire.onTrailEvent;
+    },
+    set onTrailEvent(listener) {
+      wire.onTrailEvent = listener;
     },
   };
 }

@@ -3,6 +3,8 @@
  * `api/` answers SDK calls from the state and tells physics of every change; physics never calls an API.
  */
 
+import type { FlowLog } from './api/shapes.ts';
+
 /** The world's clock: seconds since the event's arrival, virtual. */
 export interface WorldClock {
   now(): number;
@@ -33,6 +35,15 @@ export interface Physics {
     answer(at: number): { status: 'Success' | 'Failed'; responseCode: number; stdout: string; stderr: string } | null;
     cancel(at: number): void;
   };
-  /** Flow log records delivered by `at` for an ENI, default format version 2, ascending by start. */
-  flowLogRecords(networkInterfaceId: string, fromSeconds: number, toSeconds: number, at: number): string[];
+  /**
+   * Records of a flow log about an ENI that are delivered by `at`, in the log's format, ascending by start; without a log,
+   * those of the one that covers the ENI and delivers soonest.
+   */
+  flowLogRecords(
+    networkInterfaceId: string,
+    fromSeconds: number,
+    toSeconds: number,
+    at: number,
+    log?: FlowLog,
+  ): string[];
 }

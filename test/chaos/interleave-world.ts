@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { parseWorld, type WorldFile } from '../../local/world/parse-world.ts';
+import type { WorldFile } from '../../local/world/parse-world.ts';
+import { parseQuietWorld } from '../support/quiet-agents.ts';
 import { type InstancePlan, type Plan, SECOND_STAGE } from './interleave-plan.ts';
 
 /** Ids and addresses of a built world, by number. */
@@ -128,7 +129,7 @@ const AGENTS: Readonly<Record<InstancePlan['agent'], object>> = {
 /** The world of a plan, parsed. */
 export function worldOf(plan: Plan): WorldFile {
   const subnets = Array.from({ length: plan.subnets }, (_, index) => index);
-  return parseWorld({
+  return parseQuietWorld({
     AccountId: accountId(0),
     Region: 'eu-central-1',
     Now: NOW,

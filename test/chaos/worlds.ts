@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Config } from '../../functions/core/config.ts';
-import { parseWorld, type WorldFile } from '../../local/world/parse-world.ts';
+import type { WorldFile } from '../../local/world/parse-world.ts';
+import { parseQuietWorld } from '../support/quiet-agents.ts';
 import { buildRequest } from '../world/honesty/build-request.ts';
 import { buildWorld } from '../world/honesty/build-world.ts';
 import { NAMED_WORLDS } from '../world/honesty/named-worlds.ts';
@@ -29,7 +30,7 @@ function fromFile(
   const file = (): WorldFile => {
     const given = readJson(`local/worlds/${world}.json`) as WorldFile;
     change(given);
-    return parseWorld(given);
+    return parseQuietWorld(given);
   };
   const isWatched = config.openings === undefined && config.deleteReplacedGroups !== true;
   return { name, file, input: FINDING, config, isWatched };
@@ -39,7 +40,13 @@ function named(name: string, config: Partial<Config> = {}): ChaosWorld {
   const found = NAMED_WORLDS.find((one) => one.name === name);
   if (found === undefined) throw new Error(`there is no world named "${name}"`);
   const { incident } = found;
-  return { name, file: () => parseWorld(buildWorld(incident)), input: buildRequest(incident), config, isWatched: true };
+  return {
+    name,
+    file: () => parseQuietWorld(buildWorld(incident)),
+    input: buildRequest(incident),
+    config,
+    isWatched: true,
+  };
 }
 
 /** Nobody but the instance uses its group, so that it can be deleted. */

@@ -6,7 +6,7 @@
  *   node test/iam/run.ts [part of a file's name...]
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { startVitest } from 'vitest/node';
+import { type Reporter, startVitest } from 'vitest/node';
 import config from '../../vitest.config.ts';
 import { RECORDS } from './support/records.ts';
 import { SUMMARY, SummaryReporter } from './support/summary.ts';
@@ -16,17 +16,26 @@ const folder = mkdtempSync('.cache/iam-');
 process.env[RECORDS] = `${folder}/records`;
 process.env[SUMMARY] = `${folder}/summary.json`;
 
+/** Says how the recorded runs ended; their failures are their suites' own, but calls may be missing. */
+const recorded: { failed: readonly string[] } = { failed: [] };
+const recorder: Reporter = {
+  onTestRunEnd(modules, errors) {
+    const tests = modules.flatMap((module) => [...module.children.allTests()]);
+    const failed = tests.filter((one) => one.result().state === 'failed').map((one) => one.fullName);
+    recorded.failed = [...failed, ...errors.map(({ message }) => message)];
+    console.log(`recorded ${tests.length} tests of ${modules.length} files`);
+  },
+};
+
 try {
   console.log('recording');
   const recording = await startVitest('test', [], {
     config: 'test/iam/record/vitest.config.ts',
     watch: false,
-    reporters: ['dot'],
+    reporters: [recorder],
   });
   await recording.close();
-  // Its failures are its suites' own; calls were recorded all the same, but too few to speak of nothing denied.
-  const failed = recording.state.getCountOfFailedTests();
-  if (failed > 0) console.log(`${failed} tests of the recorded runs failed: npm test says which`);
+  for (const name of recorded.failed) console.log(`failed while it was recorded: ${name}`);
   const vitest = await startVitest('test', process.argv.slice(2), {
     ...config.test,
     config: false,
@@ -38,7 +47,7 @@ try {
     reporters: ['default', new SummaryReporter(), './test/support/counting-reporter.ts'],
   });
   await vitest.close();
-  if (failed > 0) process.exitCode = 1;
+  if (recorded.failed.length > 0) process.exitCode = 1;
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { readTemplate, resourcesOf } from '../../scripts/template.ts';
 import { parameterSets } from './support/parameters.ts';
-import { allPolicies } from './support/policies.ts';
+import { allPolicies, functionsOf } from './support/policies.ts';
 import { statementCount, staticProblems } from './support/static.ts';
 
 const template = readTemplate();
@@ -48,5 +48,15 @@ describe('every role', () => {
 
     expect(roles.length).toBeGreaterThan(10);
     expect(lacking.map(([id]) => id)).toEqual([]);
+  });
+
+  it('of a function keeps to the border of the chosen VPCs', () => {
+    const { 'VpcIds given': values = {} } = parameterSets(template);
+
+    const outside = functionsOf(template, values).filter(
+      ({ policies }) => !policies.some(({ name }) => name === 'VpcBorderPolicy'),
+    );
+
+    expect(outside.map(({ folder }) => folder)).toEqual([]);
   });
 });

@@ -10,7 +10,15 @@ import { clientsOf, readWorld } from './worlds.ts';
 const NOW = new Date('2026-01-15T10:00:00Z');
 
 /** What no API shows, and what only a world has. */
-const UNSEEN = ['Hosts', 'Flows', 'Assumptions', 'Faults', 'NaclEntryQuota', 'LatencySeconds'] as const;
+const UNSEEN = [
+  'Hosts',
+  'Flows',
+  'Assumptions',
+  'Faults',
+  'NaclEntryQuota',
+  'LatencySeconds',
+  'FunctionStartSeconds',
+] as const;
 
 function snapshotOf(file: WorldFile, instanceId: string = ids.instance): Promise<WorldSnapshot> {
   return onBench(file, ({ world }) => takeSnapshot(clientsOf(world), instanceId, NOW));

@@ -193,7 +193,7 @@ describe('a file of calls with a hostile value', () => {
     [[null], 'calls[0]'],
     [[{ ...call, at: -1 }], 'calls[0].at'],
     [[{ ...call, at: '10' }], 'calls[0].at'],
-    [[call, { ...call, service: 's3' }], 'calls[1].service'],
+    [[call, { ...call, service: 'kinesis' }], 'calls[1].service'],
     [[{ ...call, service: '__proto__' }], 'calls[0].service'],
     [[{ ...call, api: 'RunInstances; reboot' }], 'calls[0].api'],
     [[{ ...call, input: [] }], 'calls[0].input'],

@@ -12,7 +12,7 @@ const run = (file: WorldFile, input: unknown = finding, options: SimulationOptio
 const instanceOf = (world: WorldFile) => world.Reservations[0]?.Instances[0] ?? { InstanceId: '' };
 
 describe('the whole response', () => {
-  it('contains the default incident within two round trips and three functions of its first cut', async () => {
+  it('contains the default incident within two EC2 round trips and three functions of its first cut', async () => {
     const { report, calls } = await run(defaultWorld());
     expect(report.verdict).toBe('contained');
     expect(calls.beforeFirstCut?.ec2).toBeLessThanOrEqual(2);

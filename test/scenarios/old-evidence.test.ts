@@ -29,6 +29,8 @@ const liar = {
   AgentDelaySeconds: 2,
   SocketKill: true,
   RootAttacker: false,
+  AgentConnection: false,
+  AgentEndpoint: '52.94.0.10',
 } as const;
 
 const withoutAgent = (world: WorldFile): void => {

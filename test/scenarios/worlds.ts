@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { parseWorld, type WorldFile } from '../../local/world/parse-world.ts';
+import type { WorldFile } from '../../local/world/parse-world.ts';
 import { defaultWorld, ids, readEvent } from '../support/bench.ts';
+import { parseQuietWorld } from '../support/quiet-agents.ts';
 
 export type WorldName = 'auto-scaling-member' | 'spot-instance';
 
@@ -9,7 +10,7 @@ export function worldOf(name: WorldName, change: (world: WorldFile) => void = ()
   const url = new URL(`../../local/worlds/${name}.json`, import.meta.url);
   const world = JSON.parse(readFileSync(url, 'utf8')) as WorldFile;
   change(world);
-  return parseWorld(world);
+  return parseQuietWorld(world);
 }
 
 /** The default incident without an agent on any instance. */

@@ -14,8 +14,9 @@ import { localConfig, localToolbox, type World } from '../../local/simulate.ts';
 import type { CallInfo } from '../../local/world/api/middleware.ts';
 import { runInVirtualTime } from '../../local/world/clock.ts';
 import { createEmbeddedWorld } from '../../local/world/embedded-world.ts';
-import { parseWorld, type WorldFile } from '../../local/world/parse-world.ts';
+import type { WorldFile } from '../../local/world/parse-world.ts';
 import { createPhysics } from '../../local/world/physics.ts';
+import { parseQuietWorld } from './quiet-agents.ts';
 
 /** One instance with a reverse shell and a neighbour in its subnet; ids that tests speak of. */
 export const ids = {
@@ -38,7 +39,7 @@ const DEFAULT_WORLD = read('local/worlds/default.json');
 export function defaultWorld(change: (world: WorldFile) => void = () => undefined): WorldFile {
   const world = JSON.parse(DEFAULT_WORLD) as WorldFile;
   change(world);
-  return parseWorld(world);
+  return parseQuietWorld(world);
 }
 
 /** The reverse shell alone, so that a verdict can be contained. */

@@ -39,6 +39,8 @@ const STATUS_BY_CODE: Record<string, number> = {
   AuthFailure: 403,
   AccessDenied: 403,
   AuthorizationErrorException: 403,
+  NoSuchBucket: 404,
+  NoSuchKey: 404,
   NotFoundException: 404,
   DryRunOperation: 412,
 };
@@ -55,7 +57,7 @@ export function serviceException(service: ServiceName, error: AwsError): Error {
     Modelled?.prototype instanceof Base
       ? (new Modelled(options) as Error)
       : new Base({ ...options, name: error.code, $fault: error.status >= 500 ? 'server' : 'client' });
-  const isQuery = ['ec2', 'autoscaling', 'elb', 'elbv2', 'sns'].includes(service);
+  const isQuery = ['ec2', 'autoscaling', 'elb', 'elbv2', 's3', 'sns'].includes(service);
   return Object.assign(exception, isQuery ? { Code: WIRE_CODES[error.code] ?? error.code } : {}, error.members);
 }
 

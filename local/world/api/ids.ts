@@ -1,22 +1,31 @@
 import { createHash } from 'node:crypto';
-import type { ServiceMemory } from './context.ts';
 import { AwsError } from './errors.ts';
+import { memorySlot, type ServiceMemory } from './memory.ts';
 
 /** An id of AWS's form made from its parts: the same in every run. */
 export function madeId(prefix: string, ...parts: readonly unknown[]): string {
   return `${prefix}-${createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 17)}`;
 }
 
+/** Counts what was created, to make ids that are the same in every run. */
+const created = memorySlot(() => ({ count: 0 }));
+
+function nextNumber(memory: ServiceMemory): number {
+  const counter = memory.of(created);
+  counter.count += 1;
+  return counter.count;
+}
+
 /** An id for a thing that was just created. */
 export function newId(memory: ServiceMemory, prefix: string): string {
-  memory.created += 1;
-  return madeId(prefix, 'created', memory.created);
+  return madeId(prefix, 'created', nextNumber(memory));
 }
 
 /** A UUID for a thing that was just created. */
 export function newUuid(memory: ServiceMemory): string {
-  memory.created += 1;
-  const hex = createHash('sha256').update(`uuid ${memory.created}`).digest('hex');
+  const hex = createHash('sha256')
+    .update(`uuid ${nextNumber(memory)}`)
+    .digest('hex');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
 

@@ -1,13 +1,11 @@
 import type { FilterLogEventsCommandInput } from '@aws-sdk/client-cloudwatch-logs';
 import type { ApiContext, Handlers } from './context.ts';
 import { AwsError } from './errors.ts';
-import { logGroupOf, watchedInterfaces } from './flow-logs.ts';
+import { deliversToS3, flowLogsEver, logGroupOf, stampedLines, watchedInterfaces } from './flow-logs.ts';
 import { madeId } from './ids.ts';
 import { matchesPattern } from './log-filter.ts';
 import { page } from './paging.ts';
-
-/** The field `start` of the default flow log format. */
-const START_FIELD = 10;
+import type { FlowLog } from './shapes.ts';
 
 /** https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html */
 function filterLogEvents(context: ApiContext, input: FilterLogEventsCommandInput): object {
@@ -17,19 +15,49 @@ function filterLogEvents(context: ApiContext, input: FilterLogEventsCommandInput
     throw invalid('logStreamNames and logStreamNamePrefix exclude each other');
   }
   const matches = matchesPattern(input.filterPattern ?? '');
-  const events = flowLogEvents(context, input, matches);
-  const { items, nextToken } = page(events, limit ?? 10_000, input.nextToken, () =>
+  const logs = readableLogs(context, groupName(input));
+  const events = logs.flatMap((log) => flowLogEvents(context, log, input, matches));
+  const sorted = events.sort((a, b) => a.timestamp - b.timestamp);
+  const { items, nextToken } = page(sorted, limit ?? 10_000, input.nextToken, () =>
     invalid('The specified nextToken is invalid.'),
   );
   return { events: items, searchedLogStreams: [], nextToken };
 }
 
-function flowLogEvents(context: ApiContext, input: FilterLogEventsCommandInput, matches: (message: string) => boolean) {
-  const { state, physics, now } = context;
-  const group = input.logGroupName ?? input.logGroupIdentifier?.split(':log-group:').at(-1)?.replace(/:\*$/, '');
+function groupName({ logGroupName, logGroupIdentifier }: FilterLogEventsCommandInput): string {
+  const group = logGroupName ?? logGroupIdentifier?.split(':log-group:').at(-1)?.replace(/:\*$/, '');
   if (group === undefined) throw invalid('logGroupName is missing');
-  const log = state.FlowLogs.find((candidate) => logGroupOf(candidate) === group);
-  if (log === undefined) throw new AwsError('ResourceNotFoundException', 'The specified log group does not exist.');
+  return group;
+}
+
+/** The flow logs of a group, where the group may be searched. */
+function readableLogs({ state, memory }: ApiContext, group: string): FlowLog[] {
+  const logs = flowLogsEver(state, memory).filter((log) => !deliversToS3(log) && logGroupOf(log) === group);
+  if (logs.length === 0) throw new AwsError('ResourceNotFoundException', 'The specified log group does not exist.');
+  if (logs.some((log) => log.Readable === false)) {
+    throw new AwsError(
+      'AccessDeniedException',
+      `not authorized to perform: logs:FilterLogEvents on resource: arn:aws:logs:${state.Region}:${state.AccountId}:log-group:${group}:log-stream:`,
+    );
+  }
+  const other = logs.find((log) => (log.LogGroupClass ?? 'STANDARD') !== 'STANDARD');
+  if (other !== undefined) {
+    // As CloudWatch words it: https://github.com/aws/karpenter-provider-aws/pull/9567
+    throw new AwsError(
+      'InvalidOperationException',
+      `The log group ${group} is of log-group-class ${other.LogGroupClass}. FilterLogEvents is not supported for this log class.`,
+    );
+  }
+  return logs;
+}
+
+function flowLogEvents(
+  context: ApiContext,
+  log: FlowLog,
+  input: FilterLogEventsCommandInput,
+  matches: (message: string) => boolean,
+) {
+  const { state, physics, now } = context;
   const zero = Date.parse(state.Now);
   const from = input.startTime ?? 0;
   const to = input.endTime ?? zero + now * 1000;
@@ -39,21 +67,19 @@ function flowLogEvents(context: ApiContext, input: FilterLogEventsCommandInput, 
     .map((eni) => ({ id: eni.NetworkInterfaceId, stream: `${eni.NetworkInterfaceId}-all` }))
     .filter(({ stream }) => inStreams(stream))
     .flatMap(({ id, stream }) =>
-      physics
-        .flowLogRecords(id, (from - zero) / 1000, (to - zero) / 1000, now)
-        .map((message, index) => ({ message, index }))
+      stampedLines(physics, log, id, { from: (from - zero) / 1000, to: (to - zero) / 1000, now })
+        .map((record, index) => ({ ...record, index }))
         // Before the ids are made: days of lines are many.
-        .filter(({ message }) => matches(message))
-        .map(({ message, index }) => ({
-          eventId: madeId('event', id, message, index),
+        .filter(({ line }) => matches(line))
+        .map(({ line, start, index }) => ({
+          eventId: madeId('event', id, line, index),
           ingestionTime: zero + Math.round(now * 1000),
           logStreamName: stream,
-          message,
-          timestamp: Number(message.split(' ')[START_FIELD]) * 1000,
+          message: line,
+          timestamp: start * 1000,
         })),
     )
-    .filter(({ timestamp }) => timestamp >= from && timestamp <= to)
-    .sort((a, b) => a.timestamp - b.timestamp);
+    .filter(({ timestamp }) => timestamp >= from && timestamp <= to);
 }
 
 function invalid(why: string): AwsError {

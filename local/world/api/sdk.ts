@@ -4,6 +4,8 @@ import * as dynamodb from '@aws-sdk/client-dynamodb';
 import * as ec2 from '@aws-sdk/client-ec2';
 import * as elb from '@aws-sdk/client-elastic-load-balancing';
 import * as elbv2 from '@aws-sdk/client-elastic-load-balancing-v2';
+import * as guardduty from '@aws-sdk/client-guardduty';
+import * as s3 from '@aws-sdk/client-s3';
 import * as states from '@aws-sdk/client-sfn';
 import * as sns from '@aws-sdk/client-sns';
 import * as ssm from '@aws-sdk/client-ssm';
@@ -34,6 +36,12 @@ export const SDK = {
     module: elb as object,
   },
   logs: { Client: logs.CloudWatchLogsClient, Exception: logs.CloudWatchLogsServiceException, module: logs as object },
+  s3: { Client: s3.S3Client, Exception: s3.S3ServiceException, module: s3 as object },
+  guardduty: {
+    Client: guardduty.GuardDutyClient,
+    Exception: guardduty.GuardDutyServiceException,
+    module: guardduty as object,
+  },
   sns: { Client: sns.SNSClient, Exception: sns.SNSServiceException, module: sns as object },
 } as const;
 

@@ -5,23 +5,11 @@ import type {
 } from '@aws-sdk/client-sfn';
 import type { ApiContext, Handlers } from './context.ts';
 import { AwsError } from './errors.ts';
+import type { StartedExecution } from './executions.ts';
 import { newUuid } from './ids.ts';
+import { memorySlot } from './memory.ts';
 
-/** A running execution, as whoever interprets the state machine hands it over. */
-export interface StartedExecution {
-  readonly result: Promise<unknown>;
-  abort?(): void;
-}
-
-/** Runs one execution; called at the moment of StartExecution. */
-export type ExecutionStarter = (execution: {
-  readonly executionArn: string;
-  readonly name: string;
-  readonly stateMachineArn: string;
-  readonly input: unknown;
-}) => StartedExecution;
-
-export interface ExecutionRecord {
+interface ExecutionRecord {
   readonly executionArn: string;
   readonly stateMachineArn: string;
   readonly name: string;
@@ -34,6 +22,8 @@ export interface ExecutionRecord {
   cause?: string;
   started: StartedExecution | null;
 }
+
+const executions = memorySlot(() => new Map<string, ExecutionRecord>());
 
 /**
  * Idempotent for the same name and input while the execution runs; afterwards the name is taken for 90 days.
@@ -49,7 +39,7 @@ function startExecution(context: ApiContext, input: StartExecutionCommandInput):
     throw new AwsError('InvalidName', `Invalid Name: '${name}'`);
   const text = input.input ?? '{}';
   const executionArn = `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}`;
-  const there = context.memory.executions.get(executionArn);
+  const there = context.memory.of(executions).get(executionArn);
   if (there !== undefined) {
     if (there.status === 'RUNNING' && there.input === text) return { executionArn, startDate: there.startDate };
     throw new AwsError('ExecutionAlreadyExists', `Execution Already Exists: '${executionArn}'`);
@@ -64,7 +54,7 @@ function startExecution(context: ApiContext, input: StartExecutionCommandInput):
     started: null,
   };
   const parsed = parseInput(text);
-  context.memory.executions.set(executionArn, record);
+  context.memory.of(executions).set(executionArn, record);
   record.started = context.startExecution?.({ executionArn, name, stateMachineArn, input: parsed }) ?? null;
   record.started?.result.then(
     (output) => end(record, { status: 'SUCCEEDED', output: JSON.stringify(output) ?? 'null' }),
@@ -100,7 +90,7 @@ function end(record: ExecutionRecord, change: Partial<ExecutionRecord>): void {
 }
 
 function findExecution({ memory }: ApiContext, arn: string | undefined): ExecutionRecord {
-  const record = memory.executions.get(arn ?? '');
+  const record = memory.of(executions).get(arn ?? '');
   if (record === undefined) throw new AwsError('ExecutionDoesNotExist', `Execution Does Not Exist: '${arn}'`);
   return record;
 }

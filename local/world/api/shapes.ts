@@ -30,6 +30,8 @@ export interface Instance {
     DeviceName?: string;
     Ebs?: { VolumeId?: string; VolumeSize?: number; DeleteOnTermination?: boolean };
   }[];
+  SecondaryInterfaces?: { SecondaryInterfaceId: string; PrivateIpAddresses?: { PrivateIpAddress?: string }[] }[];
+  MetadataOptions?: Record<string, unknown>;
   RootDeviceName?: string;
   StateTransitionReason?: string;
   Tags?: Tag[];
@@ -177,8 +179,22 @@ export interface ManagedPrefixList {
 export interface FlowLog {
   ResourceId: string;
   FlowLogId?: string;
+  CreationTime?: string;
+  TrafficType?: string;
+  LogFormat?: string;
+  LogDestinationType?: string;
+  LogDestination?: string;
   LogGroupName?: string;
+  MaxAggregationInterval?: number;
+  DestinationOptions?: { FileFormat?: string; HiveCompatiblePartitions?: boolean; PerHourPartition?: boolean };
+  /** From here on the world's own: from a record's end to its delivery, and what the responder may read. */
   DeliverySeconds?: number;
+  LogGroupClass?: string;
+  Readable?: boolean;
+  StartsAtSeconds?: number;
+  EndsAtSeconds?: number;
+  Gaps?: [number, number][];
+  SkipData?: [number, number][];
   Tags?: Tag[];
   [member: string]: unknown;
 }
@@ -251,12 +267,24 @@ export interface ClassicLoadBalancer {
   [member: string]: unknown;
 }
 
+/** One call of `Api` that fails, or with `Service` an outage of it. */
 export interface Fault {
-  Api: string;
+  Api?: string | undefined;
+  Service?: string | undefined;
   /** 1, 2, ... or `"3+"`. */
-  Call: number | string;
+  Call?: number | string;
+  FromSeconds?: number;
+  ToSeconds?: number | null;
   Error: string;
   AfterEffect?: boolean;
+}
+
+/** What of the file's assumptions the APIs need. */
+export interface ApiAssumptions {
+  ReadLagSeconds?: number;
+  TrailDeliverySeconds?: number | null;
+  FlowLogStartSeconds?: number;
+  GroupVisibleAfterSeconds?: number | undefined;
 }
 
 /** What the APIs need of a parsed world file; the arrays are the state and are changed in place. */
@@ -283,6 +311,9 @@ export interface ApiState {
   ClassicLoadBalancers?: ClassicLoadBalancer[];
   FlowLogs: FlowLog[];
   Faults: Fault[];
+  /** Details of the findings that GuardDuty knows; undefined = those of the events that are played. */
+  Findings?: Record<string, unknown>[] | undefined;
+  Assumptions?: ApiAssumptions;
   NaclEntryQuota: number;
   LatencySeconds: number;
 }

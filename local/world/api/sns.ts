@@ -2,6 +2,7 @@ import type { PublishCommandInput } from '@aws-sdk/client-sns';
 import type { ApiContext, Handlers } from './context.ts';
 import { AwsError } from './errors.ts';
 import { newUuid } from './ids.ts';
+import { memorySlot } from './memory.ts';
 
 export interface PublishedMessage {
   /** Seconds since the event's arrival. */
@@ -10,6 +11,9 @@ export interface PublishedMessage {
   readonly subject: string | null;
   readonly message: string;
 }
+
+/** What was published, oldest first. */
+export const publishedMessages = memorySlot((): PublishedMessage[] => []);
 
 /** https://docs.aws.amazon.com/sns/latest/api/API_Publish.html */
 function publish({ memory, now }: ApiContext, input: PublishCommandInput): object {
@@ -29,7 +33,7 @@ function publish({ memory, now }: ApiContext, input: PublishCommandInput): objec
   if (subject !== null && !/^[!-~][ -~]{0,98}$/.test(subject)) {
     throw new AwsError('InvalidParameterException', 'Invalid parameter: Subject');
   }
-  memory.messages.push({ at: now, topicArn, subject, message });
+  memory.of(publishedMessages).push({ at: now, topicArn, subject, message });
   return { MessageId: newUuid(memory) };
 }
 

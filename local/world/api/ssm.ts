@@ -11,6 +11,7 @@ import type { ApiContext, Handlers } from './context.ts';
 import { allInstances } from './ec2/find.ts';
 import { AwsError } from './errors.ts';
 import { newUuid } from './ids.ts';
+import { memorySlot, type ServiceMemory } from './memory.ts';
 import { page } from './paging.ts';
 import type { InstanceInformation } from './shapes.ts';
 
@@ -25,7 +26,7 @@ const DELIVERY_SECONDS = 3600;
 const RUNNING_SECONDS = 3600;
 
 /** One command that was sent, with what each instance's agent does with it. */
-export interface RunningCommand {
+interface RunningCommand {
   readonly commandId: string;
   readonly documentName: string;
   readonly documentVersion: string;
@@ -35,6 +36,13 @@ export interface RunningCommand {
   /** The second at which SSM gives it up. */
   readonly expiresAt: number;
   readonly invocations: ReadonlyMap<string, Invocation>;
+}
+
+const sentCommands = memorySlot(() => new Map<string, RunningCommand>());
+
+/** What a command was told to do, by its parameter `Verb`. */
+export function verbOf(memory: ServiceMemory, commandId: string | undefined): string | undefined {
+  return memory.of(sentCommands).get(commandId ?? '')?.parameters['Verb']?.[0];
 }
 
 interface Invocation {
@@ -87,7 +95,7 @@ function sendCommand(context: ApiContext, input: SendCommandCommandInput): objec
     expiresAt: now + timeout + running,
     invocations: new Map(invocations),
   };
-  memory.commands.set(command.commandId, command);
+  memory.of(sentCommands).set(command.commandId, command);
   return { Command: shownCommand(context, command) };
 }
 
@@ -184,7 +192,7 @@ function cancelCommand(context: ApiContext, input: CancelCommandCommandInput): o
 
 function findCommand({ memory }: ApiContext, id: string | undefined): RunningCommand {
   if (!/^[0-9a-f-]{36}$/.test(id ?? '')) throw invalid('commandId', 'Member must have length 36');
-  const command = memory.commands.get(id ?? '');
+  const command = memory.of(sentCommands).get(id ?? '');
   if (command === undefined) throw new AwsError('InvalidCommandId', '');
   return command;
 }
@@ -210,7 +218,7 @@ function shownCommand(context: ApiContext, command: RunningCommand): object {
 }
 
 function listCommands(context: ApiContext, input: ListCommandsCommandInput): object {
-  const commands = [...context.memory.commands.values()].filter(
+  const commands = [...context.memory.of(sentCommands).values()].filter(
     (command) =>
       (input.CommandId === undefined || command.commandId === input.CommandId) &&
       (input.InstanceId === undefined || command.invocations.has(input.InstanceId)),
@@ -220,7 +228,7 @@ function listCommands(context: ApiContext, input: ListCommandsCommandInput): obj
 }
 
 function listCommandInvocations(context: ApiContext, input: ListCommandInvocationsCommandInput): object {
-  const invocations = [...context.memory.commands.values()]
+  const invocations = [...context.memory.of(sentCommands).values()]
     .filter(({ commandId }) => input.CommandId === undefined || commandId === input.CommandId)
     .flatMap((command) => [...command.invocations].map(([id, invocation]) => ({ command, id, invocation })))
     .filter(({ id }) => input.InstanceId === undefined || id === input.InstanceId);

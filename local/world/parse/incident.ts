@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { address, instanceId, networkInterfaceId } from './shapes.ts';
+import { address, instanceId, networkInterfaceId, secondaryInterfaceId } from './shapes.ts';
 
 /** What no API shows: the flows on the wire, the hosts, and what AWS does not document. Missing members get defaults. */
 
@@ -20,6 +20,12 @@ export interface WorldFlow {
   WakesAtSeconds: number | null;
   /** Who holds the socket; null = nobody that could be killed (the kernel itself). */
   Process: { Pid: number | null; Name: string | null } | null;
+  /** The idle timer that the tracking entry got when it was opened; null = what the interface has now. */
+  EntryTimeoutSeconds: number | null;
+  /** False: an honest host that does its best neither lists the flow nor closes nor drops it. */
+  OnHostLists: boolean;
+  /** The connection over which the instance's agent hears of commands; the world adds it by itself. */
+  IsAgentConnection: boolean;
 }
 
 export interface WorldHost {
@@ -29,17 +35,33 @@ export interface WorldHost {
   SocketKill: boolean;
   RootAttacker: boolean;
   AgentLies: 'none' | 'garbage' | 'claims-success' | 'hides';
+  /** Whether the agent holds an established connection to `AgentEndpoint`, port 443. */
+  AgentConnection: boolean;
+  AgentEndpoint: string;
 }
 
 export interface WorldAssumptions {
   LoweredTimeoutAppliesToExisting: boolean;
   UntrackDwellConverts: 'never' | 'active' | 'all';
   NaclDroppedEgressRefreshes: boolean;
+  /** Whether an inbound packet that the ACL drops refreshes the entry of the groups behind it all the same. */
+  NaclDroppedIngressRefreshes: boolean;
   RstDroppedByNaclClears: boolean;
   PropagationSeconds: number;
   TcpRetransmitSeconds: number;
+  /** For so long after a change EC2's Describe calls show what was before. */
+  ReadLagSeconds: number;
+  /** After so long CloudTrail tells of a call that was not the responder's; null = never. */
+  TrailDeliverySeconds: number | null;
+  /** Seconds from the creation of a flow log to its first record. */
+  FlowLogStartSeconds: number;
+  /** Whether a flow log that was created in the run tells of intervals without traffic before it has seen any. */
+  QuietFlowLogSpeaks: boolean;
+  /** Seconds in which a new security group is not known to other calls; undefined = as the run says. */
+  GroupVisibleAfterSeconds?: number | undefined;
 }
 
+const INTERFACE_ID = 'is not an id of the form eni-... or si-...';
 const seconds = z.number().check(z.minimum(0));
 const positiveSeconds = z.number().check(z.gt(0));
 const port = z._default(z.nullable(z.int().check(z.minimum(0), z.maximum(65_535))), null);
@@ -57,7 +79,7 @@ export const flow = z.looseObject({
     'tcp',
   ),
   OpenedBy: z._default(z.enum(['instance', 'remote']), 'instance'),
-  NetworkInterfaceId: z.optional(networkInterfaceId),
+  NetworkInterfaceId: z.optional(z.union([networkInterfaceId, secondaryInterfaceId], { error: INTERFACE_ID })),
   LocalAddress: z.optional(address),
   LocalPort: port,
   RemoteAddress: address,
@@ -73,7 +95,13 @@ export const flow = z.looseObject({
     ),
     null,
   ),
+  EntryTimeoutSeconds: z._default(z.nullable(positiveSeconds), null),
+  OnHostLists: flag(true),
+  IsAgentConnection: flag(false),
 });
+
+/** Where an agent's connection goes where the file does not say it, and its local port. */
+export const AGENT_PORTS = { local: 48_620, remote: 443 } as const;
 
 export const HOST_DEFAULTS = {
   AgentAnswers: true,
@@ -81,6 +109,8 @@ export const HOST_DEFAULTS = {
   SocketKill: true,
   RootAttacker: false,
   AgentLies: 'none',
+  AgentConnection: true,
+  AgentEndpoint: '52.94.0.10',
 } as const;
 
 export const host = z.looseObject({
@@ -90,19 +120,48 @@ export const host = z.looseObject({
   SocketKill: flag(HOST_DEFAULTS.SocketKill),
   RootAttacker: flag(HOST_DEFAULTS.RootAttacker),
   AgentLies: z._default(z.enum(['none', 'garbage', 'claims-success', 'hides']), HOST_DEFAULTS.AgentLies),
+  AgentConnection: flag(HOST_DEFAULTS.AgentConnection),
+  AgentEndpoint: z._default(address, HOST_DEFAULTS.AgentEndpoint),
 });
 
 export const assumptions = z.looseObject({
   LoweredTimeoutAppliesToExisting: flag(false),
   UntrackDwellConverts: z._default(z.enum(['never', 'active', 'all']), 'never'),
   NaclDroppedEgressRefreshes: flag(true),
+  NaclDroppedIngressRefreshes: flag(false),
   RstDroppedByNaclClears: flag(false),
   PropagationSeconds: z._default(seconds, 2),
   TcpRetransmitSeconds: z._default(positiveSeconds, 924.6),
+  ReadLagSeconds: z._default(seconds, 0),
+  TrailDeliverySeconds: z._default(z.nullable(seconds), 60),
+  FlowLogStartSeconds: z._default(seconds, 300),
+  QuietFlowLogSpeaks: flag(true),
+  GroupVisibleAfterSeconds: z.optional(seconds),
 });
 
+/** The services that an outage can name. */
+const SERVICES = [
+  'ec2',
+  'ssm',
+  'dynamodb',
+  'states',
+  'sns',
+  'logs',
+  's3',
+  'autoscaling',
+  'elbv2',
+  'elb',
+  'guardduty',
+  'iam',
+  'route53resolver',
+] as const;
+
+/** One call of an API that fails, or with `Service` an outage: every call of the service in the window fails so. */
 export const fault = z.looseObject({
-  Api: z.string().check(z.minLength(1, { error: 'is empty' })),
+  Api: z.optional(z.string().check(z.minLength(1, { error: 'is empty' }))),
+  Service: z.optional(z.enum(SERVICES)),
+  FromSeconds: z._default(seconds, 0),
+  ToSeconds: z._default(z.nullable(seconds), null),
   Call: z._default(
     z.union([z.int().check(z.minimum(1)), z.string().check(z.regex(/^[1-9]\d*\+?$/))], {
       error: 'is not a count such as 2 or "2+"',

@@ -1,7 +1,8 @@
 import { InputError } from '../../../functions/core/errors.ts';
-import type { ParsedWorld } from '../parse-world.ts';
+
 import { holds } from '../physics/addresses.ts';
 import { networkInterface } from './shapes.ts';
+import type { ParsedWorld } from './world-schema.ts';
 
 type ParsedInstance = ParsedWorld['Reservations'][number]['Instances'][number];
 type ParsedEni = ParsedWorld['NetworkInterfaces'][number];

@@ -1,5 +1,5 @@
 import { InputError, quote } from '../../../functions/core/errors.ts';
-import type { ParsedWorld } from '../parse-world.ts';
+import type { ParsedWorld } from './world-schema.ts';
 
 type Kind =
   | 'Reservations'
@@ -55,6 +55,7 @@ function refuseDuplicates(world: ParsedWorld): void {
     ['NetworkAcls', world.NetworkAcls.map((one) => one.NetworkAclId)],
     ['Subnets', world.Subnets.map((one) => one.SubnetId)],
     ['Hosts', world.Hosts.map((one) => one.InstanceId)],
+    ['FlowLogs', world.FlowLogs.flatMap((one) => one.FlowLogId ?? [])],
   ];
   for (const [name, ids] of lists) {
     const twin = ids.findIndex((id, index) => ids.indexOf(id) < index);
@@ -166,7 +167,9 @@ const FLOW_LOG_KINDS = { eni: 'NetworkInterfaces', subnet: 'Subnets', vpc: 'Vpcs
 
 function* incidentReferences(world: ParsedWorld): Generator<Reference> {
   for (const [f, flow] of world.Flows.entries()) {
-    yield { field: `Flows[${f}].NetworkInterfaceId`, kind: 'NetworkInterfaces', id: flow.NetworkInterfaceId };
+    // Secondary interfaces stand with their instances, and are looked for there.
+    const id = flow.NetworkInterfaceId?.startsWith('eni-') ? flow.NetworkInterfaceId : undefined;
+    yield { field: `Flows[${f}].NetworkInterfaceId`, kind: 'NetworkInterfaces', id };
   }
   for (const [h, host] of world.Hosts.entries()) {
     yield { field: `Hosts[${h}].InstanceId`, kind: 'Reservations', id: host.InstanceId };

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import { canonicalAddress, isCidr } from '../physics/addresses.ts';
+import { fieldsOfFormat } from '../physics/log-format.ts';
 
 /**
  * What the AWS CLI prints, as far as the world reads it. Objects are loose: members that are not named here stay as they
@@ -31,6 +32,7 @@ const portOrType = z.int().check(z.minimum(-1), z.maximum(65_535));
 
 export const instanceId = id('i');
 export const networkInterfaceId = id('eni');
+export const secondaryInterfaceId = id('si');
 const subnetId = id('subnet');
 const vpcId = id('vpc');
 const groupId = id('sg');
@@ -83,6 +85,9 @@ export const instance = z.looseObject({
     }),
   ),
   BlockDeviceMappings: list(z.looseObject({})),
+  SecondaryInterfaces: optional(
+    z.array(z.looseObject({ SecondaryInterfaceId: secondaryInterfaceId, PrivateIpAddresses: list(privateAddress) })),
+  ),
   Tags: tags,
 });
 
@@ -183,6 +188,35 @@ const vpcEndpoint = z.looseObject({
 
 const autoScalingInstance = z.looseObject({ InstanceId: instanceId, AutoScalingGroupName: optional(text) });
 
+/** Seconds from and to, the end not included. */
+const spans = optional(z.array(z.tuple([z.number(), z.number()])));
+
+/** A flow log as DescribeFlowLogs shows it, and what only the world knows of it. */
+const flowLog = z.looseObject({
+  ResourceId: z
+    .string()
+    .check(z.regex(/^(eni|subnet|vpc)-[0-9a-f]{8,17}$/, { error: 'is not the id of an ENI, subnet or VPC' })),
+  FlowLogId: optional(id('fl')),
+  DeliverySeconds: z._default(z.number().check(z.minimum(0)), 300),
+  TrafficType: optional(z.enum(['ACCEPT', 'REJECT', 'ALL'])),
+  LogFormat: optional(
+    z.string().check(
+      z.refine((value: string) => fieldsOfFormat(value) !== null, {
+        error: 'is not a list of flow log fields such as "$' + '{srcaddr}"',
+      }),
+    ),
+  ),
+  LogDestinationType: optional(z.enum(['cloud-watch-logs', 's3'])),
+  LogDestination: optional(z.string()),
+  LogGroupName: optional(text),
+  LogGroupClass: optional(z.enum(['STANDARD', 'INFREQUENT_ACCESS', 'DELIVERY'])),
+  MaxAggregationInterval: optional(z.union([z.literal(60), z.literal(600)], { error: 'is neither 60 nor 600' })),
+  Readable: optional(z.boolean()),
+  StartsAtSeconds: optional(z.number()),
+  Gaps: spans,
+  SkipData: spans,
+});
+
 /** The AWS-shaped part of the file. */
 export const awsLists = {
   Reservations: list(z.looseObject({ Instances: list(instance) })),
@@ -210,13 +244,5 @@ export const awsLists = {
     }),
   ),
   LoadBalancers: list(z.looseObject({})),
-  FlowLogs: list(
-    z.looseObject({
-      ResourceId: z
-        .string()
-        .check(z.regex(/^(eni|subnet|vpc)-[0-9a-f]{8,17}$/, { error: 'is not the id of an ENI, subnet or VPC' })),
-      DeliverySeconds: z._default(z.number().check(z.minimum(0)), 300),
-      TrafficType: optional(z.enum(['ACCEPT', 'REJECT', 'ALL'])),
-    }),
-  ),
+  FlowLogs: list(flowLog),
 };

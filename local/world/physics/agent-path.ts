@@ -1,27 +1,36 @@
 import { addressInside, isIpv6 } from './addresses.ts';
+import type { Conversation } from './conversation.ts';
 import { aclAllows, groupsAllow, routeTo, type Tuple } from './judge.ts';
 import { type EndpointRow, type Eni, eniOfAddress, type Snapshot, subnetOfAddress } from './snapshot.ts';
+import { obstacles } from './wire.ts';
 
-/** Where the agent dials when the VPC has no endpoint of its own for it: some public address of AWS. */
-const PUBLIC_SERVICE = '52.94.0.1';
 const AGENT_SERVICES = ['.ssmmessages', '.ec2messages', '.ssm'];
 /** In the range of ephemeral ports of Linux and of Windows. */
 const EPHEMERAL_PORT = 50_000;
 
-/** Whether the agent of the instance can open a connection to its service over any of the instance's ENIs. */
-export function agentReachesService(snapshot: Snapshot, instanceId: string): boolean {
+/** Whether packets pass both ways on the connection that an agent has. */
+export function hasLiveConnection(talk: Conversation): boolean {
+  const isEstablished = talk.phase !== 'connecting';
+  return isEstablished && obstacles(talk, 'local', 'expiry').size + obstacles(talk, 'remote', 'expiry').size === 0;
+}
+
+/**
+ * Whether the agent of the instance can open a connection to its service over any of the instance's ENIs.
+ * `publicEndpoint` is where it dials when the VPC has no endpoint of its own for it.
+ */
+export function canDialService(snapshot: Snapshot, instanceId: string, publicEndpoint: string): boolean {
   return [...snapshot.enis.values()]
     .filter((eni) => eni.instanceId === instanceId)
-    .some((eni) => destinations(snapshot, eni).some((address) => canConnect(snapshot, eni, address)));
+    .some((eni) => destinations(snapshot, eni, publicEndpoint).some((address) => canConnect(snapshot, eni, address)));
 }
 
 /** The addresses of the VPC's interface endpoints for the agent; the public service only where there is none. */
-function destinations(snapshot: Snapshot, eni: Eni): string[] {
+function destinations(snapshot: Snapshot, eni: Eni, publicEndpoint: string): string[] {
   const endpoints = snapshot.endpoints.filter(
     (one) =>
       one.vpcId === eni.vpcId && one.type === 'Interface' && AGENT_SERVICES.some((name) => one.service.endsWith(name)),
   );
-  if (endpoints.length === 0) return [PUBLIC_SERVICE];
+  if (endpoints.length === 0) return [publicEndpoint];
   return endpoints.flatMap((one) => endpointAddresses(snapshot, one, eni));
 }
 
@@ -31,7 +40,7 @@ function endpointAddresses(snapshot: Snapshot, endpoint: EndpointRow, eni: Eni):
   if (listed.length > 0) return listed;
   const subnetId = endpoint.subnetIds[0] ?? eni.subnetId;
   const cidr = snapshot.subnets.find((one) => one.id === subnetId)?.cidrs[0];
-  return [(cidr === undefined ? null : addressInside(cidr)) ?? eni.addresses[0] ?? PUBLIC_SERVICE];
+  return [(cidr === undefined ? null : addressInside(cidr)) ?? eni.addresses[0]].filter((one) => one !== undefined);
 }
 
 function canConnect(snapshot: Snapshot, eni: Eni, address: string): boolean {

@@ -37,6 +37,8 @@ export interface PacketRecord {
   readonly tuple: Tuple;
   readonly direction: Direction;
   readonly accepted: boolean;
+  /** The bits of `tcp-flags` that a flow log shows: 1 FIN, 2 SYN, 4 RST, 18 SYN-ACK; an ACK alone is 0. */
+  readonly tcpFlags: number;
 }
 
 /** What a conversation needs to know of the world around it. */
@@ -96,8 +98,10 @@ export function establishedConversation(options: {
   tracker: TruthTracker;
   packetEverySeconds: number | null;
   wakesAtSeconds: number | null;
+  entryTimeoutSeconds: number | null;
 }): Conversation {
   const { around, eniId, instanceId, tuple, tracker, packetEverySeconds, wakesAtSeconds } = options;
+  const { assumptions } = around;
   const path = pathOf(around.timeline[0] as Snapshot, eniId, tuple, instanceId);
   const { protocol } = tuple;
   return {
@@ -116,8 +120,11 @@ export function establishedConversation(options: {
     tick: 1,
     wakesAt: packetEverySeconds === null ? wakesAtSeconds : null,
     tables: {
-      local: path.local === null ? { protocol, entry: null } : establishedTable(protocol, path.local),
-      peer: path.peer === null ? null : establishedTable(protocol, path.peer),
+      local:
+        path.local === null
+          ? { protocol, entry: null }
+          : establishedTable(protocol, path.local, options.entryTimeoutSeconds, assumptions),
+      peer: path.peer === null ? null : establishedTable(protocol, path.peer, null, assumptions),
     },
     path,
     snapshotIndex: 0,

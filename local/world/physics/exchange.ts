@@ -102,8 +102,10 @@ export function closeLocalSocket(talk: Conversation, at: number, withReset: bool
   const { local, remote } = talk.sockets;
   if (!local.open) return;
   close(local, 'host');
-  if (withReset && talk.tuple.protocol === 'tcp' && transmit(talk, 'local', 'reset', at) === null)
-    close(remote, 'host');
+  if (!withReset || talk.tuple.protocol !== 'tcp') return;
+  talk.records = [];
+  if (transmit(talk, 'local', 'reset', at) === null) close(remote, 'host');
+  for (const record of talk.records) talk.around.record(record, at, 0, 1);
 }
 
 /** The peer's host is gone, without a word. */

@@ -1,92 +1,62 @@
+import type { FlowLog } from '../api/shapes.ts';
 import type { WorldFile } from '../parse-world.ts';
-import type { Tuple } from './judge.ts';
-import type { Direction, Snapshot } from './snapshot.ts';
+import type { PacketRecord } from './conversation.ts';
+import { addressAsLogged, type LogRecord, printRecord, type Surface, type Tally } from './flow-log-lines.ts';
+import { DEFAULT_FORMAT, fieldsOfFormat } from './log-format.ts';
+import { isNitro } from './nitro.ts';
+import { extend, firstFrom, lastOf, packetsBefore, type Run, type Times } from './packet-runs.ts';
+import type { Snapshot } from './snapshot.ts';
 
-/** Equal packets at equal distances: `count` of them, the first at `start`. */
-interface Run {
-  readonly tuple: Tuple;
-  readonly direction: Direction;
-  readonly accepted: boolean;
-  readonly start: number;
-  period: number;
-  count: number;
+/** Seconds: the records that start from `from` to `to`, as far as they are delivered at `at`. */
+interface Query {
+  readonly from: number;
+  readonly to: number;
+  readonly at: number;
 }
 
-export interface FlowLog {
-  /** `count` packets of one kind at the ENI, `period` apart (any value for one). */
-  record(
-    eniId: string,
-    tuple: Tuple,
-    direction: Direction,
-    accepted: boolean,
-    start: number,
-    period: number,
-    count: number,
-  ): void;
-  lines(eniId: string, from: number, to: number, at: number): string[];
+export interface FlowLogRecorder {
+  record(packet: PacketRecord, times: Times): void;
+  /** Lines of a flow log about an interface; without one, of that which delivers soonest and covers the interface. */
+  lines(eniId: string, query: Query, log?: FlowLog): string[];
 }
 
-const WINDOW = 60;
-/** Asked for more than this many seconds, empty windows are told by one NODATA line per hour at most. */
+/** Asked for more than this many seconds, empty intervals are told by one NODATA line per hour at most. */
 const FINE_RANGE = 3600;
-/** A packet size; nothing is made of it. */
-const BYTES_PER_PACKET = 64;
-const PROTOCOL_NUMBERS: Readonly<Record<string, string>> = { tcp: '6', udp: '17', icmp: '1', icmpv6: '58' };
-
-interface Coverage {
-  readonly deliverySeconds: number;
-  readonly trafficType: unknown;
-}
 
 /**
- * Remembers the packets at ENIs that have a flow log, as runs of equal packets, and prints them as records of version 2.
+ * Remembers the packets at ENIs while the world has a flow log, as runs of equal packets, and prints them as records.
  * `current` gives the network now (an ENI's subnet and VPC decide which flow log covers it).
  */
-export function createFlowLog(world: WorldFile, current: () => Snapshot): FlowLog {
+export function createFlowLog(world: WorldFile, current: () => Snapshot): FlowLogRecorder {
   const runs = new Map<string, Run[]>();
   const latest = new Map<string, Run>();
-  const epoch = Math.floor(Date.parse(world.Now) / 1000);
-  const isLogged = world.FlowLogs.length > 0;
-
   return {
-    record(eniId, tuple, direction, accepted, start, period, count) {
-      if (!isLogged) return;
-      const key = `${eniId} ${direction} ${accepted} ${tuple.protocol} ${tuple.localPort} ${tuple.remoteAddress} ${tuple.remotePort} ${tuple.localAddress}`;
+    record(packet, times) {
+      if (world.FlowLogs.length === 0) return;
+      const key = keyOf(packet);
       const last = latest.get(key);
-      if (last !== undefined && extend(last, start, period, count)) return;
-      const run: Run = { tuple, direction, accepted, start, period, count };
+      if (last !== undefined && extend(last, times)) return;
+      const run: Run = { packet, ...times };
       latest.set(key, run);
-      const list = runs.get(eniId);
-      if (list === undefined) runs.set(eniId, [run]);
+      const list = runs.get(packet.eniId);
+      if (list === undefined) runs.set(packet.eniId, [run]);
       else list.push(run);
     },
-    lines(eniId, from, to, at) {
-      const coverage = coverageOf(world, current(), eniId);
-      if (coverage === null) return [];
-      const first = Math.max(0, Math.ceil(from / WINDOW));
-      const last = Math.min(Math.floor(to / WINDOW), Math.floor((at - coverage.deliverySeconds) / WINDOW) - 1);
-      const primary = primaryAddressOf(world, eniId);
-      const seen = (runs.get(eniId) ?? []).map((run) => ({ ...run, tuple: asLogged(run.tuple, primary) }));
-      const packets = packetsByWindow(seen, first, last, coverage.trafficType);
-      const line = (fields: string, [start, end]: readonly [number, number], rest: string): string =>
-        `2 ${world.AccountId} ${eniId} ${fields} ${epoch + start * WINDOW} ${epoch + end * WINDOW} ${rest}`;
-      const longestGap = to - from > FINE_RANGE ? FINE_RANGE / WINDOW : 1;
-      return inOrder(packets, first, last, longestGap).map(({ span, fields, accepted }) =>
-        fields === null
-          ? line('- - - - - - -', span, '- NODATA')
-          : line(fields, span, accepted ? 'ACCEPT OK' : 'REJECT OK'),
-      );
+    lines(eniId, query, log) {
+      const network = current();
+      const from = log ?? fastestLogOn(world, network, eniId);
+      if (from === undefined) return [];
+      const surface: Surface = { world, network, eniId, primaryAddress: primaryAddressOf(world, eniId) };
+      const fields = fieldsOfFormat(from.LogFormat ?? DEFAULT_FORMAT) ?? [];
+      const records = recordsOf(from, runs.get(eniId) ?? [], query, { surface, fields });
+      return records.map((record) => printRecord(record, fields, surface));
     },
   };
 }
 
-/**
- * The default format has the primary private IPv4 address of the interface in the place of its other ones, and of those of
- * containers behind it. https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-limitations.html
- */
-function asLogged(tuple: Tuple, primary: string | undefined): Tuple {
-  const isIpv4 = !tuple.remoteAddress.includes(':');
-  return isIpv4 && primary !== undefined ? { ...tuple, localAddress: primary } : tuple;
+function keyOf({ eniId, tuple, direction, accepted, tcpFlags }: PacketRecord): string {
+  const { protocol, localAddress, localPort, remoteAddress, remotePort } = tuple;
+  return [eniId, direction, accepted, tcpFlags, protocol, localPort, remoteAddress, remotePort, localAddress].join(' ');
 }
 
 function primaryAddressOf(world: WorldFile, eniId: string): string | undefined {
@@ -94,95 +64,142 @@ function primaryAddressOf(world: WorldFile, eniId: string): string | undefined {
   return eni?.PrivateIpAddresses?.find((one) => one.Primary === true)?.PrivateIpAddress;
 }
 
-interface LogRecord {
-  /** First window and the one after the last. */
-  readonly span: readonly [number, number];
-  /** Null = no packets. */
-  readonly fields: string | null;
-  readonly accepted: boolean;
+const DELIVERY_SECONDS = 300;
+
+function fastestLogOn(world: WorldFile, network: Snapshot, eniId: string): FlowLog | undefined {
+  const eni = network.enis.get(eniId);
+  return world.FlowLogs.filter((one) => [eniId, eni?.subnetId, eni?.vpcId].includes(one.ResourceId)).sort(
+    (a, b) => (a.DeliverySeconds ?? DELIVERY_SECONDS) - (b.DeliverySeconds ?? DELIVERY_SECONDS),
+  )[0];
 }
 
-/** The records of all windows, ascending; windows without packets are told together, `longestGap` at most. */
-function inOrder(packets: Map<number, Counts>, first: number, last: number, longestGap: number): LogRecord[] {
-  const records: LogRecord[] = [];
-  const noData = (start: number, end: number): void => {
-    if (start < end) records.push({ span: [start, end], fields: null, accepted: true });
-  };
-  let gapStart = first;
-  for (let window = first; window <= last; window += 1) {
-    const counts = packets.get(window);
-    if (counts === undefined) {
-      if (window - gapStart + 1 < longestGap && window < last) continue;
-      noData(gapStart, window + 1);
-    } else {
-      noData(gapStart, window);
-      const ofWindow = [...counts.values()].map(({ run, count }) => ({
-        span: [window, window + 1] as const,
-        fields: fieldsOf(run, count),
-        accepted: run.accepted,
-      }));
-      records.push(...ofWindow.sort((a, b) => (a.fields < b.fields ? -1 : 1)));
+interface Printing {
+  readonly surface: Surface;
+  readonly fields: readonly string[];
+}
+
+/** The records of one log about one interface, ascending. */
+function recordsOf(log: FlowLog, all: readonly Run[], query: Query, printing: Printing): LogRecord[] {
+  const { world, network, eniId } = printing.surface;
+  const { from, to, at } = query;
+  const width = intervalOf(log, world, network, eniId);
+  const startsAt = log.StartsAtSeconds ?? 0;
+  const firstInterval = Math.max(0, Math.ceil(startsAt / width - 1e-9));
+  const first = Math.max(firstInterval, Math.ceil(from / width));
+  const delivered = Math.min(at - (log.DeliverySeconds ?? DELIVERY_SECONDS), log.EndsAtSeconds ?? at);
+  const last = Math.min(Math.floor(to / width), Math.floor(delivered / width) - 1);
+  const seen = all.filter((run) => log['TrafficType'] !== (run.packet.accepted ? 'REJECT' : 'ACCEPT'));
+  const speaks = firstWord(log, seen, firstInterval * width, world.Assumptions.QuietFlowLogSpeaks);
+  const tallies = talliesByInterval(seen, { first, last, width }, printing);
+  const longestGap = to - from > FINE_RANGE ? FINE_RANGE / width : 1;
+  const epoch = Math.floor(Date.parse(world.Now) / 1000);
+  const record = (start: number, end: number, content: LogRecord['content']): LogRecord => ({
+    start: epoch + start * width,
+    end: epoch + end * width,
+    content,
+  });
+  return spansOf(log, { first, last, width, longestGap, speaks }, tallies).flatMap(({ start, end, kind }) =>
+    kind === 'data' ? (tallies.get(start) ?? []).map((one) => record(start, end, one)) : [record(start, end, kind)],
+  );
+}
+
+/** Nitro instances aggregate over a minute, whatever the log allows. https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-basics.html */
+function intervalOf(log: FlowLog, world: WorldFile, network: Snapshot, eniId: string): number {
+  const instanceId = network.enis.get(eniId)?.instanceId;
+  const instance = world.Reservations.flatMap((one) => one.Instances).find((one) => one.InstanceId === instanceId);
+  return log['MaxAggregationInterval'] === 600 && !isNitro(instance?.InstanceType) ? 600 : 60;
+}
+
+/** The second from which the log tells of intervals without traffic too. */
+function firstWord(log: FlowLog, seen: readonly Run[], start: number, quietSpeaks: boolean): number {
+  if (quietSpeaks || log.StartsAtSeconds === undefined || log.StartsAtSeconds <= 0) return start;
+  return Math.min(...seen.flatMap((run) => firstFrom(run, start) ?? []), Number.POSITIVE_INFINITY);
+}
+
+interface Intervals {
+  readonly first: number;
+  readonly last: number;
+  readonly width: number;
+}
+
+function talliesByInterval(
+  seen: readonly Run[],
+  { first, last, width }: Intervals,
+  { surface, fields }: Printing,
+): Map<number, Tally[]> {
+  const byInterval = new Map<number, Map<string, Tally>>();
+  // Only the fields that show the packet's own address tell apart what the others show as one flow.
+  const showsPacket = fields.includes('pkt-srcaddr') || fields.includes('pkt-dstaddr');
+  for (const run of seen) {
+    const key = flowKey(run, surface, showsPacket);
+    const to = Math.min(last, Math.floor(lastOf(run) / width));
+    for (let interval = Math.max(first, Math.floor(run.start / width)); interval <= to; interval += 1) {
+      const packets = packetsBefore(run, (interval + 1) * width) - packetsBefore(run, interval * width);
+      if (packets > 0) addTo(byInterval, interval, key, { run, packets, tcpFlags: run.packet.tcpFlags });
     }
-    gapStart = window + 1;
   }
-  return records;
+  const sorted = (tallies: Map<string, Tally>): Tally[] =>
+    [...tallies].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, tally]) => tally);
+  return new Map([...byInterval].map(([interval, tallies]) => [interval, sorted(tallies)]));
 }
 
-function extend(run: Run, start: number, period: number, count: number): boolean {
-  const step = run.count === 1 ? start - run.start : run.period;
-  if (step <= 0 || (count > 1 && Math.abs(period - step) > 1e-6)) return false;
-  if (Math.abs(run.start + run.count * step - start) > 1e-6) return false;
-  run.period = step;
-  run.count += count;
-  return true;
-}
-
-function coverageOf(world: WorldFile, snapshot: Snapshot, eniId: string): Coverage | null {
-  const eni = snapshot.enis.get(eniId);
-  const covering = world.FlowLogs.filter((one) => [eniId, eni?.subnetId, eni?.vpcId].includes(one.ResourceId));
-  const fastest = covering.sort((a, b) => (a.DeliverySeconds ?? 300) - (b.DeliverySeconds ?? 300))[0];
-  if (fastest === undefined) return null;
-  return { deliverySeconds: fastest.DeliverySeconds ?? 300, trafficType: fastest['TrafficType'] };
-}
-
-type Counts = Map<string, { run: Run; count: number }>;
-
-/** A flow log of one traffic type has no record of the other. */
-function packetsByWindow(runs: readonly Run[], first: number, last: number, trafficType: unknown): Map<number, Counts> {
-  const windows = new Map<number, Counts>();
-  for (const run of runs) {
-    if (trafficType === (run.accepted ? 'REJECT' : 'ACCEPT')) continue;
-    const end = run.start + (run.count - 1) * run.period;
-    const to = Math.min(last, Math.floor(end / WINDOW));
-    for (let window = Math.max(first, Math.floor(run.start / WINDOW)); window <= to; window += 1) {
-      const count = packetsBefore(run, (window + 1) * WINDOW) - packetsBefore(run, window * WINDOW);
-      if (count > 0) add(windows, window, run, count);
-    }
+function addTo(all: Map<number, Map<string, Tally>>, interval: number, key: string, added: Tally): void {
+  const tallies = all.get(interval) ?? new Map<string, Tally>();
+  all.set(interval, tallies);
+  const there = tallies.get(key);
+  if (there === undefined) {
+    tallies.set(key, added);
+    return;
   }
-  return windows;
+  there.packets += added.packets;
+  there.tcpFlags |= added.tcpFlags;
 }
 
-function packetsBefore(run: Run, time: number): number {
-  if (time <= run.start) return 0;
-  return run.count === 1 ? 1 : Math.min(run.count, Math.ceil((time - run.start) / run.period - 1e-9));
-}
-
-function add(windows: Map<number, Counts>, window: number, run: Run, count: number): void {
-  let counts = windows.get(window);
-  if (counts === undefined) {
-    counts = new Map();
-    windows.set(window, counts);
-  }
-  const key = fieldsOf(run, 0) + run.accepted;
-  const known = counts.get(key);
-  if (known === undefined) counts.set(key, { run, count });
-  else known.count += count;
-}
-
-function fieldsOf({ tuple, direction }: Run, packets: number): string {
-  const number = PROTOCOL_NUMBERS[tuple.protocol] ?? tuple.protocol;
-  const local = [tuple.localAddress, tuple.localPort ?? 0] as const;
+function flowKey(run: Run, surface: Surface, showsPacket: boolean): string {
+  const { tuple, direction, accepted } = run.packet;
+  const local = [addressAsLogged(run, surface), tuple.localPort ?? 0] as const;
   const remote = [tuple.remoteAddress, tuple.remotePort ?? 0] as const;
   const [source, target] = direction === 'out' ? [local, remote] : [remote, local];
-  return `${source[0]} ${target[0]} ${source[1]} ${target[1]} ${number} ${packets} ${packets * BYTES_PER_PACKET}`;
+  const own = showsPacket ? tuple.localAddress : '';
+  return [source[0], target[0], source[1], target[1], tuple.protocol, accepted, direction, own].join(' ');
 }
+
+interface Span {
+  readonly start: number;
+  readonly end: number;
+  readonly kind: 'data' | 'NODATA' | 'SKIPDATA';
+}
+
+/** What there is to tell, interval by interval; those without traffic are told together, `longestGap` at most. */
+function spansOf(
+  log: FlowLog,
+  { first, last, width, longestGap, speaks }: Intervals & { longestGap: number; speaks: number },
+  tallies: ReadonlyMap<number, unknown>,
+): Span[] {
+  const spans: Span[] = [];
+  let silentFrom: number | null = null;
+  const tellSilence = (end: number): void => {
+    if (silentFrom !== null) spans.push({ start: silentFrom, end, kind: 'NODATA' });
+    silentFrom = null;
+  };
+  for (let interval = first; interval <= last; interval += 1) {
+    const isSilent = !tallies.has(interval);
+    if (touches(log.Gaps, interval, width)) {
+      tellSilence(interval);
+    } else if (touches(log.SkipData, interval, width)) {
+      tellSilence(interval);
+      spans.push({ start: interval, end: interval + 1, kind: 'SKIPDATA' });
+    } else if (isSilent && (interval + 1) * width > speaks) {
+      silentFrom ??= interval;
+      if (interval - silentFrom + 1 >= longestGap) tellSilence(interval + 1);
+    } else if (!isSilent) {
+      tellSilence(interval);
+      spans.push({ start: interval, end: interval + 1, kind: 'data' });
+    }
+  }
+  tellSilence(last + 1);
+  return spans;
+}
+
+const touches = (spans: FlowLog['Gaps'], interval: number, width: number): boolean =>
+  (spans ?? []).some(([from, to]) => from < (interval + 1) * width && to > interval * width);

@@ -150,3 +150,25 @@ export function isAutomaticPath(snapshot: Snapshot, route: RouteRow | null, peer
   const endpoint = snapshot.endpoints.find((one) => one.id === route.target);
   return endpoint?.type !== 'Gateway' || endpoint.service.endsWith('.dynamodb');
 }
+
+/** The interface that Global Accelerator places in the subnet of an endpoint whose clients keep their addresses. */
+const ACCELERATOR = 'global_accelerator_managed';
+
+/**
+ * Network Load Balancers and Global Accelerator may keep the client's address, and then nothing in a packet shows them:
+ * what comes in from outside to a registered port, or into a subnet with an accelerator's interface, may be theirs and is
+ * taken to be. A target that is being deregistered keeps the flows that it has.
+ * https://docs.aws.amazon.com/elasticloadbalancing/latest/network/edit-target-group-attributes.html (deregistration delay),
+ * https://docs.aws.amazon.com/global-accelerator/latest/dg/preserve-client-ip-address.html
+ */
+export function isThroughBalancer(snapshot: Snapshot, eni: Eni, tuple: Tuple): boolean {
+  if (tuple.openedBy !== 'remote' || !hasPorts(tuple.protocol)) return false;
+  const isTarget = snapshot.balancedTargets.some(
+    ({ id, port }) =>
+      (id === eni.instanceId || eni.addresses.includes(id)) && (port === null || port === tuple.localPort),
+  );
+  return isTarget || [...snapshot.enis.values()].some((one) => isAcceleratorIn(one, eni.subnetId));
+}
+
+const isAcceleratorIn = (one: Eni, subnetId: string): boolean =>
+  one.interfaceType === ACCELERATOR && one.subnetId === subnetId;

@@ -1,6 +1,15 @@
-import { aclAllows, groupsAllow, isAutomaticPath, isUntracked, mirrored, routeTo, type Tuple } from './judge.ts';
+import {
+  aclAllows,
+  groupsAllow,
+  isAutomaticPath,
+  isThroughBalancer,
+  isUntracked,
+  mirrored,
+  routeTo,
+  type Tuple,
+} from './judge.ts';
 import { type Direction, type Eni, eniOfAddress, type RouteRow, type Snapshot, subnetOfAddress } from './snapshot.ts';
-import type { Timers } from './timers.ts';
+import { OTHER_TIMER, type Timers } from './timers.ts';
 
 /** What the groups of one ENI say about one flow. */
 export interface Hop {
@@ -16,7 +25,9 @@ export interface Hop {
 
 /** Everything that one snapshot decides about one flow; packets only look at these. */
 export interface Path {
-  /** Null when the ENI is gone or no longer attached to the instance that has the socket. */
+  /** False when the interface is gone or no longer attached to the instance that has the socket. */
+  readonly attached: boolean;
+  /** Null when no group decides: the interface is gone, or a secondary one. */
   readonly local: Hop | null;
   /** Null when the peer has no ENI in the world. */
   readonly peer: Hop | null;
@@ -28,10 +39,15 @@ export interface Path {
 
 const BOTH = { in: true, out: true } as const;
 
+/** What no group, no ACL and no route of the world has a say in. */
+const UNGUARDED = { local: null, peer: null, localAcl: BOTH, peerAcl: BOTH, routeOut: true, routeBack: true } as const;
+
 export function pathOf(snapshot: Snapshot, eniId: string, tuple: Tuple, instanceId: string | null): Path {
+  const secondaryOf = snapshot.secondaryInterfaces.get(eniId);
+  if (secondaryOf !== undefined) return { attached: secondaryOf === instanceId, ...UNGUARDED };
   const eni = snapshot.enis.get(eniId);
   if (eni === undefined || (instanceId !== null && eni.instanceId !== instanceId)) {
-    return { local: null, peer: null, localAcl: BOTH, peerAcl: BOTH, routeOut: true, routeBack: true };
+    return { attached: false, ...UNGUARDED };
   }
   const listed = routeTo(snapshot, eni.subnetId, tuple.remoteAddress);
   // A file may leave out the VPC's own route; what lies in the VPC does not take the default route.
@@ -44,9 +60,13 @@ export function pathOf(snapshot: Snapshot, eniId: string, tuple: Tuple, instance
   const returnRoute = peer === null ? null : routeTo(snapshot, peer.subnetId, tuple.localAddress);
   // Packets between two hosts of one subnet cross no ACL.
   const sameSubnet = peerSubnet === eni.subnetId;
+  const automatic = isAutomaticPath(snapshot, route, peer) || isThroughBalancer(snapshot, eni, tuple);
+  const backAutomatic = isAutomaticPath(snapshot, returnRoute, eni);
   return {
-    local: hopOf(snapshot, eni, tuple, peer, isAutomaticPath(snapshot, route, peer)),
-    peer: peer === null ? null : hopOf(snapshot, peer, back, eni, isAutomaticPath(snapshot, returnRoute, eni)),
+    attached: true,
+    local: hopOf(snapshot, eni, tuple, peer, automatic),
+    peer:
+      peer === null ? null : hopOf(snapshot, peer, back, eni, backAutomatic || isThroughBalancer(snapshot, peer, back)),
     localAcl: sameSubnet ? BOTH : aclOf(snapshot, eni.subnetId, tuple),
     peerAcl: sameSubnet || peerSubnet === null ? BOTH : aclOf(snapshot, peerSubnet, back),
     routeOut: route?.blackhole !== true,
@@ -71,7 +91,7 @@ function hopOf(snapshot: Snapshot, eni: Eni, tuple: Tuple, peer: Eni | null, aut
 }
 
 /** Fixed for flows through a Network Load Balancer, whatever the ENI says. */
-const LOAD_BALANCER_TIMERS: Timers = { tcp: 350, udp: 120, udpStream: 120 };
+const LOAD_BALANCER_TIMERS: Timers = { tcp: 350, udp: 120, udpStream: 120, other: OTHER_TIMER };
 
 const isDefaultRoute = (route: RouteRow | null): boolean =>
   route !== null && (route.destination === '0.0.0.0/0' || route.destination === '::/0');

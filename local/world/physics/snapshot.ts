@@ -57,6 +57,17 @@ export interface Snapshot {
   readonly routes: ReadonlyMap<string, readonly RouteRow[]>;
   readonly prefixLists: ReadonlyMap<string, readonly string[]>;
   readonly endpoints: readonly EndpointRow[];
+  /** Interfaces of secondary networks, which neither groups nor ACLs reach → the instance that has it. */
+  readonly secondaryInterfaces: ReadonlyMap<string, string>;
+  /** What Network Load Balancers send flows to, draining targets included. */
+  readonly balancedTargets: readonly BalancedTarget[];
+}
+
+export interface BalancedTarget {
+  /** An instance, or an address. */
+  readonly id: string;
+  /** Null = any. */
+  readonly port: number | null;
 }
 
 export interface SubnetRow {
@@ -112,7 +123,26 @@ export function takeSnapshot(world: WorldFile, effectiveAt: number): Snapshot {
       subnetIds: strings(one['SubnetIds']),
       networkInterfaceIds: strings(one['NetworkInterfaceIds']),
     })),
+    secondaryInterfaces: new Map(
+      world.Reservations.flatMap((one) => one.Instances).flatMap((instance) =>
+        (instance.SecondaryInterfaces ?? []).map((one) => [one.SecondaryInterfaceId, instance.InstanceId] as const),
+      ),
+    ),
+    balancedTargets: readTargets(world),
   };
+}
+
+/** Protocols of target groups that only Network Load Balancers use. */
+const NETWORK_PROTOCOLS: ReadonlySet<unknown> = new Set(['TCP', 'UDP', 'TCP_UDP', 'TLS', 'QUIC', 'TCP_QUIC']);
+
+function readTargets(world: WorldFile): BalancedTarget[] {
+  return world.TargetHealth.flatMap(({ TargetGroupArn, Target }) => {
+    const group = world.TargetGroups.find((one) => one.TargetGroupArn === TargetGroupArn);
+    const isNetwork =
+      NETWORK_PROTOCOLS.has(group?.['Protocol']) || group?.LoadBalancerArns?.some((arn) => arn.includes('/net/'));
+    if (isNetwork !== true) return [];
+    return [{ id: canonicalAddress(Target.Id) ?? Target.Id, port: Target.Port ?? group?.Port ?? null }];
+  });
 }
 
 function readEnis(world: WorldFile, rules: ReadonlyMap<string, readonly Rule[]>): Map<string, Eni> {

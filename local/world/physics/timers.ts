@@ -4,14 +4,16 @@ export interface Timers {
   /** One way, or one request and one response. */
   readonly udp: number;
   readonly udpStream: number;
+  /** ICMP and all other protocols. */
+  readonly other: number;
 }
 
-/** ICMP and all other protocols: not configurable. */
+/** Not configurable. */
 export const OTHER_TIMER = 600;
 /** What is left of an entry through which a RST or FIN went. */
 export const CLOSE_TIMER = 10;
 
-const DEFAULT_TIMERS: Timers = { tcp: 432_000, udp: 30, udpStream: 180 };
+const DEFAULT_TIMERS: Timers = { tcp: 432_000, udp: 30, udpStream: 180, other: OTHER_TIMER };
 const NITRO_V6_TCP = 350;
 
 /**
@@ -37,5 +39,6 @@ export function timersOf(
     tcp: configured?.TcpEstablishedTimeout ?? tcp,
     udp: configured?.UdpTimeout ?? DEFAULT_TIMERS.udp,
     udpStream: configured?.UdpStreamTimeout ?? DEFAULT_TIMERS.udpStream,
+    other: OTHER_TIMER,
   };
 }

@@ -1,7 +1,7 @@
 import type { WorldAssumptions } from '../parse-world.ts';
 import type { Hop } from './path.ts';
 import type { Direction } from './snapshot.ts';
-import { CLOSE_TIMER, OTHER_TIMER, type Timers } from './timers.ts';
+import { CLOSE_TIMER, type Timers } from './timers.ts';
 
 /** What one ENI remembers of one flow. */
 export interface Entry {
@@ -23,7 +23,7 @@ export interface Table {
 function timeoutOf(table: Table, entry: Entry): number {
   if (entry.closing) return CLOSE_TIMER;
   if (table.protocol === 'tcp') return entry.timers.tcp;
-  if (table.protocol !== 'udp') return OTHER_TIMER;
+  if (table.protocol !== 'udp') return entry.timers.other;
   return entry.seen.in > 1 && entry.seen.out > 1 ? entry.timers.udpStream : entry.timers.udp;
 }
 
@@ -32,14 +32,30 @@ function touch(table: Table, entry: Entry, at: number): void {
   entry.expiresAt = at + timeoutOf(table, entry);
 }
 
-/** A table at 0, where the flow is established: it has an entry unless the rules leave it untracked. */
-export function establishedTable(protocol: string, hop: Hop): Table {
+/**
+ * A table at 0, where the flow is established: it has an entry unless the rules leave it untracked. `givenTimeout` is the
+ * idle timer that the entry got when it was opened; null = what the interface has now.
+ */
+export function establishedTable(
+  protocol: string,
+  hop: Hop,
+  givenTimeout: number | null,
+  assumptions: WorldAssumptions,
+): Table {
   const table: Table = { protocol, entry: null };
   if (!hop.untracked[hop.opening]) {
-    table.entry = { lastSeen: 0, expiresAt: 0, closing: false, timers: hop.timers, seen: { in: 2, out: 2 } };
+    const timers = openedWith(protocol, hop.timers, givenTimeout, assumptions);
+    table.entry = { lastSeen: 0, expiresAt: 0, closing: false, timers, seen: { in: 2, out: 2 } };
     touch(table, table.entry, 0);
   }
   return table;
+}
+
+function openedWith(protocol: string, now: Timers, given: number | null, assumptions: WorldAssumptions): Timers {
+  if (given === null) return now;
+  const timer = { tcp: 'tcp', udp: 'udpStream' }[protocol] ?? 'other';
+  const present = now[timer as keyof Timers];
+  return { ...now, [timer]: assumptions.LoweredTimeoutAppliesToExisting ? Math.min(given, present) : given };
 }
 
 export const groupPasses = (table: Table, hop: Hop, direction: Direction): boolean =>
@@ -100,5 +116,5 @@ export function shiftEntry(table: Table, seconds: number): void {
 export function entrySignature(table: Table | null, at: number): string {
   if (table?.entry == null) return '-';
   const { expiresAt, closing, seen, timers } = table.entry;
-  return `${(expiresAt - at).toFixed(3)} ${closing} ${seen.in} ${seen.out} ${timers.tcp} ${timers.udp} ${timers.udpStream}`;
+  return `${(expiresAt - at).toFixed(3)} ${closing} ${seen.in} ${seen.out} ${timers.tcp} ${timers.udp} ${timers.udpStream} ${timers.other}`;
 }

@@ -66,7 +66,7 @@ function peerTable(talk: Conversation): Table {
 
 /** The host's firewall, or no interface any more to send through. */
 const hostDrops = (talk: Conversation): Cause | null =>
-  talk.path.local === null || talk.around.firewallDrops() ? 'host' : null;
+  !talk.path.attached || talk.around.firewallDrops() ? 'host' : null;
 
 function localGate(talk: Conversation, direction: Direction): Gate | null {
   const { path, tables } = talk;
@@ -91,14 +91,30 @@ function cross(talk: Conversation, gate: Gate | null, kind: Kind, at: number): C
   if (gate === null) return null;
   const cause = passGate(talk, gate, kind, at);
   const tuple = gate.isPeer ? mirrored(talk.tuple) : talk.tuple;
-  talk.records.push({ eniId: gate.hop.eniId, tuple, direction: gate.direction, accepted: cause === null });
+  const isOutbound = (gate.direction === 'out') !== gate.isPeer;
+  const tcpFlags = flagsOf(talk, kind, isOutbound ? 'local' : 'remote');
+  talk.records.push({ eniId: gate.hop.eniId, tuple, direction: gate.direction, accepted: cause === null, tcpFlags });
   return cause;
+}
+
+const FLAGS = { none: 0, syn: 2, rst: 4, synAck: 18 } as const;
+
+/** https://docs.aws.amazon.com/vpc/latest/userguide/flow-log-records.html */
+function flagsOf(talk: Conversation, kind: Kind, from: Side): number {
+  if (talk.tuple.protocol !== 'tcp') return FLAGS.none;
+  if (kind === 'reset') return FLAGS.rst;
+  if (talk.phase !== 'connecting') return FLAGS.none;
+  return from === talk.tuple.openedBy ? FLAGS.syn : FLAGS.synAck;
 }
 
 function passGate(talk: Conversation, gate: Gate, kind: Kind, at: number): Cause | null {
   const { hop, table, direction, aclAllows } = gate;
   const { assumptions } = talk.around;
-  if (direction === 'in' && !aclAllows) return 'nacl';
+  if (direction === 'in' && !aclAllows) {
+    const refreshes = assumptions.NaclDroppedIngressRefreshes && kind === 'data' && table.entry !== null;
+    if (refreshes) packetPassed(table, hop, { direction, at, refreshes }, assumptions);
+    return 'nacl';
+  }
   if (!groupPasses(table, hop, direction)) return 'security-group';
   const clears = kind === 'reset' && (aclAllows || assumptions.RstDroppedByNaclClears);
   if (clears) resetPassed(table, at);

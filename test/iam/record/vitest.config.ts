@@ -11,6 +11,8 @@ export default defineConfig({
     ...base.test,
     include: RECORDED.map((suite) => `test/${suite}/**/*.test.ts`),
     exclude: [],
+    // The failures of these are told by their own suites; here a slow machine shall not make one.
+    testTimeout: 300_000,
     setupFiles: ['test/iam/record/observe.ts'],
   },
 });

@@ -1,4 +1,4 @@
-import type { ServiceMemory } from '../../../local/world/api/context.ts';
+import type { ServiceMemory } from '../../../local/world/api/memory.ts';
 import type { CallInfo } from '../../../local/world/api/middleware.ts';
 import type { ApiState } from '../../../local/world/api/shapes.ts';
 import { EC2_ASKS } from './asks-ec2.ts';

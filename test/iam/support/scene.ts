@@ -1,4 +1,4 @@
-import type { ServiceMemory } from '../../../local/world/api/context.ts';
+import type { ServiceMemory } from '../../../local/world/api/memory.ts';
 import type { ApiState, Tag } from '../../../local/world/api/shapes.ts';
 import type { Ask, Context } from './records.ts';
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { parseCalls, replayCalls } from '../../../local/calls.ts';
 import { runInVirtualTime } from '../../../local/world/clock.ts';
 import { createEmbeddedWorld } from '../../../local/world/embedded-world.ts';
-import { parseWorld } from '../../../local/world/parse-world.ts';
+import { parseQuietWorld } from '../../support/quiet-agents.ts';
 import { ids, smallWorld } from './small-world.ts';
 
 const perfectCall = { at: 10, service: 'ec2', api: 'StopInstances', input: { InstanceIds: [ids.instance] } };
@@ -22,12 +22,14 @@ const worldWithShell = {
 };
 
 function replay(calls: unknown, over: object = {}) {
-  const file = parseWorld({ ...worldWithShell, ...over });
+  const file = parseQuietWorld({ ...worldWithShell, ...over });
   return runInVirtualTime(file.Now, async (clock) => {
     const world = createEmbeddedWorld(file, clock);
     await replayCalls(world, parseCalls(calls));
     const state = world.snapshot();
-    return { timeline: world.timeline(), truth: world.truth()[0], state, calls: world.calls() };
+    const all = world.truth();
+    const truths = new Map(all.map((one) => [one.name, one]));
+    return { timeline: world.timeline(), truth: all[0], truths, state, calls: world.calls() };
   });
 }
 
@@ -51,7 +53,7 @@ describe('a calls file', () => {
     ['calls[0]: ', [null]],
     ['calls[1].at: ', [perfectCall, { ...perfectCall, at: '10' }]],
     ['calls[0].at: ', [{ ...perfectCall, at: -1 }]],
-    ['calls[0].service: ', [{ ...perfectCall, service: 's3' }]],
+    ['calls[0].service: ', [{ ...perfectCall, service: 'kinesis' }]],
     ['calls[0].service: ', [{ ...perfectCall, service: 'constructor' }]],
     ['calls[0].api: ', [{ ...perfectCall, api: 'RunInstances' }]],
     ['calls[0].api: ', [{ ...perfectCall, service: 'host' }]],
@@ -121,5 +123,36 @@ describe('a replay', () => {
     ]);
     expect(timeline[2]?.at).toBe(3);
     expect(state).toMatchObject({ Flows: [{ Name: 'reverse shell' }], NetworkAcls: [{ Entries: expect.any(Array) }] });
+  });
+
+  it("closes an agent's connection for good once the instance is isolated", async () => {
+    const swap = {
+      at: 10,
+      service: 'ec2',
+      api: 'ModifyNetworkInterfaceAttribute',
+      input: { NetworkInterfaceId: ids.eni, Groups: [ids.defaultGroup] },
+    };
+    const close = { at: 70, service: 'host', api: 'closeAgentConnection', input: { InstanceId: ids.instance } };
+
+    const { truths } = await replay([swap, close], { Hosts: [{ InstanceId: ids.instance, AgentConnection: true }] });
+
+    expect(truths.get(`SSM agent of ${ids.instance}`)).toMatchObject({ lastPacketAt: 60, stoppedBy: 'host' });
+  });
+
+  it('seals a subnet with an empty ACL: nothing passes, tracked or not', async () => {
+    const create = { at: 1, service: 'ec2', api: 'CreateNetworkAcl', input: { VpcId: ids.vpc } };
+    const { state } = await replay([create]);
+    const acls = state['NetworkAcls'] as { NetworkAclId: string }[];
+    const replace = {
+      at: 10,
+      service: 'ec2',
+      api: 'ReplaceNetworkAclAssociation',
+      input: { AssociationId: 'aclassoc-1', NetworkAclId: acls[1]?.NetworkAclId },
+    };
+
+    const { truth, calls } = await replay([create, replace]);
+
+    expect(truth).toMatchObject({ lastPacketAt: 10, stoppedBy: 'nacl' });
+    expect(calls.beforeFirstCut).toMatchObject({ ec2: 2 });
   });
 });

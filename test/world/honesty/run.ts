@@ -1,7 +1,8 @@
 import { DEFAULT_HOST_OPTIONS } from '../../../functions/core/host/host-options.ts';
 import { type Simulation, type SimulationOptions, simulate } from '../../../local/simulate.ts';
-import { parseWorld, type WorldFile } from '../../../local/world/parse-world.ts';
+import type { WorldFile } from '../../../local/world/parse-world.ts';
 import { type Snapshot, takeSnapshot } from '../../../local/world/physics/snapshot.ts';
+import { parseQuietWorld } from '../../support/quiet-agents.ts';
 import { buildRequest } from './build-request.ts';
 import { buildWorld } from './build-world.ts';
 import type { Incident } from './incident.ts';
@@ -23,7 +24,7 @@ export interface Run {
 
 /** Runs the response to an incident, with `restore: true` and what undoes it. */
 export async function run(incident: Incident, { restore = false } = {}): Promise<Run> {
-  const file: WorldFile = parseWorld(buildWorld(incident));
+  const file: WorldFile = parseQuietWorld(buildWorld(incident));
   const before = takeSnapshot(file, 0);
   const aclsBefore = aclLines(file);
   const groupsBefore = groupLines(file);

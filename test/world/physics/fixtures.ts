@@ -1,5 +1,6 @@
-import { parseWorld, type WorldAssumptions, type WorldFile } from '../../../local/world/parse-world.ts';
+import type { WorldAssumptions, WorldFile } from '../../../local/world/parse-world.ts';
 import { createPhysics, type WorldPhysics } from '../../../local/world/physics.ts';
+import { parseQuietWorld } from '../../support/quiet-agents.ts';
 
 export const ids = {
   instance: 'i-0000000000000ab01',
@@ -145,7 +146,7 @@ export interface Bench {
 }
 
 export function bench(json: object, flowLogs = false): Bench {
-  const world = parseWorld({
+  const world = parseQuietWorld({
     ...json,
     ...(flowLogs ? { FlowLogs: [{ ResourceId: ids.vpc }] } : {}),
   });

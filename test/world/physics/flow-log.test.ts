@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { formatOf } from '../../../local/world/physics/log-format.ts';
 import { bench, ids, theShell, theWorld } from './fixtures.ts';
 
 const epoch = Date.parse('2026-01-15T10:00:00Z') / 1000;
@@ -82,6 +83,102 @@ describe('flow log records', () => {
     expect(often.physics.flowLogRecords(ids.eni, 0, 600, 2000)).toEqual(
       once.physics.flowLogRecords(ids.eni, 0, 600, 2000),
     );
+  });
+});
+
+describe('a flow log of its own', () => {
+  const formatted = (fields: string, over: object = {}, world: object = {}) =>
+    bench({
+      ...theWorld,
+      ...world,
+      FlowLogs: [{ ResourceId: ids.vpc, LogFormat: formatOf(fields.split(' ')), ...over }],
+    });
+
+  it('prints the fields of its format, in its order, as the highest version among them', () => {
+    const on = formatted(
+      'pkt-dstaddr flow-direction tcp-flags action version vpc-id subnet-id instance-id type traffic-path region',
+    );
+
+    expect(on.physics.flowLogRecords(ids.eni, 0, 59, 1000)).toEqual([
+      `198.51.100.7 egress 0 ACCEPT 5 ${ids.vpc} ${ids.subnet} ${ids.instance} IPv4 8 eu-central-1`,
+      `10.0.1.10 ingress 0 ACCEPT 5 ${ids.vpc} ${ids.subnet} ${ids.instance} IPv4 - eu-central-1`,
+    ]);
+  });
+
+  it('shows the own address of a packet in the pkt fields alone', () => {
+    const [eni] = theWorld.NetworkInterfaces;
+    const PrivateIpAddresses = [...(eni?.PrivateIpAddresses ?? []), { PrivateIpAddress: '10.0.1.11' }];
+    const on = formatted(
+      'srcaddr pkt-srcaddr',
+      {},
+      {
+        NetworkInterfaces: [{ ...eni, PrivateIpAddresses }],
+        Flows: [{ ...theShell, LocalAddress: '10.0.1.11' }],
+      },
+    );
+
+    expect(on.physics.flowLogRecords(ids.eni, 0, 59, 1000)[0]).toBe('10.0.1.10 10.0.1.11');
+  });
+
+  it('adds up the flags of a new connection and of a reset', () => {
+    const on = formatted(
+      'dstport action tcp-flags',
+      {},
+      {
+        Hosts: [{ InstanceId: ids.instance, RootAttacker: true }],
+      },
+    );
+
+    on.physics.closeSockets(ids.instance, '198.51.100.7', 62);
+    const minutes = [0, 60].map((from) => on.physics.flowLogRecords(ids.eni, from, from + 59, 1000));
+
+    expect(minutes[0]).toContain('4444 ACCEPT 0');
+    expect(minutes[1]).toEqual(expect.arrayContaining(['4444 ACCEPT 4', '4444 ACCEPT 2']));
+    expect(minutes[1]?.some((one) => one.endsWith('ACCEPT 18'))).toBe(true);
+  });
+
+  it('says nothing before it starts and in its gaps, and SKIPDATA where records were lost', () => {
+    const on = formatted('start log-status', {
+      StartsAtSeconds: 110,
+      Gaps: [[250, 260]],
+      SkipData: [[310, 311]],
+    });
+
+    const told = on.physics.flowLogRecords(ids.eni, 0, 359, 2000);
+
+    expect([...new Set(told)]).toEqual([`${epoch + 120} OK`, `${epoch + 180} OK`, `${epoch + 300} SKIPDATA`]);
+  });
+
+  it.each([
+    { quiet: true, first: 120 },
+    { quiet: false, first: 600 },
+  ])('QuietFlowLogSpeaks $quiet: a new log without traffic first speaks at $first s', ({ quiet, first }) => {
+    const wakes = { ...theShell, PacketEverySeconds: null, WakesAtSeconds: 610 };
+    const on = formatted(
+      'start',
+      { StartsAtSeconds: 120 },
+      {
+        Flows: [wakes],
+        Assumptions: { PropagationSeconds: 0, QuietFlowLogSpeaks: quiet },
+      },
+    );
+
+    expect(on.physics.flowLogRecords(ids.eni, 0, 1800, 9000)[0]).toBe(String(epoch + first));
+  });
+
+  it.each([
+    { InstanceType: 'm5.large', intervals: 10 },
+    { InstanceType: 'm4.large', intervals: 1 },
+  ])('of ten minutes tells $intervals intervals in ten minutes of $InstanceType', ({ InstanceType, intervals }) => {
+    const on = formatted(
+      'start',
+      { MaxAggregationInterval: 600 },
+      {
+        Reservations: [{ Instances: [{ InstanceId: ids.instance, InstanceType }] }],
+      },
+    );
+
+    expect(new Set(on.physics.flowLogRecords(ids.eni, 0, 599, 2000)).size).toBe(intervals);
   });
 });
 

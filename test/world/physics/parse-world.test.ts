@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { InputError } from '../../../functions/core/errors.ts';
 import { parseWorld } from '../../../local/world/parse-world.ts';
+import { parseQuietWorld } from '../../support/quiet-agents.ts';
 import { ids, theShell, theWorld } from './fixtures.ts';
 
 const [eni] = theWorld.NetworkInterfaces;
@@ -209,6 +210,63 @@ describe('parseWorld refuses', () => {
   });
 });
 
+describe('a near miss of a key', () => {
+  it.each([
+    [{ Flowz: [] }, 'Flowz', 'Flows'],
+    [{ flows: [] }, 'flows', 'Flows'],
+    [{ Folws: [] }, 'Folws', 'Flows'],
+    [{ SecurityGroup: [] }, 'SecurityGroup', 'SecurityGroups'],
+    [withFlow({ Maliciuos: false }), 'Flows[0].Maliciuos', 'Malicious'],
+    [withFlow({ OnHostList: false }), 'Flows[0].OnHostList', 'OnHostLists'],
+    [{ ...theWorld, Hosts: [{ InstanceId: ids.instance, AgentLie: 'hides' }] }, 'Hosts[0].AgentLie', 'AgentLies'],
+    [{ Assumptions: { PropagationSecond: 3 } }, 'Assumptions.PropagationSecond', 'PropagationSeconds'],
+    [{ Faults: [{ Api: 'X', Cal: 2, Error: 'Timeout' }] }, 'Faults[0].Cal', 'Call'],
+    [{ FlowLogs: [{ ResourceId: ids.vpc, Readeble: false }] }, 'FlowLogs[0].Readeble', 'Readable'],
+  ])('%j is refused with the key that is meant', (json, field, meant) => {
+    expect(failure(json).field).toBe(field);
+    expect(failure(json).message).toContain(`"${meant}" is meant`);
+  });
+
+  it.each([
+    { Volumes: [] },
+    { Regions: [{ RegionName: 'eu-central-1' }] },
+    { Rules: [] },
+    { NatGateways: [], Tags: [], Images: [] },
+    withFlow({ Note: 'kept', Comment: 'kept' }),
+    { FlowLogs: [{ ResourceId: ids.vpc, Tags: [], FlowLogStatus: 'ACTIVE', DestinationOptions: {} }] },
+  ])('%j is none', (json) => {
+    expect(() => parseWorld(json)).not.toThrow();
+  });
+});
+
+describe('what a later version understands', () => {
+  it.each([
+    ['Roles', { Roles: [{ RoleName: 'web' }] }],
+    ['CredentialUses', { CredentialUses: [{ Name: 'theft' }] }],
+    ['HostedZones', { HostedZones: [{ Name: 'example.com.' }] }],
+    ['FirewallRuleGroups', { FirewallRuleGroups: [{ Id: 'rslvr-frg-1' }] }],
+    ['Worlds', { Worlds: [{}] }],
+    ['Flows[0].Protocol', withFlow({ Protocol: 'dns' })],
+  ])('%s is refused by name', (field, json) => {
+    expect(failure(json).field).toBe(field);
+  });
+
+  it('is no matter while the list is empty', () => {
+    expect(() => parseWorld({ Roles: [], HostedZones: [] })).not.toThrow();
+  });
+});
+
+describe('an outage', () => {
+  it.each([
+    ['Faults[0].Api', { Error: 'Timeout' }],
+    ['Faults[0].Service', { Service: 'kinesis', Error: 'Timeout' }],
+    ['Faults[0].ToSeconds', { Service: 'ec2', FromSeconds: 9, ToSeconds: 9, Error: 'Timeout' }],
+    ['Faults[0].Error', { Service: 'ec2', FromSeconds: 9 }],
+  ])('without sense is refused at %s', (field, fault) => {
+    expect(failure({ Faults: [fault] }).field).toBe(field);
+  });
+});
+
 describe('parseWorld accepts', () => {
   it('an empty world, with every default', () => {
     expect(parseWorld({})).toMatchObject({
@@ -260,6 +318,9 @@ describe('parseWorld accepts', () => {
       PacketEverySeconds: 5,
       WakesAtSeconds: null,
       Process: null,
+      EntryTimeoutSeconds: null,
+      OnHostLists: true,
+      IsAgentConnection: false,
     });
   });
 
@@ -277,7 +338,7 @@ describe('parseWorld accepts', () => {
       RemotePort: index,
     }));
 
-    expect(parseWorld({ ...theWorld, Flows: flows }).Flows.map((one) => one.Protocol)).toEqual([
+    expect(parseQuietWorld({ ...theWorld, Flows: flows }).Flows.map((one) => one.Protocol)).toEqual([
       'tcp',
       'udp',
       '47',
@@ -289,7 +350,7 @@ describe('parseWorld accepts', () => {
   });
 
   it('flows of one name, and tells them apart', () => {
-    const world = parseWorld({ ...theWorld, Flows: [theShell, { ...theShell, LocalPort: 2 }] });
+    const world = parseQuietWorld({ ...theWorld, Flows: [theShell, { ...theShell, LocalPort: 2 }] });
 
     expect(world.Flows.map((one) => one.Name)).toEqual(['reverse shell', 'reverse shell (2)']);
   });

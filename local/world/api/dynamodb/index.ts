@@ -8,8 +8,9 @@ import type {
   TransactWriteItemsCommandInput,
   UpdateItemCommandInput,
 } from '@aws-sdk/client-dynamodb';
-import type { ApiContext, Handlers, ServiceMemory } from '../context.ts';
+import type { ApiContext, Handlers } from '../context.ts';
 import { AwsError } from '../errors.ts';
+import { memorySlot, type ServiceMemory } from '../memory.ts';
 import { meets, parseCondition } from './conditions.ts';
 import { itemKey, KEY_NAMES, keyOf, requireKey, tableOf } from './keys.ts';
 import { query, readPaths, scan } from './queries.ts';
@@ -21,6 +22,9 @@ import { checkValue, projected, type TableItem, validation } from './values.ts';
 const ITEM_BYTES = 400 * 1024;
 const TRANSACTION_ITEMS = 100;
 const TOKEN_SECONDS = 600;
+
+/** Client tokens of transactions that were made. */
+const transactions = memorySlot(() => new Map<string, { readonly at: number; readonly text: string }>());
 
 function getItem({ memory }: ApiContext, input: GetItemCommandInput): object {
   const known = placeholders(input.ExpressionAttributeNames, undefined);
@@ -168,7 +172,7 @@ function transactWriteItems({ memory, now }: ApiContext, input: TransactWriteIte
   }
   const token = input.ClientRequestToken;
   const text = JSON.stringify(items);
-  const earlier = token === undefined ? undefined : memory.transactions.get(token);
+  const earlier = token === undefined ? undefined : memory.of(transactions).get(token);
   if (earlier !== undefined && now <= earlier.at + TOKEN_SECONDS) {
     if (earlier.text === text) return {};
     throw new AwsError('IdempotentParameterMismatchException', 'The token was used with other parameters');
@@ -181,7 +185,7 @@ function transactWriteItems({ memory, now }: ApiContext, input: TransactWriteIte
   }
   if (writes.some(({ met }) => !met)) throw cancelled(writes, items);
   for (const write of writes) commit(write);
-  if (token !== undefined) memory.transactions.set(token, { at: now, text });
+  if (token !== undefined) memory.of(transactions).set(token, { at: now, text });
   return {};
 }
 

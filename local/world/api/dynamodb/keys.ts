@@ -1,17 +1,20 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
-import type { ServiceMemory } from '../context.ts';
+import { memorySlot, type ServiceMemory } from '../memory.ts';
 import { type TableItem, validation } from './values.ts';
 
 /** The key of every table here: partition and sort key, both text. */
 export const KEY_NAMES = ['pk', 'sk'] as const;
+
+/** Table name → item key → item. */
+export const tables = memorySlot(() => new Map<string, Map<string, TableItem>>());
 
 export function tableOf(memory: ServiceMemory, name: string | undefined): Map<string, TableItem> {
   if (name === undefined || name === '')
     throw validation("Value null at 'tableName' failed to satisfy constraint: Member must not be null");
   // A full ARN names the table too.
   const short = name.split(':table/').at(-1) ?? name;
-  const table = memory.tables.get(short) ?? new Map<string, TableItem>();
-  memory.tables.set(short, table);
+  const table = memory.of(tables).get(short) ?? new Map<string, TableItem>();
+  memory.of(tables).set(short, table);
   return table;
 }
 

@@ -1,5 +1,6 @@
 import type { AttributeValue, QueryCommandInput, ScanCommandInput } from '@aws-sdk/client-dynamodb';
-import type { ApiContext, ServiceMemory } from '../context.ts';
+import type { ApiContext } from '../context.ts';
+import type { ServiceMemory } from '../memory.ts';
 import { attributesOf, type Condition, meets, parseCondition } from './conditions.ts';
 import { KEY_NAMES, keyOf, requireKey, tableOf } from './keys.ts';
 import { type Placeholders, placeholders, readTokens, requireAllUsed } from './tokens.ts';

@@ -76,14 +76,7 @@ export function readTokens(kind: string, expression: string, known: Placeholders
   };
   const name = () => {
     const token = next();
-    if (token.startsWith('#')) {
-      known.usedNames.add(token);
-      const meant = known.names[token];
-      if (meant === undefined) {
-        throw fail(`An expression attribute name used in the document path is not defined; attribute name: ${token}`);
-      }
-      return meant;
-    }
+    if (token.startsWith('#')) return meantBy(token, known, fail);
     if (!/^[A-Za-z]/.test(token)) {
       position -= 1;
       throw syntaxError();
@@ -119,6 +112,13 @@ export function readTokens(kind: string, expression: string, known: Placeholders
       return value;
     },
   };
+}
+
+function meantBy(placeholder: string, known: Placeholders, fail: (why: string) => Error): string {
+  known.usedNames.add(placeholder);
+  const meant = known.names[placeholder];
+  if (meant !== undefined) return meant;
+  throw fail(`An expression attribute name used in the document path is not defined; attribute name: ${placeholder}`);
 }
 
 function tokenize(kind: string, expression: string): string[] {

@@ -1,6 +1,10 @@
 import type { ApiContext, Handlers } from '../context.ts';
 import { AwsError } from '../errors.ts';
+import { flowLogHandlers } from './flow-logs.ts';
+import { instanceTypeHandlers } from './instance-types.ts';
 import { instanceHandlers } from './instances.ts';
+import { metadataOptionHandlers } from './metadata-options.ts';
+import { networkAclSetHandlers } from './network-acl-sets.ts';
 import { networkAclHandlers } from './network-acls.ts';
 import { networkInterfaceHandlers } from './network-interfaces.ts';
 import { networkHandlers } from './networks.ts';
@@ -30,6 +34,10 @@ export const ec2Handlers: Handlers = honouringDryRun({
   ...securityGroupHandlers,
   ...securityGroupRuleHandlers,
   ...networkAclHandlers,
+  ...networkAclSetHandlers,
+  ...flowLogHandlers,
+  ...instanceTypeHandlers,
+  ...metadataOptionHandlers,
   ...networkHandlers,
   ...tagHandlers,
   ...snapshotHandlers,

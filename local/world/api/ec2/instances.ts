@@ -11,6 +11,7 @@ import type { ApiState, Instance } from '../shapes.ts';
 import { allInstances, findInstance, groupsFor, interfacesOf, setGroups } from './find.ts';
 import { type Listing, list } from './listing.ts';
 import { refuseManaged } from './managed.ts';
+import { metadataOptionsOf } from './metadata-options.ts';
 import { invalidValue, required } from './require.ts';
 
 const STOPPING_SECONDS = 30;
@@ -60,6 +61,7 @@ function shown(state: ApiState, instance: Instance): Instance {
   return {
     State: { Code: 16, Name: 'running' },
     ...instance,
+    MetadataOptions: metadataOptionsOf(instance),
     ...(enis.length > 0 ? { NetworkInterfaces: enis } : {}),
   };
 }

@@ -7,7 +7,7 @@ import { canonicalCidr } from '../cidr.ts';
 import type { ApiContext, Handlers } from '../context.ts';
 import { AwsError } from '../errors.ts';
 import type { NetworkAcl, NetworkAclEntry } from '../shapes.ts';
-import { findAcl } from './find.ts';
+import { associationsOf, findAcl } from './find.ts';
 import { type Listing, list } from './listing.ts';
 import { invalidValue, required, requireOwner } from './require.ts';
 
@@ -41,7 +41,7 @@ function describeNetworkAcls({ state }: ApiContext, input: DescribeNetworkAclsCo
     OwnerId: state.AccountId,
     IsDefault: false,
     ...acl,
-    Associations: acl.Associations.map((association) => ({ NetworkAclId: acl.NetworkAclId, ...association })),
+    Associations: associationsOf(state, acl),
   }));
   const { items, nextToken } = list<NetworkAcl>(all, listing, input.NetworkAclIds, input);
   return { NetworkAcls: items, NextToken: nextToken };

@@ -2,6 +2,7 @@ import type {
   DescribeNetworkInterfacesCommandInput,
   ModifyNetworkInterfaceAttributeCommandInput,
 } from '@aws-sdk/client-ec2';
+import { isNitro } from '../../physics/nitro.ts';
 import type { ApiContext, Handlers } from '../context.ts';
 import { AwsError } from '../errors.ts';
 import type { NetworkInterface } from '../shapes.ts';
@@ -118,10 +119,6 @@ const TIMEOUT_RANGES = {
   UdpStreamTimeout: { min: 60, max: 180 },
 } as const;
 
-/** Families of instances on Xen; all others that are still there are on Nitro. https://docs.aws.amazon.com/ec2/latest/instancetypes/ec2-nitro-instances.html */
-const XEN =
-  /^(c1|c3|c4|cc\d|cg\d|cr1|d2|f1|g2|g3|g3s|h1|hi1|hs1|i2|i3|m1|m2|m3|m4|p2|p3|r3|r4|t1|t2|x1|x1e)\.(?!metal)/;
-
 /** Timeouts that are not named keep their value: nothing sets one back to "not set". */
 function setTracking(
   { state }: ApiContext,
@@ -139,7 +136,7 @@ function setTracking(
   if (given.length === 0) throw new AwsError('InvalidParameterCombination', 'No attributes specified.');
   const instanceId = eni.Attachment?.InstanceId;
   const type = instanceId === undefined ? undefined : findInstance(state, instanceId).InstanceType;
-  if (type !== undefined && XEN.test(type)) {
+  if (!isNitro(type)) {
     throw new AwsError(
       'UnsupportedOperation',
       `Connection tracking timeouts are not supported on instance type ${type}.`,

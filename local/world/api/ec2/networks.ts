@@ -1,5 +1,4 @@
 import type {
-  DescribeFlowLogsCommandInput,
   DescribeManagedPrefixListsCommandInput,
   DescribeRouteTablesCommandInput,
   DescribeSubnetsCommandInput,
@@ -9,10 +8,9 @@ import type {
 } from '@aws-sdk/client-ec2';
 import type { ApiContext, Handlers } from '../context.ts';
 import { AwsError } from '../errors.ts';
-import { shownFlowLog } from '../flow-logs.ts';
 import { found } from '../ids.ts';
 import { page } from '../paging.ts';
-import type { ApiState, FlowLog, ManagedPrefixList, RouteTable, Subnet, Vpc, VpcEndpoint } from '../shapes.ts';
+import type { ApiState, ManagedPrefixList, RouteTable, Subnet, Vpc, VpcEndpoint } from '../shapes.ts';
 import { type Listing, list } from './listing.ts';
 import { required } from './require.ts';
 
@@ -103,23 +101,6 @@ const prefixLists: Listing<ManagedPrefixList> = {
   },
 };
 
-type ShownFlowLog = ReturnType<typeof shownFlowLog>;
-
-const flowLogs: Listing<ShownFlowLog> = {
-  kind: 'flowLog',
-  idOf: (log) => log.FlowLogId,
-  tagsOf: (log) => log.Tags,
-  pageSize: { min: 1, max: 1000 },
-  filters: {
-    'deliver-log-status': (log) => log.DeliverLogsStatus,
-    'flow-log-id': (log) => log.FlowLogId,
-    'log-destination-type': (log) => log.LogDestinationType,
-    'log-group-name': (log) => log.LogGroupName,
-    'resource-id': (log) => log.ResourceId,
-    'traffic-type': (log) => log.TrafficType,
-  },
-};
-
 /** With what AWS always says of such a thing. */
 function owned<T extends object>(state: ApiState, items: readonly T[]): (T & { OwnerId: string; State: string })[] {
   return items.map((item) => ({ OwnerId: state.AccountId, State: 'available', ...item }));
@@ -176,16 +157,6 @@ function getManagedPrefixListEntries({ state }: ApiContext, input: GetManagedPre
   return { Entries: items, NextToken: nextToken };
 }
 
-function describeFlowLogs({ state }: ApiContext, input: DescribeFlowLogsCommandInput): object {
-  const shown = state.FlowLogs.map((log: FlowLog) => shownFlowLog(log, state));
-  const { items, nextToken } = list(shown, flowLogs, input.FlowLogIds, {
-    Filters: input.Filter,
-    MaxResults: input.MaxResults,
-    NextToken: input.NextToken,
-  });
-  return { FlowLogs: items, NextToken: nextToken };
-}
-
 export const networkHandlers: Handlers = {
   DescribeRouteTables: describeRouteTables,
   DescribeSubnets: describeSubnets,
@@ -193,5 +164,4 @@ export const networkHandlers: Handlers = {
   DescribeVpcEndpoints: describeVpcEndpoints,
   DescribeManagedPrefixLists: describeManagedPrefixLists,
   GetManagedPrefixListEntries: getManagedPrefixListEntries,
-  DescribeFlowLogs: describeFlowLogs,
 };

@@ -7,7 +7,7 @@ import type { ApiContext, Handlers } from '../context.ts';
 import { AwsError } from '../errors.ts';
 import { found, newId } from '../ids.ts';
 import type { ApiState, SecurityGroup, Vpc } from '../shapes.ts';
-import { findGroup, visibleGroups } from './find.ts';
+import { findGroup, groupsCreatedAt, visibleGroups } from './find.ts';
 import { rulesOf } from './group-rules.ts';
 import { type Listing, list } from './listing.ts';
 import { invalidValue, required, requireOwner } from './require.ts';
@@ -79,7 +79,7 @@ function createSecurityGroup(context: ApiContext, input: CreateSecurityGroupComm
     Tags: tagsFor('security-group', input.TagSpecifications),
   };
   state.SecurityGroups.push(group);
-  memory.groupsCreatedAt.set(group.GroupId, now);
+  memory.of(groupsCreatedAt).set(group.GroupId, now);
   const SecurityGroupArn = `arn:aws:ec2:${state.Region}:${state.AccountId}:security-group/${group.GroupId}`;
   return { GroupId: group.GroupId, SecurityGroupArn, Tags: group.Tags };
 }

@@ -6,6 +6,7 @@ import type {
 import type { ApiContext, Handlers } from '../context.ts';
 import { AwsError } from '../errors.ts';
 import { found, newId } from '../ids.ts';
+import { memorySlot } from '../memory.ts';
 import type { Snapshot } from '../shapes.ts';
 import { findInstance } from './find.ts';
 import { type Listing, list } from './listing.ts';
@@ -13,6 +14,8 @@ import { required } from './require.ts';
 import { tagsFor } from './tag-specifications.ts';
 
 const SNAPSHOT_SECONDS = 300;
+
+export const takenSnapshots = memorySlot((): Snapshot[] => []);
 
 const listing: Listing<Snapshot> = {
   kind: 'snapshot',
@@ -63,7 +66,7 @@ function createSnapshots(context: ApiContext, input: CreateSnapshotsCommandInput
     }),
   );
   for (const snapshot of made) {
-    memory.snapshots.push(snapshot);
+    memory.of(takenSnapshots).push(snapshot);
     context.later(now + SNAPSHOT_SECONDS, () => Object.assign(snapshot, { State: 'completed', Progress: '100%' }));
   }
   return { Snapshots: made };
@@ -71,15 +74,15 @@ function createSnapshots(context: ApiContext, input: CreateSnapshotsCommandInput
 
 function describeSnapshots({ state, memory }: ApiContext, input: DescribeSnapshotsCommandInput): object {
   const owners = (input.OwnerIds ?? []).map((owner) => (owner === 'self' ? state.AccountId : owner));
-  const own = memory.snapshots.filter(({ OwnerId }) => owners.length === 0 || owners.includes(OwnerId));
+  const own = memory.of(takenSnapshots).filter(({ OwnerId }) => owners.length === 0 || owners.includes(OwnerId));
   const { items, nextToken } = list(own, listing, input.SnapshotIds, input);
   return { Snapshots: items, NextToken: nextToken };
 }
 
 function deleteSnapshot({ memory }: ApiContext, input: DeleteSnapshotCommandInput): object {
   const id = required(input.SnapshotId, 'snapshotId');
-  const snapshot = found('snapshot', id, memory.snapshots, (candidate) => candidate.SnapshotId);
-  memory.snapshots.splice(memory.snapshots.indexOf(snapshot), 1);
+  const snapshot = found('snapshot', id, memory.of(takenSnapshots), (candidate) => candidate.SnapshotId);
+  memory.of(takenSnapshots).splice(memory.of(takenSnapshots).indexOf(snapshot), 1);
   return {};
 }
 

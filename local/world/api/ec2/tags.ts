@@ -1,11 +1,13 @@
 import type { CreateTagsCommandInput, DeleteTagsCommandInput, DescribeTagsCommandInput } from '@aws-sdk/client-ec2';
 import type { ApiContext, Handlers } from '../context.ts';
 import { AwsError } from '../errors.ts';
+import { flowLogId } from '../flow-logs.ts';
 import { found, ID_KINDS, type IdKindName } from '../ids.ts';
-import type { Tag } from '../shapes.ts';
+import type { ApiState, Tag } from '../shapes.ts';
 import { allInstances, visibleGroups } from './find.ts';
 import { type Listing, list } from './listing.ts';
 import { required, requireOwner } from './require.ts';
+import { takenSnapshots } from './snapshots.ts';
 import { putTags } from './tag-specifications.ts';
 
 /** Something that carries tags. */
@@ -18,74 +20,53 @@ interface Taggable {
   set(tags: Tag[]): void;
 }
 
-type Holder = { Tags?: Tag[] };
+type Holder = { Tags?: Tag[]; OwnerId?: string };
+
+/** Things of one kind, each with its `Tags`. */
+function holders<T extends Holder>(
+  kind: IdKindName,
+  type: string,
+  items: readonly T[],
+  idOf: (item: T) => string,
+): Taggable[] {
+  return items.map((item) => ({
+    id: idOf(item),
+    kind,
+    type,
+    ownerId: item.OwnerId,
+    tags: item.Tags ?? [],
+    set: (tags) => {
+      item.Tags = tags;
+    },
+  }));
+}
+
+/** Of interfaces the tags are called otherwise. */
+function taggableInterfaces({ NetworkInterfaces }: ApiState): Taggable[] {
+  return NetworkInterfaces.map((eni) => ({
+    id: eni.NetworkInterfaceId,
+    kind: 'networkInterface',
+    type: 'network-interface',
+    ownerId: eni.OwnerId,
+    tags: eni.TagSet ?? [],
+    set: (tags) => {
+      eni.TagSet = tags;
+    },
+  }));
+}
 
 function taggables(context: ApiContext): Taggable[] {
   const { state, memory } = context;
-  const holders = <T extends Holder>(
-    kind: IdKindName,
-    type: string,
-    items: readonly T[],
-    idOf: (item: T) => string,
-    ownerOf?: (item: T) => string | undefined,
-  ) =>
-    items.map(
-      (item): Taggable => ({
-        id: idOf(item),
-        kind,
-        type,
-        ownerId: ownerOf?.(item),
-        tags: item.Tags ?? [],
-        set: (tags) => {
-          item.Tags = tags;
-        },
-      }),
-    );
-  const interfaces = state.NetworkInterfaces.map(
-    (eni): Taggable => ({
-      id: eni.NetworkInterfaceId,
-      kind: 'networkInterface',
-      type: 'network-interface',
-      ownerId: eni.OwnerId,
-      tags: eni.TagSet ?? [],
-      set: (tags) => {
-        eni.TagSet = tags;
-      },
-    }),
-  );
   return [
     ...holders('instance', 'instance', allInstances(state), (item) => item.InstanceId),
-    ...interfaces,
-    ...holders(
-      'group',
-      'security-group',
-      visibleGroups(context),
-      (item) => item.GroupId,
-      (item) => item.OwnerId,
-    ),
-    ...holders(
-      'acl',
-      'network-acl',
-      state.NetworkAcls,
-      (item) => item.NetworkAclId,
-      (item) => item.OwnerId,
-    ),
-    ...holders(
-      'subnet',
-      'subnet',
-      state.Subnets,
-      (item) => item.SubnetId,
-      (item) => item.OwnerId,
-    ),
-    ...holders(
-      'vpc',
-      'vpc',
-      state.Vpcs,
-      (item) => item.VpcId,
-      (item) => item.OwnerId,
-    ),
+    ...taggableInterfaces(state),
+    ...holders('group', 'security-group', visibleGroups(context), (item) => item.GroupId),
+    ...holders('acl', 'network-acl', state.NetworkAcls, (item) => item.NetworkAclId),
+    ...holders('subnet', 'subnet', state.Subnets, (item) => item.SubnetId),
+    ...holders('vpc', 'vpc', state.Vpcs, (item) => item.VpcId),
     ...holders('routeTable', 'route-table', state.RouteTables, (item) => item.RouteTableId),
-    ...holders('snapshot', 'snapshot', memory.snapshots, (item) => item.SnapshotId),
+    ...holders('flowLog', 'vpc-flow-log', state.FlowLogs, flowLogId),
+    ...holders('snapshot', 'snapshot', memory.of(takenSnapshots), (item) => item.SnapshotId),
   ];
 }
 

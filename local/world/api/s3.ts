@@ -1,0 +1,82 @@
+import { Readable } from 'node:stream';
+import type { GetObjectCommandInput, ListObjectsV2CommandInput } from '@aws-sdk/client-s3';
+import type { ApiContext, Handlers } from './context.ts';
+import { AwsError } from './errors.ts';
+import { bucketOf, filesOf, type LogFile } from './flow-log-files.ts';
+import { deliversToS3, flowLogsEver } from './flow-logs.ts';
+import { page } from './paging.ts';
+
+/** Buckets hold what flow logs delivered there; one to which none delivers is empty. */
+function filesIn(context: ApiContext, bucket: string | undefined, api: string): LogFile[] {
+  const { state, memory, physics, now } = context;
+  if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(bucket ?? '')) {
+    throw new AwsError('InvalidBucketName', 'The specified bucket is not valid.');
+  }
+  const logs = flowLogsEver(state, memory).filter((log) => deliversToS3(log) && bucketOf(log).bucket === bucket);
+  if (logs.some((log) => log.Readable === false)) {
+    throw new AwsError('AccessDenied', `not authorized to perform: s3:${api} on resource: "arn:aws:s3:::${bucket}"`);
+  }
+  return logs.flatMap((log) => filesOf(log, state, physics, now)).sort((a, b) => (a.key < b.key ? -1 : 1));
+}
+
+/** https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html */
+function listObjects(context: ApiContext, input: ListObjectsV2CommandInput): object {
+  const { Bucket, Prefix = '', StartAfter = '', Delimiter, MaxKeys = 1000, ContinuationToken } = input;
+  const all = filesIn(context, Bucket, 'ListBucket').filter(({ key }) => key.startsWith(Prefix) && key > StartAfter);
+  const folder = (key: string): string | null => {
+    const at = Delimiter === undefined || Delimiter === '' ? -1 : key.indexOf(Delimiter, Prefix.length);
+    return at < 0 ? null : key.slice(0, at + (Delimiter?.length ?? 0));
+  };
+  const entries = [...new Map(all.map((file) => [folder(file.key) ?? file.key, file]))];
+  const { items, nextToken } = page(
+    entries,
+    Math.min(MaxKeys, 1000),
+    ContinuationToken,
+    () => new AwsError('InvalidArgument', 'The continuation token provided is incorrect'),
+  );
+  const isFolder = ([name, file]: (typeof entries)[number]): boolean => name !== file.key;
+  return {
+    Name: Bucket,
+    Prefix,
+    MaxKeys,
+    KeyCount: items.length,
+    IsTruncated: nextToken !== undefined,
+    NextContinuationToken: nextToken,
+    Contents: items
+      .filter((item) => !isFolder(item))
+      .map(([Key, { lastModified, body, etag }]) => ({
+        Key,
+        LastModified: lastModified,
+        ETag: etag,
+        Size: body.length,
+        StorageClass: 'STANDARD',
+      })),
+    ...(Delimiter !== undefined && { CommonPrefixes: items.filter(isFolder).map(([Prefix]) => ({ Prefix })) }),
+  };
+}
+
+/** https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html */
+function getObject(context: ApiContext, input: GetObjectCommandInput): object {
+  const file = filesIn(context, input.Bucket, 'GetObject').find(({ key }) => key === input.Key);
+  if (file === undefined) {
+    throw new AwsError('NoSuchKey', 'The specified key does not exist.', { members: { Key: input.Key } });
+  }
+  return {
+    Body: bodyOf(file.body),
+    ContentLength: file.body.length,
+    ContentType: 'application/octet-stream',
+    ETag: file.etag,
+    LastModified: file.lastModified,
+  };
+}
+
+/** A stream with what the SDK adds to the bodies that it gives. */
+function bodyOf(bytes: Buffer): object {
+  return Object.assign(Readable.from([bytes]), {
+    transformToByteArray: () => Promise.resolve(new Uint8Array(bytes)),
+    transformToString: (encoding: BufferEncoding = 'utf8') => Promise.resolve(bytes.toString(encoding)),
+    transformToWebStream: () => Readable.toWeb(Readable.from([bytes])),
+  });
+}
+
+export const s3Handlers: Handlers = { ListObjectsV2: listObjects, GetObject: getObject };
