@@ -82,9 +82,12 @@ const sharedStatements = (template: Template): readonly (readonly [string, reado
 
 /** The actions that a command needs, those that another service takes for it among them. */
 export function actionsOf(command: string): readonly string[] {
+  return [...ownActionsOf(command), ...(COMPANIONS[command]?.actions ?? [])];
+}
+
+function ownActionsOf(command: string): readonly string[] {
   const [client = '', name = ''] = command.split(':');
-  const own = COMMAND_ACTIONS[command] ?? [`${ACTION_PREFIXES[client] ?? `unknown client ${client}`}:${name}`];
-  return [...own, ...(COMPANIONS[command]?.actions ?? [])];
+  return COMMAND_ACTIONS[command] ?? [`${ACTION_PREFIXES[client] ?? `unknown client ${client}`}:${name}`];
 }
 
 /** A control's file holds both ways; the role of a function that goes one way must not allow the other. */
@@ -136,6 +139,8 @@ export function permissionProblems(
     }
     const actions = granted(ownStatements(template, roleId));
     for (const command of bundle) {
+      // What the function never asks for needs no companions either.
+      if (ownActionsOf(command).every((action) => isOtherWay(folder, action))) continue;
       const missing = actionsOf(command).filter((action) => !actions.has(action) && !isOtherWay(folder, action));
       for (const action of missing)
         problems.push(`${roleId} lacks ${action}, which the bundle of ${folder} needs for ${command}`);

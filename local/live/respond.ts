@@ -11,7 +11,7 @@ import type { Mode } from '../../functions/core/model.ts';
 import type { Report } from '../../functions/core/report/report.ts';
 import type { Toolbox } from '../../functions/shared/toolbox.ts';
 import { startResponse } from '../../functions/start-response/step.ts';
-import { type Json, readDefinition } from '../definitions.ts';
+import { readDefinition } from '../definitions.ts';
 import { isEvent, withMode } from '../requests.ts';
 import { type RestoreOutput, restoreOf } from '../restore-output.ts';
 import { type ExecutionResult, failure, runMachine } from '../runner.ts';
@@ -76,19 +76,12 @@ export async function restore(setting: Setting, caseId: string, force: boolean):
   const result = await runMachine(definition, { caseId, force }, tools, {
     onEnter: ({ state, input }) => {
       const entered = definition.States[state];
-      if (entered === undefined || !isWork(entered) || isRefused(input)) return;
-      setting.say(`${state}${untilText(entered, input, tools.now())}`);
+      if (entered !== undefined && isWork(entered)) setting.say(`${state}${untilText(entered, input, tools.now())}`);
     },
   });
   const restored = restoreOf(result);
   if (restored.report.kind === 'refused') setting.say('refused: nothing was changed');
   return restored;
-}
-
-/** A refused restore goes through its other states, and does nothing in them. */
-function isRefused(input: Json): boolean {
-  const { restore } = (input ?? {}) as { readonly restore?: { readonly kind?: unknown } };
-  return restore?.kind === 'refused';
 }
 
 function reportOf({ cases }: Toolbox, result: ExecutionResult): Promise<Report> {

@@ -10,6 +10,7 @@ import { storeFile } from '../../local/live/case-store.ts';
 import { readCheckpoint, resumed } from '../../local/live/execution.ts';
 import { respond, restore, resume, type Setting } from '../../local/live/respond.ts';
 import { tellReport, tellRestore } from '../../local/live/tell-report.ts';
+import { failure } from '../../local/runner.ts';
 import { simulate } from '../../local/simulate.ts';
 import { createEmbeddedWorld } from '../../local/world/embedded-world.ts';
 import { createPhysics } from '../../local/world/physics.ts';
@@ -369,36 +370,27 @@ describe('a plan', () => {
   });
 });
 
-describe('a restore that is refused', () => {
-  it('shows no state of having been done, and names the option that forces it', async () => {
-    const { said, text } = await onBench(
-      defaultWorld((world) => world.InstanceInformationList.splice(0)),
-      async (bench) => {
-        const first = machine(bench);
-        const [report] = await respond(first.setting, event, 'contain');
-        const second = machine(bench, first.setting.folder);
-        const restored = await restore(second.setting, report?.caseId ?? '', false);
-        return { said: second.said, text: tellRestore(restored) };
-      },
-    );
-
-    expect(said).toEqual(['Put back what was found']);
-    expect(text).toMatch(/^refused: /);
-    expect(text.replaceAll(/\s+/g, ' ')).toContain('give --force to restore all the same');
-  });
-});
-
 describe('a restore that AWS does not permit', () => {
-  it('is one line', async () => {
-    const error = await onBench(defaultWorld(), async (bench) => {
+  it('says of each thing in one line what stood in its way', async () => {
+    const text = await onBench(defaultWorld(), async (bench) => {
       const here = machine(bench);
       const [report] = await respond(here.setting, event, 'contain');
-      bench.fail(({ call }) => call === 'DescribeNetworkInterfaces', refusedBy('UnauthorizedOperation'));
-      return restore(here.setting, report?.caseId ?? '', true).catch((reason: unknown) => reason);
+      bench.fail(({ call }) => call === 'DescribeNetworkAcls', refusedBy('UnauthorizedOperation'));
+      return tellRestore(await restore(here.setting, report?.caseId ?? '', true));
     });
 
-    expect(error).toMatchObject({ name: 'UnauthorizedOperation' });
-    expect(faultText(error)).toMatch(/^UnauthorizedOperation: .+$/);
+    expect(text).toContain('UnauthorizedOperation');
+    expect(text).not.toMatch(/^ +at /m);
+  });
+
+  it('is one line where the execution ended with it, and has its stack where the fault is in the program', () => {
+    const ended = (errorType: string) =>
+      faultText(
+        failure({ output: null, error: { name: errorType, cause: JSON.stringify({ errorType, errorMessage: 'no' }) } }),
+      );
+
+    expect(ended('UnauthorizedOperation')).toBe('UnauthorizedOperation: no');
+    expect(ended('TypeError')).toMatch(/\n +at /);
   });
 });
 

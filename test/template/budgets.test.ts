@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import * as settings from '../../functions/aws/client-settings.ts';
-import { folderOf, type NodeMap, parseTemplate, resourcesOf, type Template } from '../../scripts/template.ts';
+import { folderOf, parseTemplate, resourcesOf, type Template } from '../../scripts/template.ts';
 import { PROJECT, TEMPLATE_TEXT, timeoutProblems } from './agreements.ts';
 
 const { RESERVE_SECONDS, LAST_SECONDS } = settings;
@@ -27,7 +27,7 @@ function budgetProblems(template: Template, given: Readonly<Record<string, unkno
   return resourcesOf(template, 'AWS::Serverless::Function').flatMap(([id, resource]) => {
     const handler = readFileSync(`functions/${folderOf(resource)}/handler.ts`, 'utf8');
     const used = [...handler.matchAll(/timely\(new \w+\((\w+)\)\)/g)].map(([, name = '']) => name);
-    const seconds = Number((resource.Properties as NodeMap)['Timeout']) - RESERVE_SECONDS;
+    const seconds = Number(resource.Properties['Timeout']) - RESERVE_SECONDS;
     return [...new Set(used)].flatMap((name) => {
       const each = given[name];
       if (!isSettings(each)) return [`${id}: ${name} are no settings of a client`];
