@@ -4,7 +4,6 @@ import { isDenied, orDenied } from '../aws/errors.ts';
 import { CONTROLS, placeInList } from '../controls/index.ts';
 import { type AnyControl, type ControlTools, subjectOf } from '../controls/subject.ts';
 import { type CaseDocument, caseIdOf, isClosing } from '../core/case/case.ts';
-import type { EvidenceItem } from '../core/case/evidence.ts';
 import type { EvidenceRestored, RestoreItem, Restoring } from '../core/case/record.ts';
 import { isStillHeld, isStillIsolated, KEPT, shortItems, TAKEN_UP } from '../core/case/restore-items.ts';
 import type { UndoOutcome } from '../core/control.ts';

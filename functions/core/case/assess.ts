@@ -245,7 +245,14 @@ function aclOf(eni: NetworkInterfaceFacts, acls: readonly AclFacts[]): AclFacts 
 
 const isSecondary = (interfaceId: string): boolean => interfaceId.startsWith('si-');
 
-function denyObjection(flow: CaseFlow): string | null {
+/** Only the host says that it is alive. */
+const isTestified = ({ named, source }: CaseFlow): boolean => !named && source === 'host';
+
+/** `testified`: peers that are denied already on the word of the host alone. */
+function denyObjection(flow: CaseFlow, testified: ReadonlySet<string>): string | null {
+  if (isTestified(flow) && testified.size >= TESTIFIED_PEER_LIMIT && !testified.has(flow.remoteAddress)) {
+    return `only the host says that it is alive, and ${TESTIFIED_PEER_LIMIT} such peers are denied already: a person decides`;
+  }
   if (flow.interfaceIds.some(isSecondary)) return 'it is on a secondary interface, whose packets no network ACL sees';
   return flow.crossesSubnetBoundary
     ? null
@@ -287,48 +294,44 @@ export function planDenies(
   const refusals: DenyRefusal[] = [];
   const done = new Set<string>();
   const testified = new Set<string>();
+  const refuse = ({ remoteAddress }: CaseFlow, aclId: string | null, reason: string) =>
+    refusals.push({ address: remoteAddress, aclId, reason });
   for (const flow of flows.filter(isToBeDenied).sort(byUrgency)) {
-    const isTestified = !flow.named && flow.source === 'host';
-    if (isTestified && testified.size >= TESTIFIED_PEER_LIMIT && !testified.has(flow.remoteAddress)) {
-      const reason = `only the host says that it is alive, and ${TESTIFIED_PEER_LIMIT} such peers are denied already: a person decides`;
-      refusals.push({ address: flow.remoteAddress, aclId: null, reason });
-      continue;
-    }
-    const objection = denyObjection(flow);
+    const objection = denyObjection(flow, testified);
     if (objection !== null) {
-      refusals.push({ address: flow.remoteAddress, aclId: null, reason: objection });
+      refuse(flow, null, objection);
       continue;
     }
-    if (isTestified) testified.add(flow.remoteAddress);
-    for (const interfaceId of carrierIds(flow, facts.interfaces)) {
-      const eni = facts.interfaces.find((candidate) => candidate.id === interfaceId);
-      if (eni === undefined) continue;
+    if (isTestified(flow)) testified.add(flow.remoteAddress);
+    for (const eni of facts.interfaces.filter(({ id }) => carrierIds(flow, facts.interfaces).has(id))) {
       const acl = aclOf(eni, facts.acls);
       const key = `${acl?.id ?? eni.subnetId} ${flow.remoteAddress}`;
       if (done.has(key)) continue;
       done.add(key);
-      if (acl === undefined) {
-        refusals.push({
-          address: flow.remoteAddress,
-          aclId: null,
-          reason: `no network ACL could be read for ${eni.subnetId}`,
-        });
+      const isAsked = asked.has(flow.remoteAddress);
+      const problem = placeObjection(flow.remoteAddress, isAsked, eni, facts);
+      if (acl === undefined || problem !== null) {
+        refuse(flow, acl?.id ?? null, problem ?? `no network ACL could be read for ${eni.subnetId}`);
         continue;
       }
-      const isOurs = !asked.has(flow.remoteAddress) && isVpcAddress(flow.remoteAddress, facts, eni.vpcId);
-      const objects = isOurs
-        ? 'the peer is an address of the VPC: a deny would cut a neighbour off, so only a person asks for it'
-        : resolverObjection(flow.remoteAddress, facts);
-      if (objects !== null) {
-        refusals.push({ address: flow.remoteAddress, aclId: acl.id, reason: objects });
-        continue;
-      }
-      const planned = denyOn(acl, flow, asked.has(flow.remoteAddress), denies, config);
+      const planned = denyOn(acl, flow, isAsked, denies, config);
       denies.push(...planned.denies);
       refusals.push(...planned.refusals);
     }
   }
   return { denies, refusals: dedupe(refusals) };
+}
+
+/** Why a peer is not denied in the VPC of this ENI; null = nothing speaks against it. */
+function placeObjection(
+  address: string,
+  isAsked: boolean,
+  { vpcId }: NetworkInterfaceFacts,
+  facts: Pick<Facts, 'subnets' | 'routeTables'>,
+): string | null {
+  return !isAsked && isVpcAddress(address, facts, vpcId)
+    ? 'the peer is an address of the VPC: a deny would cut a neighbour off, so only a person asks for it'
+    : resolverObjection(address, facts);
 }
 
 /**
@@ -397,7 +400,10 @@ function denyOn(
  * flow beside the one that the host and the flow log see.
  * https://docs.aws.amazon.com/guardduty/latest/ug/guardduty_findings-summary.html ("Local IP address")
  */
-function throughInterface(flow: KnownFlow, { interfaces, instance }: Pick<Facts, 'interfaces' | 'instance'>): KnownFlow {
+function throughInterface(
+  flow: KnownFlow,
+  { interfaces, instance }: Pick<Facts, 'interfaces' | 'instance'>,
+): KnownFlow {
   if (instance.secondaryInterfaces.some((one) => isOn(one, flow))) return flow;
   const own = interfaces.flatMap((eni) => (flow.family === 'ipv4' ? eni.privateAddresses : eni.ipv6Addresses));
   const isOwn = flow.localAddress === null || own.length === 0 || own.includes(flow.localAddress);

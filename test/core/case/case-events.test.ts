@@ -45,7 +45,7 @@ const EVENTS = {
   restored: { kind: 'restored' },
 } as const satisfies { readonly [K in CaseEvent['kind']]: Extract<CaseEvent, { kind: K }> };
 
-const after = (...events: readonly CaseEvent[]): CaseDocument => events.reduce(apply, fresh);
+const played = (...events: readonly CaseEvent[]): CaseDocument => events.reduce(apply, fresh);
 
 describe('the life of a case', () => {
   it.each<[string, readonly CaseEvent[], CaseDocument['status']]>([
@@ -66,48 +66,48 @@ describe('the life of a case', () => {
       'restored',
     ],
   ])('%s', (_, events, status) => {
-    expect(after(...events).status).toBe(status);
+    expect(played(...events).status).toBe(status);
   });
 
   it('dates the isolation when it is first seen, by the swap or by the verification', () => {
-    expect(after(EVENTS.isolated, EVENTS.verified).isolatedAt).toBe(AT);
-    expect(after({ ...EVENTS.isolated, complete: false }, EVENTS.verified).isolatedAt).toBe(LATER);
-    expect(after(EVENTS.isolated, EVENTS.restoreBegun, EVENTS.verified).isolatedAt).toBeNull();
+    expect(played(EVENTS.isolated, EVENTS.verified).isolatedAt).toBe(AT);
+    expect(played({ ...EVENTS.isolated, complete: false }, EVENTS.verified).isolatedAt).toBe(LATER);
+    expect(played(EVENTS.isolated, EVENTS.restoreBegun, EVENTS.verified).isolatedAt).toBeNull();
   });
 
   it('forgets an isolation that a new cut has not found, unless it was noted since', () => {
-    const isolatedAt = after(EVENTS.isolated).isolatedAt;
-    expect(after(EVENTS.isolated, { ...EVENTS.cutBegun, isolatedAtBefore: isolatedAt }).isolatedAt).toBeNull();
-    expect(after(EVENTS.isolated, EVENTS.cutBegun).isolatedAt).toBe(AT);
+    const isolatedAt = played(EVENTS.isolated).isolatedAt;
+    expect(played(EVENTS.isolated, { ...EVENTS.cutBegun, isolatedAtBefore: isolatedAt }).isolatedAt).toBeNull();
+    expect(played(EVENTS.isolated, EVENTS.cutBegun).isolatedAt).toBe(AT);
   });
 
   it('dates a cut on top of the isolation, where it denies more', () => {
-    const known = after(EVENTS.cutBegun, EVENTS.isolated);
+    const known = played(EVENTS.cutBegun, EVENTS.isolated);
     const again = { ...EVENTS.cutBegun, isolated: true, at: LATER };
     expect(apply(known, again).cutAgainAt).toBe(LATER);
     expect(apply(known, { ...again, denies: [] }).cutAgainAt).toBeNull();
   });
 
   it('keeps an answer of the host against a later silence', () => {
-    expect(after(EVENTS.hostAnswered, EVENTS.hostSilent).host?.kind).toBe('answered');
-    expect(after(EVENTS.hostSilent, EVENTS.hostAnswered).host?.kind).toBe('answered');
+    expect(played(EVENTS.hostAnswered, EVENTS.hostSilent).host?.kind).toBe('answered');
+    expect(played(EVENTS.hostSilent, EVENTS.hostAnswered).host?.kind).toBe('answered');
   });
 
   it('keeps one reason for each peer at each ACL, the newest', () => {
     const newer = { ...refusal, reason: 'no room' };
-    expect(after(EVENTS.deniesRefused, { kind: 'deniesRefused', refusals: [newer] }).denyRefusals).toEqual([newer]);
+    expect(played(EVENTS.deniesRefused, { kind: 'deniesRefused', refusals: [newer] }).denyRefusals).toEqual([newer]);
   });
 
   it('marks a known flow that is seen alive, and takes in no more than an item holds', () => {
-    const shell = after(EVENTS.cutBegun).flows;
+    const shell = played(EVENTS.cutBegun).flows;
     const seen: CaseEvent = { kind: 'flowsSeen', flows: shell };
-    expect(after(EVENTS.cutBegun, seen).flows).toEqual(shell.map((flow) => ({ ...flow, seenAlive: true })));
+    expect(played(EVENTS.cutBegun, seen).flows).toEqual(shell.map((flow) => ({ ...flow, seenAlive: true })));
     const many = Array.from({ length: MOST_FLOWS + 10 }, (__, port) => caseFlowOf({ localPort: port + 1024 }));
-    expect(after({ kind: 'flowsSeen', flows: many }).flows).toHaveLength(MOST_FLOWS);
+    expect(played({ kind: 'flowsSeen', flows: many }).flows).toHaveLength(MOST_FLOWS);
   });
 
   it('takes nothing in once it is restored', () => {
-    const closed = after(EVENTS.restoreBegun, EVENTS.restored);
+    const closed = played(EVENTS.restoreBegun, EVENTS.restored);
     const other = { ...theRequest, flows: [{ ...theRequest.flows[0], remoteAddress: '203.0.113.1' }] };
     expect(apply(closed, { ...EVENTS.joined, request: other as typeof theRequest })).toBe(closed);
   });
@@ -119,7 +119,7 @@ describe('over every order of events', () => {
   it('an event that is applied again changes nothing', () => {
     fc.assert(
       fc.property(orders, fc.constantFrom(...Object.values(EVENTS)), (events, event) => {
-        const once = apply(after(...events), event);
+        const once = apply(played(...events), event);
         expect(apply(once, event)).toEqual(once);
       }),
       { numRuns: 1000 },

@@ -5,10 +5,11 @@ import type { Run } from './run.ts';
 /** The promises. Each gives one sentence for every way in which a run breaks it. */
 export type Property = (run: Run) => readonly string[];
 
-/** Whether packets of the flow passed after the moment of the verdict. */
-function passedLater({ truth }: JudgedFlow, reportedAt: number): boolean {
-  const revived = truth.revivedAt !== null && truth.revivedAt > reportedAt;
-  return revived || (truth.lastPacketAt !== null && truth.lastPacketAt > reportedAt);
+/** Whether packets of the flow passed after the verdict, and after the last change had taken effect. */
+function passedLater({ truth }: JudgedFlow, { incident, simulation }: Run): boolean {
+  const from = simulation.reportedAt + incident.assumptions.propagationSeconds + 1;
+  const revived = truth.revivedAt !== null && truth.revivedAt > from;
+  return revived || (truth.lastPacketAt !== null && truth.lastPacketAt > from);
 }
 
 const story = ({ flow, truth }: JudgedFlow, { simulation }: Run): string =>
@@ -16,28 +17,32 @@ const story = ({ flow, truth }: JudgedFlow, { simulation }: Run): string =>
 
 const kept = (run: Run): boolean => ['contained', 'held'].includes(run.simulation.report.verdict);
 
-/** `contained` and `held` imply that no packet of a flow that the report names passes after the verdict. */
+/** `contained` and `held` imply that no packet of a flow that the report calls blocked passes after the verdict. */
 export const namedFlowsStay: Property = (run) => {
   if (!kept(run)) return [];
   const { verdict } = run.simulation.report;
   return judgedFlows(run)
-    .filter((one) => one.reported.length > 0 && passedLater(one, run.simulation.reportedAt))
+    .filter(({ reported }) => reported.some(({ evidence }) => evidence === 'in-force' || evidence === 'observed'))
+    .filter((one) => passedLater(one, run))
     .map((one) => `${verdict}, but the reported ${story(one, run)}`);
 };
 
-/** `contained`, where the host does not lie or a flow log sees every ENI, implies it of every malicious flow. */
+/** `contained` implies it of every malicious flow, whatever the host does and says. */
 export const containedIsAll: Property = (run) => {
-  const { incident, simulation } = run;
-  const { lies } = incident.host;
-  const watched = !['none', 'first interface'].includes(incident.flowLogs) || coversOnlyInterface(run);
-  if (simulation.report.verdict !== 'contained' || !(lies === 'none' || !incident.host.listed || watched)) return [];
+  if (run.simulation.report.verdict !== 'contained') return [];
   return judgedFlows(run)
-    .filter((one) => one.flow.Malicious && passedLater(one, simulation.reportedAt))
+    .filter((one) => one.flow.Malicious && passedLater(one, run))
     .map((one) => `contained, but the malicious ${story(one, run)}`);
 };
 
-const coversOnlyInterface = ({ incident }: Run): boolean =>
-  incident.flowLogs === 'first interface' && incident.interfaces.length === 1;
+/** `contained` never rests on the host: a flow log sees every ENI. */
+export const containedIsWitnessed: Property = ({ incident, simulation: { report } }) => {
+  const isCovered =
+    !['none', 'first interface'].includes(incident.flowLogs) ||
+    (incident.flowLogs === 'first interface' && incident.interfaces.length === 1);
+  if (report.verdict !== 'contained' || (isCovered && report.basis.includes('flow-log'))) return [];
+  return [`contained on the word of ${report.basis.join(', ')}, with flow logs on ${incident.flowLogs}`];
+};
 
 /** No ENI, group or ACL is ever more open than it was found, and every change of groups was recorded before it. */
 export const neverMoreOpen: Property = ({ breaches }) => breaches;
@@ -53,15 +58,16 @@ export const isolatedAsSaid: Property = (run) => {
   });
 };
 
-/** `contained` and `held` need a control outside the host, in force at the end, on every flow that the request names. */
+/**
+ * `contained` and `held` need a control outside the host, in force at the end, on every flow that the request names, but for one
+ * that the network's record shows dead.
+ */
 export const blockedAsSaid: Property = (run) => {
   if (!kept(run)) return [];
   const { verdict } = run.simulation.report;
-  const flows = judgedFlows(run).filter((one) => one.reported.length > 0);
-  const named = flows.filter((one) => one.named);
-  const known = named.length > 0 ? named : flows;
-  return known
-    .filter((one) => !one.blocked)
+  return judgedFlows(run)
+    .filter((one) => one.named && one.reported.length > 0)
+    .filter((one) => !one.blocked && one.reported.some(({ evidence }) => evidence !== 'observed'))
     .map(({ flow }) => `${verdict}, but nothing outside the host reaches ${flow.Name} to ${flow.RemoteAddress}`);
 };
 
@@ -115,6 +121,7 @@ export const heldStands: Property = ({ simulation, aclsAfter }) =>
 export const RESPONSE_PROPERTIES: Readonly<Record<string, Property>> = {
   namedFlowsStay,
   containedIsAll,
+  containedIsWitnessed,
   neverMoreOpen,
   isolatedAsSaid,
   blockedAsSaid,
