@@ -321,9 +321,8 @@ export const sameTimeouts = (a: TrackingTimeouts, b: TrackingTimeouts): boolean 
   a.udpStreamSeconds === b.udpStreamSeconds;
 
 /** What holds on an ENI that has no timeout set. */
-export const defaultsOf = (
-  before: Pick<BeforeInterface, 'defaultTimeouts' | 'instanceType'>,
-): DefaultTimeouts => before.defaultTimeouts ?? defaultTimeouts(before.instanceType);
+export const defaultsOf = (before: Pick<BeforeInterface, 'defaultTimeouts' | 'instanceType'>): DefaultTimeouts =>
+  before.defaultTimeouts ?? defaultTimeouts(before.instanceType);
 
 /** One that was not set cannot be unset again: the type's default is written instead. */
 export function restorableTimeouts(
