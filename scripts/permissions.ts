@@ -119,6 +119,20 @@ function controlProblems(template: Template, folder: string, roleId: string): re
 const granted = (statements: readonly Statement[]): ReadonlySet<string> =>
   new Set(statements.filter(({ effect }) => effect === 'Allow').flatMap(({ actions }) => actions));
 
+/** What the role lacks for a command of the bundle. */
+function commandProblems(
+  roleId: string,
+  folder: string,
+  command: string,
+  actions: ReadonlySet<string>,
+): readonly string[] {
+  // What the function never asks for needs no companions either.
+  if (ownActionsOf(command).every((action) => isOtherWay(folder, action))) return [];
+  return actionsOf(command)
+    .filter((action) => !actions.has(action) && !isOtherWay(folder, action))
+    .map((action) => `${roleId} lacks ${action}, which the bundle of ${folder} needs for ${command}`);
+}
+
 /** Where the policies and the bundles disagree, in sentences. */
 export function permissionProblems(
   template: Template,
@@ -138,13 +152,7 @@ export function permissionProblems(
       continue;
     }
     const actions = granted(ownStatements(template, roleId));
-    for (const command of bundle) {
-      // What the function never asks for needs no companions either.
-      if (ownActionsOf(command).every((action) => isOtherWay(folder, action))) continue;
-      const missing = actionsOf(command).filter((action) => !actions.has(action) && !isOtherWay(folder, action));
-      for (const action of missing)
-        problems.push(`${roleId} lacks ${action}, which the bundle of ${folder} needs for ${command}`);
-    }
+    problems.push(...bundle.flatMap((command) => commandProblems(roleId, folder, command, actions)));
     problems.push(...controlProblems(template, folder, roleId));
     const needed = new Set(bundle.flatMap(actionsOf));
     const invoked = JSON.stringify(resource.Properties['EventInvokeConfig'] ?? null).includes('OnFailure');
