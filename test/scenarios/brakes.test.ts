@@ -23,7 +23,7 @@ describe('the cap on new isolations', () => {
       defaultWorld(),
       async ({ send, state }) => {
         const [first] = await send(finding);
-        expect(first?.verdict).toBe('contained');
+        expect(first?.verdict).toBe('held');
         const before = state();
         const [second] = await send(neighbourFinding());
         expect(second).toMatchObject({
@@ -49,7 +49,7 @@ describe('the cap on new isolations', () => {
         expect(held?.verdict).toBe('planned');
         await world.clock.sleep(HOUR);
         const report = await ask({ caseId: held?.caseId });
-        expect(report).toMatchObject({ caseId: held?.caseId, verdict: 'contained' });
+        expect(report).toMatchObject({ caseId: held?.caseId, verdict: 'held' });
       },
       { isolationsPerHour: 1 },
     );
@@ -60,7 +60,7 @@ describe('the cap on new isolations', () => {
       defaultWorld(),
       async ({ send, ask }) => {
         await send(finding);
-        expect((await ask(contain(ids.neighbour))).verdict).toBe('contained');
+        expect((await ask(contain(ids.neighbour))).verdict).toBe('held');
       },
       { isolationsPerHour: 1 },
     );
@@ -76,7 +76,7 @@ describe('the cap on new isolations', () => {
           expect(report?.held.map(({ Cidr }) => Cidr)).toContain(`${peer}/32`);
         }
         const [other] = await send(neighbourFinding());
-        expect(other?.verdict).toBe('contained');
+        expect(other?.verdict).toBe('held');
       },
       { isolationsPerHour: 2 },
     );
@@ -140,7 +140,7 @@ describe('the switch in the case table', () => {
       expect(planned?.verdict).toBe('planned');
       await removeSwitch(tools);
       const report = await ask(contain(ids.instance));
-      expect(report).toMatchObject({ verdict: 'contained', caseId: planned?.caseId });
+      expect(report).toMatchObject({ verdict: 'held', caseId: planned?.caseId });
     });
   });
 
@@ -152,7 +152,7 @@ describe('the switch in the case table', () => {
         await send(neighbourFinding());
         await removeSwitch(tools);
         const [report] = await send(finding);
-        expect(report?.verdict).toBe('contained');
+        expect(report?.verdict).toBe('held');
       },
       { isolationsPerHour: 1 },
     );

@@ -112,7 +112,7 @@ describe('a measure that fails', () => {
       { Api: 'EnterStandby', Call: '1+', Error: 'AccessDenied' },
       { Api: 'DeregisterTargets', Call: '1+', Error: 'AccessDenied' },
     );
-    const run = await simulate(file, finding, { restore: { force: false } });
+    const run = await simulate(file, finding, { restore: { force: true } });
     expect(run.restored.filter(({ outcome }) => outcome === 'failed')).toEqual([]);
     expect(run.calls.byApi['ExitStandby']).toBeUndefined();
     expect(run.calls.byApi['RegisterTargets']).toBeUndefined();
@@ -131,14 +131,14 @@ describe('a measure that fails', () => {
       'CreateSnapshots',
     ])
       expect(run.calls.byApi[call]).toBeUndefined();
-    expect(run.report).toMatchObject({ verdict: 'contained', preserved: [] });
+    expect(run.report).toMatchObject({ verdict: 'held', preserved: [] });
     expect(reasonsIn(run).get('snapshots')).toContain('UnauthorizedOperation');
   });
 
   it('on restore is reported, and the rest is restored', async () => {
     for (const Api of ['DeleteTags', 'RegisterTargets', 'RegisterInstancesWithLoadBalancer', 'ExitStandby']) {
       const run = await simulate(withFaults({ Api, Call: '1+', Error: 'AccessDenied' }), finding, {
-        restore: { force: false },
+        restore: { force: true },
       });
       const failed = run.restored.filter(({ outcome }) => outcome === 'failed');
       expect(failed).toHaveLength(1);
@@ -178,7 +178,7 @@ describe('an evidence step that cannot read', () => {
       withFaults(),
       failing(({ call }) => call === 'DescribeInstances'),
     );
-    expect(run.report.verdict).toBe('contained');
+    expect(run.report.verdict).toBe('held');
     const told = [...run.report.preserved, ...run.report.skipped.map(({ id }) => id)];
     expect(told).toEqual(expect.arrayContaining([expect.stringMatching(/evidence|snapshots/)]));
   });
@@ -194,7 +194,7 @@ describe('an evidence step that cannot read', () => {
         return ours && reads === 1;
       }),
     );
-    expect(run.report.verdict).toBe('contained');
+    expect(run.report.verdict).toBe('held');
     const told = [...run.report.preserved, ...run.report.skipped.map(({ id }) => id)];
     expect(told.filter((text) => text.startsWith('target group'))).toHaveLength(1);
   });

@@ -10,7 +10,7 @@ const finding = readEvent('guardduty-ec2-c2activity');
 const member = (change?: (world: WorldFile) => void) => worldOf('auto-scaling-member', change);
 const respond = (file: WorldFile, options: SimulationOptions = {}) => simulate(file, finding, options);
 const restored = (file: WorldFile, options: SimulationOptions = {}) =>
-  respond(file, { ...options, restore: { force: false } });
+  respond(file, { ...options, restore: { force: true } });
 
 /** Of the final state, in the file's own shapes. */
 const worldAfter = ({ finalState }: Simulation) => finalState as unknown as WorldFile & { Snapshots?: Snapshot[] };
@@ -44,9 +44,9 @@ const outcomeOf = (items: readonly RestoreItem[] | undefined, item: string) =>
   items?.find((entry) => entry.item === item)?.outcome;
 
 describe('a member of an Auto Scaling group', () => {
-  it('is contained, goes to Standby, and its group keeps the capacity that was wanted', async () => {
+  it('is held, goes to Standby, and its group keeps the capacity that was wanted', async () => {
     const run = await respond(member());
-    expect(run.report.verdict).toBe('contained');
+    expect(run.report.verdict).toBe('held');
     const after = worldAfter(run);
     expect(lifecycleIn(after)).toBe('Standby');
     expect(after.AutoScalingGroups[0]).toMatchObject({ DesiredCapacity: 2, MinSize: 2, MaxSize: 4 });
@@ -83,7 +83,7 @@ describe('a member of an Auto Scaling group', () => {
     const config = { autoScaling: 'detach' } as const;
     const run = await respond(member(), { config });
     const after = worldAfter(run);
-    expect(run.report.verdict).toBe('contained');
+    expect(run.report.verdict).toBe('held');
     expect(lifecycleIn(after)).toBeUndefined();
     expect(after.AutoScalingGroups[0]?.DesiredCapacity).toBe(2);
     expect(run.calls.byApi['EnterStandby']).toBeUndefined();
@@ -103,7 +103,7 @@ describe('a member of an Auto Scaling group', () => {
       }
     });
     const run = await respond(file);
-    expect(run.report.verdict).toBe('contained');
+    expect(run.report.verdict).toBe('held');
     expect(run.calls.byApi['EnterStandby']).toBeUndefined();
     expect(lifecycleIn(worldAfter(run))).toBe(LifecycleState);
     const said = run.report.skipped.filter(({ id }) => id === 'Auto Scaling group shop-web');
@@ -203,7 +203,7 @@ describe('the instance and its volumes', () => {
 
   it('of a Spot instance cannot be protected, which is said and stops nothing', async () => {
     const run = await restored(worldOf('spot-instance'));
-    expect(run.report.verdict).toBe('contained');
+    expect(run.report.verdict).toBe('held');
     for (const id of ['termination protection', 'stop protection']) {
       expect(run.report.skipped).toContainEqual({ id, reason: expect.stringContaining('Spot instance') });
     }
@@ -237,7 +237,7 @@ describe('evidence and time', () => {
     for (const api of ['CreateSnapshots', 'EnterStandby', 'DescribeTargetHealth', 'DescribeInstanceAttribute']) {
       const hung = await hanging(api);
       expect(`${api}: ${swapAt(hung)}`).toBe(`${api}: ${undisturbed}`);
-      expect(hung.report.verdict).toBe('contained');
+      expect(hung.report.verdict).toBe('held');
     }
   });
 
@@ -251,10 +251,10 @@ describe('a second restore', () => {
     await inEpisode(member(), async ({ send, restore, state, world }) => {
       const [report] = await send(finding);
       const caseId = report?.caseId ?? '';
-      await restore(caseId);
+      await restore(caseId, true);
       await world.clock.sleep(900);
       const before = state();
-      const { evidence } = await restore(caseId);
+      const { evidence } = await restore(caseId, true);
       expect(state()).toBe(before);
       const claims = evidence.items.filter(({ item }) => !/tags|delete on termination/.test(item));
       expect(new Set(claims.map(({ outcome }) => outcome))).toEqual(new Set(['already']));
@@ -265,8 +265,8 @@ describe('a second restore', () => {
     await inEpisode(member(), async ({ send, restore }) => {
       const [report] = await send(finding);
       const caseId = report?.caseId ?? '';
-      await restore(caseId);
-      const { evidence } = await restore(caseId);
+      await restore(caseId, true);
+      const { evidence } = await restore(caseId, true);
       expect(evidence.items.filter(({ outcome }) => outcome !== 'already')).toEqual([]);
     });
   });

@@ -59,7 +59,7 @@ describe('a finding that tells the address of a container', () => {
   it('is about the flow of the interface, not about a second one', async () => {
     const { report } = await simulate(shellAlone(), inContainer);
 
-    expect(report).toMatchObject({ verdict: 'contained', flows: [{ remoteAddress: ids.peer, evidence: 'observed' }] });
+    expect(report).toMatchObject({ verdict: 'held', flows: [{ remoteAddress: ids.peer, evidence: 'observed' }] });
   });
 
   it('tells nothing new to a case that knows the flow, and a failed look at it leaves nothing undone', async () => {
@@ -74,7 +74,7 @@ describe('a finding that tells the address of a container', () => {
 
       const failure = { Error: 'Error', Cause: JSON.stringify({ errorMessage: 'EC2 did not answer' }) };
       const report = await reportCase(bench.tools, { caseId, failure } as Parameters<typeof reportCase>[1]);
-      expect(report.verdict).toBe('contained');
+      expect(report.verdict).toBe('held');
       expect(report.reason).not.toContain('nothing was done');
     });
   });

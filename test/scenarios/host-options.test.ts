@@ -29,7 +29,7 @@ describe('a socket that cannot be closed', () => {
   it('ends with its owner where a person says so', async () => {
     const { report, truth } = await simulate(withoutSocketKill(), { ...request, host: { survivors: 'kill' } });
 
-    expect(report).toMatchObject({ verdict: 'contained', basis: ['host', 'untracked'] });
+    expect(report).toMatchObject({ verdict: 'held', basis: ['host', 'untracked'] });
     expect(report.lastResort).toEqual([]);
     expect(truth.get('reverse shell')).toMatchObject({ stoppedBy: 'nacl', revivedAt: null });
   });
@@ -41,7 +41,7 @@ describe('a socket that cannot be closed', () => {
     const chosen = await simulate(withoutSocketKill(), finding, { config });
     const declined = await simulate(withoutSocketKill(), { ...request, host: { survivors: 'leave' } }, { config });
 
-    expect(chosen.report.verdict).toBe('contained');
+    expect(chosen.report.verdict).toBe('held');
     expect(declined.report.verdict).toBe('held');
     expect(declined.report.onHost.join()).not.toMatch(/stopped|killed/);
   });

@@ -63,7 +63,7 @@ describe('the isolation group', () => {
         if (other) world.SecurityGroups.push({ ...structuredClone(other), GroupId: analyst, GroupName: 'analysts' });
       });
       const run = await simulate(file, finding, { config: { openings } });
-      expect(run.report.verdict).toBe('contained');
+      expect(run.report.verdict).toBe('held');
       expect(isolationIn(run)).toEqual(rules);
       for (const peer of [...openings.agentEgress, ...openings.analystIngress]) {
         expect(run.report.leftOpen.filter((text) => text.includes(`${peer}, for the`))).toHaveLength(1);
@@ -76,7 +76,7 @@ describe('the isolation group', () => {
     ['both openings', BOTH, ['in -1 *-* 10.0.8.7/32', 'out tcp 443-443 10.0.9.0/28']],
   ])('that has drifted is repaired before it is attached, with %s', async (_, openings, rules) => {
     const run = await simulate(defaultWorld(driftedGroup), finding, { config: { openings } });
-    expect(run.report.verdict).toBe('contained');
+    expect(run.report.verdict).toBe('held');
     expect(isolationIn(run)).toEqual(rules);
     const lastOf = (calls: RegExp) =>
       run.timeline.findLast(({ call, outcome }) => calls.test(call) && outcome === 'ok');

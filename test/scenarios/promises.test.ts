@@ -33,7 +33,7 @@ const PROMISES: readonly Promised[] = [
     event: 'guardduty-ec2-c2activity',
     world: () => worldOf('auto-scaling-member'),
     promised: 'ISO',
-    verdict: 'contained',
+    verdict: 'held',
     reason: CONTAINED,
   },
   {
@@ -41,7 +41,7 @@ const PROMISES: readonly Promised[] = [
     event: 'guardduty-ec2-c2activity',
     world: () => worldOf('spot-instance'),
     promised: 'ISO',
-    verdict: 'contained',
+    verdict: 'held',
     reason: CONTAINED,
   },
   {
@@ -55,7 +55,7 @@ const PROMISES: readonly Promised[] = [
     what: 'a DNS finding',
     event: 'guardduty-ec2-c2activity-dns',
     promised: 'ISO',
-    verdict: 'contained',
+    verdict: 'held',
     reason: CONTAINED,
   },
   {
@@ -111,7 +111,7 @@ const PROMISES: readonly Promised[] = [
     what: 'SSH passwords that the instance guesses',
     event: 'guardduty-ec2-ssh-brute-force-actor',
     promised: 'ACTOR: ISO',
-    verdict: 'contained',
+    verdict: 'held',
     reason: CONTAINED,
   },
   {
@@ -125,7 +125,7 @@ const PROMISES: readonly Promised[] = [
     what: 'a reverse shell without a flow',
     event: 'guardduty-runtime-reverse-shell',
     promised: 'ISO',
-    verdict: 'contained',
+    verdict: 'held',
     reason: CONTAINED,
   },
   {
@@ -190,7 +190,7 @@ describe('what docs/findings.md promises is what the demo shows', () => {
       await inEpisode(defaultWorld(), async ({ send, ask }) => {
         const [planned] = await send(readEvent(event));
         const report = await ask({ instanceId: ids.instance, mode: 'contain' });
-        expect(report).toMatchObject({ caseId: planned?.caseId, verdict: 'contained' });
+        expect(report).toMatchObject({ caseId: planned?.caseId, verdict: 'held' });
       });
     },
   );

@@ -62,9 +62,16 @@ const pair = (GroupId: string, Description: string) => ({
   UserIdGroupPairs: [{ GroupId, UserId: '111122223333', Description }],
 });
 
+/** The default incident, watched by a flow log of its VPC, so that the case comes to be contained. */
+const watched = (change: (world: WorldFile) => void = () => undefined) =>
+  defaultWorld((world) => {
+    world.FlowLogs = [{ ResourceId: ids.vpc, DeliverySeconds: 300 }];
+    change(world);
+  });
+
 /** The group of the web servers is the instance's alone, and is as rich as a group can be. */
 const alone = (change: (world: WorldFile) => void = () => undefined) =>
-  defaultWorld((world) => {
+  watched((world) => {
     neighbourApart(world);
     const group = web(world);
     group.Tags = [
@@ -174,7 +181,7 @@ describe('a group that was replaced', () => {
 
   it('is kept as long as the restore of another open case needs it', async () => {
     await inEpisode(
-      defaultWorld(),
+      watched(),
       async (episode) => {
         const { send, restore, file } = episode;
         const [first] = await send(finding);
@@ -194,11 +201,11 @@ describe('a group that was replaced', () => {
   it('is kept when the instance is not contained', async () => {
     await inEpisode(
       alone((world) => {
-        world.InstanceInformationList = [];
+        world.FlowLogs = [];
       }),
       async ({ send, file }) => {
         const [report] = await send(finding);
-        expect(report?.verdict).not.toBe('contained');
+        expect(report?.verdict).toBe('held');
         expect(groupNames(file)).toContain('shop-web');
       },
       deleting,

@@ -73,7 +73,7 @@ describe('a contained case that cannot be assessed again', () => {
       const [first] = await episode.send(finding);
       blind(episode);
       const again = await episode.ask({ caseId: first?.caseId });
-      expect(again).toMatchObject({ verdict: 'contained', undo: undoOf(first?.caseId) });
+      expect(again).toMatchObject({ verdict: 'held', undo: undoOf(first?.caseId) });
       expect(again.held).toHaveLength(2);
       expect(again.reason).toMatch(/; the instance could not be assessed again: .*UnauthorizedOperation/);
     });

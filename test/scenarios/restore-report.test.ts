@@ -40,7 +40,7 @@ const itemsThat = (items: readonly RestoreItem[], outcome: RestoreItem['outcome'
 
 describe('people who are told of a restore', () => {
   it('hear once, at its end, what was put back and by which execution', async () => {
-    const run = await simulate(shellAlone(), finding, { restore: { force: false } });
+    const run = await simulate(shellAlone(), finding, { restore: { force: true } });
     const told = run.messages.filter(({ subject }) => subject?.includes('restore'));
 
     expect(told).toHaveLength(1);
@@ -72,7 +72,7 @@ describe('people who are told of a restore', () => {
     expect(run.restoreReport?.kind).toBe('refused');
     expect(run.messages.at(-1)).toMatchObject({
       subject: `flowcut: ${ids.instance} restore refused`,
-      message: expect.stringContaining('is not proven dead and may revive'),
+      message: expect.stringContaining('may still be open on the host, and would go on'),
     });
   });
 
@@ -175,7 +175,7 @@ describe('a restore that may not do everything', () => {
   it('without force is refused where it cannot see that the instance is gone', async () => {
     const refused = await restoreWithout(['DescribeInstances'], { file: withoutAgent(), force: false });
 
-    expect(refused.restore).toMatchObject({ kind: 'refused', reason: expect.stringContaining('may revive') });
+    expect(refused.restore).toMatchObject({ kind: 'refused', reason: expect.stringContaining('may still be open on the host') });
   });
 
   it('is finished by the next one, once it may', async () => {

@@ -49,7 +49,7 @@ describe('a contained case that is started again when the cause of a refusal is 
       makeRoom(episode);
       await episode.tools.sleep(60);
       const again = await episode.ask(input(first?.caseId ?? ''));
-      expect([again.verdict, denies(episode)]).toEqual(['contained', PEER_DENIED]);
+      expect([again.verdict, denies(episode)]).toEqual(['held', PEER_DENIED]);
       expect(again.skipped.filter(({ id }) => id.startsWith(ids.peer))).toEqual([]);
     });
   });

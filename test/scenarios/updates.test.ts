@@ -142,7 +142,7 @@ describe('the same finding without anything new', () => {
     await inEpisode(defaultWorld(), async (episode) => {
       await Promise.all(Array.from({ length: 10 }, () => episode.begin(finding)));
       const reports = await episode.settle();
-      expect(reports.map(({ verdict }) => verdict)).toEqual(['contained']);
+      expect(reports.map(({ verdict }) => verdict)).toEqual(['held']);
       expect(deniesIn(episode)).toEqual(both(ids.peer));
     });
   });
@@ -152,7 +152,7 @@ describe('the same finding without anything new', () => {
       const [first] = await episode.send(finding);
       const before = episode.state();
       const [second] = await episode.send(laterFinding(ids.peer, 7));
-      expect(second).toMatchObject({ caseId: first?.caseId, verdict: 'contained' });
+      expect(second).toMatchObject({ caseId: first?.caseId, verdict: 'held' });
       expect(episode.state()).toBe(before);
       expect((await documentOf(episode, second)).request.finding).toMatchObject({ count: 7 });
     });
