@@ -14,7 +14,7 @@ import {
   type CaseDocument,
   foundAnew,
   type HostAsked,
-  isKnownFlow,
+  isNamedFlow,
   modeOf,
   noteIdOf,
   placeOf,
@@ -372,7 +372,7 @@ async function brakes(tools: AssessTools, document: CaseDocument, facts: Facts):
 
 /** Reported before and nothing new: where it is isolated still, it is verified and not started over. */
 const isStanding = (document: CaseDocument, assessment: Assessment): boolean =>
-  document.status === 'reported' && assessment.flows.every((flow) => isKnownFlow(flow, document.flows));
+  document.status === 'reported' && assessment.flows.every((flow) => isNamedFlow(flow, document.flows));
 
 /**
  * Every ENI that can be is on a group of ours without a rule but the openings: somebody may have taken it off, or added one.

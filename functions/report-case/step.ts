@@ -3,7 +3,7 @@ import { needCase, readCase } from '../aws/case-table/cases.ts';
 import { keepReport } from '../aws/case-table/reports.ts';
 import { errorText } from '../aws/errors.ts';
 import { publish } from '../aws/notifications.ts';
-import { type CaseDocument, isKnownFlow } from '../core/case/case.ts';
+import { type CaseDocument, isNamedFlow } from '../core/case/case.ts';
 import type { EvidenceItem } from '../core/case/evidence.ts';
 import type { Failure, IsolationResult, Reporting } from '../core/case/record.ts';
 import { hostSilence } from '../core/host/host-silence.ts';
@@ -209,7 +209,7 @@ async function unassessedAgain(
 ): Promise<Report> {
   const { caseId, instanceId, request, flows } = document;
   const report = await reportStanding(tools, record, caseId);
-  const fresh = request.flows.filter((flow) => !isKnownFlow(flow, flows));
+  const fresh = request.flows.filter((flow) => !isNamedFlow(flow, flows));
   const unassessed = `the instance could not be assessed again: ${why}`;
   if (fresh.length === 0) return { ...report, reason: `${report.reason}; ${unassessed}` };
   const peers = [...new Set(fresh.map((flow) => flow.remoteAddress))].slice(0, NAMED_PEERS).join(', ');

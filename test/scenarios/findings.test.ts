@@ -59,7 +59,7 @@ describe('a finding that tells the address of a container', () => {
   it('is about the flow of the interface, not about a second one', async () => {
     const { report } = await simulate(shellAlone(), inContainer);
 
-    expect(report).toMatchObject({ verdict: 'held', flows: [{ remoteAddress: ids.peer, evidence: 'observed' }] });
+    expect(report).toMatchObject({ verdict: 'held', flows: [{ remoteAddress: ids.peer, evidence: 'in-force' }] });
   });
 
   it('tells nothing new to a case that knows the flow, and a failed look at it leaves nothing undone', async () => {

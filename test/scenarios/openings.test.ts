@@ -56,7 +56,7 @@ describe('the isolation group', () => {
       [`in -1 *-* ${analyst}`, 'out tcp 443-443 2001:db8:9::/64'],
     ],
   ])(
-    'with an opening for %s has exactly that, is reported, and the instance is contained',
+    'with an opening for %s has exactly that, is reported, and the instance is held',
     async (_, openings, rules) => {
       const file = defaultWorld((world) => {
         const [, other] = world.SecurityGroups;

@@ -24,7 +24,8 @@ interface Promised {
   readonly reason: RegExp;
 }
 
-const CONTAINED = /every flow .* is blocked and proven dead, and every interface is isolated/;
+const HELD = /^packets to and from .* are blocked; that no flow is left is not proven: no flow log watches/;
+const ISOLATED = /^every interface that can be is isolated; that no flow is left is not proven: no flow log watches/;
 const EXPOSED = /nothing says that (it|anyone) came in\. Close the port/;
 
 const PROMISES: readonly Promised[] = [
@@ -34,7 +35,7 @@ const PROMISES: readonly Promised[] = [
     world: () => worldOf('auto-scaling-member'),
     promised: 'ISO',
     verdict: 'held',
-    reason: CONTAINED,
+    reason: HELD,
   },
   {
     what: 'a Spot instance',
@@ -42,7 +43,7 @@ const PROMISES: readonly Promised[] = [
     world: () => worldOf('spot-instance'),
     promised: 'ISO',
     verdict: 'held',
-    reason: CONTAINED,
+    reason: HELD,
   },
   {
     what: 'a port probe',
@@ -55,8 +56,8 @@ const PROMISES: readonly Promised[] = [
     what: 'a DNS finding',
     event: 'guardduty-ec2-c2activity-dns',
     promised: 'ISO',
-    verdict: 'held',
-    reason: CONTAINED,
+    verdict: 'not-proven',
+    reason: /the domain .* is open$/,
   },
   {
     what: 'an EKS node',
@@ -112,7 +113,7 @@ const PROMISES: readonly Promised[] = [
     event: 'guardduty-ec2-ssh-brute-force-actor',
     promised: 'ACTOR: ISO',
     verdict: 'held',
-    reason: CONTAINED,
+    reason: HELD,
   },
   {
     what: 'a caller of the own list',
@@ -126,7 +127,7 @@ const PROMISES: readonly Promised[] = [
     event: 'guardduty-runtime-reverse-shell',
     promised: 'ISO',
     verdict: 'held',
-    reason: CONTAINED,
+    reason: ISOLATED,
   },
   {
     what: 'a reverse shell without a flow on an instance without an agent',
@@ -134,7 +135,7 @@ const PROMISES: readonly Promised[] = [
     world: () => withoutAgent(),
     promised: 'ISO',
     verdict: 'not-proven',
-    reason: /no flow is known and none could be enumerated/,
+    reason: /no flow is known and nobody could list any/,
   },
   {
     what: 'a task on Fargate',
@@ -163,9 +164,9 @@ describe('what docs/findings.md promises is what the demo shows', () => {
     const isQuiet = verdict === 'planned' || verdict === 'ignored';
     expect(JSON.stringify(run.finalState) === before).toBe(isQuiet);
     expect(run.report.plan.length > 2).toBe(verdict === 'planned');
-    // Whatever is called contained is dead in truth.
+    // Whatever is called held is stopped in truth.
     const alive = resultFlows(run).filter(({ truth }) => truth?.stoppedBy === null);
-    expect(verdict === 'contained' ? alive : []).toEqual([]);
+    expect(verdict === 'held' ? alive : []).toEqual([]);
   });
 
   it('for a DNS finding is no deny of its own, and the resolver is said to stay open', async () => {
@@ -176,12 +177,12 @@ describe('what docs/findings.md promises is what the demo shows', () => {
     expect(alone.NetworkInterfaces[0]?.Groups[0]?.GroupName).toBe('flowcut-isolation');
   });
 
-  it('for a reverse shell without a flow is the flow that the host lists', async () => {
+  it('for a reverse shell without a flow is the flow that the host lists, closed and not denied', async () => {
     const { report } = await simulate(defaultWorld(), readEvent('guardduty-runtime-reverse-shell'));
     expect(report.flows).toContainEqual(
-      expect.objectContaining({ remoteAddress: ids.peer, remotePort: 4444, evidence: 'observed' }),
+      expect.objectContaining({ remoteAddress: ids.peer, remotePort: 4444, evidence: 'gone' }),
     );
-    expect(report.held.map(({ Cidr }) => Cidr)).toContain(`${ids.peer}/32`);
+    expect(report.held).toEqual([]);
   });
 
   it.each(['guardduty-eks-runtime-crypto-miner', 'guardduty-attack-sequence-ec2', 'guardduty-ec2-malicious-file'])(

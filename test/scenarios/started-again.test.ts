@@ -184,7 +184,7 @@ describe('the very same event, delivered again after a restore', () => {
     await inEpisode(shellAlone(), async (episode) => {
       const group = () => episode.file.NetworkInterfaces[0]?.Groups[0]?.GroupName;
       const [first] = await episode.send(finding);
-      await episode.restore(first?.caseId ?? '');
+      await episode.restore(first?.caseId ?? '', true);
       await episode.tools.sleep(60);
       expect(await episode.send(finding)).toMatchObject([{ verdict: 'ignored' }]);
       expect(group()).toBe('shop-web');

@@ -118,7 +118,7 @@ describe('the same finding with a new peer', () => {
       await Promise.all(peers.map((peer, index) => episode.begin(laterFinding(peer, index + 2))));
       const reports = await episode.settle();
       expect(cases(episode)).toHaveLength(1);
-      expect(deniesIn(episode)).toEqual(both(...peers, ids.peer));
+      expect(deniesIn(episode)).toEqual(both(...peers));
       expect(reports.map(({ verdict }) => verdict)).not.toContain('refused');
       const document = await documentOf(episode, reports[0]);
       expect(document.request.flows.map(({ remoteAddress }) => remoteAddress).sort()).toEqual([...peers].sort());

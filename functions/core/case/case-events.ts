@@ -1,5 +1,5 @@
 import { hostAccount } from '../host/host-account.ts';
-import { type HostListing, joinListing } from '../host/host-flows.ts';
+import { type HostListing, joinListing, namedAs } from '../host/host-flows.ts';
 import type { HostReport } from '../host/host-protocol.ts';
 import type { CaseRequest } from '../intake/intake-types.ts';
 import type { VerdictKind } from '../verdict/verdict.ts';
@@ -12,6 +12,7 @@ import {
   type HostOutcome,
   isClosing,
   isKnownFlow,
+  isNamedFlow,
   laterOf,
   mergeRequests,
   type WantedDeny,
@@ -164,11 +165,16 @@ function joined(stored: CaseDocument, event: Extract<CaseEvent, { kind: 'joined'
 
 /**
  * Adds what is new. A flow that the case knows keeps its first classification: once the groups are swapped, the rules
- * say nothing any more about the entries that the old rules made.
+ * say nothing any more about the entries that the old rules made. One that the host had listed is named from now on.
  */
 function withAssessment(stored: CaseDocument, { flows, refusals, denies }: Assessment): CaseDocument {
   const fresh = flows.filter((flow) => !isKnownFlow(flow, stored.flows));
-  const document = fresh.length === 0 ? stored : { ...stored, flows: [...stored.flows, ...fresh] };
+  const known = stored.flows.map((flow) => {
+    const word = flow.named ? undefined : flows.find((one) => one.named && isKnownFlow(one, [flow]));
+    return word === undefined ? flow : namedAs(flow, word);
+  });
+  const isSame = fresh.length === 0 && known.every((flow, index) => flow === stored.flows[index]);
+  const document = isSame ? stored : { ...stored, flows: [...known, ...fresh] };
   return withAcls(refused(document, refusals), denies);
 }
 
@@ -185,7 +191,7 @@ function cutBegun(stored: CaseDocument, event: Extract<CaseEvent, { kind: 'cutBe
 
 /** A deny is about to be made, or a flow joins the case, that the isolation did not know. */
 const deniesMore = ({ flows }: CaseDocument, { denies, flows: wanted }: Assessment): boolean =>
-  denies.some((deny) => deny.ruleNumber !== null) || wanted.some((flow) => !isKnownFlow(flow, flows));
+  denies.some((deny) => deny.ruleNumber !== null) || wanted.some((flow) => !isNamedFlow(flow, flows));
 
 const refused = (stored: CaseDocument, refusals: readonly DenyRefusal[]): CaseDocument => {
   const isKnown = (one: DenyRefusal) =>

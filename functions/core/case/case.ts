@@ -234,6 +234,13 @@ export function isKnownFlow(flow: KnownFlow, known: readonly CaseFlow[]): boolea
   );
 }
 
+/** Is the flow named already? One that only the host has listed is known, and yet news where somebody names it. */
+export const isNamedFlow = (flow: KnownFlow, known: readonly CaseFlow[]): boolean =>
+  isKnownFlow(
+    flow,
+    known.filter(({ named }) => named),
+  );
+
 /** Addresses that a person asked to be denied: only those may be private ones. */
 export function askedAddresses(request: CaseRequest): ReadonlySet<string> {
   return new Set(request.flows.filter((flow) => flow.source === 'request').map((flow) => flow.remoteAddress));

@@ -135,6 +135,6 @@ export function joinListing(known: readonly CaseFlow[], listing: HostListing): r
 }
 
 /** A socket that stands for a flow of which only the peer was known; what is named is never spared. */
-function namedAs({ spared, ...socket }: CaseFlow, { source, named }: CaseFlow): CaseFlow {
+export function namedAs({ spared, ...socket }: CaseFlow, { source, named }: CaseFlow): CaseFlow {
   return { ...socket, source, named, ...(spared === true && !named && { spared }) };
 }
