@@ -57,7 +57,7 @@ const PROMISES: readonly Promised[] = [
     event: 'guardduty-ec2-c2activity-dns',
     promised: 'ISO',
     verdict: 'not-proven',
-    reason: /the domain .* is open$/,
+    reason: /^DNS for \S+ through the VPC resolver is open$/,
   },
   {
     what: 'an EKS node',

@@ -361,6 +361,7 @@ describe('groups that were deleted', () => {
     const BALANCER = 'sg-00000000000000c33';
     const file = defaultWorld((world) => {
       neighbourApart(world);
+      world.FlowLogs = [{ ResourceId: ids.vpc, DeliverySeconds: 300 }];
       const web = world.SecurityGroups.find(({ GroupName }) => GroupName === 'shop-web');
       if (!web) throw new Error('there is no shop-web');
       world.SecurityGroups.push({
@@ -393,7 +394,10 @@ describe('groups that were deleted', () => {
   });
 
   it('and made again, and deleted by somebody, are made again, once', async () => {
-    const file = defaultWorld(neighbourApart);
+    const file = defaultWorld((world) => {
+      neighbourApart(world);
+      world.FlowLogs = [{ ResourceId: ids.vpc, DeliverySeconds: 300 }];
+    });
     await inEpisode(
       file,
       async (episode) => {

@@ -11,6 +11,7 @@ import {
   foundAnew,
   isClosing,
   isKnownFlow,
+  isNamedFlow,
   mayBeSameFlow,
   mergeRequests,
   modeOf,
@@ -197,6 +198,11 @@ describe('isKnownFlow', () => {
     expect(isKnownFlow({ ...theShell, remotePort: 443 }, known)).toBe(false);
     expect(isKnownFlow({ ...theShell, protocol: 'udp' }, known)).toBe(false);
     expect(isKnownFlow({ ...theShell, remoteAddress: '203.0.113.9' }, known)).toBe(false);
+  });
+
+  it('is no naming: what the host alone has listed is news where somebody names it', () => {
+    expect(isNamedFlow(theShell, [caseFlowOf({ named: false })])).toBe(false);
+    expect(isNamedFlow(theShell, [caseFlowOf({ named: true })])).toBe(true);
   });
 
   it('is of no flow where the case knows none', () => {
