@@ -63,7 +63,7 @@ describe('a plan', () => {
 
 describe('a report', () => {
   it('names the security group that was deleted, and how it comes back', async () => {
-    const { report, finalState } = await simulate(defaultWorld(neighbourApart), finding, {
+    const { report, finalState } = await simulate(shellWatched(neighbourApart), finding, {
       config: { deleteReplacedGroups: true },
     });
     const names = (finalState as unknown as WorldFile).SecurityGroups.map(({ GroupName }) => GroupName);
@@ -74,7 +74,7 @@ describe('a report', () => {
   });
 
   it('names the security group that was kept, and for whom', async () => {
-    const { report } = await simulate(defaultWorld(), finding, { config: { deleteReplacedGroups: true } });
+    const { report } = await simulate(shellWatched(), finding, { config: { deleteReplacedGroups: true } });
     expect(report.cleanUp).toEqual([
       expect.stringMatching(new RegExp(`^security group ${ids.web}: kept: used by eni-`)),
     ]);

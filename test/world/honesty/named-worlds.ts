@@ -25,13 +25,14 @@ export interface NamedWorld {
 
 const says = (verdict: Expectation['verdict'], ...basis: readonly Basis[]): Expectation => ({ verdict, basis });
 
-const CONTAINED = 'contained: every known malicious flow is blocked and dead, all established flows were enumerated';
-const UNPROVEN = 'held: every known flow is blocked by controls that stay, but death or completeness is not proven';
+const TESTIFIED = "held: every named flow is blocked, every other is gone on the host's word, which is never proof";
+const UNPROVEN =
+  'held: every named flow is blocked by controls that stay; that it is dead, or the only one, is not proven';
 const ONE_STAYS = 'held: every known flow is blocked, every ENI that can be is isolated';
 const HOST_ALONE = "not-proven: only the host's word, where no control outside it reaches the flow";
 const UNREACHED = 'leaking: a flow that nothing in force reaches has no evidence of death';
 const NOTHING_KNOWN = 'not-proven: no flow known and none could be enumerated';
-const ON_THE_LOG = 'dead: a healthy flow log without any record of it for its whole tracking timer';
+const ON_THE_LOG = 'contained: a healthy flow log was silent for the longest tracking timer';
 const NOT_BY_WAITING = 'waiting proves nothing about UDP, ICMP, or a host whose root is the attacker';
 
 const DAY = 86_400;
@@ -58,8 +59,8 @@ const twoInterfaces = {
 
 /** Worlds with a name, and the verdict that the contract asks for in each. */
 export const NAMED_WORLDS: readonly NamedWorld[] = [
-  world('a public subnet', {}, says('contained', 'host'), CONTAINED),
-  world('behind a NAT gateway', { subnets: behindNat }, says('contained', 'host'), CONTAINED),
+  world('a public subnet', {}, says('held', 'host'), TESTIFIED),
+  world('behind a NAT gateway', { subnets: behindNat }, says('held', 'host'), TESTIFIED),
   world('behind a NAT gateway, no agent', { subnets: behindNat, ...noAgent }, says('held'), UNPROVEN),
   world('no agent', noAgent, says('held'), UNPROVEN),
   world(
@@ -69,8 +70,8 @@ export const NAMED_WORLDS: readonly NamedWorld[] = [
     UNPROVEN,
   ),
   world('a host that prints garbage', lying('garbage'), says('held'), UNPROVEN),
-  world('a host that claims success', lying('claims-success'), says('contained', 'host'), CONTAINED),
-  world('a host that hides the shell', lying('hides'), says('contained', 'host'), CONTAINED),
+  world('a host that claims success', lying('claims-success'), says('held', 'host'), TESTIFIED),
+  world('a host that hides the shell', lying('hides'), says('held', 'host'), TESTIFIED),
   world('a full ACL', { subnets: [{ ...PLAIN_SUBNET, acl: 'full' }] }, says('not-proven', 'host'), HOST_ALONE),
   world(
     'a full ACL, no agent',
@@ -99,8 +100,8 @@ export const NAMED_WORLDS: readonly NamedWorld[] = [
   world(
     'two ENIs, a shell over IPv6 on the second',
     { ...twoInterfaces, flows: [shell({ via: 1, family: 6 })] },
-    says('contained', 'host'),
-    CONTAINED,
+    says('held', 'host'),
+    TESTIFIED,
   ),
   world(
     'two ENIs, a shell over IPv6 on the second, no agent',
@@ -137,8 +138,8 @@ export const NAMED_WORLDS: readonly NamedWorld[] = [
   world(
     'an untracked shell',
     { interfaces: [{ ...PLAIN_INTERFACE, groups: ['open'] }] },
-    says('contained', 'host', 'untracked'),
-    CONTAINED,
+    says('held', 'host', 'untracked'),
+    TESTIFIED,
   ),
   world(
     'two groups that leave the shell untracked together, no agent',
@@ -146,7 +147,7 @@ export const NAMED_WORLDS: readonly NamedWorld[] = [
     says('held', 'untracked'),
     UNPROVEN,
   ),
-  world('a UDP beacon', { flows: [shell({ protocol: 'udp', port: 53 })] }, says('contained', 'host'), CONTAINED),
+  world('a UDP beacon', { flows: [shell({ protocol: 'udp', port: 53 })] }, says('held', 'host'), TESTIFIED),
   world(
     'a UDP beacon, no agent',
     { flows: [shell({ protocol: 'udp', port: 53 })], ...noAgent },
@@ -165,8 +166,8 @@ export const NAMED_WORLDS: readonly NamedWorld[] = [
   world(
     'a second shell that the finding does not name',
     { flows: [SHELL, shell({ peer: { kind: 'public', host: 2 }, port: 443 })] },
-    says('contained', 'host'),
-    CONTAINED,
+    says('held', 'host'),
+    TESTIFIED,
   ),
   world(
     'a second shell that the finding does not name, no agent',
@@ -181,10 +182,10 @@ export const NAMED_WORLDS: readonly NamedWorld[] = [
         (api) => ({ api, call: 1, error: 'InternalError', afterEffect: true }),
       ),
     },
-    says('contained', 'host'),
-    CONTAINED,
+    says('held', 'host'),
+    TESTIFIED,
   ),
-  world('an attacker with root', { host: { ...PLAIN_HOST, rootAttacker: true } }, says('contained', 'host'), CONTAINED),
+  world('an attacker with root', { host: { ...PLAIN_HOST, rootAttacker: true } }, says('held', 'host'), TESTIFIED),
   world(
     'an attacker with root and a peer in the same subnet',
     { flows: [neighbour(true)], host: { ...PLAIN_HOST, rootAttacker: true } },
@@ -206,8 +207,8 @@ export const NAMED_WORLDS: readonly NamedWorld[] = [
   world(
     'a socket that cannot be closed, its owner killed',
     { host: { ...PLAIN_HOST, socketKill: false, survivors: 'kill' } },
-    says('contained', 'host'),
-    CONTAINED,
+    says('held', 'host'),
+    TESTIFIED,
   ),
   world(
     'a peer in the same subnet that keeps its flow to a stopped process',
@@ -224,8 +225,8 @@ export const NAMED_WORLDS: readonly NamedWorld[] = [
       flowLogs: 'vpc',
       flows: [SHELL, shell({ peer: { kind: 'public', host: 2 }, everySeconds: null, wakesAt: 2 * DAY })],
     },
-    ({ lowered }) => (lowered ? says('contained', 'host', 'flow-log') : says('held', 'host')),
-    'held: the second shell was seen alive and is denied now; contained: its entry expired by the lowered timeout',
+    says('contained', 'host', 'flow-log'),
+    'contained: the second shell was seen alive, is denied since, and the log was silent for the whole timer after it',
   ),
   world(
     'Nitro v6, a flow log and no agent',
@@ -243,8 +244,8 @@ export const NAMED_WORLDS: readonly NamedWorld[] = [
   world(
     'a bare request and an honest host',
     { trigger: { kind: 'person', flows: [] } },
-    says('contained', 'host'),
-    CONTAINED,
+    says('held', 'host'),
+    TESTIFIED,
   ),
-  world('no route tables', { routeTables: false }, says('contained', 'host'), CONTAINED),
+  world('no route tables', { routeTables: false }, says('held', 'host'), TESTIFIED),
 ];
