@@ -15,7 +15,7 @@ import { simulate } from '../../local/simulate.ts';
 import { createEmbeddedWorld } from '../../local/world/embedded-world.ts';
 import { createPhysics } from '../../local/world/physics.ts';
 import type { WorldClock } from '../../local/world/state.ts';
-import { type Bench, defaultWorld, ids, onBench, readEvent, refusedBy, twoInterfaces } from '../support/bench.ts';
+import { type Bench, defaultWorld, ids, onBench, readEvent, refusedBy, shellWatched, twoInterfaces } from '../support/bench.ts';
 import { clientsOf } from './worlds.ts';
 
 const event = readEvent('guardduty-ec2-c2activity');
@@ -81,7 +81,7 @@ describe('a response without a deployment', () => {
     const { report: demo } = await simulate(defaultWorld(), event);
 
     expect(report).toMatchObject({
-      verdict: 'contained',
+      verdict: 'held',
       basis: demo.basis,
       held: demo.held,
       instanceId: ids.instance,
@@ -114,7 +114,7 @@ describe('a response without a deployment', () => {
     const request = { instanceId: ids.instance, remoteAddresses: [ids.peer] };
     const reports = await onBench(defaultWorld(), (bench) => respond(machine(bench).setting, request, 'contain'));
 
-    expect(reports).toMatchObject([{ verdict: 'contained' }]);
+    expect(reports).toMatchObject([{ verdict: 'held' }]);
   });
 
   it('has on the disk what undoes a change before the change is made', async () => {
@@ -200,8 +200,16 @@ describe('a response without a deployment', () => {
   });
 });
 
+const NEXT_LOOK = 'Wait until the next look';
+
+/** The moment until which a line says that it waits, in ms. */
+const untilOf = (line = ''): number => Date.parse(/, until (\S+)$/.exec(line)?.[1] ?? '');
+
 /** A response that was interrupted in a state, and what another machine makes of its store. */
-async function interruptedAt(state: string, bench: Bench): Promise<{ second: Machine; caseId: string }> {
+async function interruptedAt(
+  state: string,
+  bench: Bench,
+): Promise<{ first: Machine; second: Machine; caseId: string }> {
   const first = machine(bench);
   const whole = respond(first.setting, event, 'contain');
   whole.catch(() => undefined);
@@ -209,46 +217,43 @@ async function interruptedAt(state: string, bench: Bench): Promise<{ second: Mac
   const folder = newFolder();
   cpSync(first.setting.folder, folder, { recursive: true });
   const [caseId = 'none'] = first.caseIds;
-  return { second: machine(bench, folder), caseId };
+  return { first, second: machine(bench, folder), caseId };
 }
 
 describe('a response that was interrupted', () => {
   it('waits only for what is left and does nothing twice', async () => {
-    const { report, said, waited } = await onBench(
-      defaultWorld((world) => world.InstanceInformationList.splice(0)),
-      async (bench) => {
-        const { second, caseId } = await interruptedAt('Wait for flow expiry', bench);
-        await bench.tools.sleep(86_400);
-        const from = bench.world.clock.now();
-        const report = await resume(second.setting, caseId, 'contain');
-        return { report, said: second.said, waited: bench.world.clock.now() - from };
-      },
-    );
+    const { report, said, until } = await onBench(shellWatched(), async (bench) => {
+      const { first, second, caseId } = await interruptedAt(NEXT_LOOK, bench);
+      const until = untilOf(first.said.at(-1));
+      await bench.tools.sleep(100);
+      const report = await resume(second.setting, caseId, 'contain');
+      return { report, said: second.said, until };
+    });
 
-    expect(report.verdict).toBe('held');
-    expect(said[0]).toMatch(/^goes on at "Wait for flow expiry"/);
+    expect(report.verdict).toBe('contained');
+    expect(said[0]).toMatch(/^goes on at "Wait until the next look"/);
     expect(said.some((line) => line.startsWith('Cut'))).toBe(false);
-    // Five days, retransmissions and a margin, less the day that had passed.
-    expect(waited).toBeGreaterThan(4 * 86_400);
-    expect(waited).toBeLessThan(4 * 86_400 + 3600);
+    // The same moment as before the interruption, and not a whole pause later; a wait is in whole seconds.
+    expect(said[1]).toMatch(/^Wait until the next look/);
+    expect(Math.abs(untilOf(said[1]) - until)).toBeLessThanOrEqual(1000);
   });
 
   it.each(['Open and assess', 'Cut', 'Isolate and preserve', 'Verify', 'Report'])(
-    'at "%s" ends contained',
+    'at "%s" ends held',
     async (state) => {
       const report = await onBench(defaultWorld(), async (bench) => {
         const { second, caseId } = await interruptedAt(state, bench);
         return resume(second.setting, caseId, 'contain');
       });
 
-      expect(report.verdict).toBe('contained');
+      expect(report.verdict).toBe('held');
     },
   );
 
   it('can be undone at once', async () => {
-    const { before, after, restored } = await onBench(defaultWorld(), async (bench) => {
+    const { before, after, restored } = await onBench(shellWatched(), async (bench) => {
       const before = bench.groupsOf(ids.eni);
-      const { second, caseId } = await interruptedAt('Wait for flow expiry', bench);
+      const { second, caseId } = await interruptedAt(NEXT_LOOK, bench);
       const restored = await restore(second.setting, caseId, true);
       return { before, after: bench.groupsOf(ids.eni), restored };
     });
@@ -283,10 +288,10 @@ describe('a restore without a deployment', () => {
       const here = machine(bench);
       const [report] = await respond(here.setting, event, 'contain');
       const caseId = report?.caseId ?? '';
-      const restored = await restore(here.setting, caseId, false);
+      const restored = await restore(here.setting, caseId, true);
       const after = { groups: bench.groupsOf(ids.eni), entries: bench.entries() };
       const state = bench.state();
-      const second = await restore(here.setting, caseId, false);
+      const second = await restore(here.setting, caseId, true);
       return { before, after, again: { second, changed: bench.state() !== state }, text: tellRestore(restored) };
     });
 
@@ -309,7 +314,7 @@ describe('a restore without a deployment', () => {
     );
 
     expect(said).toEqual(['Put back what was found', 'Report the restore', 'refused: nothing was changed']);
-    expect(text).toMatch(/^refused: the flow to /);
+    expect(text).toMatch(/^refused: the socket of the flow to /);
     expect(text.replaceAll(/\s+/g, ' ')).toContain('give --force to restore all the same');
   });
 
@@ -356,17 +361,17 @@ describe('a plan', () => {
     expect(text).not.toContain('to undo');
     expect(text).toMatch(/\nto contain: npm run -s respond -- --case case-[0-9a-f]{20} --mode contain$/);
     expect({ kind: restored.kind, changed }).toEqual({ kind: 'refused', changed: false });
-    expect(report?.verdict).toBe('contained');
+    expect(report?.verdict).toBe('held');
   });
 
-  it('is contained by the command that it names', async () => {
+  it('is acted on by the command that it names', async () => {
     const report = await onBench(defaultWorld(), async (bench) => {
       const here = machine(bench);
       const [plan] = await respond(here.setting, event, undefined);
       return resume(here.setting, plan?.caseId ?? '', 'contain');
     });
 
-    expect(report.verdict).toBe('contained');
+    expect(report.verdict).toBe('held');
   });
 });
 
@@ -396,8 +401,8 @@ describe('a restore that AWS does not permit', () => {
 
 describe('a resumed definition', () => {
   const definition = readDefinition('respond');
-  const input = { isolation: { swap: { expiry: { seconds: 1000 } } } };
-  const wait = { state: 'Wait for flow expiry', input, enteredAt: '2026-01-15T10:00:00.000Z' };
+  const input = { verdict: { next: { kind: 'wait', seconds: 1000 } } };
+  const wait = { state: NEXT_LOOK, input, enteredAt: '2026-01-15T10:00:00.000Z' };
 
   it.each([
     ['2026-01-15T10:00:00Z', 1000],
@@ -406,7 +411,7 @@ describe('a resumed definition', () => {
   ])('at %s waits for %d s', (now, seconds) => {
     const { StartAt, States } = resumed(definition, wait, new Date(now));
 
-    expect(StartAt).toBe('Wait for flow expiry');
+    expect(StartAt).toBe(NEXT_LOOK);
     expect(States[StartAt]).toEqual({
       Comment: expect.any(String),
       Type: 'Wait',

@@ -47,7 +47,7 @@ describe('the demo, as a process', () => {
       'ALIVE',
       'denied at the subnet, both ways: 198.51.100.7',
       'cut on the host',
-      'VERDICT: CONTAINED',
+      'VERDICT: HELD',
       'held: acl-00000000000000d01 rule 1',
       'still open: VPC DNS resolver',
       'to undo:',

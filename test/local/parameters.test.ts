@@ -106,8 +106,8 @@ describe('what parameters mean', () => {
 
   it.each<[string, Parameters<typeof simulate>[2], unknown, string]>([
     ['the stack observes', { parameters: { Mode: 'observe' } }, finding, 'planned'],
-    ['--mode contains', { parameters: { Mode: 'observe' }, mode: 'contain' }, finding, 'contained'],
-    ['a request contains', { parameters: { Mode: 'observe' } }, { mode: 'contain' }, 'contained'],
+    ['--mode contains', { parameters: { Mode: 'observe' }, mode: 'contain' }, finding, 'held'],
+    ['a request contains', { parameters: { Mode: 'observe' } }, { mode: 'contain' }, 'held'],
     ['--mode observes', { mode: 'observe' }, { mode: 'contain' }, 'planned'],
   ])('for the mode: %s', async (_, options, input, verdict) => {
     const request = { instanceId: ids.instance, remoteAddresses: [ids.peer], ...(input as object) };

@@ -252,7 +252,7 @@ describe('a restore in an episode', () => {
 
     const [first, , third] = results;
     expect(steps[1]?.restore).toContainEqual({ item: `${ids.eni} groups`, outcome: 'restored' });
-    expect(first?.verdict).toBe('contained');
+    expect(first?.verdict).toBe('held');
     expect(first?.verdicts.every(({ at }) => at < 300)).toBe(true);
     expect(third?.verdicts.every(({ at }) => at > 600)).toBe(true);
     expect(printed.world.NetworkInterfaces[0]?.Groups).not.toMatchObject([{ GroupId: ids.web }]);
@@ -379,7 +379,7 @@ describe('a deployed stack in the world', () => {
 
     expect(results[0]?.timeline.some(({ state }) => state === 'Verify')).toBe(false);
     expect(results[1]?.timeline.some(({ state }) => state === 'Verify')).toBe(true);
-    expect(results.map((result) => result?.verdict)).toEqual(['contained', 'contained']);
+    expect(results.map((result) => result?.verdict)).toEqual(['held', 'held']);
   });
 
   it('leaves an execution that is stopped without a report: the flow goes on, for all that is known', async () => {

@@ -25,7 +25,7 @@ const deniedAt = (episode: Episode) => doneAt(episode, 'CreateNetworkAclEntry', 
 const bodies = ({ world }: Episode): readonly string[] => world.messages.map(({ message }) => message);
 
 describe('a response for whose denies EC2 has no turn', () => {
-  it('is isolated meanwhile, says what waits, denies when it can, and is contained', async () => {
+  it('is isolated meanwhile, says what waits, denies when it can, and is held', async () => {
     await inEpisode(defaultWorld(), async (episode) => {
       busy(episode, 'CreateNetworkAclEntry', 60);
       const [report] = await episode.send(finding);
@@ -33,7 +33,7 @@ describe('a response for whose denies EC2 has no turn', () => {
       expect(deniedAt(episode)).toBeGreaterThanOrEqual(60);
       expect(deniedAt(episode)).toBeLessThan(90);
       expect(bodies(episode)[0]).toMatch(/^SO FAR .*denies of 198\.51\.100\.7\/32 wait for their turn/s);
-      expect(report).toMatchObject({ verdict: 'contained', held: [{ Egress: false }, { Egress: true }] });
+      expect(report).toMatchObject({ verdict: 'held', held: [{ Egress: false }, { Egress: true }] });
       expect(bodies(episode).at(-1)).not.toContain('wait for their turn');
     });
   });
