@@ -56,6 +56,9 @@ export function untilText(state: StateDefinition, input: Json, at: Date): string
   return seconds === null ? '' : `, until ${new Date(at.getTime() + seconds * 1000).toISOString()}`;
 }
 
+/** What is left of a wait is a state of its own: the same wait may come again, and is a whole one then. */
+const leftOf = (state: string): string => `${state} (the rest)`;
+
 /** The definition, begun at the checkpoint: a wait goes on where it was, anything else is done again, as a retry would. */
 export function resumed(
   definition: MachineDefinition,
@@ -68,7 +71,8 @@ export function resumed(
   if (whole === null) return { ...definition, StartAt: state };
   const { SecondsPath: _path, ...rest } = entered;
   const left = Math.max(0, Math.ceil(whole - (now.getTime() - Date.parse(enteredAt)) / 1000));
-  return { ...definition, StartAt: state, States: { ...definition.States, [state]: { ...rest, Seconds: left } } };
+  const name = leftOf(state);
+  return { ...definition, StartAt: name, States: { ...definition.States, [name]: { ...rest, Seconds: left } } };
 }
 
 interface Run {
@@ -94,17 +98,20 @@ export async function execute(
   const isResumed = 'checkpoint' in start;
   const definition = isResumed ? resumed(whole, start.checkpoint, tools.now()) : whole;
   let caseId: string | null = null;
+  let takenUp = isResumed ? start.checkpoint : null;
   const onEnter = ({ state, input }: { state: string; input: Json }): void => {
     const at = tools.now();
+    const from = takenUp;
+    takenUp = null;
     caseId = caseOf(input) ?? caseId;
     if (caseId !== null) {
       onCase(caseId);
       // A resumed wait began when it was first entered.
-      const enteredAt = isResumed && state === start.checkpoint.state ? start.checkpoint.enteredAt : at.toISOString();
-      writeDurably(fileOf(store, caseId), { state, input, enteredAt } satisfies Checkpoint);
+      const checkpoint = from ?? { state, input, enteredAt: at.toISOString() };
+      writeDurably(fileOf(store, caseId), checkpoint satisfies Checkpoint);
     }
     const entered = definition.States[state];
-    if (entered !== undefined && isWork(entered)) say(`${state}${untilText(entered, input, at)}`);
+    if (entered !== undefined && isWork(entered)) say(`${from?.state ?? state}${untilText(entered, input, at)}`);
   };
   const result = await runMachine(definition, isResumed ? start.checkpoint.input : start.input, tools, { onEnter });
   if (caseId !== null) rmSync(fileOf(store, caseId), { force: true });

@@ -86,7 +86,8 @@ describe('a response without a deployment', () => {
       held: demo.held,
       instanceId: ids.instance,
     });
-    expect(report?.reason).toBe(demo.reason);
+    const undated = (reason = '') => reason.replace(/ since \S+$/, '');
+    expect(undated(report?.reason)).toBe(undated(demo.reason));
   });
 
   it('observes unless it is told to contain', async () => {
@@ -236,6 +237,8 @@ describe('a response that was interrupted', () => {
     // The same moment as before the interruption, and not a whole pause later; a wait is in whole seconds.
     expect(said[1]).toMatch(/^Wait until the next look/);
     expect(Math.abs(untilOf(said[1]) - until)).toBeLessThanOrEqual(1000);
+    const looks = said.filter((line) => line.startsWith(NEXT_LOOK)).length;
+    expect(looks).toBeLessThan(30);
   });
 
   it.each(['Open and assess', 'Cut', 'Isolate and preserve', 'Verify', 'Report'])(
@@ -411,7 +414,8 @@ describe('a resumed definition', () => {
   ])('at %s waits for %d s', (now, seconds) => {
     const { StartAt, States } = resumed(definition, wait, new Date(now));
 
-    expect(StartAt).toBe(NEXT_LOOK);
+    // Later waits of the same name are whole ones.
+    expect(States[NEXT_LOOK]).toEqual(definition.States[NEXT_LOOK]);
     expect(States[StartAt]).toEqual({
       Comment: expect.any(String),
       Type: 'Wait',

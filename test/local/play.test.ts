@@ -159,9 +159,11 @@ describe("somebody else's calls in an episode", () => {
   it('lift a deny of the case, and the verdict notices', async () => {
     const [alone, disturbed] = [await play(shellAlone(), [event]), await play(shellAlone(), [event, lift])];
 
-    expect(alone.results[0]?.verdict).toBe('contained');
+    expect(alone.results[0]?.verdict).toBe('held');
     expect(disturbed.steps[1]?.outcomes).toEqual(['ok']);
-    expect(disturbed.results[0]?.verdict).not.toBe('contained');
+    const made = (episode: typeof alone) =>
+      episode.results[0]?.timeline.filter(({ call }) => call === 'CreateNetworkAclEntry').length ?? 0;
+    expect(made(disturbed)).toBe(made(alone) + 1);
     expect(disturbed.results[0]?.timeline.filter(({ call }) => call === 'DeleteNetworkAclEntry')).toEqual([]);
   });
 
