@@ -18,7 +18,7 @@ import { createEmbeddedWorld } from '../../local/world/embedded-world.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';
 import { createPhysics } from '../../local/world/physics.ts';
 import { readTemplate } from '../../scripts/template.ts';
-import { defaultWorld, ids, readEvent, refusedBy } from '../support/bench.ts';
+import { defaultWorld, ids, readEvent, refusedBy, shellWatched } from '../support/bench.ts';
 import { theVerdict } from '../support/host-report.ts';
 import { hostPrints } from '../support/hostile-host.ts';
 import { DEFAULT_WORLD, OTHER_WORLDS } from './worlds.ts';
@@ -301,20 +301,23 @@ const manyStopped = (_world: World, tools: Toolbox): void => {
   });
 };
 
+/** Times that a response looks again in five days. */
+const MOST_LOOKS = 40;
+
 describe('the history of an execution', () => {
   it.each([DEFAULT_WORLD, ...OTHER_WORLDS].map((world) => [world.name, world] as const))(
-    'has fewer than 500 events, of the response and of the restore, with every retry: %s',
+    'has fewer than 1,000 events in the response and 500 in the restore, with every retry: %s',
     async (_, { file, input, config }) => {
       const { respond, restore } = await respondAndRestore(file(), input, { config });
 
-      expect(eventsIn(respond, readDefinition('respond'))).toBeLessThan(500);
+      expect(eventsIn(respond, readDefinition('respond'))).toBeLessThan(1000);
       if (restore === null) throw new Error('there is nothing to restore');
       expect(eventsIn(restore, readDefinition('restore'))).toBeLessThan(500);
     },
     120_000,
   );
 
-  it('has fewer than 500 events on the longest way that there is, with the longest time for the host', async () => {
+  it('has fewer than 2,000 events on the longest way that there is, with the longest time for the host', async () => {
     const silent = await respondAndRestore(defaultWorld(silentHost), finding, {
       config: { hostCutBudgetSeconds: LONGEST_BUDGET },
     });
@@ -324,9 +327,15 @@ describe('the history of an execution', () => {
     expect(LONGEST_BUDGET).toBeGreaterThanOrEqual(45);
     expect(Math.min(looks, denies)).toBeGreaterThan(1);
 
-    // The second cut waits as the first does, and there is one: then a person is called.
-    const most = { 'Has the host answered?': looks, 'Deny what had to wait': denies, 'Cut again': denies, Verify: 2 };
-    expect(ENDS + mostEvents(readDefinition('respond'), most)).toBeLessThan(500);
+    // A later cut waits as the first does, and there are three in a row: then a person is called.
+    const most = {
+      'Has the host answered?': looks,
+      'Deny what had to wait': denies,
+      'Cut again': 3 * denies,
+      Verify: MOST_LOOKS,
+      'Wait until the next look': MOST_LOOKS,
+    };
+    expect(ENDS + mostEvents(readDefinition('respond'), most)).toBeLessThan(2000);
   }, 120_000);
 
   it.each<[string, (world: WorldFile) => void, (world: World, tools: Toolbox) => void]>([
@@ -349,13 +358,16 @@ describe('the history of an execution', () => {
     120_000,
   );
 
-  it('has one state for a wait of five days, and nothing happens in it', async () => {
-    const { respond } = await respondAndRestore(defaultWorld(withoutAgent), finding);
+  it('looks again for five days, at growing distances, until the flow log proves it', async () => {
+    const { respond, whole } = await respondAndRestore(shellWatched(withoutAgent), finding);
 
-    const wait = respond.entered.findIndex(({ state }) => state === 'Wait for flow expiry');
-    const [entered, next] = respond.entered.slice(wait);
-    expect(timesIn(respond, 'Wait for flow expiry')).toBe(1);
-    expect(next?.state).toBe('Verify');
-    expect((next?.at ?? 0) - (entered?.at ?? 0)).toBeGreaterThan(5 * 86_400);
+    const waits = respond.entered.flatMap(({ state, at }, index) =>
+      state === 'Wait until the next look' ? [(respond.entered[index + 1]?.at ?? 0) - at] : [],
+    );
+    expect(waits.length).toBeGreaterThan(5);
+    expect(waits.length).toBeLessThan(MOST_LOOKS);
+    expect(Math.max(...waits)).toBeGreaterThan(86_400);
+    expect(whole.verdict).toBe('contained');
+    expect((respond.entered.at(-1)?.at ?? 0) - (respond.entered[0]?.at ?? 0)).toBeGreaterThan(5 * 86_400);
   });
 });

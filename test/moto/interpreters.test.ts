@@ -74,7 +74,7 @@ const PATHS: readonly Path[] = [
       { machine: 'respond', input: contain },
       { machine: 'restore', input: ({ victim }) => ({ instanceId: victim.instanceId, force: true }) },
     ],
-    visits: ['Deny at the subnet', 'Isolate', 'Wait for flow expiry', 'Verify', 'Report', 'Undo on the host'],
+    visits: ['Deny at the subnet', 'Isolate', 'Let what is in force settle', 'Verify', 'Report', 'Undo on the host'],
   },
   {
     title: 'contain on a finding',
