@@ -5,7 +5,7 @@ import { simulate } from './simulate.ts';
 import { denyText, duration, truthText, wrap } from './tell.ts';
 import type { WorldFile } from './world/parse-world.ts';
 
-/** The seed story on one screen: the textbook answer leaves the shell alive; the whole response ends it and proves it. */
+/** The seed story on one screen: the textbook answer leaves the shell alive; the whole response stops it, and says what is proven. */
 export async function tellStory(world: () => WorldFile, event: unknown): Promise<string> {
   const file = world();
   const shell = file.Flows.find((flow) => flow.Malicious);
@@ -29,6 +29,7 @@ export async function tellStory(world: () => WorldFile, event: unknown): Promise
 
   const run = await simulate(world(), event);
   const flow = resultFlows(run).find((candidate) => candidate.name === shell.Name);
+  const innocent = file.Flows.filter(({ Name, Malicious }) => !Malicious && run.truth.get(Name)?.stoppedBy != null);
   const at = (call: string, needle = ''): string => {
     const entry = run.timeline.find(
       (item) => item.call === call && item.input.includes(needle) && item.outcome === 'ok',
@@ -57,10 +58,15 @@ export async function tellStory(world: () => WorldFile, event: unknown): Promise
     `    the shell: ${truthText(flow?.truth ?? null)}`,
     `      ${wrap(`${flow?.tracking}: ${flow?.because}`, '      ')}`,
     '',
-    `VERDICT: ${report.verdict.toUpperCase()}, on the word of: ${report.basis.join(', ')}`,
+    `VERDICT: ${report.verdict.toUpperCase()}; who agrees so far: ${report.basis.join(', ') || 'nobody'}`,
     `  ${wrap(report.reason, '  ')}`,
     ...report.held.map((deny) => `  held: ${denyText(deny)}`),
+    ...(innocent.length === 0 ? [] : [`  ${closedText(innocent.map(({ RemoteAddress }) => RemoteAddress))}`]),
     `  still open: ${report.leftOpen.join(', ')}`,
-    `  to undo: ${report.undo}; here: npm run -s demo -- --restore`,
+    `  to undo: ${report.undo}; here: npm run -s demo -- --restore --force`,
   ].join('\n');
 }
+
+/** What the isolation costs: connections of others end with it. */
+const closedText = (peers: readonly string[]): string =>
+  `${peers.length} innocent ${peers.length === 1 ? 'connection was' : 'connections were'} closed: ${peers.join(', ')}`;

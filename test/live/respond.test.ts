@@ -15,7 +15,16 @@ import { simulate } from '../../local/simulate.ts';
 import { createEmbeddedWorld } from '../../local/world/embedded-world.ts';
 import { createPhysics } from '../../local/world/physics.ts';
 import type { WorldClock } from '../../local/world/state.ts';
-import { type Bench, defaultWorld, ids, onBench, readEvent, refusedBy, shellWatched, twoInterfaces } from '../support/bench.ts';
+import {
+  type Bench,
+  defaultWorld,
+  ids,
+  onBench,
+  readEvent,
+  refusedBy,
+  shellWatched,
+  twoInterfaces,
+} from '../support/bench.ts';
 import { clientsOf } from './worlds.ts';
 
 const event = readEvent('guardduty-ec2-c2activity');

@@ -55,21 +55,18 @@ describe('the isolation group', () => {
       { agentEgress: ['2001:db8:9::/64'], analystIngress: [analyst] },
       [`in -1 *-* ${analyst}`, 'out tcp 443-443 2001:db8:9::/64'],
     ],
-  ])(
-    'with an opening for %s has exactly that, is reported, and the instance is held',
-    async (_, openings, rules) => {
-      const file = defaultWorld((world) => {
-        const [, other] = world.SecurityGroups;
-        if (other) world.SecurityGroups.push({ ...structuredClone(other), GroupId: analyst, GroupName: 'analysts' });
-      });
-      const run = await simulate(file, finding, { config: { openings } });
-      expect(run.report.verdict).toBe('held');
-      expect(isolationIn(run)).toEqual(rules);
-      for (const peer of [...openings.agentEgress, ...openings.analystIngress]) {
-        expect(run.report.leftOpen.filter((text) => text.includes(`${peer}, for the`))).toHaveLength(1);
-      }
-    },
-  );
+  ])('with an opening for %s has exactly that, is reported, and the instance is held', async (_, openings, rules) => {
+    const file = defaultWorld((world) => {
+      const [, other] = world.SecurityGroups;
+      if (other) world.SecurityGroups.push({ ...structuredClone(other), GroupId: analyst, GroupName: 'analysts' });
+    });
+    const run = await simulate(file, finding, { config: { openings } });
+    expect(run.report.verdict).toBe('held');
+    expect(isolationIn(run)).toEqual(rules);
+    for (const peer of [...openings.agentEgress, ...openings.analystIngress]) {
+      expect(run.report.leftOpen.filter((text) => text.includes(`${peer}, for the`))).toHaveLength(1);
+    }
+  });
 
   it.each<[string, IsolationOpenings, readonly string[]]>([
     ['no opening', NONE, []],

@@ -175,7 +175,10 @@ describe('a restore that may not do everything', () => {
   it('without force is refused where it cannot see that the instance is gone', async () => {
     const refused = await restoreWithout(['DescribeInstances'], { file: withoutAgent(), force: false });
 
-    expect(refused.restore).toMatchObject({ kind: 'refused', reason: expect.stringContaining('may still be open on the host') });
+    expect(refused.restore).toMatchObject({
+      kind: 'refused',
+      reason: expect.stringContaining('may still be open on the host'),
+    });
   });
 
   it('is finished by the next one, once it may', async () => {
