@@ -231,7 +231,7 @@ function saidOf({ said, restoredAt }: Run, instance: number, { caseId }: CaseDoc
   return said.filter(({ report, at }) => report.caseId === caseId && at >= since).sort((a, b) => a.at - b.at);
 }
 
-/** `contained` and `held` are no claims about the past: no packet of a flow that they name passes from then on. */
+/** `contained` and `held` are no claims about the past: no packet of a flow that they call blocked passes from then on. */
 function verdictsTrue(run: Run, instances: readonly number[]): readonly string[] {
   return instances.flatMap((instance) => {
     const account = accountFor(run, instance);
@@ -248,7 +248,8 @@ function verdictsTrue(run: Run, instances: readonly number[]): readonly string[]
 
 function brokenPromises(run: Run, instance: number, { report, at }: Said): readonly string[] {
   if (report.verdict !== 'contained' && report.verdict !== 'held') return [];
-  const peers = [...new Set(report.flows.map(({ remoteAddress }) => remoteAddress))];
+  const blocked = report.flows.filter(({ evidence }) => evidence === 'in-force' || evidence === 'observed');
+  const peers = [...new Set(blocked.map(({ remoteAddress }) => remoteAddress))];
   const names = new Set(run.file.Flows.map(({ Name }) => Name));
   return peers
     .map((peer) => flowName(instance, peer))

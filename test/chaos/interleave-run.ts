@@ -112,18 +112,19 @@ export function runPlan(plan: Plan, rules: Rules, meddle?: (run: Run) => void): 
     check(rules.atRest(run));
     if (plan.findings.some((finding) => finding.wave === 'second')) {
       await clock.sleep(WATCH_SECONDS);
-      check(rules.beforeRestore(run, plan.restoredEarly));
+      const early = plan.restoredEarly.filter((instance) => hasActed(run, instance));
+      check(rules.beforeRestore(run, early));
       const dice = diceOf(plan.schedule + 1);
-      const [, early] = await Promise.all([
+      const [, results] = await Promise.all([
         wave('second'),
         Promise.all(
-          plan.restoredEarly.map(async (instance) => {
+          early.map(async (instance) => {
             await clock.sleep(dice.next() * 4);
             return restore(instance, () => restoredAt.set(instance, clock.now()));
           }),
         ),
       ]);
-      check(failuresIn(early));
+      check(failuresIn(results));
       await executions();
       check(rules.atRest(run));
     }
