@@ -78,7 +78,7 @@ describe('what parameters mean', () => {
       openings: { analystIngress: ['203.0.113.9/32'] },
       deleteReplacedGroups: true,
       isolationsPerHour: 3,
-      hostDocuments: { linux: 'flowcut-host-linux', windows: 'flowcut-host-windows' },
+      hostDocuments: { linux: 'flowcut-LinuxDocument', windows: 'flowcut-WindowsDocument' },
       topicArn: 'arn:aws:sns:eu-central-1:111122223333:flowcut',
       respondStateMachineArn: 'arn:aws:states:eu-central-1:111122223333:stateMachine:flowcut-respond',
     });
@@ -97,7 +97,7 @@ describe('what parameters mean', () => {
   });
 
   it.each([
-    [{ AclFirstRule: '20', AclLastRule: '10' }, 'parameters.AclLastRule'],
+    [{ AclFirstRule: '0' }, 'parameters.AclFirstRule'],
     [{ AgentEgress: '10.0.0.999' }, 'parameters.AgentEgress'],
     [{ HostCutBudgetSeconds: '45.5' }, 'parameters.HostCutBudgetSeconds'],
   ])('is refused by name where the functions refuse it: %j', (parameters, field) => {

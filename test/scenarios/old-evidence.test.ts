@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { setGroups } from '../../functions/aws/network-interfaces.ts';
+import { readCase } from '../../functions/aws/case-table/cases.ts';
 import { denyAtNacl } from '../../functions/deny-at-nacl/step.ts';
 import { swapSecurityGroups } from '../../functions/swap-security-groups/step.ts';
 import { verifyCut } from '../../functions/verify-cut/step.ts';
@@ -119,11 +120,11 @@ describe('a peer that is denied after the isolation', () => {
       for (const { Instances } of world.Reservations) for (const one of Instances) one.InstanceType = 'm8i.large';
       withSecondShell({ Protocol: 'udp', RemotePort: 53, PacketEverySeconds: 150 })(world);
     });
-    await inEpisode(file, async ({ send, tools }) => {
-      await send(finding);
-      await tools.sleep(37);
-      const [again] = await send(laterFinding(ids.peer, 3, '2026-01-17T16:00:00.000Z'));
-      expect(again?.verdict).toBe('held');
+    await inEpisode(file, async ({ begin, tools }) => {
+      const { caseIds = [] } = (await begin(finding)) as { readonly caseIds?: readonly string[] };
+      await tools.sleep(4 * 3600);
+      const document = await readCase(tools.cases, caseIds[0] ?? '');
+      expect(document?.verdict).toBe('held');
     });
   });
 
