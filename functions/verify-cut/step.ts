@@ -8,7 +8,7 @@ import type { Verifying, VerifyResult } from '../core/case/record.ts';
 import { packDenies } from '../core/network/packed-denies.ts';
 import { mayBeRecordOf } from '../core/verdict/flow-log.ts';
 import type { VerdictQuestion } from '../core/verdict/verdict.ts';
-import { disturbances, isPermitted, type LogRecord } from '../core/verdict/witness.ts';
+import { disturbances, isDroppedByAcl, isPermitted, type LogRecord } from '../core/verdict/witness.ts';
 import { timersAsFound } from '../shared/as-found.ts';
 import { DeadlineError } from '../shared/deadline.ts';
 import { keepWord, LISTEN_SECONDS, listen } from '../shared/listening.ts';
@@ -110,9 +110,24 @@ async function joinSeenFlows(
   const revived = document.flows.filter(
     (flow) => flow.seenAlive !== true && accepted.some((record) => mayBeRecordOf(record, flow)),
   );
-  if (strangers.length === 0 && revived.length === 0) return null;
+  // A deny that another case holds may be all that stops a flow that the host calls closed.
+  const dropping = stirring.filter(
+    ({ action, remoteAddress }) => action !== 'ACCEPT' && isDroppedByAcl(remoteAddress, acls),
+  );
+  const dropped = document.flows.filter(
+    (flow) =>
+      !flow.named &&
+      flow.dropped !== true &&
+      !revived.includes(flow) &&
+      dropping.some((record) => mayBeRecordOf(record, flow)),
+  );
+  if (strangers.length === 0 && revived.length === 0 && dropped.length === 0) return null;
   const fresh = strangers.length === 0 ? [] : await classified(tools, document, strangers);
-  const flows = [...revived.map((flow) => ({ ...flow, seenAlive: true })), ...fresh];
+  const flows = [
+    ...revived.map((flow) => ({ ...flow, seenAlive: true })),
+    ...dropped.map((flow) => ({ ...flow, dropped: true })),
+    ...fresh,
+  ];
   return (await recordEvent(tools.cases, document.caseId, { kind: 'flowsSeen', flows })).after;
 }
 

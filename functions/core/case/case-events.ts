@@ -223,10 +223,12 @@ function isolated(stored: CaseDocument, event: Extract<CaseEvent, { kind: 'isola
 }
 
 function flowsSeen(stored: CaseDocument, seen: readonly CaseFlow[]): CaseDocument {
-  const alive = new Set(seen.map(({ id }) => id));
-  const known = stored.flows.map((flow) =>
-    alive.has(flow.id) && flow.seenAlive !== true ? { ...flow, seenAlive: true } : flow,
-  );
+  const dropped = new Set(seen.filter((flow) => flow.dropped === true && flow.seenAlive !== true).map(({ id }) => id));
+  const alive = new Set(seen.map(({ id }) => id).filter((id) => !dropped.has(id)));
+  const known = stored.flows.map((flow) => {
+    if (alive.has(flow.id) && flow.seenAlive !== true) return { ...flow, seenAlive: true };
+    return dropped.has(flow.id) && flow.dropped !== true ? { ...flow, dropped: true } : flow;
+  });
   const ids = new Set(stored.flows.map(({ id }) => id));
   const room = Math.max(0, MOST_FLOWS - stored.flows.length);
   const fresh = seen.filter(({ id }) => !ids.has(id)).slice(0, room);

@@ -31,7 +31,7 @@ export const isPermitted = (record: LogRecord, { openings }: Pick<Silence, 'open
   admits(openings, record);
 
 /** Does an ACL of the instance's subnets drop packets to the address? Then the group has passed them first. */
-const isDroppedByAcl = (address: string, acls: readonly AclFacts[]): boolean =>
+export const isDroppedByAcl = (address: string, acls: readonly AclFacts[]): boolean =>
   acls.some((acl) => protects(acl.entries, address, true));
 
 /**
