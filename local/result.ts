@@ -127,9 +127,8 @@ export interface ResultParts extends Told {
 }
 
 /** When the verdict will be proven if nothing stirs, in seconds; null = it is, or will not be. */
-function provenAtOf(report: Report, { Now }: WorldFile): number | null {
-  const { provenAt = null } = report as Report & { readonly provenAt?: string | number | null };
-  return typeof provenAt === 'string' ? (Date.parse(provenAt) - Date.parse(Now)) / 1000 : provenAt;
+function provenAtOf({ provenAt }: Report, { Now }: WorldFile): number | null {
+  return provenAt === null ? null : (Date.parse(provenAt) - Date.parse(Now)) / 1000;
 }
 
 /** The object that one event or request prints, without the world and the messages. */

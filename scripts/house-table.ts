@@ -123,7 +123,7 @@ const ROWS: readonly Row[] = [
     before: 38,
     now: naming(CLASSIC, texts).length,
     goal: 38,
-    limit: 48,
+    limit: 50,
   },
   {
     what: 'lines of the steps preserve-evidence, restore-evidence and restore-instance',
@@ -157,7 +157,7 @@ const ROWS: readonly Row[] = [
     before: 410,
     now: linesOf('functions/assess-flows/step.ts'),
     goal: 160,
-    limit: 440,
+    limit: 450,
   },
   { what: 'lines of the largest file of `functions/aws`', before: 764, now: largest, goal: 250, limit: 250 },
   {
@@ -188,7 +188,7 @@ const ROWS: readonly Row[] = [
     before: 74,
     now: count(SENTENCE, inFolders('test/')),
     goal: 40,
-    limit: 100,
+    limit: 120,
   },
 ];
 

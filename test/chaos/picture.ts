@@ -9,7 +9,7 @@ type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 const TIME = /\d{4}-\d\d-\d\dT\d\d(:\d\d:\d\d(\.\d+)?(Z|\+00:00)?)?/g;
 
 /** A local execution is named after the moment at which it starts. */
-const EXECUTION = /arn:aws:states:[^ "]*:flowcut:local-\d+/;
+const EXECUTION = /(?:arn:aws:states:[^ "]*:flowcut:)?local-\d+/;
 
 /** Who gave up a command and died finds it cancelled the next time: the host said nothing either way. */
 const SILENCE = /the agent did not answer within \d+ s|the command ended as Cancell(ed|ing) without an answer/;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { setGroups } from '../../functions/aws/network-interfaces.ts';
 import { readCase } from '../../functions/aws/case-table/cases.ts';
+import { setGroups } from '../../functions/aws/network-interfaces.ts';
 import { denyAtNacl } from '../../functions/deny-at-nacl/step.ts';
 import { swapSecurityGroups } from '../../functions/swap-security-groups/step.ts';
 import { verifyCut } from '../../functions/verify-cut/step.ts';

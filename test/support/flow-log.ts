@@ -29,11 +29,3 @@ export function rewriteLines(
     { step: 'initialize', name: 'rewriteLines' },
   );
 }
-
-/** The lines of the default format in another one; a field that it does not have is a dash, or as said. */
-export function inFormat(names: readonly string[], values: Readonly<Record<string, string>> = {}) {
-  return (line: string): string => {
-    const fields = line.split(' ');
-    return names.map((name) => values[name] ?? fields[DEFAULT_FIELDS.indexOf(name)] ?? '-').join(' ');
-  };
-}

@@ -61,7 +61,9 @@ function attributes(input: unknown, ...without: readonly string[]): Context {
   if (first === undefined) return {};
   const values = names.flatMap((name) => {
     const value = at(input, name, 'Value');
-    return value === undefined ? [] : [[`ec2:Attribute/${name}`, typeof value === 'string' ? value : JSON.stringify(value)] as const];
+    return value === undefined
+      ? []
+      : [[`ec2:Attribute/${name}`, typeof value === 'string' ? value : JSON.stringify(value)] as const];
   });
   return { 'ec2:Attribute': first, ...Object.fromEntries(values) };
 }
