@@ -17,6 +17,9 @@ const SILENCE = /the agent did not answer within \d+ s|the command ended as Canc
 /** Members that hold an id made by AWS, a moment or a count of writes. */
 const MADE = ['SecurityGroupRuleId', 'SnapshotId', 'StartTime', 'Progress', 'version', 'taken', 'SecurityGroupArn'];
 
+/** Members that hold the cautious answer where the read behind them failed: how a flow is tracked, and a type's own timers. */
+const CAUTIOUS = ['tracking', 'defaultTimeouts'];
+
 /** What is not set, and what is set to what it is anyway. */
 const isUnset = (value: Json): boolean => value === false || value === null;
 
@@ -31,7 +34,7 @@ function normal(value: Json, key: string): Json {
     return UNORDERED.includes(key) ? items.sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)) : items;
   }
   if (typeof value !== 'object' || value === null) return value;
-  const members = Object.entries(value).filter(([name, member]) => !MADE.includes(name) && !isUnset(member));
+  const members = Object.entries(value).filter(([name, member]) => ![...MADE, ...CAUTIOUS].includes(name) && !isUnset(member));
   return Object.fromEntries(
     members.sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, member]) => [name, normal(member, name)]),
   );
