@@ -1,3 +1,7 @@
+// Functions load these late; loaded already, no virtual second passes meanwhile.
+import '../functions/controls/planned.ts';
+import '../functions/core/intake/intake.ts';
+import '../functions/start-response/look.ts';
 import { AutoScalingClient } from '@aws-sdk/client-auto-scaling';
 import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
