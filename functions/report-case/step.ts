@@ -262,10 +262,16 @@ function blindReport(record: Reporting, caseId: string, problem: string): Report
       reason: `what is in force could not be read back: ${problem}`,
     }),
     verdict: 'not-proven',
-    skipped: isolationOf(record)
-      ?.interfaces.filter((eni) => eni.isolation !== 'in-force')
-      .map((eni) => ({ id: eni.id, reason: eni.reason ?? '' })) ?? [
-      { id: instanceId, reason: 'the step that isolates did not end: none of its interfaces is known to be isolated' },
+    skipped: [
+      ...(isolationOf(record)
+        ?.interfaces.filter((eni) => eni.isolation !== 'in-force')
+        .map((eni) => ({ id: eni.id, reason: eni.reason ?? '' })) ?? [
+        {
+          id: instanceId,
+          reason: 'the step that isolates did not end: none of its interfaces is known to be isolated',
+        },
+      ]),
+      ...evidenceGaps(record).map(({ item, reason }) => ({ id: item, reason: reason ?? '' })),
     ],
     leftOpen: LEFT_OPEN,
     lastResort: lastResorts('not-proven', instanceId, []),
