@@ -120,9 +120,8 @@ export function runEpisode(world: ChaosWorld, disturbance: Disturbance): Promise
     let restoreOutcomes: readonly string[] = [];
     const caseId = caseToRestore(report, embedded.dumpTable());
     if (caseId !== null) {
-      const force = report?.verdict !== 'contained';
       for (let attempt = 1; attempt <= RESTORE_ATTEMPTS && restores === null; attempt += 1) {
-        const result = restoreOf((await run('restore', { caseId, force })).output);
+        const result = restoreOf((await run('restore', { caseId, force: true })).output);
         if (result !== null) restoreOutcomes = result.items;
         if (result?.isComplete === true) restores = attempt;
       }
