@@ -18,7 +18,7 @@ const CUTS_IN_A_ROW = 3;
 const SHORTEST_PAUSE_SECONDS = 300;
 
 /** A case that is not proven by then is left to people: its controls stay. Seconds. */
-const LONGEST_WATCH_SECONDS = 30 * 24 * 3600;
+const LONGEST_WATCH_SECONDS = 10 * 24 * 3600;
 
 /** Decides what comes after a verification. Times in ms. */
 export function nextLook({
@@ -42,10 +42,12 @@ export function nextLook({
   if (!willBeProven || elapsed > LONGEST_WATCH_SECONDS) return { kind: 'report' };
   const untilProven = Math.ceil((Date.parse(verdict.provenAt) - now) / 1000);
   const pause = Math.max(SHORTEST_PAUSE_SECONDS, Math.round(elapsed / 2));
+  // A beacon into a deny puts the proof off at every look: the looks grow apart all the same.
+  const soonest = Math.min(pause, Math.max(untilProven, Math.round(elapsed / 16)));
   // What was told in the interim report is `held`, unless a look has said otherwise.
   const isNews = verdict.kind !== (document.verdict ?? 'held');
   return {
     kind: isNews ? 'tell-and-wait' : 'wait',
-    seconds: untilProven > 0 ? Math.min(pause, untilProven) : pause,
+    seconds: untilProven > 0 ? soonest : pause,
   };
 }

@@ -23,7 +23,8 @@ describe('the next look', () => {
   it.each([
     ['five minutes after the first', 90, 300],
     ['half the time that has passed', 3600, 1800],
-    ['when it can be proven, where that is sooner', 431_000, 1000],
+    ['when it can be proven, where that is sooner', 400_000, 32_000],
+    ['a sixteenth of the time that has passed at the soonest', 431_000, 26_938],
     ['half the time that has passed, where it should have been proven by now', 433_000, 216_500],
   ])('comes %s', (_, elapsed, seconds) => {
     expect(nextLook({ ...question, now: ISOLATED + elapsed * 1000 })).toEqual({ kind: 'wait', seconds });

@@ -157,7 +157,12 @@ export const NAMED_WORLDS: readonly NamedWorld[] = [
   world(
     'a UDP beacon that only a flow log sees',
     // Nitro v6, for a watch of minutes instead of days.
-    { flows: [shell({ protocol: 'udp', port: 53 })], ...noAgent, flowLogs: 'vpc', instanceType: 'm8i.large' },
+    {
+      flows: [shell({ protocol: 'udp', port: 53, everySeconds: 120 })],
+      ...noAgent,
+      flowLogs: 'vpc',
+      instanceType: 'm8i.large',
+    },
     says('held'),
     NOT_BY_WAITING,
   ),
