@@ -34,7 +34,9 @@ function normal(value: Json, key: string): Json {
     return UNORDERED.includes(key) ? items.sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)) : items;
   }
   if (typeof value !== 'object' || value === null) return value;
-  const members = Object.entries(value).filter(([name, member]) => ![...MADE, ...CAUTIOUS].includes(name) && !isUnset(member));
+  const members = Object.entries(value).filter(
+    ([name, member]) => ![...MADE, ...CAUTIOUS].includes(name) && !isUnset(member),
+  );
   return Object.fromEntries(
     members.sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, member]) => [name, normal(member, name)]),
   );
