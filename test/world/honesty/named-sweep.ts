@@ -5,7 +5,7 @@ import { breaches } from './random.ts';
 import { run } from './run.ts';
 import { assumptionSettings, IS_LONG } from './settings.ts';
 
-const MINUTES = IS_LONG ? 60 : 5;
+const MINUTES = IS_LONG ? 60 : 15;
 
 function expectationOf({ expected }: NamedWorld, assumptions: NamedWorld['incident']['assumptions']): Expectation {
   return typeof expected === 'function' ? expected(assumptions) : expected;
