@@ -254,6 +254,9 @@ async function reportStanding(tools: ReportTools, record: Reporting, caseId: str
 /** Nothing can be read back: nothing is claimed, and a person hears what to do. */
 function blindReport(record: Reporting, caseId: string, problem: string): Report {
   const instanceId = record.case?.instanceId ?? 'unknown';
+  const open = isolationOf(record)?.interfaces.filter((eni) => eni.isolation !== 'in-force') ?? [
+    { id: instanceId, reason: 'the step that isolates did not end: none of its interfaces is known to be isolated' },
+  ];
   return {
     ...quietReport({
       caseId,
@@ -263,14 +266,7 @@ function blindReport(record: Reporting, caseId: string, problem: string): Report
     }),
     verdict: 'not-proven',
     skipped: [
-      ...(isolationOf(record)
-        ?.interfaces.filter((eni) => eni.isolation !== 'in-force')
-        .map((eni) => ({ id: eni.id, reason: eni.reason ?? '' })) ?? [
-        {
-          id: instanceId,
-          reason: 'the step that isolates did not end: none of its interfaces is known to be isolated',
-        },
-      ]),
+      ...open.map(({ id, reason }) => ({ id, reason: reason ?? '' })),
       ...evidenceGaps(record).map(({ item, reason }) => ({ id: item, reason: reason ?? '' })),
     ],
     leftOpen: LEFT_OPEN,

@@ -38,16 +38,12 @@ export function nextLook({
   if (toDeny > 0 && cutsMade < CUTS_IN_A_ROW) return { kind: 'cut-again', seconds: SETTLE_SECONDS };
   if (verdict.kind === 'contained' || isClosing(document) || document.isolatedAt === null) return { kind: 'report' };
   const elapsed = (now - Date.parse(document.isolatedAt)) / 1000;
-  const willBeProven = verdict.provenAt !== null;
-  if (!willBeProven || elapsed > LONGEST_WATCH_SECONDS) return { kind: 'report' };
+  if (verdict.provenAt === null || elapsed > LONGEST_WATCH_SECONDS) return { kind: 'report' };
   const untilProven = Math.ceil((Date.parse(verdict.provenAt) - now) / 1000);
   const pause = Math.max(SHORTEST_PAUSE_SECONDS, Math.round(elapsed / 2));
-  // A beacon into a deny puts the proof off at every look: the looks grow apart all the same.
-  const soonest = Math.min(pause, Math.max(untilProven, Math.round(elapsed / 16)));
+  // A beacon into a deny delays the proof at every look; the pauses still get longer.
+  const soonest = Math.max(untilProven, Math.round(elapsed / 16));
   // What was told in the interim report is `held`, unless a look has said otherwise.
   const isNews = verdict.kind !== (document.verdict ?? 'held');
-  return {
-    kind: isNews ? 'tell-and-wait' : 'wait',
-    seconds: untilProven > 0 ? soonest : pause,
-  };
+  return { kind: isNews ? 'tell-and-wait' : 'wait', seconds: untilProven > 0 ? Math.min(pause, soonest) : pause };
 }

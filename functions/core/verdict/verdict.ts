@@ -157,6 +157,10 @@ const names = (flows: readonly FlowVerdict[]): string =>
 
 const isNamed = ({ flow }: FlowVerdict): boolean => flow.named || (flow.seenAlive === true && flow.spared !== true);
 
+/** The agent's own connection, spared by the cut, where nothing shows that it ended. */
+const isSparedAlive = ({ flow, dead, gone, blockedBy }: FlowVerdict): boolean =>
+  flow.spared === true && dead.length === 0 && !gone && blockedBy !== 'seal';
+
 /** Every interface that an ACL can see is in a sealed subnet. */
 function isSealed({ interfaces }: VerdictQuestion): boolean {
   const seen = interfaces.filter(({ outOfReach }) => outOfReach !== true);
@@ -205,9 +209,7 @@ function goesOnOf(question: VerdictQuestion, flows: readonly FlowVerdict[]): rea
     .filter((record) => record.action === 'ACCEPT' && isPermitted(record, question))
     .map((record) => `traffic with ${record.remoteAddress}, which the isolation group permits`);
   const spared = flows
-    .filter(
-      ({ flow, dead, gone, blockedBy }) => flow.spared === true && dead.length === 0 && !gone && blockedBy !== 'seal',
-    )
+    .filter(isSparedAlive)
     .map(({ flow }) => `the SSM agent's own connection to ${flow.remoteAddress} port ${flow.remotePort ?? 'any'}`);
   return [...new Set([...permitted, ...spared])];
 }
@@ -249,9 +251,7 @@ export function judge(question: VerdictQuestion): Verdict {
 
   const proof = networkProof(question, disturbing);
   const beyond = interfaces.filter((entry) => entry.isolation === 'not-modifiable').map(({ id }) => id);
-  const isLive = flows.some(
-    ({ flow, dead, gone, blockedBy }) => flow.spared === true && dead.length === 0 && !gone && blockedBy !== 'seal',
-  );
+  const isLive = flows.some(isSparedAlive);
   const undead = flows.filter(({ dead, blockedBy }) => dead.length === 0 && blockedBy !== 'seal');
   if (proof.by !== null && beyond.length === 0 && undead.length === 0 && !isLive) {
     return answer('contained', containedReason(flows, proof.by), basisOf(flows, proof.by));
@@ -265,11 +265,11 @@ export function judge(question: VerdictQuestion): Verdict {
   );
 
   function heldReason(): string {
-    const held =
-      flows.length === 0
+    const blocked = flows.filter(({ blockedBy }) => blockedBy !== null);
+    const all =
+      blocked.length === 0
         ? 'every interface that can be is isolated'
-        : `packets to and from ${names(flows.filter(({ blockedBy }) => blockedBy !== null))} are blocked`;
-    const all = flows.some(({ blockedBy }) => blockedBy !== null) ? held : 'every interface that can be is isolated';
+        : `packets to and from ${names(blocked)} are blocked`;
     if (beyond.length > 0) return `${all}; ${listed(beyond)} cannot be isolated`;
     if (isLive) return `${all}; the SSM agent's own connection goes on`;
     return `${all}; that no flow is left is not proven: ${proof.why || 'a flow is not proven dead'}`;
