@@ -12,10 +12,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { readBefore, recordBefore } from '../../functions/aws/case-table/before-states.ts';
-import { createCase, readCase, updateCase } from '../../functions/aws/case-table/cases.ts';
+import { createCase, readCase } from '../../functions/aws/case-table/cases.ts';
 import { forgetDeny, joinDeny, leaveDeny, ledgerOf, reserveDeny } from '../../functions/aws/case-table/deny-ledger.ts';
 import { openCaseStore, storeFile } from '../../local/live/case-store.ts';
 import { theBefore, theCase } from '../support/incident.ts';
+import { updateCase } from '../support/update-case.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'flowcut-store-'));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { updateCase } from '../../functions/aws/case-table/cases.ts';
 import { ledgerOf } from '../../functions/aws/case-table/deny-ledger.ts';
 import { noteRefusal } from '../../functions/aws/case-table/rate-limit.ts';
 import { createDeny } from '../../functions/aws/network-acls.ts';
@@ -9,6 +8,7 @@ import { bucketTimes, rateOf } from '../../functions/core/pacing.ts';
 import { denyAtNacl } from '../../functions/deny-at-nacl/step.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';
 import { type Bench, defaultWorld, ids, onBench, refusedBy } from '../support/bench.ts';
+import { updateCase } from '../support/update-case.ts';
 
 type Entry = WorldFile['NetworkAcls'][number]['Entries'][number];
 

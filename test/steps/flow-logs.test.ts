@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { updateCase } from '../../functions/aws/case-table/cases.ts';
 import { LOG_FIELDS } from '../../functions/core/verdict/log-format.ts';
 import { reportCase } from '../../functions/report-case/step.ts';
 import { verifyCut } from '../../functions/verify-cut/step.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';
 import { type Bench, ids, onBench, readEvent, refusedBy, shellWatched, twoInterfaces } from '../support/bench.ts';
 import { DEFAULT_FIELDS, formatText, rewriteLines } from '../support/flow-log.ts';
+import { updateCase } from '../support/update-case.ts';
 
 const finding = readEvent('guardduty-ec2-c2activity');
 

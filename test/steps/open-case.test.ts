@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { updateCase } from '../../functions/aws/case-table/cases.ts';
 import { readClaim, writeClaim } from '../../functions/aws/case-table/claims.ts';
 import { type CaseDocument, caseIdOf } from '../../functions/core/case/case.ts';
 import type { CaseRequest } from '../../functions/core/intake/intake-types.ts';
 import { type CaseOpening, openOrTakeUp } from '../../functions/shared/open-case.ts';
 import { type Bench, defaultWorld, ids, onBench, refusedBy } from '../support/bench.ts';
 import { theRequest, theShell } from '../support/incident.ts';
+import { updateCase } from '../support/update-case.ts';
 
 const key = { accountId: '111122223333', region: 'eu-central-1', instanceId: ids.instance };
 const firstId = caseIdOf({ ...key, generation: 1 });

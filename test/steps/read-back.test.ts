@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { updateCase } from '../../functions/aws/case-table/cases.ts';
 import { joinDeny, ledgerOf } from '../../functions/aws/case-table/deny-ledger.ts';
 import { createDeny } from '../../functions/aws/network-acls.ts';
 import { setGroups } from '../../functions/aws/network-interfaces.ts';
@@ -7,6 +6,7 @@ import { denyAtNacl } from '../../functions/deny-at-nacl/step.ts';
 import { restoreInstance } from '../../functions/restore-instance/step.ts';
 import { liftDenies } from '../../functions/shared/lift-denies.ts';
 import { type Bench, defaultWorld, ids, onBench, refusedBy, shellAlone } from '../support/bench.ts';
+import { updateCase } from '../support/update-case.ts';
 
 const CHANGES = ['ModifyNetworkInterfaceAttribute', 'DeleteNetworkAclEntry'];
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { updateCase } from '../../functions/aws/case-table/cases.ts';
 import { releaseNacl } from '../../functions/release-nacl/step.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';
 import { type Bench, ids, onBench, readEvent, refusedBy, shellAlone, shellWatched } from '../support/bench.ts';
+import { updateCase } from '../support/update-case.ts';
 
 const finding = readEvent('guardduty-ec2-c2activity');
 const afterProof = { releaseDenies: 'after-proof' } as const;

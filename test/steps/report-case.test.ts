@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { updateCase } from '../../functions/aws/case-table/cases.ts';
 import { keepReport, readReport } from '../../functions/aws/case-table/reports.ts';
 import { LEFT_OPEN } from '../../functions/core/report/report.ts';
 import { reportCase } from '../../functions/report-case/step.ts';
 import { type Bench, ids, onBench, readEvent, refusedBy, shellAlone, shellWatched } from '../support/bench.ts';
+import { updateCase } from '../support/update-case.ts';
 
 const finding = readEvent('guardduty-ec2-c2activity');
 const subjects = ({ world }: Bench) => world.messages.map(({ subject }) => subject);

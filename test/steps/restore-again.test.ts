@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { recordBefore } from '../../functions/aws/case-table/before-states.ts';
-import { createCase, readCase, updateCase } from '../../functions/aws/case-table/cases.ts';
+import { createCase, readCase } from '../../functions/aws/case-table/cases.ts';
 import { writeClaim } from '../../functions/aws/case-table/claims.ts';
 import { setGroups } from '../../functions/aws/network-interfaces.ts';
 import { type BeforeInterface, caseIdOf } from '../../functions/core/case/case.ts';
 import { SHORTEST_TIMEOUTS } from '../../functions/core/case/expiry.ts';
 import { restoreExecution, restoreInstance } from '../../functions/restore-instance/step.ts';
 import { type Bench, ids, onBench, shellAlone, twoInterfaces } from '../support/bench.ts';
+import { updateCase } from '../support/update-case.ts';
 
 const key = { accountId: '111122223333', region: 'eu-central-1', instanceId: ids.instance };
 const idOf = (generation: number) => caseIdOf({ ...key, generation });

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { updateCase } from '../../functions/aws/case-table/cases.ts';
 import { recordPreserved } from '../../functions/aws/case-table/preserved.ts';
 import { setProtection } from '../../functions/aws/instance-attributes.ts';
 import { register } from '../../functions/aws/load-balancers.ts';
@@ -7,6 +6,7 @@ import { preserveEvidence } from '../../functions/preserve-evidence/step.ts';
 import { restoreEvidence } from '../../functions/restore-evidence/step.ts';
 import { worldOf } from '../scenarios/worlds.ts';
 import { type Bench, ids, onBench, refusedBy } from '../support/bench.ts';
+import { updateCase } from '../support/update-case.ts';
 
 const GROUP = 'Auto Scaling group shop-web';
 const lifecycle = ({ file }: Bench) =>

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { readBefore } from '../../functions/aws/case-table/before-states.ts';
-import { updateCase } from '../../functions/aws/case-table/cases.ts';
 import { ledgerOf } from '../../functions/aws/case-table/deny-ledger.ts';
 import { createDeny, deleteEntry } from '../../functions/aws/network-acls.ts';
 import { setGroups, setTimeouts } from '../../functions/aws/network-interfaces.ts';
@@ -24,6 +23,7 @@ import {
   twoInterfaces,
 } from '../support/bench.ts';
 import { wholeAnswer } from '../support/incident.ts';
+import { updateCase } from '../support/update-case.ts';
 
 const finding = readEvent('guardduty-ec2-c2activity');
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { updateCase } from '../../functions/aws/case-table/cases.ts';
 import { startResponse } from '../../functions/start-response/step.ts';
 import { type Bench, defaultWorld, ids, onBench, readEvent, refusedBy } from '../support/bench.ts';
+import { updateCase } from '../support/update-case.ts';
 
 interface Event {
   detail: Record<string, unknown> & {

@@ -46,23 +46,15 @@ export interface Recorded {
 }
 
 /**
- * Changes the document by an event: reads, applies, writes if nobody wrote in between, otherwise starts over. Of a write whose
- * answer was lost the second look finds what the first has written: `before` is then what the first look found.
+ * Changes the document by an event, as {@link changeCase} does. Where the answer to a write was lost, the second look finds
+ * what the first one wrote: `before` is then what the first look found.
  */
 export function recordEvent(table: CaseTable, caseId: string, event: CaseEvent): Promise<Recorded> {
-  return change(table, caseId, (document) => apply(document, event));
+  return changeCase(table, caseId, (document) => apply(document, event));
 }
 
-/** Changes the document by a function, for steps whose events have no name yet. */
-export async function updateCase(
-  table: CaseTable,
-  caseId: string,
-  changed: (document: CaseDocument) => CaseDocument,
-): Promise<CaseDocument> {
-  return (await change(table, caseId, changed)).after;
-}
-
-async function change(
+/** Changes the document by a function: reads, writes if nobody wrote in between, otherwise starts over. */
+export async function changeCase(
   table: CaseTable,
   caseId: string,
   changed: (document: CaseDocument) => CaseDocument,

@@ -11,7 +11,7 @@ import { mockClient } from 'aws-sdk-client-mock';
 import { describe, expect, it } from 'vitest';
 import { readBefore, recordBefore, recordBeforeAnew } from '../../../functions/aws/case-table/before-states.ts';
 import { readSwitch, takePlace } from '../../../functions/aws/case-table/brakes.ts';
-import { createCase, needCase, readCase, updateCase } from '../../../functions/aws/case-table/cases.ts';
+import { createCase, needCase, readCase } from '../../../functions/aws/case-table/cases.ts';
 import { readClaim, writeClaim } from '../../../functions/aws/case-table/claims.ts';
 import {
   beginLifting,
@@ -40,6 +40,7 @@ import type { RecordedGroup } from '../../../functions/aws/replaced-groups.ts';
 import type { BeforeInterface, LedgerDeny } from '../../../functions/core/case/case.ts';
 import { type Bench, defaultWorld, onBench, refusedBy } from '../../support/bench.ts';
 import { theBefore, theCase } from '../../support/incident.ts';
+import { updateCase } from '../../support/update-case.ts';
 
 const onTable = <T>(body: (table: CaseTable, bench: Bench) => Promise<T>): Promise<T> =>
   onBench(defaultWorld(), (bench) => body(bench.tools.cases, bench));

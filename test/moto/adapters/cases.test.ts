@@ -2,7 +2,7 @@ import { QueryCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readBefore, recordBefore } from '../../../functions/aws/case-table/before-states.ts';
 import { readSwitch, takePlace } from '../../../functions/aws/case-table/brakes.ts';
-import { createCase, needCase, readCase, updateCase } from '../../../functions/aws/case-table/cases.ts';
+import { createCase, needCase, readCase } from '../../../functions/aws/case-table/cases.ts';
 import { readClaim, writeClaim } from '../../../functions/aws/case-table/claims.ts';
 import {
   beginLifting,
@@ -32,6 +32,7 @@ import type { CaseDocument } from '../../../functions/core/case/case.ts';
 import { bucketTimes, rateOf } from '../../../functions/core/pacing.ts';
 import { startMoto } from '../../../scripts/moto-server.ts';
 import { theBefore } from '../../support/incident.ts';
+import { updateCase } from '../../support/update-case.ts';
 import { clientsAt, createCaseTable, TABLE } from '../support/clients.ts';
 
 const moto = await startMoto();
