@@ -2,7 +2,7 @@
  * Writes docs/findings.md from the routing table, so that the page cannot say anything else than the code does.
  * `--check` writes nothing and fails when the page is out of date.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+
 import { fileURLToPath } from 'node:url';
 import {
   ADVICE,
@@ -11,6 +11,7 @@ import {
   type FindingRoute,
   ROUTE_GROUPS,
 } from '../functions/core/intake/finding-routes.ts';
+import { keepPage } from './written-page.ts';
 
 export const FINDINGS_PAGE = fileURLToPath(new URL('../docs/findings.md', import.meta.url));
 
@@ -59,15 +60,4 @@ export function findingsPage(): string {
   ].join('\n');
 }
 
-function main(): void {
-  const page = findingsPage();
-  if (!process.argv.includes('--check')) {
-    writeFileSync(FINDINGS_PAGE, page);
-    return;
-  }
-  if (readFileSync(FINDINGS_PAGE, 'utf8') === page) return;
-  console.error('docs/findings.md is out of date: run node scripts/findings-doc.ts');
-  process.exitCode = 1;
-}
-
-if (import.meta.main) main();
+if (import.meta.main) keepPage(FINDINGS_PAGE, findingsPage(), 'findings-doc.ts');

@@ -2,7 +2,6 @@
  * Writes docs/permissions.md from template.yaml and from the SDK commands that each bundle really holds, and fails where
  * the two disagree. `--check` writes nothing and fails when the page is out of date too.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { USES } from '../functions/controls/faces.ts';
 import { bundledCommands } from './bundled-commands.ts';
@@ -26,6 +25,7 @@ import {
   type Template,
   text,
 } from './template.ts';
+import { writtenPage } from './written-page.ts';
 
 interface Statement {
   readonly sid: string;
@@ -321,12 +321,8 @@ const PAGE = fileURLToPath(new URL('../docs/permissions.md', import.meta.url));
 async function main(): Promise<void> {
   const template = readTemplate();
   const commands = await bundledCommands();
-  const problems = [...permissionProblems(template, commands)];
-  const page = permissionsPage(template, commands);
-  if (!process.argv.includes('--check')) writeFileSync(PAGE, page);
-  else if (readFileSync(PAGE, 'utf8') !== page) {
-    problems.push('docs/permissions.md is out of date: run node scripts/permissions.ts');
-  }
+  const stale = writtenPage(PAGE, permissionsPage(template, commands), 'permissions.ts');
+  const problems = [...permissionProblems(template, commands), ...(stale === null ? [] : [stale])];
   for (const problem of problems) console.error(problem);
   if (problems.length > 0) process.exitCode = 1;
 }

@@ -2,10 +2,11 @@
  * Writes docs/settings.md from the table of settings and the template, so that the page cannot say anything else than what
  * is deployed. `--check` writes nothing and fails when the page is out of date.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+
 import { fileURLToPath } from 'node:url';
 import { allSettings, type Bounds } from '../functions/core/settings.ts';
 import { type Parameter, readTemplate, type Template } from './template.ts';
+import { keepPage } from './written-page.ts';
 
 export const SETTINGS_PAGE = fileURLToPath(new URL('../docs/settings.md', import.meta.url));
 
@@ -71,16 +72,4 @@ export function settingsPage(template: Template = readTemplate()): string {
   ].join('\n');
 }
 
-function main(): void {
-  const page = settingsPage();
-  if (!process.argv.includes('--check')) {
-    writeFileSync(SETTINGS_PAGE, page);
-    return;
-  }
-  if (readFileSync(SETTINGS_PAGE, 'utf8') !== page) {
-    console.error('docs/settings.md is out of date: run node scripts/settings-doc.ts');
-    process.exitCode = 1;
-  }
-}
-
-if (import.meta.main) main();
+if (import.meta.main) keepPage(SETTINGS_PAGE, settingsPage(), 'settings-doc.ts');

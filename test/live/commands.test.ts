@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,32 +6,17 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { InputError } from '../../functions/core/errors.ts';
 import { modeOption, readJson, readOptions, requireShallow } from '../../local/input.ts';
 import { accountOf, instanceIdOf, whereOf } from '../../local/live/clients.ts';
+import { type Captured, captured } from '../support/captured.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'flowcut-commands-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-interface Run {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 /** Runs a command as a person does, in a folder without a store, with nobody's credentials. */
-function run(command: 'plan' | 'respond' | 'snapshot', args: readonly string[], env: object = {}): Promise<Run> {
-  const script = fileURLToPath(new URL(`../../local/${command}.ts`, import.meta.url));
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [script, ...args], {
-      cwd: folder,
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, ...env },
-    });
-    const out = { stdout: '', stderr: '' };
-    child.stdout?.on('data', (chunk: Buffer) => (out.stdout += chunk.toString()));
-    child.stderr?.on('data', (chunk: Buffer) => (out.stderr += chunk.toString()));
-    child.on('error', reject);
-    child.on('close', (status) => resolve({ status, ...out }));
+const run = (command: 'plan' | 'respond' | 'snapshot', args: readonly string[], env: object = {}): Promise<Captured> =>
+  captured(process.execPath, [fileURLToPath(new URL(`../../local/${command}.ts`, import.meta.url)), ...args], {
+    cwd: folder,
+    env: { ...process.env, ...env },
   });
-}
 
 const event = join(folder, 'event.json');
 writeFileSync(event, '{"instanceId": "i-0000000000000ab01"}');

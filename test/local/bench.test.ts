@@ -1,5 +1,5 @@
-import { spawn } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
+import { captured } from '../support/captured.ts';
 
 /** Preloaded into the bench: whatever is used on the way says something there, as an installation does. */
 const NOISE = `data:text/javascript,${encodeURIComponent(`
@@ -8,20 +8,7 @@ const NOISE = `data:text/javascript,${encodeURIComponent(`
   setInterval(say, 20).unref();
 `)}`;
 
-function bench(
-  args: readonly string[],
-): Promise<{ readonly status: number | null; readonly stdout: string; readonly stderr: string }> {
-  const child = spawn(process.execPath, ['--import', NOISE, 'bench/run.ts', ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const out = { stdout: '', stderr: '' };
-  child.stdout.on('data', (chunk: Buffer) => (out.stdout += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (out.stderr += chunk.toString()));
-  return new Promise((done, fail) => {
-    child.on('error', fail);
-    child.on('close', (status) => done({ status, ...out }));
-  });
-}
+const bench = (args: readonly string[]) => captured(process.execPath, ['--import', NOISE, 'bench/run.ts', ...args]);
 
 describe('the bench', () => {
   it('prints one object with --json and nothing else, whatever is said on the way', { timeout: 300_000 }, async () => {

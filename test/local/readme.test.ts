@@ -1,8 +1,8 @@
-import { spawn } from 'node:child_process';
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { captured } from '../support/captured.ts';
 
 /** Every command line of the README, without its comment: those in fences, indented or not. */
 const LINES: readonly string[] = [...readFileSync('README.md', 'utf8').matchAll(/^ *```sh\n(.*?)^ *```$/gms)]
@@ -34,22 +34,11 @@ copyFileSync('local/worlds/snapshot-example.json', join(folder, 'world.json'));
 
 const OURS = 'i-0000000000000ab01';
 
-function run(
-  line: string,
-): Promise<{ readonly status: number | null; readonly stdout: string; readonly stderr: string }> {
-  const child = spawn('bash', ['-c', `set -o pipefail; ${line.replaceAll('i-0123456789abcdef0', OURS)}`], {
+const run = (line: string) =>
+  captured('bash', ['-c', `set -o pipefail; ${line.replaceAll('i-0123456789abcdef0', OURS)}`], {
     cwd: folder,
-    stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, AWS_ACCESS_KEY_ID: 'AKIAIOSFODNN7EXAMPLE', AWS_SECRET_ACCESS_KEY: 'not-a-secret' },
   });
-  const out = { stdout: '', stderr: '' };
-  child.stdout.on('data', (chunk: Buffer) => (out.stdout += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (out.stderr += chunk.toString()));
-  return new Promise((done, fail) => {
-    child.on('error', fail);
-    child.on('close', (status) => done({ status, ...out }));
-  });
-}
 
 /** Others use the cores too, and one of them builds everything. */
 const PATIENCE_MS = 600_000;

@@ -1,9 +1,9 @@
-import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { folderOf, resourcesOf } from '../../scripts/template.ts';
+import { type Captured, captured } from '../support/captured.ts';
 import { environmentOf, metricFilters, PROJECT } from './agreements.ts';
 import { counts } from './filter-pattern.ts';
 
@@ -12,26 +12,8 @@ import { counts } from './filter-pattern.ts';
  * template.yaml gives it and nothing else. No call leaves the machine: all of these end before the first one.
  */
 
-interface Ended {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function execute(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Ended> {
-  const child = spawn(process.execPath, args, { ...(env !== undefined && { env }), stdio: ['ignore', 'pipe', 'pipe'] });
-  let [stdout, stderr] = ['', ''];
-  child.stdout.on('data', (chunk: Buffer) => {
-    stdout += chunk.toString();
-  });
-  child.stderr.on('data', (chunk: Buffer) => {
-    stderr += chunk.toString();
-  });
-  return new Promise((done, fail) => {
-    child.on('error', fail);
-    child.on('close', (status) => done({ status, stdout, stderr }));
-  });
-}
+const execute = (args: readonly string[], env?: Readonly<Record<string, string>>) =>
+  captured(process.execPath, args, env === undefined ? {} : { env });
 
 const functions = resourcesOf(PROJECT.template, 'AWS::Serverless::Function').map(
   ([id, resource]) => [folderOf(resource), id] as const,
@@ -50,7 +32,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 /** Runs a script in which `handler` is the function's own, as its template.yaml environment makes it. */
-function inLambda(name: string, script: string, extra: Readonly<Record<string, string>> = {}): Promise<Ended> {
+function inLambda(name: string, script: string, extra: Readonly<Record<string, string>> = {}): Promise<Captured> {
   const bundle = JSON.stringify(join(folder, name, 'index.mjs'));
   const env = {
     ...environmentOf(PROJECT.template, idOf.get(name) ?? ''),

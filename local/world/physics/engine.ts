@@ -7,6 +7,7 @@ import { canDialService, hasLiveConnection } from './agent-path.ts';
 import { type Conversation, establishedConversation, reopenedConversation, type Surroundings } from './conversation.ts';
 import { closeLocalSocket, closeRemoteSocket, judge, skipMissedTicks } from './exchange.ts';
 import { createFlowLog, type FlowLogRecorder } from './flow-log.ts';
+import { tupleOf } from './judge.ts';
 import { createSchedule, type Schedule } from './schedule.ts';
 import { type Snapshot, takeSnapshot } from './snapshot.ts';
 import { createTruthTracker } from './truth-tracker.ts';
@@ -75,14 +76,7 @@ function establish(engine: Engine, flow: WorldFlow): Conversation {
     around: surroundings(engine, flow, instanceId),
     eniId,
     instanceId,
-    tuple: {
-      protocol: flow.Protocol,
-      localAddress: flow.LocalAddress,
-      localPort: flow.LocalPort,
-      remoteAddress: flow.RemoteAddress,
-      remotePort: flow.RemotePort,
-      openedBy: flow.OpenedBy === 'instance' ? 'local' : 'remote',
-    },
+    tuple: tupleOf(flow),
     tracker: createTruthTracker(),
     packetEverySeconds: flow.PacketEverySeconds,
     wakesAtSeconds: flow.WakesAtSeconds,

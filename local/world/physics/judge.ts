@@ -1,3 +1,4 @@
+import type { WorldFlow } from '../parse-world.ts';
 import { holds, isEverywhere, isIpv6, net } from './addresses.ts';
 import type { AclRule, Direction, Eni, RouteRow, Rule, Snapshot } from './snapshot.ts';
 
@@ -10,6 +11,16 @@ export interface Tuple {
   readonly remotePort: number | null;
   readonly openedBy: 'local' | 'remote';
 }
+
+/** The flow of the file as the instance's ENI sees it. */
+export const tupleOf = (flow: WorldFlow): Tuple => ({
+  protocol: flow.Protocol,
+  localAddress: flow.LocalAddress,
+  localPort: flow.LocalPort,
+  remoteAddress: flow.RemoteAddress,
+  remotePort: flow.RemotePort,
+  openedBy: flow.OpenedBy === 'instance' ? 'local' : 'remote',
+});
 
 export const mirrored = (tuple: Tuple): Tuple => ({
   protocol: tuple.protocol,

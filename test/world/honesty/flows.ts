@@ -1,6 +1,6 @@
 import type { ReportedFlow } from '../../../functions/core/report/report.ts';
 import type { WorldFlow } from '../../../local/world/parse-world.ts';
-import type { Tuple } from '../../../local/world/physics/judge.ts';
+import { tupleOf } from '../../../local/world/physics/judge.ts';
 import { type Path, pathOf } from '../../../local/world/physics/path.ts';
 import type { Snapshot } from '../../../local/world/physics/snapshot.ts';
 import type { FlowTruth } from '../../../local/world/truth.ts';
@@ -24,15 +24,6 @@ export interface JudgedFlow {
   /** A control outside the host reaches it: denies at either subnet, or the swap if it was untracked from the beginning. */
   readonly blocked: boolean;
 }
-
-const tupleOf = (flow: WorldFlow): Tuple => ({
-  protocol: flow.Protocol,
-  localAddress: flow.LocalAddress,
-  localPort: flow.LocalPort,
-  remoteAddress: flow.RemoteAddress,
-  remotePort: flow.RemotePort,
-  openedBy: flow.OpenedBy === 'instance' ? 'local' : 'remote',
-});
 
 /** By 5-tuple, where the responder knew it; what it did not know fits anything. */
 function speaksOf(reported: ReportedFlow, flow: WorldFlow, localPorts: readonly (number | null)[]): boolean {
