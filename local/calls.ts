@@ -64,7 +64,8 @@ export function parseSecond(at: unknown, path: string): number {
   throw new InputError(path, `${quote(at)} is not a number of seconds from 0 to ${LATEST}, a year`);
 }
 
-function objectAt(json: unknown, path: string): Record<string, unknown> {
+/** The object that stands at this place of an input. */
+export function objectAt(json: unknown, path: string): Record<string, unknown> {
   if (!isObject(json)) throw new InputError(path, `${quote(json)} is not an object`);
   return json;
 }

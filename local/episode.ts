@@ -1,9 +1,10 @@
+import { needCaseId } from '../functions/core/case/case-id.ts';
 import { InputError, quote } from '../functions/core/errors.ts';
 import { intake } from '../functions/core/intake/intake.ts';
 import { parseRestoreRequest } from '../functions/core/intake/restore-request.ts';
 import type { Mode } from '../functions/core/model.ts';
-import { parseCallsOfStep, parseSecond } from './calls.ts';
-import { nearMiss } from './near-miss.ts';
+import { objectAt, parseCallsOfStep, parseSecond } from './calls.ts';
+import { adviceFor } from './near-miss.ts';
 import { placeholderOf, type Reference, replaceReferences } from './references.ts';
 import { isEvent, withMode } from './requests.ts';
 
@@ -48,10 +49,7 @@ export function parseEpisode(json: unknown, mode?: Mode): readonly EpisodeStep[]
 
 function parseStep(json: unknown, index: number, mode: Mode | undefined): EpisodeStep {
   const path = `episode[${index}]`;
-  if (typeof json !== 'object' || json === null || Array.isArray(json)) {
-    throw new InputError(path, `${quote(json)} is not an object`);
-  }
-  const given = json as Record<string, unknown>;
+  const given = objectAt(json, path);
   const kind = kindOf(given, path);
   const at = parseSecond(given['at'], `${path}.at`);
   if (kind === 'decide') throw new InputError(`${path}.decide`, 'is of no use yet: nothing asks for an approval');
@@ -70,8 +68,7 @@ function kindOf(given: Record<string, unknown>, path: string): Kind {
   const known = ['at', 'by', ...KINDS];
   for (const key of Object.keys(given)) {
     if (known.includes(key)) continue;
-    const meant = nearMiss(key, known);
-    const advice = meant === null ? `a step is one of ${KINDS.join(', ')}` : `did you mean ${meant}?`;
+    const advice = adviceFor(key, known, `a step is one of ${KINDS.join(', ')}`);
     throw new InputError(path, `${quote(key)} is no kind of step; ${advice}`);
   }
   const [kind, ...more] = KINDS.filter((name) => Object.hasOwn(given, name));
@@ -110,8 +107,8 @@ function readInput({ kind, input, path, at }: EpisodeStep): unknown {
 /** A case that is started again by its id. */
 const isCaseRequest = (input: unknown): boolean => {
   if (typeof input !== 'object' || input === null || !('caseId' in input)) return false;
-  if (typeof input.caseId === 'string' && /^case-[0-9a-f]{20}$/.test(input.caseId)) return true;
-  throw new InputError('caseId', `${quote(input.caseId)} is not a case id such as "case-0123456789abcdef0123"`);
+  needCaseId(input.caseId, 'caseId');
+  return true;
 };
 
 /** Runs a check; the field of its sentence is told by its place in the file. */

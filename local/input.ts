@@ -4,7 +4,7 @@ import { errorText } from '../functions/aws/errors.ts';
 import { InputError, quote } from '../functions/core/errors.ts';
 import type { Mode } from '../functions/core/model.ts';
 import { jsonFlaw } from './json-text.ts';
-import { nearMiss } from './near-miss.ts';
+import { adviceFor } from './near-miss.ts';
 
 /** What every command on this machine reads from its command line and from files, and how it ends. */
 
@@ -83,8 +83,7 @@ export function readOptions<T extends ParseArgsOptionsConfig>(args: readonly str
     if (arg === '--') break;
     const [name = ''] = arg.split('=');
     if (!name.startsWith('--') || known.includes(name)) continue;
-    const meant = nearMiss(name, known);
-    const advice = meant === null ? `the options are ${known.join(', ')}` : `did you mean ${meant}?`;
+    const advice = adviceFor(name, known, `the options are ${known.join(', ')}`);
     throw new InputError('arguments', `there is no option ${quote(name)}; ${advice}`);
   }
   try {

@@ -11,3 +11,9 @@ export function nearMiss(word: string, known: readonly string[]): string | null 
     .sort((a, b) => a.distance - b.distance);
   return ranked[0]?.candidate ?? null;
 }
+
+/** What to say of a word that is not known: the one that was probably meant, or `otherwise`. */
+export function adviceFor(word: string, known: readonly string[], otherwise: string): string {
+  const meant = nearMiss(word, known);
+  return meant === null ? otherwise : `did you mean ${meant}?`;
+}

@@ -1,6 +1,6 @@
 import { ISOLATION_GROUP } from '../functions/aws/security-groups.ts';
 import { InputError, quote } from '../functions/core/errors.ts';
-import { nearMiss } from './near-miss.ts';
+import { adviceFor } from './near-miss.ts';
 import type { World } from './toolbox.ts';
 
 /**
@@ -58,8 +58,7 @@ function knownProperty(property: string | null, text: string, path: string): Pro
   if (property === null) return null;
   const known = PROPERTIES.find((name) => name === property);
   if (known !== undefined) return known;
-  const meant = nearMiss(property, PROPERTIES);
-  const advice = meant === null ? `a step has ${PROPERTIES.join(', ')}` : `did you mean ${meant}?`;
+  const advice = adviceFor(property, PROPERTIES, `a step has ${PROPERTIES.join(', ')}`);
   throw new InputError(path, `${quote(text)} names nothing of a step; ${advice}`);
 }
 

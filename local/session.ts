@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { isCaseId } from '../functions/core/case/case-id.ts';
 import type { Config } from '../functions/core/config.ts';
 import type { Report } from '../functions/core/report/report.ts';
 import type { Toolbox } from '../functions/shared/toolbox.ts';
@@ -82,10 +83,6 @@ export function newRun(name: string): Run {
     },
   };
 }
-
-const CASE_ID = /^case-[0-9a-f]{20}$/;
-
-export const isCaseId = (id: unknown): id is string => typeof id === 'string' && CASE_ID.test(id);
 
 /** Deploys the stack into a world: functions with its configuration, state machines, and who listens to what they tell. */
 export function openSession(

@@ -19,9 +19,9 @@ import {
   listOf,
   type Node,
   type NodeMap,
-  type Resource,
   readTemplate,
   resourcesOf,
+  roleIdOf,
   type Template,
   text,
 } from './template.ts';
@@ -61,12 +61,6 @@ function statementsOf(document: Node | undefined): readonly Statement[] {
     };
   });
 }
-
-const roleIdOf = (resource: Resource): string => {
-  const role = resource.Properties['Role'];
-  const target = isMap(role) ? role['Fn::GetAtt'] : undefined;
-  return (Array.isArray(target) ? text(target[0]) : text(target ?? '')).replace(/\.Arn$/, '');
-};
 
 /** The statements that a role holds itself, without those of the policies that all roles share. */
 function ownStatements(template: Template, roleId: string): readonly Statement[] {

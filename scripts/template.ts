@@ -102,11 +102,12 @@ const NOTHING = Symbol('AWS::NoValue');
 
 /** A resource of the template, or the rule that SAM makes of an event of a function, named after both. */
 function isDeployed({ Resources }: Template, id: string): boolean {
+  if (Resources[id] !== undefined) return true;
   const rules = Object.entries(Resources).flatMap(([owner, { Properties }]) => {
     const events = Properties?.['Events'];
     return isMap(events) ? Object.keys(events).map((event) => `${owner}${event}`) : [];
   });
-  return Resources[id] !== undefined || rules.includes(id);
+  return rules.includes(id);
 }
 
 /**
@@ -197,3 +198,10 @@ export function resourcesOf(template: Template, type: string): readonly (readonl
 export function folderOf(resource: Resource): string {
   return /^dist\/([\w-]+)\/?$/.exec(text(resource.Properties['CodeUri']))?.[1] ?? text(resource.Properties['CodeUri']);
 }
+
+/** The logical id of the role of a function. */
+export const roleIdOf = (resource: Resource): string => {
+  const role = resource.Properties['Role'];
+  const target = isMap(role) ? role['Fn::GetAtt'] : undefined;
+  return (Array.isArray(target) ? text(target[0]) : text(target ?? '')).replace(/\.Arn$/, '');
+};

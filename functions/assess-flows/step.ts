@@ -20,6 +20,7 @@ import {
   placeOf,
   type WantedDeny,
 } from '../core/case/case.ts';
+import { needCaseId } from '../core/case/case-id.ts';
 import type { Facts } from '../core/case/facts.ts';
 import { headStartOf } from '../core/case/head-start.ts';
 import { describePlan, RECORD_PLAN_DENIES } from '../core/case/plan.ts';
@@ -173,11 +174,7 @@ function oneOf(taken: Exclude<Intake, { kind: 'ignored' }>, config: Config): Cas
 
 function caseIdIn(input: unknown): string | null {
   if (typeof input !== 'object' || input === null || !('caseId' in input)) return null;
-  const { caseId } = input;
-  if (typeof caseId !== 'string' || !/^case-[0-9a-f]{20}$/.test(caseId)) {
-    throw new InputError('caseId', `${quote(caseId)} is not a case id such as "case-0123456789abcdef0123"`);
-  }
-  return caseId;
+  return needCaseId(input.caseId, 'caseId');
 }
 
 const vpcIdsOf = (interfaces: readonly { readonly vpcId: string }[]): readonly string[] => [

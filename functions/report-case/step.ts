@@ -4,6 +4,7 @@ import { keepReport } from '../aws/case-table/reports.ts';
 import { errorText } from '../aws/errors.ts';
 import { publish } from '../aws/notifications.ts';
 import { type CaseDocument, isNamedFlow } from '../core/case/case.ts';
+import { isCaseId } from '../core/case/case-id.ts';
 import type { EvidenceItem } from '../core/case/evidence.ts';
 import type { Failure, IsolationResult, Reporting } from '../core/case/record.ts';
 import { hostSilence } from '../core/host/host-silence.ts';
@@ -68,7 +69,7 @@ export async function reportCase(
     });
   }
   // A finding that opens no case has no timeline.
-  if (/^case-[0-9a-f]{20}$/.test(report.caseId)) {
+  if (isCaseId(report.caseId)) {
     const what = `${kind} report, ${report.verdict}: ${report.reason}${unpublished}`;
     await tell(tools, report.caseId, 'report-case', what);
   }
@@ -83,7 +84,7 @@ const NO_ROOM =
 /** Keeps the whole report in the case table, where there is a case, and returns what the state machine can carry of it. */
 async function keepWhole(tools: ReportTools, whole: Report, at: string): Promise<Report> {
   const short = (where: string): Report => shortReport(whole, RECORD_REPORT_BYTES, where);
-  if (!/^case-[0-9a-f]{20}$/.test(whole.caseId)) return short('left out');
+  if (!isCaseId(whole.caseId)) return short('left out');
   try {
     await keepReport(tools.cases, shortReport(whole, STORED_REPORT_BYTES, NO_ROOM), at);
     return short(`in the case table, item REPORT of CASE#${whole.caseId}`);

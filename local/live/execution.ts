@@ -1,5 +1,6 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { isCaseId } from '../../functions/core/case/case-id.ts';
 import type { Toolbox } from '../../functions/shared/toolbox.ts';
 import { type Json, type MachineDefinition, readDefinition, type StateDefinition } from '../definitions.ts';
 import { type ExecutionResult, runMachine } from '../runner.ts';
@@ -16,14 +17,12 @@ export interface Checkpoint {
 /** Told of what happens, for a person. */
 export type Say = (line: string) => void;
 
-const CASE_ID = /^case-[0-9a-f]{20}$/;
-
 /** The case that a record is about; null before it is opened, and for an input that opens none. */
 function caseOf(input: Json): string | null {
   if (typeof input !== 'object' || input === null || Array.isArray(input)) return null;
   const { case: ref, caseId } = input as { case?: { caseId?: unknown }; caseId?: unknown };
   const id = ref?.caseId ?? caseId;
-  return typeof id === 'string' && CASE_ID.test(id) ? id : null;
+  return isCaseId(id) ? id : null;
 }
 
 const fileOf = (store: string, caseId: string): string => join(dirname(store), 'executions', `${caseId}.json`);

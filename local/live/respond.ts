@@ -4,8 +4,9 @@ import { SFNClient } from '@aws-sdk/client-sfn';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { readCase } from '../../functions/aws/case-table/cases.ts';
 import { getInstance } from '../../functions/aws/instances.ts';
+import { needCaseId } from '../../functions/core/case/case-id.ts';
 import type { Config } from '../../functions/core/config.ts';
-import { InputError, quote } from '../../functions/core/errors.ts';
+import { InputError } from '../../functions/core/errors.ts';
 import { intake } from '../../functions/core/intake/intake.ts';
 import type { Mode } from '../../functions/core/model.ts';
 import type { Report } from '../../functions/core/report/report.ts';
@@ -185,9 +186,7 @@ async function openCase(
   mode: Mode | undefined,
 ): Promise<{ tools: Toolbox; store: string }> {
   const { clients, folder, accountId } = setting;
-  if (!/^case-[0-9a-f]{20}$/.test(caseId)) {
-    throw new InputError('--case', `${quote(caseId)} is not a case id such as "case-0123456789abcdef0123"`);
-  }
+  needCaseId(caseId, '--case');
   const region = await regionOf(clients);
   for (const account of accountId === null ? accountsIn(folder, region) : [accountId]) {
     const file = storeFile(folder, account, region);

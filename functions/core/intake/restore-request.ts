@@ -1,3 +1,4 @@
+import { needCaseId } from '../case/case-id.ts';
 import { InputError, quote } from '../errors.ts';
 import { isBy } from '../report/restore-report.ts';
 
@@ -16,10 +17,8 @@ export function parseRestoreRequest(input: unknown): RestoreRequest {
   const given = input as Record<string, unknown>;
   const unknown = Object.keys(given).find((key) => !['caseId', 'instanceId', 'force', 'by'].includes(key));
   if (unknown !== undefined) throw new InputError(quote(unknown), 'is not a member of a restore request');
-  const { caseId = null, instanceId = null, force = false, by } = given;
-  if (caseId !== null && (typeof caseId !== 'string' || !/^case-[0-9a-f]{20}$/.test(caseId))) {
-    throw new InputError('caseId', `${quote(caseId)} is not a case id such as "case-0123456789abcdef0123"`);
-  }
+  const { caseId: id = null, instanceId = null, force = false, by } = given;
+  const caseId = id === null ? null : needCaseId(id, 'caseId');
   if (instanceId !== null && (typeof instanceId !== 'string' || !/^i-([0-9a-f]{8}|[0-9a-f]{17})$/.test(instanceId))) {
     throw new InputError('instanceId', `${quote(instanceId)} is not an instance id`);
   }

@@ -1,3 +1,5 @@
+import { isCaseId } from '../case/case-id.ts';
+
 /**
  * The console's domain in each partition that has a public one; the isolated ones have none.
  * https://docs.aws.amazon.com/general/latest/gr/mgmt-console.html and https://docs.aws.eu/general/latest/gr/endpoints.html
@@ -35,10 +37,7 @@ export function consoleLinks(executionArn: string | null, tableName: string, cas
   return {
     place,
     execution: `${home('states')}#/v2/executions/details/${executionArn}`,
-    case:
-      caseId !== null && /^case-[0-9a-f]{20}$/.test(caseId)
-        ? `${home('dynamodbv2')}#edit-item?${item.toString()}`
-        : null,
+    case: isCaseId(caseId) ? `${home('dynamodbv2')}#edit-item?${item.toString()}` : null,
   };
 }
 

@@ -1,3 +1,4 @@
+import { isCaseId } from '../case/case-id.ts';
 import type { Failure, RestoreItem, Restoring } from '../case/record.ts';
 import { HOST_ITEM, shortItems, TAKEN_UP } from '../case/restore-items.ts';
 import { ERROR_NAMES } from '../errors.ts';
@@ -86,12 +87,8 @@ function hostOutcome(host: RestoreEnd['host'], hostFailure: Failure | undefined)
   }
 }
 
-/** What the input names, where no step has read it: an id, or nothing. */
-const idIn = (value: unknown, pattern: RegExp): string | null =>
-  typeof value === 'string' && pattern.test(value) ? value : null;
-
-const CASE_ID = /^case-[0-9a-f]{20}$/;
 const INSTANCE_ID = /^i-([0-9a-f]{8}|[0-9a-f]{17})$/;
+const isInstanceId = (value: unknown): value is string => typeof value === 'string' && INSTANCE_ID.test(value);
 
 /** Words of whoever starts a restore, which people get to read; what cannot be such a word is none. */
 const BY = /^(?!.*\/\/)[\p{L}\p{N}][\p{L}\p{N} .,@:/_+=-]{0,127}$/u;
@@ -111,8 +108,8 @@ export function restoreReport(end: RestoreEnd, execution: string | null): Restor
   return {
     ...ending(end, lists, items.length),
     ...(failure !== undefined && { kind: 'failed', reason: cause(failure) }),
-    caseId: restore?.caseId ?? idIn(end.caseId, CASE_ID),
-    instanceId: restore?.instanceId ?? idIn(end.instanceId, INSTANCE_ID),
+    caseId: restore?.caseId ?? (isCaseId(end.caseId) ? end.caseId : null),
+    instanceId: restore?.instanceId ?? (isInstanceId(end.instanceId) ? end.instanceId : null),
     forced: end.force === true,
     startedBy: { by: isBy(end.by) ? end.by : null, execution },
     ...lists,

@@ -13,8 +13,8 @@ const DELIVERY_SECONDS = 300;
 export interface LogFile {
   readonly key: string;
   readonly lastModified: Date;
-  readonly body: Buffer;
-  readonly etag: string;
+  /** Packs the file; a list of many needs the content of few. */
+  readonly content: () => { readonly body: Buffer; readonly etag: string };
 }
 
 /** The bucket of a flow log and the folder below it, empty or ending in `/`. */
@@ -37,21 +37,22 @@ export function filesOf(log: FlowLog, state: ApiState, physics: Physics, now: nu
     for (const { line, end } of stampedLines(physics, log, eni.NetworkInterfaceId, range)) {
       const file = Math.floor(end / FILE_SECONDS) * FILE_SECONDS;
       if (file + FILE_SECONDS + delay > zero + now) continue;
-      byFile.set(file, [...(byFile.get(file) ?? []), line]);
+      const lines = byFile.get(file);
+      if (lines === undefined) byFile.set(file, [line]);
+      else lines.push(line);
     }
   }
   const header = (fieldsOfFormat(log.LogFormat ?? DEFAULT_FORMAT) ?? []).join(' ');
   return [...byFile]
     .sort(([a], [b]) => a - b)
-    .map(([start, lines]) => {
-      const body = gzipSync(`${[header, ...lines].join('\n')}\n`);
-      return {
-        key: keyOf(log, state, start),
-        lastModified: new Date((start + FILE_SECONDS + delay) * 1000),
-        body,
-        etag: `"${madeId('e', body.toString('base64')).slice(2)}"`,
-      };
-    });
+    .map(([start, lines]) => ({
+      key: keyOf(log, state, start),
+      lastModified: new Date((start + FILE_SECONDS + delay) * 1000),
+      content: () => {
+        const body = gzipSync(`${[header, ...lines].join('\n')}\n`);
+        return { body, etag: `"${madeId('e', body.toString('base64')).slice(2)}"` };
+      },
+    }));
 }
 
 /** `AWSLogs/account/vpcflowlogs/Region/yyyy/mm/dd/account_vpcflowlogs_Region_fl-..._yyyymmddThhmmZ_hash.log.gz` */

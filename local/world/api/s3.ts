@@ -44,13 +44,10 @@ function listObjects(context: ApiContext, input: ListObjectsV2CommandInput): obj
     NextContinuationToken: nextToken,
     Contents: items
       .filter((item) => !isFolder(item))
-      .map(([Key, { lastModified, body, etag }]) => ({
-        Key,
-        LastModified: lastModified,
-        ETag: etag,
-        Size: body.length,
-        StorageClass: 'STANDARD',
-      })),
+      .map(([Key, { lastModified, content }]) => {
+        const { body, etag } = content();
+        return { Key, LastModified: lastModified, ETag: etag, Size: body.length, StorageClass: 'STANDARD' };
+      }),
     ...(Delimiter !== undefined && { CommonPrefixes: items.filter(isFolder).map(([Prefix]) => ({ Prefix })) }),
   };
 }
@@ -61,11 +58,12 @@ function getObject(context: ApiContext, input: GetObjectCommandInput): object {
   if (file === undefined) {
     throw new AwsError('NoSuchKey', 'The specified key does not exist.', { members: { Key: input.Key } });
   }
+  const { body, etag } = file.content();
   return {
-    Body: bodyOf(file.body),
-    ContentLength: file.body.length,
+    Body: bodyOf(body),
+    ContentLength: body.length,
     ContentType: 'application/octet-stream',
-    ETag: file.etag,
+    ETag: etag,
     LastModified: file.lastModified,
   };
 }

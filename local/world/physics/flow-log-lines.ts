@@ -33,17 +33,16 @@ const PROTOCOL_NUMBERS: Readonly<Record<string, string>> = { tcp: '6', udp: '17'
 
 const NOTHING = '-';
 
-/** A record in the fields of a format; what does not apply is `-`. */
-export function printRecord(record: LogRecord, fields: readonly string[], surface: Surface): string {
-  const { content } = record;
+/** Prints records of one interface in the fields of a format; what does not apply is `-`. */
+export function recordPrinter(fields: readonly string[], surface: Surface): (record: LogRecord) => string {
   const always = placeFields(surface, versionOf(fields));
-  const values: Readonly<Record<string, string | number>> = {
-    ...always,
-    start: record.start,
-    end: record.end,
-    ...(typeof content === 'string' ? { 'log-status': content } : packetFields(content, surface)),
+  const hasPath = fields.includes('traffic-path');
+  return ({ start, end, content }) => {
+    const packets = typeof content === 'string' ? { 'log-status': content } : packetFields(content, surface);
+    const path = hasPath && typeof content !== 'string' ? { 'traffic-path': trafficPath(content.run, surface) } : {};
+    const values: Readonly<Record<string, string | number>> = { ...always, start, end, ...packets, ...path };
+    return fields.map((name) => values[name] ?? NOTHING).join(' ');
   };
-  return fields.map((name) => values[name] ?? NOTHING).join(' ');
 }
 
 function placeFields({ world, network, eniId }: Surface, version: number): Record<string, string | number> {
@@ -83,7 +82,6 @@ function packetFields({ run, packets, tcpFlags }: Tally, surface: Surface): Reco
     'pkt-srcaddr': source[0],
     'pkt-dstaddr': target[0],
     'flow-direction': direction === 'out' ? 'egress' : 'ingress',
-    'traffic-path': trafficPath(run, surface),
   };
 }
 

@@ -1,7 +1,7 @@
 import type { FlowLog } from '../api/shapes.ts';
 import type { WorldFile } from '../parse-world.ts';
 import type { PacketRecord } from './conversation.ts';
-import { addressAsLogged, type LogRecord, printRecord, type Surface, type Tally } from './flow-log-lines.ts';
+import { addressAsLogged, type LogRecord, recordPrinter, type Surface, type Tally } from './flow-log-lines.ts';
 import { DEFAULT_FORMAT, fieldsOfFormat } from './log-format.ts';
 import { isNitro } from './nitro.ts';
 import { extend, firstFrom, lastOf, packetsBefore, type Run, type Times } from './packet-runs.ts';
@@ -49,7 +49,7 @@ export function createFlowLog(world: WorldFile, current: () => Snapshot): FlowLo
       const surface: Surface = { world, network, eniId, primaryAddress: primaryAddressOf(world, eniId) };
       const fields = fieldsOfFormat(from.LogFormat ?? DEFAULT_FORMAT) ?? [];
       const records = recordsOf(from, runs.get(eniId) ?? [], query, { surface, fields });
-      return records.map((record) => printRecord(record, fields, surface));
+      return records.map(recordPrinter(fields, surface));
     },
   };
 }

@@ -5,6 +5,7 @@ import {
   type NodeMap,
   resolve,
   resourcesOf,
+  roleIdOf,
   type Template,
   text,
 } from '../../../scripts/template.ts';
@@ -63,12 +64,6 @@ function withNames(value: string, { Resources }: Template, at: string, partition
   });
 }
 
-const roleOf = (properties: NodeMap): string => {
-  const role = properties['Role'];
-  const target = isMap(role) ? role['Fn::GetAtt'] : undefined;
-  return (Array.isArray(target) ? text(target[0]) : text(target)).replace(/\.Arn$/, '');
-};
-
 /** The logical ids of the policies that are attached under these values. */
 const policyIds = (template: Template, properties: NodeMap, values: Values): readonly string[] =>
   listOf(resolve(template, properties['ManagedPolicyArns'] ?? [], values)).map((policy) =>
@@ -106,9 +101,9 @@ function folderOf(properties: NodeMap): string {
 
 /** Every function with what its role may do. */
 export const functionsOf = (template: Template, values: Values): readonly Deployed[] =>
-  FUNCTION_TYPES.flatMap((type) => resourcesOf(template, type)).map(([, { Properties }]) => {
-    const roleId = roleOf(Properties);
-    return { folder: folderOf(Properties), roleId, policies: policiesOf(template, roleId, values) };
+  FUNCTION_TYPES.flatMap((type) => resourcesOf(template, type)).map(([, resource]) => {
+    const roleId = roleIdOf(resource);
+    return { folder: folderOf(resource.Properties), roleId, policies: policiesOf(template, roleId, values) };
   });
 
 /** Every policy document of the stack that belongs to a role, by the resource that holds it. */
