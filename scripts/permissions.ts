@@ -113,6 +113,13 @@ function controlProblems(template: Template, folder: string, roleId: string): re
 const granted = (statements: readonly Statement[]): ReadonlySet<string> =>
   new Set(statements.filter(({ effect }) => effect === 'Allow').flatMap(({ actions }) => actions));
 
+/** The commands of a bundle that the function can come to send: not those of the way that it does not go. */
+export const sendable = (folder: string, bundle: readonly string[]): readonly string[] =>
+  bundle.filter((command) => {
+    const own = ownActionsOf(command);
+    return own.length === 0 || own.some((action) => !isOtherWay(folder, action));
+  });
+
 /** What the role lacks for a command of the bundle. */
 function commandProblems(
   roleId: string,
@@ -120,8 +127,6 @@ function commandProblems(
   command: string,
   actions: ReadonlySet<string>,
 ): readonly string[] {
-  // What the function never asks for needs no companions either.
-  if (ownActionsOf(command).every((action) => isOtherWay(folder, action))) return [];
   return actionsOf(command)
     .filter((action) => !actions.has(action) && !isOtherWay(folder, action))
     .map((action) => `${roleId} lacks ${action}, which the bundle of ${folder} needs for ${command}`);
@@ -146,9 +151,9 @@ export function permissionProblems(
       continue;
     }
     const actions = granted(ownStatements(template, roleId));
-    problems.push(...bundle.flatMap((command) => commandProblems(roleId, folder, command, actions)));
+    problems.push(...sendable(folder, bundle).flatMap((command) => commandProblems(roleId, folder, command, actions)));
     problems.push(...controlProblems(template, folder, roleId));
-    const needed = new Set(bundle.flatMap(actionsOf));
+    const needed = new Set(sendable(folder, bundle).flatMap(actionsOf));
     const invoked = JSON.stringify(resource.Properties['EventInvokeConfig'] ?? null).includes('OnFailure');
     for (const action of actions) {
       if (needed.has(action) || (action === 'sqs:SendMessage' && invoked)) continue;

@@ -1,3 +1,4 @@
+import { sendable } from '../../../scripts/permissions.ts';
 import type { Template } from '../../../scripts/template.ts';
 import { changedOptions, parameterSets, type Values } from './parameters.ts';
 import { type Deployed, functionsOf } from './policies.ts';
@@ -94,7 +95,7 @@ export function coverage(
   records: readonly CallRecord[],
 ): Coverage {
   const loans = functions.flatMap(({ folder }) =>
-    (commands.get(folder) ?? [])
+    sendable(folder, commands.get(folder) ?? [])
       .filter((command) => !NEVER_SENT.includes(command))
       .map(apiOf)
       .filter((api) => !records.some((one) => one.function === folder && one.api === api))
