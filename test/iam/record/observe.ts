@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { afterAll } from 'vitest';
+import type { Config } from '../../../functions/core/config.ts';
 import { localConfig } from '../../../local/simulate.ts';
 import { OBSERVERS } from '../../../local/world/api/middleware.ts';
 import { asksOf } from '../support/asks.ts';
@@ -9,13 +10,20 @@ import { runningFunction } from './running.ts';
 const seen = new Map<string, CallRecord>();
 let [calls, unattributed] = [0, 0];
 
+const optionsOf = new WeakMap<Config, readonly string[]>();
+
 /** The options of a run that are not those of a stack as it comes. */
-function changedOptions(config: object, defaults: object): readonly string[] {
-  const usual = new Map(Object.entries(defaults));
-  return Object.entries(config)
+function changedOptions(config: Config, NaclEntryQuota: number): readonly string[] {
+  const known = optionsOf.get(config);
+  if (known !== undefined) return known;
+  const { accountId: AccountId, region: Region } = config;
+  const usual = new Map<string, unknown>(Object.entries(localConfig({ AccountId, Region, NaclEntryQuota })));
+  const changed = Object.entries(config)
     .filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(usual.get(name)))
     .map(([name]) => name)
     .sort();
+  optionsOf.set(config, changed);
+  return changed;
 }
 
 OBSERVERS.push((call, state, memory) => {
@@ -26,12 +34,10 @@ OBSERVERS.push((call, state, memory) => {
     return;
   }
   calls += 1;
-  const { NaclEntryQuota } = state;
-  const usual = localConfig({ AccountId: caller.config.accountId, Region: caller.config.region, NaclEntryQuota });
   const record: CallRecord = {
     function: caller.name,
     api: `${call.service}:${call.call}`,
-    options: changedOptions(caller.config, usual),
+    options: changedOptions(caller.config, state.NaclEntryQuota),
     asks: asksOf(call, state, memory),
   };
   seen.set(keyOf(record), record);
