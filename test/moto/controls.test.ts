@@ -8,7 +8,7 @@ import type { ControlTools } from '../../functions/controls/subject.ts';
 import { CASE_TAG } from '../../functions/core/case/evidence.ts';
 import type { Recorded } from '../../functions/core/control.ts';
 import { startMoto } from '../../scripts/moto-server.ts';
-import { controlContract, type Limits, type OnGround } from '../controls/contract.ts';
+import { controlContract, type OnGround, unseenContract } from '../controls/contract.ts';
 import type { Ground } from '../controls/ground.ts';
 import { type Account, interfaceGround, listedGround, replacedGround } from '../controls/grounds.ts';
 import { buildAccount, type Account as MotoAccount } from './support/account.ts';
@@ -31,6 +31,16 @@ const STRANGE: Readonly<Record<string, (tools: ControlTools, before: Recorded) =
     setDeleteOnTermination(ec2, subject.instanceId, (before as unknown as { deviceName: string }).deviceName, true),
 };
 
+/** Whatever a story left, and whatever a stranger made of it, is as it was again. */
+async function cleanUp({ control, tools, records }: Ground): Promise<void> {
+  if (control.stays !== undefined) return;
+  const hand = await tools();
+  for (const before of (await records()).known) {
+    await control.apply(hand, before).catch(() => undefined);
+    await control.undo(hand, before).catch(() => undefined);
+  }
+}
+
 describe.skipIf(moto === null)('controls, over HTTP', () => {
   const clients: Clients = clientsAt(moto?.endpoint ?? '');
   let built: MotoAccount;
@@ -48,18 +58,27 @@ describe.skipIf(moto === null)('controls, over HTTP', () => {
       cases += 1;
       const caseId = `case-${String(cases).padStart(20, '0')}`;
       const tools = { ...toolboxOf(clients), sleep: () => Promise.resolve() };
-      await body(await ground({ tools, caseId, instanceId: built.victim.instanceId, isolationGroup }));
+      const story = await ground({ tools, caseId, instanceId: built.victim.instanceId, isolationGroup });
+      try {
+        await body(story);
+      } finally {
+        await cleanUp(story);
+      }
     };
 
-  const limitsOf = (name: string, stays?: string): Limits => ({
-    stays,
-    ...(UNSEEN[name] !== undefined && { unseen: UNSEEN[name] }),
-  });
-
-  describe.each(CONTROLS.map((control) => [control.name, control] as const))('%s', (name, control) => {
+  const seen = CONTROLS.filter(({ name }) => UNSEEN[name] === undefined);
+  describe.each(seen.map((control) => [control.name, control] as const))('%s', (name, control) => {
     controlContract(
       onMoto((account) => listedGround(control, account, STRANGE[name])),
-      limitsOf(name, control.stays),
+      { stays: control.stays, diesAtChangesAlone: true },
+    );
+  });
+
+  const unseen = CONTROLS.filter(({ name }) => UNSEEN[name] !== undefined);
+  describe.each(unseen.map((control) => [control.name, control] as const))('%s', (name, control) => {
+    unseenContract(
+      onMoto((account) => listedGround(control, account)),
+      UNSEEN[name] ?? '',
     );
   });
 
@@ -70,13 +89,14 @@ describe.skipIf(moto === null)('controls, over HTTP', () => {
           setGroups(ec2, networkInterfaceId, [account.isolationGroup, built.groups.web]),
         ),
       ),
+      { diesAtChangesAlone: true },
     );
   });
 
   describe('tracking timeouts', () => {
-    controlContract(
+    unseenContract(
       onMoto((account) => interfaceGround('timers', account, () => Promise.resolve())),
-      limitsOf('tracking timeouts'),
+      UNSEEN['tracking timeouts'] ?? '',
     );
   });
 
@@ -86,6 +106,7 @@ describe.skipIf(moto === null)('controls, over HTTP', () => {
         const groupId = await createGroup(clients.ec2, built.vpcId, `shop-old-${account.caseId}`);
         return replacedGround(account, groupId === null ? [] : [groupId]);
       }),
+      { diesAtChangesAlone: true },
     );
   });
 });
