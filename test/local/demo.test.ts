@@ -115,11 +115,52 @@ describe('the demo, as a process', () => {
     expect(Object.keys(result).filter((key) => !KEYS.includes(key))).toEqual([]);
   });
 
-  it('explains itself', async () => {
-    const { status, stdout } = await runDemo('--help');
+  it('plays an episode with parameters of the stack', async () => {
+    const episode = file('episode.json', [
+      { at: 0, event: readEvent('guardduty-ec2-c2activity') },
+      { at: 60, request: { instanceId: ids.instance, mode: 'contain' } },
+      { at: 900, restore: { caseId: '$2', force: true } },
+    ]);
+    const parameters = file('parameters.json', { Mode: 'observe', IsolationsPerHour: 3 });
+    const { status, stdout, stderr } = await runDemo('--episode', episode, '--parameters', parameters, '--json');
+    const { steps, ...rest } = JSON.parse(stdout);
+    expect({ status, stderr, rest: Object.keys(rest) }).toEqual({
+      status: 0,
+      stderr: '',
+      rest: ['flows', 'messages', 'world'],
+    });
+    expect(steps.map(({ at, kind }: { at: number; kind: string }) => [at, kind])).toEqual([
+      [0, 'event'],
+      [60, 'request'],
+      [900, 'restore'],
+    ]);
+    expect(steps[0].result.verdicts[0].verdict).toBe('planned');
+    expect(steps[1].result.verdicts.length).toBeGreaterThan(2);
+    expect(steps[2].restore).toEqual(expect.arrayContaining([{ item: `${ids.eni} groups`, outcome: 'restored' }]));
+  });
+
+  it('leaves the flows of the world out where a finding is none of its business', async () => {
+    const { status, stdout } = await runDemo('--event', file('archived.json', readEvent('guardduty-archived')));
     expect(status).toBe(0);
-    for (const option of ['--world', '--event', '--mode', '--restore', '--force', '--calls', '--json'])
-      expect(stdout).toContain(option);
+    expect(stdout).toMatch(/^[^\n]*: IGNORED\n/);
+    expect(stdout).not.toMatch(/Flows|reverse shell|a customer/);
+  });
+
+  it.each(['--help', '-h'])('explains itself: %s', async (option) => {
+    const { status, stdout } = await runDemo(option);
+    expect(status).toBe(0);
+    for (const one of [
+      '--world',
+      '--event',
+      '--episode',
+      '--calls',
+      '--parameters',
+      '--mode',
+      '--restore',
+      '--force',
+      '--json',
+    ])
+      expect(stdout).toContain(one);
   });
 });
 
@@ -138,6 +179,20 @@ describe('the demo, given what it cannot use', () => {
       /^--world: ".*broken.json" is not JSON: line 1, column 6: the text ends; expected a value$/,
     ],
     ['an option that is none', () => ['--frobnicate'], /^arguments: .*--frobnicate/],
+    ['an option that is misspelt', () => ['--episod', nowhere], /^arguments: .* did you mean --episode\?$/],
+    ['an event beside an episode', () => ['--episode', nowhere, '--event', nowhere], /^--event: does not go with/],
+    ['parameters beside calls', () => ['--calls', nowhere, '--parameters', nowhere], /^--parameters: does not go with/],
+    ['a step of no kind', () => ['--episode', file('e.json', [{ at: 0 }])], /^episode\[0\]: does nothing/],
+    [
+      'a parameter that is none',
+      () => ['--parameters', file('p.json', { Mod: 1 })],
+      /^parameters\.Mod: .*mean Mode\?$/,
+    ],
+    [
+      'parameters that the functions refuse',
+      () => ['--parameters', file('q.json', { AnalystIngress: '10.0.0.999' })],
+      /^parameters\.AnalystIngress: /,
+    ],
     [
       'an event with a range for a peer',
       () => ['--event', file('range.json', { instanceId: ids.instance, remoteAddresses: ['0.0.0.0/0'] }), '--json'],
