@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { DEFAULT_FORMAT, fieldsOfFormat } from '../physics/log-format.ts';
-import type { Physics } from '../state.ts';
+import type { ApiContext } from './context.ts';
 import { flowLogId, stampedLines, watchedInterfaces } from './flow-logs.ts';
 import { madeId } from './ids.ts';
 import type { ApiState, FlowLog } from './shapes.ts';
@@ -28,13 +28,13 @@ export function bucketOf(log: FlowLog): { bucket: string; folder: string } {
  * The files of a flow log that lie in its bucket now, oldest first: each holds the records that end in its five minutes,
  * of all interfaces that are watched, below a line with the names of the fields.
  */
-export function filesOf(log: FlowLog, state: ApiState, physics: Physics, now: number): LogFile[] {
+export function filesOf(log: FlowLog, { state, physics, memory, now }: ApiContext): LogFile[] {
   const zero = Math.floor(Date.parse(state.Now) / 1000);
   const delay = log.DeliverySeconds ?? DELIVERY_SECONDS;
   const byFile = new Map<number, string[]>();
-  for (const eni of watchedInterfaces(log, state)) {
+  for (const id of watchedInterfaces(log, state, memory)) {
     const range = { from: Number.NEGATIVE_INFINITY, to: now, now };
-    for (const { line, end } of stampedLines(physics, log, eni.NetworkInterfaceId, range)) {
+    for (const { line, end } of stampedLines(physics, log, id, range)) {
       const file = Math.floor(end / FILE_SECONDS) * FILE_SECONDS;
       if (file + FILE_SECONDS + delay > zero + now) continue;
       const lines = byFile.get(file);

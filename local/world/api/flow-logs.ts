@@ -67,11 +67,20 @@ function destinationOf(log: FlowLog, { Region, AccountId }: ApiState) {
   };
 }
 
-/** The interfaces that a flow log watches: one, or all of a subnet or VPC. */
-export function watchedInterfaces(log: FlowLog, state: ApiState): NetworkInterface[] {
-  return state.NetworkInterfaces.filter((eni) =>
-    [eni.NetworkInterfaceId, eni.SubnetId, eni.VpcId].includes(log.ResourceId),
-  );
+/** Interfaces that are no more: what was recorded of them stays. */
+export const goneInterfaces = memorySlot((): NetworkInterface[] => []);
+
+/** Takes interfaces out of the world. */
+export function removeInterface(state: ApiState, memory: ServiceMemory, eni: NetworkInterface): void {
+  state.NetworkInterfaces.splice(state.NetworkInterfaces.indexOf(eni), 1);
+  memory.of(goneInterfaces).push(eni);
+}
+
+/** The ids of the interfaces that a flow log watches or has watched: one, or all of a subnet or VPC. */
+export function watchedInterfaces(log: FlowLog, state: ApiState, memory: ServiceMemory): string[] {
+  return [...state.NetworkInterfaces, ...memory.of(goneInterfaces)]
+    .filter((eni) => [eni.NetworkInterfaceId, eni.SubnetId, eni.VpcId].includes(log.ResourceId))
+    .map((eni) => eni.NetworkInterfaceId);
 }
 
 /** One record as it stands in the log. */

@@ -4,6 +4,7 @@ import { AwsError } from './errors.ts';
 import { deliversToS3, flowLogsEver, logGroupOf, stampedLines, watchedInterfaces } from './flow-logs.ts';
 import { madeId } from './ids.ts';
 import { matchesPattern } from './log-filter.ts';
+import { epochOf, leftOf, logGroupHandlers, type StoredEvent } from './log-groups.ts';
 import { page } from './paging.ts';
 import type { FlowLog } from './shapes.ts';
 
@@ -15,9 +16,10 @@ function filterLogEvents(context: ApiContext, input: FilterLogEventsCommandInput
     throw invalid('logStreamNames and logStreamNamePrefix exclude each other');
   }
   const matches = matchesPattern(input.filterPattern ?? '');
-  const logs = readableLogs(context, groupName(input));
-  const events = logs.flatMap((log) => flowLogEvents(context, log, input, matches));
-  const sorted = events.sort((a, b) => a.timestamp - b.timestamp);
+  const group = groupName(input);
+  const delivered = readableLogs(context, group).flatMap((log) => flowLogEvents(context, log, input, matches));
+  const found = leftOf(context, group, delivered).filter(isAskedFor(input, matches, epochOf(context)));
+  const sorted = found.sort((x, y) => x.timestamp - y.timestamp).map(shownEvent);
   const { items, nextToken } = page(sorted, limit ?? 10_000, input.nextToken, () =>
     invalid('The specified nextToken is invalid.'),
   );
@@ -51,39 +53,57 @@ function readableLogs({ state, memory }: ApiContext, group: string): FlowLog[] {
   return logs;
 }
 
+const isInStreams = ({ logStreamNames, logStreamNamePrefix }: FilterLogEventsCommandInput, stream: string): boolean =>
+  (logStreamNames?.includes(stream) ?? true) && stream.startsWith(logStreamNamePrefix ?? '');
+
+function isAskedFor(
+  input: FilterLogEventsCommandInput,
+  matches: (message: string) => boolean,
+  now: number,
+): (event: StoredEvent) => boolean {
+  const { startTime: from = 0, endTime: to = now } = input;
+  return ({ timestamp, message, stream }) =>
+    timestamp >= from && timestamp <= to && isInStreams(input, stream) && matches(message);
+}
+
+/** Lines that do not match are left out early: days of lines are many. */
 function flowLogEvents(
   context: ApiContext,
   log: FlowLog,
   input: FilterLogEventsCommandInput,
   matches: (message: string) => boolean,
-) {
-  const { state, physics, now } = context;
+): StoredEvent[] {
+  const { state, physics, memory, now } = context;
   const zero = Date.parse(state.Now);
-  const from = input.startTime ?? 0;
-  const to = input.endTime ?? zero + now * 1000;
-  const inStreams = (stream: string) =>
-    (input.logStreamNames?.includes(stream) ?? true) && stream.startsWith(input.logStreamNamePrefix ?? '');
-  return watchedInterfaces(log, state)
-    .map((eni) => ({ id: eni.NetworkInterfaceId, stream: `${eni.NetworkInterfaceId}-all` }))
-    .filter(({ stream }) => inStreams(stream))
+  const { startTime: from = 0, endTime: to = epochOf(context) } = input;
+  const range = { from: (from - zero) / 1000, to: (to - zero) / 1000, now };
+  return watchedInterfaces(log, state, memory)
+    .map((id) => ({ id, stream: `${id}-all` }))
+    .filter(({ stream }) => isInStreams(input, stream))
     .flatMap(({ id, stream }) =>
-      stampedLines(physics, log, id, { from: (from - zero) / 1000, to: (to - zero) / 1000, now })
-        .map((record, index) => ({ ...record, index }))
-        // Before the ids are made: days of lines are many.
+      stampedLines(physics, log, id, range)
         .filter(({ line }) => matches(line))
-        .map(({ line, start, index }) => ({
-          eventId: madeId('event', id, line, index),
-          ingestionTime: zero + Math.round(now * 1000),
-          logStreamName: stream,
-          message: line,
+        .map(({ line, start, end }) => ({
+          stream,
           timestamp: start * 1000,
+          ingestedAt: (end + (log.DeliverySeconds ?? 300)) * 1000,
+          message: line,
         })),
-    )
-    .filter(({ timestamp }) => timestamp >= from && timestamp <= to);
+    );
+}
+
+function shownEvent({ stream, timestamp, ingestedAt, message }: StoredEvent, index: number): object {
+  return {
+    eventId: madeId('event', stream, message, timestamp, index),
+    ingestionTime: ingestedAt,
+    logStreamName: stream,
+    message,
+    timestamp,
+  };
 }
 
 function invalid(why: string): AwsError {
   return new AwsError('InvalidParameterException', why);
 }
 
-export const logsHandlers: Handlers = { FilterLogEvents: filterLogEvents };
+export const logsHandlers: Handlers = { FilterLogEvents: filterLogEvents, ...logGroupHandlers };

@@ -8,7 +8,7 @@ import { page } from './paging.ts';
 
 /** Buckets hold what flow logs delivered there; one to which none delivers is empty. */
 function filesIn(context: ApiContext, bucket: string | undefined, api: string): LogFile[] {
-  const { state, memory, physics, now } = context;
+  const { state, memory } = context;
   if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(bucket ?? '')) {
     throw new AwsError('InvalidBucketName', 'The specified bucket is not valid.');
   }
@@ -16,7 +16,7 @@ function filesIn(context: ApiContext, bucket: string | undefined, api: string): 
   if (logs.some((log) => log.Readable === false)) {
     throw new AwsError('AccessDenied', `not authorized to perform: s3:${api} on resource: "arn:aws:s3:::${bucket}"`);
   }
-  return logs.flatMap((log) => filesOf(log, state, physics, now)).sort((a, b) => (a.key < b.key ? -1 : 1));
+  return logs.flatMap((log) => filesOf(log, context)).sort((a, b) => (a.key < b.key ? -1 : 1));
 }
 
 /** https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html */

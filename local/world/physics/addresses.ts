@@ -77,3 +77,18 @@ export function addressInside(cidr: string): string | null {
   const inside = found.base + (found.prefix >= WIDTH[found.version] - 3 ? 0n : 5n);
   return (found.version === 4 ? Address4.fromBigInt(inside) : Address6.fromBigInt(inside)).correctForm();
 }
+
+/** Addresses at the beginning of a subnet, and the last one, are AWS's own. https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html */
+const RESERVED = 4n;
+
+/** The first address of a network that is not taken; null when it is full. */
+export function freeAddress(cidr: string, isTaken: (address: string) => boolean): string | null {
+  const found = net(cidr);
+  if (found === null) return null;
+  const last = found.base + (1n << BigInt(WIDTH[found.version] - found.prefix)) - 1n;
+  for (let one = found.base + RESERVED; one < last; one += 1n) {
+    const address = (found.version === 4 ? Address4.fromBigInt(one) : Address6.fromBigInt(one)).correctForm();
+    if (!isTaken(address)) return address;
+  }
+  return null;
+}

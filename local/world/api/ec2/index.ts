@@ -3,6 +3,7 @@ import { AwsError } from '../errors.ts';
 import { flowLogHandlers } from './flow-logs.ts';
 import { instanceTypeHandlers } from './instance-types.ts';
 import { instanceHandlers } from './instances.ts';
+import { interfaceLifeHandlers } from './interface-life.ts';
 import { metadataOptionHandlers } from './metadata-options.ts';
 import { networkAclSetHandlers } from './network-acl-sets.ts';
 import { networkAclHandlers } from './network-acls.ts';
@@ -12,6 +13,7 @@ import { securityGroupRuleHandlers } from './security-group-rules.ts';
 import { securityGroupHandlers } from './security-groups.ts';
 import { snapshotHandlers } from './snapshots.ts';
 import { tagHandlers } from './tags.ts';
+import { terminationHandlers } from './termination.ts';
 
 /** `DryRun` asks whether the call were permitted and changes nothing. */
 function honouringDryRun(handlers: Handlers): Handlers {
@@ -38,6 +40,8 @@ export const ec2Handlers: Handlers = honouringDryRun({
   ...flowLogHandlers,
   ...instanceTypeHandlers,
   ...metadataOptionHandlers,
+  ...interfaceLifeHandlers,
+  ...terminationHandlers,
   ...networkHandlers,
   ...tagHandlers,
   ...snapshotHandlers,
