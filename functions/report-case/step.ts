@@ -1,5 +1,5 @@
 import { readBefore } from '../aws/case-table/before-states.ts';
-import { needCase, readCase } from '../aws/case-table/cases.ts';
+import { needCase, readCase, recordEvent } from '../aws/case-table/cases.ts';
 import { keepReport } from '../aws/case-table/reports.ts';
 import { errorText } from '../aws/errors.ts';
 import { publish } from '../aws/notifications.ts';
@@ -72,9 +72,18 @@ export async function reportCase(
   if (isCaseId(report.caseId)) {
     const what = `${kind} report, ${report.verdict}: ${report.reason}${unpublished}`;
     await tell(tools, report.caseId, 'report-case', what);
+    if (unpublished === '') await noteTold(tools, report);
   }
   tools.log.info('report', { caseId: report.caseId, phase: kind, verdict: report.verdict, reason: report.reason });
   return report;
+}
+
+/** Notes what people were told, so that a look that finds another verdict tells them; without a note they hear it again. */
+async function noteTold(tools: ReportTools, { caseId, verdict }: Report): Promise<void> {
+  if (verdict === 'planned' || verdict === 'refused' || verdict === 'ignored') return;
+  await recordEvent(tools.cases, caseId, { kind: 'told', verdict }).catch((error: unknown) => {
+    tools.log.warn('the case could not note the verdict that people were told', { caseId, error: errorText(error) });
+  });
 }
 
 /** What one item has no room for is not lost: it is in others, less easy to read. */

@@ -37,18 +37,18 @@ export async function verifyCut(tools: VerifyTools, record: Verifying): Promise<
   // What a restore has put back is not cut again.
   const denies = isClosing(document) ? [] : await stillToDeny(tools, document, verdict.kind === 'contained');
   const attempt = (record.verdict?.attempt ?? 0) + 1;
+  const cutsMade = record.verdict?.cuts ?? 0;
   const next = nextLook({
     document,
     verdict,
     toDeny: denies.length,
-    cutsMade: record.verdict?.cuts ?? 0,
+    cutsMade,
+    hasJustCut: record.verdict?.next.kind === 'cut-again',
     now: tools.now().getTime(),
   });
-  const cuts = (record.verdict?.cuts ?? 0) + (next.kind === 'cut-again' ? 1 : 0);
   await Promise.all([
     recordEvent(tools.cases, caseId, {
       kind: 'verified',
-      verdict: verdict.kind,
       denies: next.kind === 'cut-again' ? denies : [],
       cutAgainAt: stored.cutAgainAt,
       isolatedAt: dated.isolatedAt,
@@ -60,7 +60,7 @@ export async function verifyCut(tools: VerifyTools, record: Verifying): Promise<
     kind: verdict.kind,
     reason: verdict.reason,
     attempt,
-    cuts,
+    cuts: next.kind === 'cut-again' ? cutsMade + 1 : cutsMade,
     next,
     denies: packDenies(next.kind === 'cut-again' ? denies : []),
   };

@@ -91,7 +91,7 @@ const INVOCATIONS: readonly Invocation[] = [
     },
   },
   { name: 'preserve-evidence', answers: { kind: 'done', failed: 0 } },
-  { name: 'verify-cut', answers: { kind: 'held', next: 'report' } },
+  { name: 'verify-cut', answers: { kind: 'held', next: { kind: 'report' } } },
   { name: 'release-nacl', answers: { kind: 'kept' } },
   { name: 'delete-security-groups', answers: { kind: 'kept' } },
   {

@@ -76,9 +76,12 @@ function withoutDetails(item: Record<string, unknown>): Record<string, unknown> 
   return { ...rest, pk, sk: String(sk).startsWith('TIME#') ? 'TIME#' : sk };
 }
 
-/** Items that are a matter of time alone: when a step said something last, and how full EC2's token buckets are. */
+/**
+ * Items that are a matter of time alone: when a step said something last, what the flow log said until then, and how full
+ * EC2's token buckets are.
+ */
 const isOfTheMoment = ({ pk, sk }: Record<string, unknown>): boolean =>
-  String(sk).startsWith('SAID#') || String(pk).startsWith('PACE#');
+  String(sk).startsWith('SAID#') || sk === 'HEARD' || String(pk).startsWith('PACE#');
 
 /** The case table, one line per item; the timeline without its times. */
 export function pictureOfTable(

@@ -37,6 +37,7 @@ type Answer = Extract<HostOutcome, { kind: 'answered' }>;
  * | `isolated` | swap-security-groups | `restoring`, `restored` become `open` where this response has isolated |
  * | `flowsSeen` | verify-cut | as before |
  * | `verified` | verify-cut | `open` becomes `reported` |
+ * | `told` | report-case | as before |
  * | `preserved` | preserve-evidence | as before |
  * | `released` | release-nacl | as before |
  * | `restoreBegun` | restore-instance | `restoring` |
@@ -66,6 +67,8 @@ export type CaseEvent =
   /** A flow log has shown packets of flows that the case did not know. */
   | { readonly kind: 'flowsSeen'; readonly flows: readonly CaseFlow[] }
   | ({ readonly kind: 'verified' } & Verified)
+  /** People were told this verdict. */
+  | { readonly kind: 'told'; readonly verdict: VerdictKind }
   | { readonly kind: 'preserved'; readonly items: readonly EvidenceItem[] }
   | { readonly kind: 'released' }
   /** `by`: the ARN of the execution that restores; null = a bare call. */
@@ -97,7 +100,6 @@ interface Isolated {
 }
 
 interface Verified {
-  readonly verdict: VerdictKind;
   /** Denies that are to be made now. */
   readonly denies: readonly WantedDeny[];
   /** When peers were denied after the isolation, ISO; null = nothing new. */
@@ -138,6 +140,8 @@ export function apply(stored: CaseDocument, event: CaseEvent): CaseDocument {
       return flowsSeen(stored, event.flows);
     case 'verified':
       return verified(stored, event);
+    case 'told':
+      return stored.verdict === event.verdict ? stored : { ...stored, verdict: event.verdict };
     case 'preserved':
       return { ...stored, evidence: mergeEvidence(stored.evidence, event.items), evidenceReturning: false };
     case 'released':
@@ -237,12 +241,11 @@ function flowsSeen(stored: CaseDocument, seen: readonly CaseFlow[]): CaseDocumen
 }
 
 function verified(stored: CaseDocument, event: Extract<CaseEvent, { kind: 'verified' }>): CaseDocument {
-  const { verdict, denies, cutAgainAt, isolatedAt } = event;
+  const { denies, cutAgainAt, isolatedAt } = event;
   return {
     ...withAcls(stored, denies),
     // A restore that has begun meanwhile closes the case itself, and the isolation with it.
     status: isClosing(stored) ? stored.status : 'reported',
-    verdict,
     cutAgainAt: laterOf(stored.cutAgainAt, cutAgainAt),
     isolatedAt: isClosing(stored) ? stored.isolatedAt : (stored.isolatedAt ?? isolatedAt),
   };

@@ -168,6 +168,7 @@ export interface CaseDocument {
   readonly watched?: boolean;
   /** The denies are being lifted, or are, on the word of the host and the flow log both, as was opted in; absent = they stay. */
   readonly released?: boolean;
+  /** The last verdict that people were told; null = none yet. */
   readonly verdict: string | null;
 }
 

@@ -11,8 +11,8 @@ export type NextLook =
   /** It is proven, or waiting proves nothing: the last report. */
   | { readonly kind: 'report' };
 
-/** Cuts after the first one in a row; then a person is called, and the looks go on. */
-const CUTS_IN_A_ROW = 3;
+/** Cuts after the first one without a pause; then each later look cuts once more at most. */
+const CUTS_WITHOUT_PAUSE = 3;
 
 /** The next look comes after half the time that has passed since the isolation, and not before so many seconds. */
 const SHORTEST_PAUSE_SECONDS = 300;
@@ -26,16 +26,21 @@ export function nextLook({
   verdict,
   toDeny,
   cutsMade,
+  hasJustCut,
   now,
 }: {
   readonly document: CaseDocument;
   readonly verdict: Pick<Verdict, 'kind' | 'provenAt'>;
   /** Denies that are missing. */
   readonly toDeny: number;
+  /** Cuts after the first one so far. */
   readonly cutsMade: number;
+  /** The look before this one asked for a cut. */
+  readonly hasJustCut: boolean;
   readonly now: number;
 }): NextLook {
-  if (toDeny > 0 && cutsMade < CUTS_IN_A_ROW) return { kind: 'cut-again', seconds: SETTLE_SECONDS };
+  if (toDeny > 0 && (cutsMade < CUTS_WITHOUT_PAUSE || !hasJustCut))
+    return { kind: 'cut-again', seconds: SETTLE_SECONDS };
   if (verdict.kind === 'contained' || isClosing(document) || document.isolatedAt === null) return { kind: 'report' };
   const elapsed = (now - Date.parse(document.isolatedAt)) / 1000;
   if (verdict.provenAt === null || elapsed > LONGEST_WATCH_SECONDS) return { kind: 'report' };
@@ -43,7 +48,7 @@ export function nextLook({
   const pause = Math.max(SHORTEST_PAUSE_SECONDS, Math.round(elapsed / 2));
   // A beacon into a deny delays the proof at every look; the pauses still get longer.
   const soonest = Math.max(untilProven, Math.round(elapsed / 16));
-  // What was told in the interim report is `held`, unless a look has said otherwise.
-  const isNews = verdict.kind !== (document.verdict ?? 'held');
+  // Where no verdict could be told yet, a report of `held` may wait for the last one. A cut that was made since is news.
+  const isNews = verdict.kind !== (document.verdict ?? 'held') || (hasJustCut && toDeny === 0);
   return { kind: isNews ? 'tell-and-wait' : 'wait', seconds: untilProven > 0 ? Math.min(pause, soonest) : pause };
 }

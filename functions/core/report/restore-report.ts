@@ -106,7 +106,7 @@ export function restoreReport(end: RestoreEnd, execution: string | null): Restor
     items.filter(({ outcome }) => outcomes.includes(outcome));
   const lists = { failed: of('failed'), left: of('drifted', 'gone'), putBack: of('restored', 'already') };
   return {
-    ...ending(end, lists, items.length),
+    ...ending(end, lists),
     ...(failure !== undefined && { kind: 'failed', reason: cause(failure) }),
     caseId: restore?.caseId ?? (isCaseId(end.caseId) ? end.caseId : null),
     instanceId: restore?.instanceId ?? (isInstanceId(end.instanceId) ? end.instanceId : null),
@@ -119,11 +119,12 @@ export function restoreReport(end: RestoreEnd, execution: string | null): Restor
 function ending(
   { restore }: RestoreEnd,
   { failed, left }: Pick<RestoreReport, 'failed' | 'left'>,
-  all: number,
 ): Pick<RestoreReport, 'kind' | 'reason'> {
   if (restore?.kind === 'refused') return { kind: 'refused', reason: restore.reason };
   if (failed.length > 0) {
-    return { kind: 'partly-restored', reason: `${failed.length} of ${all} things could not be put back` };
+    // No total: an attempt that died may have put back things that the next one no longer finds.
+    const things = failed.length === 1 ? '1 thing' : `${failed.length} things`;
+    return { kind: 'partly-restored', reason: `${things} could not be put back` };
   }
   if (restore?.kind === 'partly-restored') return { kind: 'partly-restored', reason: TAKEN_UP.detail };
   const others = left.length === 0 ? '' : `, but for ${left.length} that somebody else has changed since`;

@@ -74,6 +74,8 @@ export interface VerdictQuestion {
 
 export interface FlowVerdict {
   readonly flow: CaseFlow;
+  /** What the case is about: a request names its peer, or it was seen alive after the cut. */
+  readonly named: boolean;
   /** The control outside the host, read back, that reaches it; null = none. */
   readonly blockedBy: 'deny' | 'seal' | 'swap' | null;
   /** The host's lists show it no longer. */
@@ -113,6 +115,11 @@ function blockOf(flow: CaseFlow, question: VerdictQuestion): FlowVerdict['blocke
   return isSwapped && staysUntracked && !admits(openings, flow) ? 'swap' : null;
 }
 
+/** A peer that is named is named for every flow to it: the attacker has more than one connection to one server. */
+const isNamed = (flow: CaseFlow, all: readonly CaseFlow[]): boolean =>
+  flow.spared !== true &&
+  (flow.seenAlive === true || all.some(({ named, remoteAddress }) => named && remoteAddress === flow.remoteAddress));
+
 function judgeFlow(flow: CaseFlow, question: VerdictQuestion, disturbing: readonly LogRecord[]): FlowVerdict {
   const { interfaces, openings, witness, terminated } = question;
   const blockedBy = blockOf(flow, question);
@@ -127,7 +134,7 @@ function judgeFlow(flow: CaseFlow, question: VerdictQuestion, disturbing: readon
   const silent = witness === null ? 0 : silentSeconds(witness, own);
   if (!alive && isolated && silent > 0 && silent >= flow.tracking.timeoutSeconds) dead.push('flow-log');
   const gone = flow.host === 'gone' && !alive;
-  return { flow, blockedBy, gone, dead, alive, evidence: evidenceOf() };
+  return { flow, named: isNamed(flow, question.flows), blockedBy, gone, dead, alive, evidence: evidenceOf() };
 
   function evidenceOf(): EvidenceLevel {
     if (terminated || dead.includes('flow-log')) return 'observed';
@@ -147,15 +154,13 @@ function acceptedStrangers(disturbing: readonly LogRecord[], { flows }: VerdictQ
 }
 
 /** Named flows first: they are what the case is about. */
-const byName = (a: FlowVerdict, b: FlowVerdict): number => Number(b.flow.named) - Number(a.flow.named);
+const byName = (a: FlowVerdict, b: FlowVerdict): number => Number(b.named) - Number(a.named);
 
 const listed = (words: readonly string[]): string =>
   words.length <= 3 ? words.join(', ') : `${words.slice(0, 3).join(', ')} and ${words.length - 3} more`;
 
 const names = (flows: readonly FlowVerdict[]): string =>
   listed([...new Set(flows.map(({ flow }) => flow.remoteAddress))]);
-
-const isNamed = ({ flow }: FlowVerdict): boolean => flow.named || (flow.seenAlive === true && flow.spared !== true);
 
 /** The agent's own connection, spared by the cut, where nothing shows that it ended. */
 const isSparedAlive = ({ flow, dead, gone, blockedBy }: FlowVerdict): boolean =>
@@ -286,7 +291,7 @@ function leakOf(
   if (alive.length > 0) return `a flow to ${names(alive)} was seen alive after the cut`;
   const strangers = acceptedStrangers(disturbing, question);
   if (strangers.length > 0) return `the flow log shows packets of a flow that nobody listed, to ${listed(strangers)}`;
-  const loose = flows.filter((flow) => isNamed(flow) && flow.blockedBy === null && flow.dead.length === 0);
+  const loose = flows.filter((flow) => flow.named && flow.blockedBy === null && flow.dead.length === 0);
   const unstopped = loose.filter((flow) => !flow.gone);
   if (unstopped.length > 0)
     return `nothing in force reaches the flow to ${names(unstopped)}, and nothing shows that it ended`;
@@ -299,7 +304,7 @@ function isReached(flow: FlowVerdict): boolean {
   const { blockedBy, dead, gone } = flow;
   if (blockedBy !== null || dead.includes('flow-log') || flow.flow.spared === true) return true;
   if (flow.flow.dropped === true) return false;
-  return !isNamed(flow) && (gone || dead.length > 0);
+  return !flow.named && (gone || dead.length > 0);
 }
 
 /** Why not even `held` can be said, in words; null = it can. */
@@ -316,7 +321,7 @@ function doubtOf(
   if (loose.length > 0) {
     const basis = basisOf(loose);
     const [first] = loose;
-    const named = loose.filter(isNamed);
+    const named = loose.filter((flow) => flow.named);
     if (named.length > 0 && named.every(({ gone }) => gone))
       return say(
         `the flow to ${names(named)} ended on the host's word alone: no control outside the host reaches it`,

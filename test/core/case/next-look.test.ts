@@ -10,14 +10,16 @@ const question = {
   verdict: held,
   toDeny: 0,
   cutsMade: 0,
+  hasJustCut: false,
   now: ISOLATED + 90_000,
 };
 
 describe('the next look', () => {
-  it('cuts again what lacks a deny, three times in a row at most, and then looks on', () => {
+  it('cuts again what lacks a deny, three times without a pause, and then once at each look', () => {
     expect(nextLook({ ...question, toDeny: 2 }).kind).toBe('cut-again');
     expect(nextLook({ ...question, toDeny: 2, cutsMade: 2 }).kind).toBe('cut-again');
-    expect(nextLook({ ...question, toDeny: 2, cutsMade: 3 }).kind).toBe('wait');
+    expect(nextLook({ ...question, toDeny: 2, cutsMade: 3, hasJustCut: true }).kind).toBe('wait');
+    expect(nextLook({ ...question, toDeny: 2, cutsMade: 3 }).kind).toBe('cut-again');
   });
 
   it.each([
@@ -39,6 +41,10 @@ describe('the next look', () => {
     }
     expect(looks).toBeGreaterThan(10);
     expect(looks).toBeLessThan(25);
+  });
+
+  it('is told of before it is waited for, where the look before it has cut again', () => {
+    expect(nextLook({ ...question, cutsMade: 1, hasJustCut: true }).kind).toBe('tell-and-wait');
   });
 
   it.each(['leaking', 'not-proven'] as const)('is told of before it is waited for, where it has become %s', (kind) => {

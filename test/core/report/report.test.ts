@@ -14,6 +14,7 @@ const verdictOf = (kind: VerdictKind): Verdict => ({
   flows: [
     {
       flow: caseFlowOf({ host: 'gone' }),
+      named: true,
       blockedBy: 'deny',
       gone: true,
       dead: ['flow-log'],

@@ -61,7 +61,7 @@ describe('a restore report', () => {
   ])('is partly restored where something %s failed, though the step itself ended well', (_, end) => {
     expect(restoreReport(end, ARN)).toMatchObject({
       kind: 'partly-restored',
-      reason: expect.stringMatching(/^1 of 3 things/),
+      reason: expect.stringMatching(/^1 thing could not/),
       failed: [failed],
     });
   });

@@ -326,6 +326,12 @@ describe('the verdict', () => {
       'not-proven',
       ['host'],
     ],
+    [
+      "a second flow to the named peer, on the host's word alone, where no deny reaches it",
+      withOther({ remoteAddress: gone.remoteAddress, remotePort: 8443 }, 'none'),
+      'not-proven',
+      ['host'],
+    ],
     ["a named one, on the host's word alone, the deny failed", about({}, 'none'), 'not-proven', ['host']],
     [
       'a named one that may have reopened before the swap',

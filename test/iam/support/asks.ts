@@ -2,6 +2,7 @@ import type { ServiceMemory } from '../../../local/memory-slots.ts';
 import type { CallInfo } from '../../../local/world/api/middleware.ts';
 import type { ApiState } from '../../../local/world/api/shapes.ts';
 import { EC2_ASKS } from './asks-ec2.ts';
+import { RECORDED_NAMES } from './policies.ts';
 import type { Ask } from './records.ts';
 import { type Asker, arn, at, generic, listAt, type Scene, textAt } from './scene.ts';
 
@@ -70,11 +71,17 @@ const named =
   (action: string, member: string): Asker =>
   (input) => [{ action, resource: textAt(input, member), context: {} }];
 
+/** Runs name the documents as CloudFormation does, by their logical ids: they are the two of the stack. */
+const documentOf = (name: string): string =>
+  name.replace(/^\w+-(Linux|Windows)Document(-\w+)?$/, (_, platform: 'Linux' | 'Windows') =>
+    textAt(RECORDED_NAMES, `${platform}Document`),
+  );
+
 /** A document of the account by its name, and each instance. */
 const sendCommand: Asker = (input, scene) => [
   {
     action: 'ssm:SendCommand',
-    resource: arn(scene, 'ssm', `document/${textAt(input, 'DocumentName')}`),
+    resource: arn(scene, 'ssm', `document/${documentOf(textAt(input, 'DocumentName'))}`),
     context: {},
   },
   ...listAt(input, 'InstanceIds').map((id) => ({
