@@ -103,7 +103,9 @@ async function readPages(
 ): Promise<void> {
   let pages = 0;
   for await (const page of paginateFilterLogEvents({ client: logs }, inputOf(search))) {
-    for (const { message } of page.events ?? []) if (message !== undefined) take(message);
+    // moto does not look at the prefix, and another ENI's line must not speak for this one.
+    for (const { message, logStreamName = search.networkInterfaceId } of page.events ?? [])
+      if (message !== undefined && logStreamName.startsWith(search.networkInterfaceId)) take(message);
     pages += 1;
     if (pages === PAGE_LIMIT && page.nextToken !== undefined) {
       throw new Error(`the flow log ${search.logGroupName} holds more lines than can be read`);

@@ -341,7 +341,7 @@ describe('a restore without a deployment', () => {
 
     const waits = said.filter((line) => line.startsWith('Wait for the agent to come back, until 20'));
     expect(waits.length).toBeGreaterThan(5);
-    expect(text.split('\n')[0]).toMatch(/: partly-restored, 1 of /);
+    expect(text.split('\n')[0]).toMatch(/: partly-restored, 1 thing could not be put back/);
     expect(text).toContain('failed: host firewall');
   });
 

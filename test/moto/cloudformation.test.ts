@@ -23,13 +23,15 @@ const source = readTemplate();
 const { 'everything on': everythingOn = {} } = parameterSets(source);
 
 /** The statements of all roles and policies in one order, with the resources of the stack by the names that the simulation has for them. */
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
 function statementsIn({ roles, policies, resources }: StackState): readonly string[] {
   const names = resources.map(
     ({ id, name }) => [id, name?.split(/[/:]/).at(-1) ?? '', RECORDED_NAMES[id] ?? `flowcut-${id}`] as const,
   );
   const renamed = names
-    // A name that the template gives is the same everywhere.
-    .filter(([id, name]) => name.includes(id))
+    // A name that the template gives is the same everywhere; moto names documents by UUIDs.
+    .filter(([id, name]) => name.includes(id) || UUID.test(name))
     .reduce(
       (all, [, name, ours]) => all.replaceAll(name, ours),
       JSON.stringify([...roles.flatMap(({ documents }) => documents), ...policies]),

@@ -84,7 +84,7 @@ describe('the undo on the host, while the agent is away', () => {
     expect(hostOf(run)).toMatchObject({ outcome: 'failed', detail: expect.stringContaining('InvalidInstanceId') });
     expect(run.restoreReport).toMatchObject({
       kind: 'partly-restored',
-      reason: expect.stringMatching(/^1 of \d+ things/),
+      reason: expect.stringMatching(/^1 thing could not be put back/),
       failed: [{ item: 'host firewall', outcome: 'failed' }],
     });
     expect(run.messages.at(-1)?.subject).toBe(`flowcut: ${ids.instance} partly restored`);
