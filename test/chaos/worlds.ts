@@ -70,7 +70,10 @@ export const OTHER_WORLDS: readonly ChaosWorld[] = [
   fromFile('an Auto Scaling member', 'auto-scaling-member'),
   fromFile('an Auto Scaling member, detached', 'auto-scaling-member', { autoScaling: 'detach' }),
   fromFile('a Spot instance', 'spot-instance'),
-  fromFile('replaced groups are deleted', 'default', { deleteReplacedGroups: true }, neighbourApart),
+  fromFile('replaced groups are deleted', 'default', { deleteReplacedGroups: true }, (file) => {
+    neighbourApart(file);
+    watchedShell(file);
+  }),
   fromFile('an isolation group with openings', 'default', {
     openings: { agentEgress: ['10.0.9.0/28'], analystIngress: ['10.0.8.7/32'] },
   }),
