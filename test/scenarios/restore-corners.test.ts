@@ -12,7 +12,16 @@ import { readDefinition } from '../../local/definitions.ts';
 import { runMachine } from '../../local/runner.ts';
 import { simulate } from '../../local/simulate.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';
-import { defaultWorld, ids, onBench, readEvent, refusedBy, shellAlone, twoInterfaces } from '../support/bench.ts';
+import {
+  defaultWorld,
+  ids,
+  onBench,
+  readEvent,
+  refusedBy,
+  shellAlone,
+  shellWatched,
+  twoInterfaces,
+} from '../support/bench.ts';
 import { type Episode, inEpisode } from '../support/episode.ts';
 import { laterFinding, neighbourApart, worldOf } from './worlds.ts';
 
@@ -423,13 +432,15 @@ describe('groups that were deleted', () => {
 
 describe('two restores of one case at once', () => {
   it.each([false, true])('fail at nothing (groups were deleted: %s)', async (deleteReplacedGroups) => {
-    const file = deleteReplacedGroups ? defaultWorld(neighbourApart) : worldOf('auto-scaling-member');
+    const file = deleteReplacedGroups ? shellWatched(neighbourApart) : worldOf('auto-scaling-member');
     await inEpisode(
       file,
       async (episode) => {
         const [report] = await episode.send(finding);
         await episode.tools.sleep(900);
         const caseId = report?.caseId ?? '';
+        const isDeleted = file.SecurityGroups.every(({ GroupName }) => GroupName !== 'shop-web');
+        expect(isDeleted).toBe(deleteReplacedGroups);
         const both = await Promise.all([
           episode.restore(caseId, true),
           episode.tools.sleep(0.3).then(() => episode.restore(caseId, true)),
