@@ -30,7 +30,7 @@ export function nextLook({
   now,
 }: {
   readonly document: CaseDocument;
-  readonly verdict: Pick<Verdict, 'kind' | 'provenAt'>;
+  readonly verdict: Pick<Verdict, 'kind' | 'nextProof'>;
   /** Denies that are missing. */
   readonly toDeny: number;
   /** Cuts after the first one so far. */
@@ -43,8 +43,8 @@ export function nextLook({
     return { kind: 'cut-again', seconds: SETTLE_SECONDS };
   if (verdict.kind === 'contained' || isClosing(document) || document.isolatedAt === null) return { kind: 'report' };
   const elapsed = (now - Date.parse(document.isolatedAt)) / 1000;
-  if (verdict.provenAt === null || elapsed > LONGEST_WATCH_SECONDS) return { kind: 'report' };
-  const untilProven = Math.ceil((Date.parse(verdict.provenAt) - now) / 1000);
+  if (verdict.nextProof === null || elapsed > LONGEST_WATCH_SECONDS) return { kind: 'report' };
+  const untilProven = Math.ceil((Date.parse(verdict.nextProof) - now) / 1000);
   const pause = Math.max(SHORTEST_PAUSE_SECONDS, Math.round(elapsed / 2));
   // A beacon into a deny delays the proof at every look; the pauses still get longer.
   const soonest = Math.max(untilProven, Math.round(elapsed / 16));

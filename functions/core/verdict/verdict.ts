@@ -1,5 +1,5 @@
 import type { CaseFlow, HostOutcome } from '../case/case.ts';
-import { FLOW_LOG_DELAY_SECONDS, TCP_RETRANSMIT_SECONDS } from '../case/expiry.ts';
+import { FLOW_LOG_DELAY_SECONDS, SETTLE_SECONDS, TCP_RETRANSMIT_SECONDS } from '../case/expiry.ts';
 import type { AclFacts } from '../model.ts';
 import { admits, type IsolationOpenings } from '../network/isolation-rules.ts';
 import { mayBeRecordOf } from './flow-log.ts';
@@ -92,6 +92,8 @@ export interface Verdict {
   readonly basis: readonly Basis[];
   /** When it will be proven if nothing stirs, ISO; null = it is proven, or nothing will prove it: `reason` says which. */
   readonly provenAt: string | null;
+  /** The earliest moment at which a look may find it proven, ISO: also where something must end first; null = no look will. */
+  readonly nextProof: string | null;
   readonly flows: readonly FlowVerdict[];
   /** What goes on and is not the attacker's as far as is known: what the isolation permits, the agent's connection. */
   readonly goesOn: readonly string[];
@@ -204,7 +206,9 @@ function provenAt(
   // Sockets of an honest kernel go on retransmitting into a deny, which may refresh their entries.
   const isRetransmitting = flows.some(({ gone, dead, flow }) => !gone && dead.length === 0 && flow.protocol === 'tcp');
   const heard = disturbing.length > 0 || witness.findings.coveredUntil !== null;
-  const start = silentSince(witness, disturbing) + (isRetransmitting && !heard ? TCP_RETRANSMIT_SECONDS : 0);
+  // A log that was not asked yet does not say since when it counts.
+  const since = Math.max(silentSince(witness, disturbing), Date.parse(isolatedAt) / 1000 + SETTLE_SECONDS);
+  const start = since + (isRetransmitting && !heard ? TCP_RETRANSMIT_SECONDS : 0);
   return new Date((start + longestTimerSeconds + FLOW_LOG_DELAY_SECONDS) * 1000).toISOString();
 }
 
@@ -231,12 +235,14 @@ export function judge(question: VerdictQuestion): Verdict {
     kind: VerdictKind,
     reason: string,
     basis: readonly Basis[] = [],
-    at: string | null = null,
+    nextProof: string | null = null,
+    isCertain = true,
   ): Verdict => ({
     kind,
     reason,
     basis,
-    provenAt: at,
+    provenAt: isCertain ? nextProof : null,
+    nextProof,
     flows,
     goesOn,
   });
@@ -264,9 +270,10 @@ export function judge(question: VerdictQuestion): Verdict {
   const at = provenAt(question, flows, disturbing);
   return answer(
     'held',
-    `${heldReason()}; ${heldSince(question, at)}`,
+    `${heldReason()}; ${heldSince(question, isLive ? null : at)}`,
     basisOf(flows, agreeing(question, disturbing)),
     beyond.length > 0 ? null : at,
+    !isLive,
   );
 
   function heldReason(): string {

@@ -4,7 +4,7 @@ import { theCase } from '../../support/incident.ts';
 
 const ISOLATED = Date.parse(theCase.isolatedAt ?? '');
 const inSeconds = (seconds: number) => new Date(ISOLATED + seconds * 1000).toISOString();
-const held = { kind: 'held', provenAt: inSeconds(432_000) } as const;
+const held = { kind: 'held', nextProof: inSeconds(432_000) } as const;
 const question = {
   document: { ...theCase, verdict: 'held' },
   verdict: held,
@@ -55,8 +55,8 @@ describe('the next look', () => {
   });
 
   it.each<[string, Partial<typeof question>]>([
-    ['it is proven', { verdict: { kind: 'contained', provenAt: null } as never }],
-    ['nothing will prove it', { verdict: { ...held, provenAt: null } as never }],
+    ['it is proven', { verdict: { kind: 'contained', nextProof: null } as never }],
+    ['nothing will prove it', { verdict: { ...held, nextProof: null } as never }],
     ['a restore has begun', { document: { ...theCase, status: 'restoring' } as never }],
     ['it was never isolated', { document: { ...theCase, isolatedAt: null } as never }],
     ['a month has passed', { now: ISOLATED + 31 * 24 * 3600 * 1000 }],

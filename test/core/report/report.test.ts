@@ -10,6 +10,7 @@ const verdictOf = (kind: VerdictKind): Verdict => ({
   reason: 'because',
   basis: ['flow-log'],
   provenAt: null,
+  nextProof: null,
   goesOn: [],
   flows: [
     {

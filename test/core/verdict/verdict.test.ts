@@ -370,6 +370,15 @@ describe('the verdict', () => {
     expect(at(watched(600, seen('REJECT', SINCE + 300)))).toBe(expected(300));
     expect(at(null)).toBeNull();
     expect(at(unheard('AccessDenied'))).toBeNull();
+    // One that was not asked yet does not say since when it counts.
+    const unasked = { since: 0, findings: { coveredUntil: null, records: [] } };
+    expect(at(unasked)).toBe(expected(-2));
+  });
+
+  it("does not say when, while the agent's own connection goes on, and is looked at again", () => {
+    const verdict = judge(withAgent({ ...proven, witness: watched(600) }));
+    expect(verdict).toMatchObject({ kind: 'held', provenAt: null, nextProof: expect.any(String) });
+    expect(verdict.reason).not.toContain('proven at');
   });
 
   it('names the peers it speaks of, the first three, those of the finding first', () => {

@@ -6,9 +6,12 @@ import {
   type FaultPlan,
   type FlowPlan,
   type GroupKind,
+  HEALTHY_LOG,
   type HostPlan,
   type Incident,
   type InterfacePlan,
+  type LogPlan,
+  type OutagePlan,
   type PeerPlan,
   PLAIN_HOST,
   type SubnetPlan,
@@ -132,6 +135,9 @@ const flow = (interfaces: readonly InterfacePlan[]): Arbitrary<FlowPlan> =>
         8 * DAY,
       ),
       process: mostly(true, 4, fc.constant(false)),
+      onHostLists: mostly(true, 5, fc.constant(false)),
+      // What the ENI's timers were before somebody lowered them.
+      entrySeconds: mostly<number | null>(null, 5, one(180, 600, 3600, 432_000)),
     })
     .map(({ six, ...plan }): FlowPlan => ({ ...plan, family: six && interfaces[plan.via]?.ipv6 === true ? 6 : 4 }));
 
@@ -175,6 +181,7 @@ const host: Arbitrary<HostPlan> = mostly<HostPlan>(
     survivors: one('stop', 'leave', 'kill'),
     rootAttacker: mostly(false, 2, fc.constant(true)),
     lies: mostly<HostPlan['lies']>('none', 1, one('garbage', 'claims-success', 'hides')),
+    agentConnection: mostly(false, 3, fc.constant(true)),
   }),
 );
 
@@ -182,6 +189,7 @@ const assumptions: Arbitrary<AssumptionPlan> = fc.record({
   lowered: fc.boolean(),
   dwell: one('never', 'active', 'all'),
   refreshes: fc.boolean(),
+  ingressRefreshes: mostly(false, 3, fc.constant(true)),
   resetClears: fc.boolean(),
   propagationSeconds: fc.integer({ min: 0, max: 12 }),
   retransmitSeconds: mostly(924.6, 2, one(30, 7200, 900_000)),
@@ -224,6 +232,29 @@ const fault: Arbitrary<FaultPlan> = fc.oneof(
   }),
 );
 
+/** Somewhere in the response, or in the looks after it. */
+const span: Arbitrary<readonly [number, number]> = fc
+  .record({ from: one(-600, 0, 60, 300, 900), seconds: one(30, 600, 3600) })
+  .map(({ from, seconds }) => [from, from + seconds] as const);
+
+const log: Arbitrary<LogPlan> = mostly<LogPlan>(
+  HEALTHY_LOG,
+  4,
+  fc.record({
+    readable: mostly(true, 3, fc.constant(false)),
+    startsAt: mostly<number | null>(null, 1, one(-3600, 0, 300, 3600)),
+    gaps: fc.array(span, { maxLength: 1 }),
+    skipData: fc.array(span, { maxLength: 1 }),
+  }),
+);
+
+const outage: Arbitrary<OutagePlan> = fc.record({
+  service: one('ec2', 'ssm', 'logs', 'sns'),
+  from: one(0, 1, 3, 10, 60, 600),
+  seconds: one(2, 20, 90, 600, 3600),
+  error: one('RequestLimitExceeded', 'InternalError', 'Timeout'),
+});
+
 const INSTANCE_TYPES = ['m6i.large', 'm6i.large', 't3.micro', 'm8i.large', 'p6e-gb200.36xlarge'] as const;
 
 const flowsOver = (interfaces: readonly InterfacePlan[]): Arbitrary<readonly FlowPlan[]> =>
@@ -234,6 +265,19 @@ const withShortTimers = (incident: Incident): Incident => ({
   ...incident,
   instanceType: 'm8i.large',
   interfaces: incident.interfaces.map((plan) => ({ ...plan, tracking: null })),
+});
+
+/** Nitro v6 and later: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/security-group-connection-tracking.html */
+const SHORT_TIMER_TYPES: readonly string[] = ['m8i.large', 'p6e-gb200.36xlarge'];
+
+/** A timer may have been lowered since an entry was opened, never raised and set back: that is the promise's one exception. */
+const withTimersOnlyLowered = (incident: Incident): Incident => ({
+  ...incident,
+  flows: incident.flows.map((plan) => {
+    if (plan.entrySeconds === null || plan.protocol === 'icmp') return { ...plan, entrySeconds: null };
+    const tcp = SHORT_TIMER_TYPES.includes(incident.instanceType) ? 350 : 432_000;
+    return { ...plan, entrySeconds: Math.min(plan.entrySeconds, plan.protocol === 'tcp' ? tcp : 180) };
+  }),
 });
 
 /** Any incident. */
@@ -254,15 +298,20 @@ export const incidents: Arbitrary<Incident> = fc
           host,
           flowLogs: mostly<Incident['flowLogs']>('none', 2, one('vpc', 'subnets', 'interfaces', 'first interface')),
           deliverySeconds: one(0, 60, 300, 600),
+          log,
           assumptions,
           latencySeconds: one(0.05, 0.1, 0.2, 0.5),
           isolationGroup: mostly<Incident['isolationGroup']>('none', 5, one('clean', 'with a rule', "somebody else's")),
           faults: mostly<readonly FaultPlan[]>([], 2, fc.array(fault, { minLength: 1, maxLength: 2 })),
+          outages: mostly<readonly OutagePlan[]>([], 6, fc.array(outage, { minLength: 1, maxLength: 2 })),
+          readLagSeconds: mostly(0, 4, one(1, 3, 10, 45)),
+          functionStartSeconds: mostly(0, 4, one(1, 8)),
+          secondaryInterface: mostly(false, 9, fc.constant(true)),
           watchesForDays: mostly(false, 4, fc.constant(true)),
         }),
       ),
     ),
   )
   .map(({ watchesForDays, ...incident }) =>
-    watchesForDays || incident.flowLogs === 'none' ? incident : withShortTimers(incident),
+    withTimersOnlyLowered(watchesForDays || incident.flowLogs === 'none' ? incident : withShortTimers(incident)),
   );

@@ -53,24 +53,38 @@ export function buildWorld(incident: Incident): Record<string, unknown> {
     Flows: incident.flows.map((flow, index) => worldFlow(incident, flow, index)),
     FlowLogs: flowLogs(incident),
     Assumptions: assumptions(incident),
-    Faults: incident.faults.map(({ api, call, error, afterEffect }) => ({
-      Api: api,
-      Call: call,
-      Error: error,
-      AfterEffect: afterEffect,
-    })),
+    Faults: [
+      ...incident.faults.map(({ api, call, error, afterEffect }) => ({
+        Api: api,
+        Call: call,
+        Error: error,
+        AfterEffect: afterEffect,
+      })),
+      ...incident.outages.map(({ service, from, seconds, error }) => ({
+        Service: service,
+        FromSeconds: from,
+        ToSeconds: from + seconds,
+        Error: error,
+      })),
+    ],
+    FunctionStartSeconds: incident.functionStartSeconds,
     LatencySeconds: incident.latencySeconds,
   };
 }
 
 const RUNNING = { State: { Code: 16, Name: 'running' }, VpcId: VPC };
 
-const instance = ({ instanceType, platform, interfaces }: Incident): object => ({
+const instance = ({ instanceType, platform, interfaces, secondaryInterface }: Incident): object => ({
   ...RUNNING,
   InstanceId: INSTANCE,
   InstanceType: instanceType,
   ...(platform === 'windows' && { Platform: 'windows' }),
   SubnetId: subnetId(interfaces[0]?.subnet ?? 0),
+  ...(secondaryInterface && {
+    SecondaryInterfaces: [
+      { SecondaryInterfaceId: 'si-00000000000000501', PrivateIpAddresses: [{ PrivateIpAddress: '172.31.9.5' }] },
+    ],
+  }),
 });
 
 function networkInterface(incident: Incident, plan: InterfacePlan, index: number): object {
@@ -193,6 +207,7 @@ function hosts({ host }: Incident): object[] {
       SocketKill: host.socketKill,
       RootAttacker: host.rootAttacker,
       AgentLies: host.lies,
+      AgentConnection: host.agentConnection,
     },
   ];
 }
@@ -213,11 +228,13 @@ function worldFlow(incident: Incident, flow: FlowPlan, index: number): object {
     RemotePort: remotePort,
     PacketEverySeconds: flow.everySeconds,
     WakesAtSeconds: flow.everySeconds === null ? flow.wakesAt : null,
+    OnHostLists: flow.onHostLists,
+    EntryTimeoutSeconds: flow.entrySeconds,
     Process: flow.process ? { Pid: 4000 + index, Name: `process-${index}` } : null,
   };
 }
 
-function flowLogs({ flowLogs: where, deliverySeconds, subnets, interfaces }: Incident): object[] {
+function flowLogs({ flowLogs: where, deliverySeconds, log, subnets, interfaces }: Incident): object[] {
   const resources = {
     none: [],
     vpc: [VPC],
@@ -225,13 +242,22 @@ function flowLogs({ flowLogs: where, deliverySeconds, subnets, interfaces }: Inc
     interfaces: [...interfaces.keys()].map(interfaceId),
     'first interface': [interfaceId(0)],
   }[where];
-  return resources.map((ResourceId) => ({ ResourceId, DeliverySeconds: deliverySeconds }));
+  return resources.map((ResourceId) => ({
+    ResourceId,
+    DeliverySeconds: deliverySeconds,
+    Readable: log.readable,
+    ...(log.startsAt !== null && { StartsAtSeconds: log.startsAt }),
+    Gaps: log.gaps,
+    SkipData: log.skipData,
+  }));
 }
 
-const assumptions = ({ assumptions: plan }: Incident): object => ({
+const assumptions = ({ assumptions: plan, readLagSeconds }: Incident): object => ({
   LoweredTimeoutAppliesToExisting: plan.lowered,
   UntrackDwellConverts: plan.dwell,
   NaclDroppedEgressRefreshes: plan.refreshes,
+  NaclDroppedIngressRefreshes: plan.ingressRefreshes,
+  ReadLagSeconds: readLagSeconds,
   RstDroppedByNaclClears: plan.resetClears,
   PropagationSeconds: plan.propagationSeconds,
   TcpRetransmitSeconds: plan.retransmitSeconds,

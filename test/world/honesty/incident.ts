@@ -17,10 +17,18 @@ export interface Incident {
   readonly host: HostPlan;
   readonly flowLogs: 'none' | 'vpc' | 'subnets' | 'interfaces' | 'first interface';
   readonly deliverySeconds: number;
+  readonly log: LogPlan;
   readonly assumptions: AssumptionPlan;
   readonly latencySeconds: number;
   readonly isolationGroup: 'none' | 'clean' | 'with a rule' | "somebody else's";
   readonly faults: readonly FaultPlan[];
+  readonly outages: readonly OutagePlan[];
+  /** For so long after a change EC2's Describe calls show what was before. */
+  readonly readLagSeconds: number;
+  /** Every function's first start takes so long. */
+  readonly functionStartSeconds: number;
+  /** An interface that no group, ACL and flow log reaches. */
+  readonly secondaryInterface: boolean;
 }
 
 export interface SubnetPlan {
@@ -89,6 +97,10 @@ export interface FlowPlan {
   readonly everySeconds: number | null;
   readonly wakesAt: number | null;
   readonly process: boolean;
+  /** False = no list of an honest host has it, and closing sockets does not reach it. */
+  readonly onHostLists: boolean;
+  /** The idle timer that its entry got when it was opened; null = what the ENI has now. A lowered one came later. */
+  readonly entrySeconds: number | null;
 }
 
 /** What sets the response off. A finding names the first flow, a person any of them by address, or none. */
@@ -107,12 +119,33 @@ export interface HostPlan {
   readonly survivors: HostOptions['survivors'];
   readonly rootAttacker: boolean;
   readonly lies: 'none' | 'garbage' | 'claims-success' | 'hides';
+  /** The agent holds a connection of its own, as a real one does. */
+  readonly agentConnection: boolean;
+}
+
+/** What is wrong with the flow logs, where there are any. */
+export interface LogPlan {
+  readonly readable: boolean;
+  /** They record from here on; null = from long before. */
+  readonly startsAt: number | null;
+  readonly gaps: readonly (readonly [number, number])[];
+  readonly skipData: readonly (readonly [number, number])[];
+}
+
+/** A service that answers nothing but this error for a while. */
+export interface OutagePlan {
+  readonly service: 'ec2' | 'ssm' | 'logs' | 'sns';
+  readonly from: number;
+  readonly seconds: number;
+  readonly error: string;
 }
 
 export interface AssumptionPlan {
   readonly lowered: boolean;
   readonly dwell: 'never' | 'active' | 'all';
   readonly refreshes: boolean;
+  /** An inbound packet that the ACL drops refreshes the entry too. */
+  readonly ingressRefreshes: boolean;
   readonly resetClears: boolean;
   readonly propagationSeconds: number;
   readonly retransmitSeconds: number;
@@ -133,6 +166,7 @@ export const PLAIN_HOST: HostPlan = {
   survivors: 'stop',
   rootAttacker: false,
   lies: 'none',
+  agentConnection: false,
 };
 
 export const PLAIN_SUBNET: SubnetPlan = { path4: 'igw', path6: 'igw', acl: 'default' };
@@ -149,6 +183,7 @@ export const PLAIN_ASSUMPTIONS: AssumptionPlan = {
   lowered: false,
   dwell: 'never',
   refreshes: true,
+  ingressRefreshes: false,
   resetClears: false,
   propagationSeconds: 2,
   retransmitSeconds: 924.6,
@@ -166,7 +201,11 @@ export const SHELL: FlowPlan = {
   everySeconds: 5,
   wakesAt: null,
   process: true,
+  onHostLists: true,
+  entrySeconds: null,
 };
+
+export const HEALTHY_LOG: LogPlan = { readable: true, startsAt: null, gaps: [], skipData: [] };
 
 /** The plainest incident: one shell, one interface, an honest host, nothing goes wrong. */
 export const PLAIN: Incident = {
@@ -181,8 +220,13 @@ export const PLAIN: Incident = {
   host: PLAIN_HOST,
   flowLogs: 'none',
   deliverySeconds: 300,
+  log: HEALTHY_LOG,
   assumptions: PLAIN_ASSUMPTIONS,
   latencySeconds: 0.2,
   isolationGroup: 'none',
   faults: [],
+  outages: [],
+  readLagSeconds: 0,
+  functionStartSeconds: 0,
+  secondaryInterface: false,
 };

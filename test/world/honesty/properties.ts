@@ -44,6 +44,18 @@ export const containedIsWitnessed: Property = ({ incident, simulation: { report 
   return [`contained on the word of ${report.basis.join(', ')}, with flow logs on ${incident.flowLogs}`];
 };
 
+/** `contained` leaves no interface that no group reaches, and no connection of the agent. */
+export const containedLeavesNone: Property = ({ incident, simulation: { report, truth, reportedAt } }) => {
+  if (report.verdict !== 'contained') return [];
+  const agent = [...truth].find(
+    ([name, { lastPacketAt }]) => name.startsWith('SSM agent') && (lastPacketAt ?? 0) > reportedAt + 60,
+  );
+  return [
+    ...(incident.secondaryInterface ? ['contained, although a secondary interface is attached'] : []),
+    ...(agent === undefined ? [] : [`contained, although the connection of ${agent[0]} lives`]),
+  ];
+};
+
 /** No ENI, group or ACL is ever more open than it was found, and every change of groups was recorded before it. */
 export const neverMoreOpen: Property = ({ breaches }) => breaches;
 
@@ -79,7 +91,11 @@ export const leakingIsReal: Property = (run) => {
   const { simulation } = run;
   const { report, reportedAt } = simulation;
   // What cannot be read back may be feared open.
-  const blind = run.incident.faults.some(({ api }) => api.startsWith('Describe'));
+  const { faults, outages, readLagSeconds } = run.incident;
+  const blind =
+    faults.some(({ api }) => api.startsWith('Describe')) ||
+    outages.some(({ service }) => service === 'ec2') ||
+    readLagSeconds > 0;
   if (report.verdict !== 'leaking' || blind) return [];
   const flows = judgedFlows(run).filter((one) => one.reported.length > 0);
   const cutAt = isolatedAt(run) ?? reportedAt;
@@ -122,6 +138,7 @@ export const RESPONSE_PROPERTIES: Readonly<Record<string, Property>> = {
   namedFlowsStay,
   containedIsAll,
   containedIsWitnessed,
+  containedLeavesNone,
   neverMoreOpen,
   isolatedAsSaid,
   blockedAsSaid,
