@@ -77,6 +77,9 @@ export interface Denied {
 /** EC2 has a code of its own for it. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html */
 const DENIALS = ['UnauthorizedOperation', 'AccessDenied', 'AccessDeniedException'];
 
+/** The right to the call is missing. */
+export const isDenial = (error: unknown): boolean => DENIALS.includes(errorCode(error));
+
 /** Runs a call; where the right to it is missing, says so in one line. Everything else is thrown on. */
 export const orDenied = <T>(call: () => Promise<T>): Promise<T | Denied> =>
   unless(DENIALS, call, (error) => ({ denied: errorText(error) }));

@@ -7,7 +7,7 @@ import type { FlowLogFacts } from '../core/case/facts.ts';
 import type { NetworkInterfaceFacts } from '../core/model.ts';
 import { earFor, findingsOf, type Hearing, longestPause } from '../core/verdict/flow-log.ts';
 import { readLogFormat } from '../core/verdict/log-format.ts';
-import { logObjection } from '../core/verdict/log-objection.ts';
+import { logObjection, streamObjection } from '../core/verdict/log-objection.ts';
 import type { VerdictQuestion } from '../core/verdict/verdict.ts';
 import { atMost } from './at-most.ts';
 import type { Tools } from './toolbox.ts';
@@ -48,10 +48,11 @@ const isInLogGroup = (log: FlowLogFacts): log is FlowLogFacts & { readonly logGr
 function watchesOf(tools: Tools<never>, { interfaces, flowLogs }: Seen): Watch[] {
   return interfaces.map((eni) => {
     const logs = logsOn(eni, flowLogs);
-    const objections = logs.flatMap((one) => logObjection(one, tools.config.accountId) ?? []);
+    const objectionTo = (one: FlowLogFacts) => logObjection(one, tools.config.accountId) ?? streamObjection(one, logs);
+    const objections = logs.flatMap((one) => objectionTo(one) ?? []);
     const speaking = logs
       .filter(isInLogGroup)
-      .filter((one) => logObjection(one, tools.config.accountId) === null)
+      .filter((one) => objectionTo(one) === null)
       .sort((a, b) => (a.createdAt ?? 0) - (b.createdAt ?? 0));
     const [log = null] = speaking;
     const formats = speaking

@@ -1,6 +1,6 @@
 import { readBefore } from '../aws/case-table/before-states.ts';
 import { ledgerOf } from '../aws/case-table/deny-ledger.ts';
-import { errorText } from '../aws/errors.ts';
+import { errorText, isDenial } from '../aws/errors.ts';
 import { flowLogsOn } from '../aws/flow-logs.ts';
 import { getInstance } from '../aws/instances.ts';
 import { aclsById, aclsOfSubnets } from '../aws/network-acls.ts';
@@ -47,6 +47,8 @@ export interface Standing {
   readonly instanceState: string | null;
   /** What could not be read back, in words. */
   readonly unread: readonly string[];
+  /** A read failed that may succeed later: EC2 had a bad moment. */
+  readonly isBlind: boolean;
 }
 
 /** How the isolation of each ENI stands, given our groups that were seen with no rule but the configured openings. */
@@ -119,11 +121,13 @@ export async function readStanding(
   const urgency = urgencyOf(document.request) + AFTER_THE_CUT;
   const call = { api: 'DescribeNetworkInterfaces', urgency, canWait, until };
   const unread: string[] = [];
+  let isBlind = false;
   const attempt = async <T>(what: string, read: Promise<readonly T[]>): Promise<readonly T[] | null> => {
     try {
       return await read;
     } catch (error) {
       unread.push(`${what} could not be read back: ${errorText(error)}`);
+      isBlind ||= !isDenial(error);
       return null;
     }
   };
@@ -185,6 +189,7 @@ export async function readStanding(
     before,
     instanceState: instances === null ? null : (instance?.state ?? 'terminated'),
     unread,
+    isBlind,
   };
 }
 

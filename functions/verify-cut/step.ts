@@ -34,8 +34,9 @@ export async function verifyCut(tools: VerifyTools, record: Verifying): Promise<
   const document = joined === null ? dated : { ...joined, cutAgainAt: dated.cutAgainAt, isolatedAt: dated.isolatedAt };
   const current = joined === null ? standing : await readStanding(tools, document);
   const verdict = judgeStanding(tools.config, document, current, witness);
-  // What a restore has put back is not cut again.
-  const denies = isClosing(document) ? [] : await stillToDeny(tools, document, verdict.kind === 'contained');
+  // What a restore has put back is not cut again; what cannot be seen waits for the next look.
+  const denies =
+    isClosing(document) || current.isBlind ? [] : await stillToDeny(tools, document, verdict.kind === 'contained');
   const attempt = (record.verdict?.attempt ?? 0) + 1;
   const cutsMade = record.verdict?.cuts ?? 0;
   const next = nextLook({
@@ -44,6 +45,7 @@ export async function verifyCut(tools: VerifyTools, record: Verifying): Promise<
     toDeny: denies.length,
     cutsMade,
     hasJustCut: record.verdict?.next.kind === 'cut-again',
+    isBlind: current.isBlind,
     now: tools.now().getTime(),
   });
   await Promise.all([

@@ -76,7 +76,7 @@ const STEPS: readonly Case[] = [
   ['prepare-isolation', (tools, made) => prepareIsolation(tools, opened(made)), { kind: 'failed', reason: WHY }],
   ['swap-security-groups', (tools, made) => swapSecurityGroups(tools, opened(made)), THROWN],
   ['preserve-evidence', (tools, made) => preserveEvidence(tools, opened(made)), { kind: 'done', done: 0, failed: 9 }],
-  ['verify-cut', (tools, made) => verifyCut(tools, made), { kind: 'not-proven', next: { kind: 'report' } }],
+  ['verify-cut', (tools, made) => verifyCut(tools, made), { kind: 'not-proven', next: { kind: 'wait' } }],
   ['release-nacl', (tools, made) => releaseNacl(tools, made), { kind: 'kept' }],
   ['delete-security-groups', (tools, made) => deleteSecurityGroups(tools, made), { items: [{ outcome: WHY }] }],
   [

@@ -27,6 +27,7 @@ export function nextLook({
   toDeny,
   cutsMade,
   hasJustCut,
+  isBlind,
   now,
 }: {
   readonly document: CaseDocument;
@@ -37,13 +38,18 @@ export function nextLook({
   readonly cutsMade: number;
   /** The look before this one asked for a cut. */
   readonly hasJustCut: boolean;
+  /** What is in force could not be read back, and may be later. */
+  readonly isBlind: boolean;
   readonly now: number;
 }): NextLook {
   if (toDeny > 0 && (cutsMade < CUTS_WITHOUT_PAUSE || !hasJustCut))
     return { kind: 'cut-again', seconds: SETTLE_SECONDS };
-  if (verdict.kind === 'contained' || isClosing(document) || document.isolatedAt === null) return { kind: 'report' };
-  const elapsed = (now - Date.parse(document.isolatedAt)) / 1000;
-  if (verdict.nextProof === null || elapsed > LONGEST_WATCH_SECONDS) return { kind: 'report' };
+  if (verdict.kind === 'contained' || isClosing(document)) return { kind: 'report' };
+  const elapsed = (now - Date.parse(document.isolatedAt ?? document.openedAt)) / 1000;
+  if (elapsed > LONGEST_WATCH_SECONDS) return { kind: 'report' };
+  // What was told in the interim report stands until it can be read again.
+  if (isBlind) return { kind: 'wait', seconds: Math.max(SHORTEST_PAUSE_SECONDS, Math.round(elapsed / 2)) };
+  if (verdict.nextProof === null || document.isolatedAt === null) return { kind: 'report' };
   const untilProven = Math.ceil((Date.parse(verdict.nextProof) - now) / 1000);
   const pause = Math.max(SHORTEST_PAUSE_SECONDS, Math.round(elapsed / 2));
   // A beacon into a deny delays the proof at every look; the pauses still get longer.

@@ -56,6 +56,17 @@ export function protects(entries: readonly AclEntry[], address: string, egress: 
 }
 
 /**
+ * May an entry of one direction drop a packet of the address, of whatever protocol and port? The opposite caution of
+ * {@link protects}: one entry that denies some of its packets is enough.
+ */
+export function mayDrop(entries: readonly AclEntry[], address: string, egress: boolean): boolean {
+  const first = matching(entries, address, egress).find(
+    (entry) => entry.action === 'deny' || isAll(normalProtocol(entry.protocol)),
+  );
+  return first === undefined || first.action === 'deny';
+}
+
+/**
  * The quota counts the entries of one direction, IPv4 and IPv6 apart, and the default deny is one of them.
  * https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html#vpc-limits-nacls
  */

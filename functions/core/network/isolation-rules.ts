@@ -96,6 +96,20 @@ export function admits(
   });
 }
 
+/**
+ * Does the isolation group itself surely let the packet pass? The opposite caution of {@link admits}: a port or a protocol
+ * that a flow log does not tell, and a prefix list or a group whose members are not known here, permit nothing for sure.
+ */
+export function permits(
+  openings: IsolationOpenings,
+  packet: Pick<KnownFlow, 'protocol' | 'remoteAddress' | 'remotePort'>,
+): boolean {
+  return isolationRules(openings).some(({ peer, direction, toPort }) => {
+    if (peer.kind !== 'cidr' || !contains(peer.cidr, packet.remoteAddress)) return false;
+    return direction === 'ingress' || (packet.protocol === 'tcp' && packet.remotePort === toPort);
+  });
+}
+
 /** The ENI has groups, and no others than these. */
 export const isOnlyOn = ({ groupIds }: Pick<NetworkInterfaceFacts, 'groupIds'>, these: readonly string[]): boolean =>
   groupIds.length > 0 && groupIds.every((id) => these.includes(id));

@@ -102,7 +102,7 @@ export interface FlowLogFindings {
   readonly unheard?: string;
   /** They could not be read just now: another look may hear them. */
   readonly passing?: true;
-  /** The window begins later where a log was young: with its first record. Absent = it does not. */
+  /** The window begins with the first record, where that is later. Absent = it does not. */
   readonly from?: number;
   /** Traffic of any remote end in the window. */
   readonly records: readonly SeenFlow[];
@@ -164,7 +164,7 @@ export interface Listening {
 /** What was heard of one ENI. */
 export interface Hearing {
   readonly networkInterfaceId: string;
-  /** `since`, or the first record of a young log. */
+  /** The first record that ends after `since`, or `since` itself where it spans that. */
   readonly coveredFrom: number;
   readonly coveredUntil: number | null;
   /** Why it is not covered, in words; null where it is, and where it has had no time to speak yet. */
@@ -190,29 +190,47 @@ const CLOCK_SECONDS = 60;
  * Longest time between two records of a healthy log: each interval has a record, be it one without data, and within the
  * interval a record begins with its first packet and ends with its last.
  */
-export const longestPause = (intervalSeconds: number): number => 2 * intervalSeconds + CLOCK_SECONDS;
+export const longestPause = (intervalSeconds: number): number => pauseBetween(intervalSeconds, 2);
+
+/** The same, where so many of the two records have packets: one without data spans its interval from end to end. */
+const pauseBetween = (intervalSeconds: number, withPackets: 0 | 1 | 2): number =>
+  withPackets === 0 ? intervalSeconds / 2 : withPackets * intervalSeconds + CLOCK_SECONDS;
 
 const momentOf = (seconds: number): string => new Date(seconds * 1000).toISOString().replace('.000', '');
 
-type Span = readonly [number, number];
+/** A time that records cover. A record without data is idle at both ends. */
+interface Span {
+  readonly start: number;
+  readonly end: number;
+  readonly startsIdle: boolean;
+  readonly endsIdle: boolean;
+}
 
-/** Joins what touches or nearly does; in order of time. */
-function joined(spans: readonly Span[], pause: number): readonly Span[] {
+/** Joins what touches or has no longer pause between than a healthy log has there; in order of time. */
+function joined(spans: readonly Span[], intervalSeconds: number): readonly Span[] {
   const result: Span[] = [];
-  for (const [start, end] of [...spans].sort((a, b) => a[0] - b[0])) {
+  for (const span of [...spans].sort((a, b) => a.start - b.start)) {
     const last = result.at(-1);
-    if (last !== undefined && start <= last[1] + pause) result[result.length - 1] = [last[0], Math.max(last[1], end)];
-    else result.push([start, end]);
+    const withPackets = last === undefined ? 2 : ((Number(!last.endsIdle) + Number(!span.startsIdle)) as 0 | 1 | 2);
+    if (last === undefined || span.start > last.end + pauseBetween(intervalSeconds, withPackets)) result.push(span);
+    else if (span.end > last.end) result[result.length - 1] = { ...last, end: span.end, endsIdle: span.endsIdle };
   }
   return result;
 }
+
+const spanOf = (start: number, end: number, isIdle: boolean): Span => ({
+  start,
+  end,
+  startsIdle: isIdle,
+  endsIdle: isIdle,
+});
 
 /** Spans that are kept before they are joined. */
 const SPANS_AT_ONCE = 4096;
 
 export function earFor(listening: Listening): Ear {
   const { networkInterfaceId, localAddresses, formats, peers, since, isYoung, until } = listening;
-  const pause = longestPause(listening.intervalSeconds);
+  const { intervalSeconds } = listening;
   const flows = new Map<string, SeenFlow>();
   let spans: Span[] = [];
   let skippedAt: number | null = null;
@@ -241,8 +259,8 @@ export function earFor(listening: Listening): Ear {
     const line = read(text);
     if (line === null || line.end <= since || line.end > until + CLOCK_SECONDS) return;
     if (line.kind === 'skipped') skippedAt = Math.min(skippedAt ?? line.start, line.start);
-    else spans.push([line.start, line.end]);
-    if (spans.length > SPANS_AT_ONCE) spans = [...joined(spans, pause)];
+    else spans.push(spanOf(line.start, line.end, line.kind === 'no-data'));
+    if (spans.length > SPANS_AT_ONCE) spans = [...joined(spans, intervalSeconds)];
     if (line.kind !== 'record' || line.start < since) return;
     const flow = asFlow(line, localAddresses);
     if (flow === null) isStrange = true;
@@ -250,11 +268,12 @@ export function earFor(listening: Listening): Ear {
   }
 
   function heard(): Hearing {
-    const [first, second] = joined(isYoung ? spans : [[since, since], ...spans], pause);
-    const unheard = why(first?.[1] ?? since, second?.[0] ?? null);
+    const [first, second] = joined(isYoung ? spans : [spanOf(since, since, false), ...spans], intervalSeconds);
+    const unheard = why(first?.end ?? since, second?.start ?? null);
     const hasSpoken = spans.length > 0;
-    const coveredUntil = unheard === null && hasSpoken ? Math.min(first?.[1] ?? since, until) : null;
-    const coveredFrom = Math.max(since, first?.[0] ?? since);
+    const coveredUntil = unheard === null && hasSpoken ? Math.min(first?.end ?? since, until) : null;
+    // What passed between the beginning of the window and the first record is not known.
+    const coveredFrom = Math.max(since, Math.min(...spans.map(({ start }) => start), first?.end ?? since));
     return { networkInterfaceId, coveredFrom, coveredUntil, unheard, records: [...flows.values()] };
   }
 
@@ -263,7 +282,7 @@ export function earFor(listening: Listening): Ear {
     if (skippedAt !== null) return `the flow log ${of} skipped records at ${momentOf(skippedAt)}`;
     if (next !== null) return `the flow log ${of} has a hole from ${momentOf(end)} to ${momentOf(next)}`;
     if (spans.length === 0) {
-      const isLate = until - since > pause + FLOW_LOG_DELAY_SECONDS;
+      const isLate = until - since > longestPause(intervalSeconds) + FLOW_LOG_DELAY_SECONDS;
       return isLate ? `the flow log ${of} has said nothing since ${momentOf(since)}` : null;
     }
     if (isFlood) return `the flow log ${of} shows more than ${MOST_FLOWS} flows`;

@@ -12,6 +12,24 @@ export function logObjection(log: FlowLogFacts, accountId: string): string | nul
   return why === null ? null : `flow log ${log.id} ${why}`;
 }
 
+/**
+ * Why the lines of a flow log cannot be trusted beside those of `others` on the same interface; null = they can. "If a network
+ * interface has multiple flow logs in the same log group, it has one combined log stream": lines of a log of one kind of traffic
+ * would pass for its heartbeat where both have as many fields.
+ * https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-cwl.html
+ */
+export function streamObjection(log: FlowLogFacts, others: readonly FlowLogFacts[]): string | null {
+  const { count } = readLogFormat(log.format);
+  const rival = others.find(
+    (other) =>
+      other.trafficType !== 'ALL' &&
+      other.logGroupName === log.logGroupName &&
+      readLogFormat(other.format).count === count,
+  );
+  if (rival === undefined) return null;
+  return `flow log ${log.id} shares its log stream with ${rival.id}, which records ${rival.trafficType} only: their lines cannot be told apart`;
+}
+
 function objectionTo(log: FlowLogFacts, accountId: string): string | null {
   if (log.destinationType !== 'cloud-watch-logs' || log.logGroupName === null) {
     return `is delivered to ${DESTINATIONS[log.destinationType] ?? log.destinationType}, and only CloudWatch Logs can be searched`;

@@ -142,7 +142,8 @@ function judgeFlow(flow: CaseFlow, question: VerdictQuestion, disturbing: readon
     if (terminated || dead.includes('flow-log')) return 'observed';
     if (alive) return 'unproven';
     if (blockedBy !== null) return 'in-force';
-    if (dead.length > 0) return 'observed';
+    // What may have been opened anew before the swap took effect is not proven dead with it.
+    if (dead.length > 0 && flow.staysUntracked === true) return 'observed';
     if (gone) return 'gone';
     return question.denies.get(flow.id) === 'requested' ? 'requested' : 'unproven';
   }
@@ -212,6 +213,8 @@ function provenAt(
   return new Date((start + longestTimerSeconds + FLOW_LOG_DELAY_SECONDS) * 1000).toISOString();
 }
 
+const UNSEEN_AGENT = "the SSM agent's own connection";
+
 /** What goes on by permission, and the agent's own connection. */
 function goesOnOf(question: VerdictQuestion, flows: readonly FlowVerdict[]): readonly string[] {
   const permitted = (question.witness?.findings.records ?? [])
@@ -220,7 +223,9 @@ function goesOnOf(question: VerdictQuestion, flows: readonly FlowVerdict[]): rea
   const spared = flows
     .filter(isSparedAlive)
     .map(({ flow }) => `the SSM agent's own connection to ${flow.remoteAddress} port ${flow.remotePort ?? 'any'}`);
-  return [...new Set([...permitted, ...spared])];
+  // The host lists no flow of its agent, and an agent that answered holds one.
+  const isUnseen = question.host?.kind === 'answered' && !flows.some(({ flow }) => flow.spared === true);
+  return [...new Set([...permitted, ...spared, ...(isUnseen ? [UNSEEN_AGENT] : [])])];
 }
 
 /** The verdict, from what is in force and what is proven; {@link VerdictKind} says what the words mean. */
@@ -252,7 +257,10 @@ export function judge(question: VerdictQuestion): Verdict {
     const leak = open.find(({ carriesData }) => carriesData);
     if (leak !== undefined) return answer('leaking', `the instance is terminated, and ${leak.what} is open`);
     if (open.length > 0) return answer('not-proven', `the instance is terminated, and ${open[0]?.what} is open`);
-    return answer('contained', 'EC2 says that the instance is terminated: none of its flows is left');
+    return {
+      ...answer('contained', 'EC2 says that the instance is terminated: none of its flows is left'),
+      goesOn: [],
+    };
   }
   const leak = leakOf(question, flows, disturbing);
   if (leak !== null) return answer('leaking', leak);
@@ -265,12 +273,13 @@ export function judge(question: VerdictQuestion): Verdict {
   const isLive = flows.some(isSparedAlive);
   const undead = flows.filter(({ dead, blockedBy }) => dead.length === 0 && blockedBy !== 'seal');
   if (proof.by !== null && beyond.length === 0 && undead.length === 0 && !isLive) {
-    return answer('contained', containedReason(flows, proof.by), basisOf(flows, proof.by));
+    const proven = answer('contained', containedReason(flows, proof.by), basisOf(flows, proof.by));
+    return { ...proven, goesOn: goesOn.filter((line) => line !== UNSEEN_AGENT) };
   }
   const at = provenAt(question, flows, disturbing);
   return answer(
     'held',
-    `${heldReason()}; ${heldSince(question, isLive ? null : at)}`,
+    `${heldReason()}; ${heldSince(question, isLive || beyond.length > 0 ? null : at)}`,
     basisOf(flows, agreeing(question, disturbing)),
     beyond.length > 0 ? null : at,
     !isLive,

@@ -1,7 +1,7 @@
 import type { CaseFlow } from '../case/case.ts';
 import type { AclFacts } from '../model.ts';
-import { protects } from '../network/acl-numbers.ts';
-import { admits, type IsolationOpenings } from '../network/isolation-rules.ts';
+import { mayDrop } from '../network/acl-numbers.ts';
+import { type IsolationOpenings, permits } from '../network/isolation-rules.ts';
 import { type FlowLogFindings, mayBeRecordOf } from './flow-log.ts';
 
 /**
@@ -28,11 +28,11 @@ export interface Silence {
 
 /** Traffic that the isolation group permits is no sign of a flow that outlived the swap. */
 export const isPermitted = (record: LogRecord, { openings }: Pick<Silence, 'openings'>): boolean =>
-  admits(openings, record);
+  permits(openings, record);
 
-/** Does an ACL of the instance's subnets drop packets to the address? Then the group has passed them first. */
+/** May an ACL of the instance's subnets have dropped a packet to the address? Then the group has passed it first. */
 export const isDroppedByAcl = (address: string, acls: readonly AclFacts[]): boolean =>
-  acls.some((acl) => protects(acl.entries, address, true));
+  acls.some((acl) => mayDrop(acl.entries, address, true));
 
 /**
  * Could the packet keep a tracking entry alive? An accepted one does. A rejected packet from the instance does where an

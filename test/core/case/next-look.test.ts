@@ -11,6 +11,7 @@ const question = {
   toDeny: 0,
   cutsMade: 0,
   hasJustCut: false,
+  isBlind: false,
   now: ISOLATED + 90_000,
 };
 
@@ -41,6 +42,13 @@ describe('the next look', () => {
     }
     expect(looks).toBeGreaterThan(10);
     expect(looks).toBeLessThan(25);
+  });
+
+  it('comes again where nothing could be read back, be it ever isolated or not', () => {
+    const blind = { ...question, isBlind: true, verdict: { kind: 'not-proven', nextProof: null } } as const;
+    expect(nextLook(blind)).toEqual({ kind: 'wait', seconds: 300 });
+    expect(nextLook({ ...blind, document: { ...theCase, isolatedAt: null } }).kind).toBe('wait');
+    expect(nextLook({ ...blind, now: ISOLATED + 31 * 24 * 3600 * 1000 }).kind).toBe('report');
   });
 
   it('is told of before it is waited for, where the look before it has cut again', () => {

@@ -4,6 +4,7 @@ import type { AclEntry, AclFacts } from '../../../functions/core/model.ts';
 import {
   type DenyQuestion,
   denyEntry,
+  mayDrop,
   type PlannedEntry,
   planDeny,
   protects,
@@ -199,6 +200,21 @@ describe('planDeny', () => {
   });
 });
 
+describe('mayDrop', () => {
+  it.each<[string, readonly AclEntry[], boolean]>([
+    ['a deny before the allow', [allowAll, deny], true],
+    ['a deny of one protocol before it', [allowAll, { ...deny, protocol: 'udp' }], true],
+    ['a deny of one port before it', [allowAll, { ...deny, protocol: 'tcp', fromPort: 22, toPort: 22 }], true],
+    ['a deny behind the allow', [allowAll, { ...deny, ruleNumber: 101 }], false],
+    ['a deny of another address', [allowAll, { ...deny, cidr: '203.0.113.9/32' }], false],
+    ['a deny of the other direction', [allowAll, { ...deny, egress: true }], false],
+    ['an allow of one protocol, then the default deny', [{ ...allowAll, protocol: 'tcp' }], true],
+    ['nothing but the default deny', [], true],
+  ])('with %s: %s', (_, entries, expected) => {
+    expect(mayDrop(entries, '198.51.100.7', false)).toBe(expected);
+  });
+});
+
 describe('protects', () => {
   it.each<[string, readonly AclEntry[], boolean]>([
     ['a deny before the allow', [allowAll, deny], true],
@@ -301,6 +317,14 @@ describe('over all ACLs', () => {
     maxLength: 24,
     selector: ({ egress, ruleNumber }) => `${egress} ${ruleNumber}`,
   });
+  it('one that denies an address entirely may drop its packets', () => {
+    fc.assert(
+      fc.property(entries, fc.boolean(), (all, egress) => {
+        if (protects(all, '198.51.100.7', egress)) expect(mayDrop(all, '198.51.100.7', egress)).toBe(true);
+      }),
+    );
+  });
+
   const questions = fc.record({
     acl: entries.map((all) => ({ ...theDefault, entries: all })),
     address: fc.constantFrom('198.51.100.7', '198.51.100.9', '203.0.113.1', '192.0.2.1'),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { FlowLogFacts } from '../../../functions/core/case/facts.ts';
-import { logObjection } from '../../../functions/core/verdict/log-objection.ts';
+import { logObjection, streamObjection } from '../../../functions/core/verdict/log-objection.ts';
 import { formatText } from '../../support/flow-log.ts';
 
 const ACCOUNT = '111122223333';
@@ -41,5 +41,21 @@ describe('logObjection', () => {
     const objection = logObjection({ ...theLog, ...change }, ACCOUNT);
     expect(objection).toContain('fl-1');
     expect(objection).toContain(word);
+  });
+});
+
+describe('streamObjection', () => {
+  const rejects: FlowLogFacts = { ...theLog, id: 'fl-2', resourceId: 'eni-1', trafficType: 'REJECT' };
+
+  it('names the log of one kind of traffic whose lines pass for those of this one', () => {
+    expect(streamObjection(theLog, [theLog, rejects])).toContain('fl-2');
+  });
+
+  it.each<[string, Partial<FlowLogFacts>]>([
+    ['records all traffic too', { trafficType: 'ALL' }],
+    ['is in another log group', { logGroupName: 'other' }],
+    ['has lines of another length', { format: formatText('interface-id', 'start', 'end', 'action', 'log-status') }],
+  ])('has nothing against a neighbour that %s', (_, change) => {
+    expect(streamObjection(theLog, [theLog, { ...rejects, ...change }])).toBeNull();
   });
 });
