@@ -1,6 +1,6 @@
 import { isDenied, orDenied } from '../aws/errors.ts';
 import { getInstance } from '../aws/instances.ts';
-import type { BeforeInterface, CaseDocument } from '../core/case/case.ts';
+import { beforeOf, type CaseDocument, UNKNOWN_TYPE } from '../core/case/case.ts';
 import type { Verdict } from '../core/verdict/verdict.ts';
 import { LISTEN_SECONDS, listen } from './listening.ts';
 import { judgeStanding, readStanding } from './standing.ts';
@@ -10,22 +10,19 @@ import type { Tools } from './toolbox.ts';
 export async function restoreObjection(
   tools: Tools<'ec2' | 'logs' | 'cases'>,
   document: CaseDocument,
-  before: readonly BeforeInterface[],
 ): Promise<string | null> {
-  const reason = await revivable(tools, document, before);
+  const reason = await revivable(tools, document);
   if (reason === null) return null;
   const instance = await orDenied(() => getInstance(tools.ec2, document.instanceId));
   return instance === null || (!isDenied(instance) && instance.state === 'terminated') ? null : reason;
 }
 
 /** Why the restore would let a flow live again; null = it would not. */
-async function revivable(
-  tools: Tools<'ec2' | 'logs' | 'cases'>,
-  document: CaseDocument,
-  before: readonly BeforeInterface[],
-): Promise<string | null> {
-  if (before.length === 0) return null;
-  const standing = await readStanding(tools, document);
+async function revivable(tools: Tools<'ec2' | 'logs' | 'cases'>, document: CaseDocument): Promise<string | null> {
+  const seen = await readStanding(tools, document);
+  // Of an interface whose before-state is lost the longest timers count.
+  const unknown = seen.interfaces.map((eni) => beforeOf(eni, UNKNOWN_TYPE, ''));
+  const standing = seen.before.length === 0 ? { ...seen, before: unknown } : seen;
   const witness = await listen(tools, document, standing, LISTEN_SECONDS.restore);
   const verdict: Verdict = judgeStanding(tools.config, document, standing, witness);
   // The swap drops packets and an expired entry is gone, but a socket that is still open sends again once the groups are back.
