@@ -112,7 +112,11 @@ describe('the restore of a case whose before-state is lost', () => {
     for (const isLedgerLost of [false, true])
       await onBench(shellWatched(), async (bench) => {
         const caseId = await contain(bench);
-        await updateCase(bench.tools.cases, caseId, ({ hostAsked: _, ...stored }) => ({ ...stored, isolatedAt: null }));
+        await updateCase(bench.tools.cases, caseId, (stored) => ({
+          ...stored,
+          hostAsked: undefined,
+          isolatedAt: null,
+        }));
         await lose(bench, (key) => isBefore(key) || (isLedgerLost && isDeny(key)));
 
         expect(await restore(bench, caseId)).toMatchObject({ kind: 'partly-restored', lost: expect.any(String) });
