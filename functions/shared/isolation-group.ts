@@ -51,7 +51,8 @@ export async function ensureIsolationGroup(tools: Tools<'ec2'>, vpcId: string, s
       // The name may be taken by a run that is faster, or by our own call whose answer was lost: look again either way.
       created = (await createGroup(tools.ec2, vpcId, freeName)) ?? TAKEN;
     }
-    const id = group?.id ?? created;
+    // A new group that EC2 does not list yet is asked for its rules once.
+    const id = group?.id ?? (written === null ? created : null);
     if (id !== null && id !== TAKEN) {
       const difference = compareRules(await rulesOf(tools.ec2, [id]), wanted);
       // No rule at all, seen right after the creation, proves nothing: EC2 may not know the group yet.
