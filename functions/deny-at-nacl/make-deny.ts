@@ -2,10 +2,12 @@ import { forgetDeny, joinDeny, leaveDeny, ledgerOf, renumberDeny, reserveDeny } 
 import { errorCode, errorText, isThrottle } from '../aws/errors.ts';
 import { aclsById, createDeny } from '../aws/network-acls.ts';
 import type { DenyRefusal, LedgerDeny, WantedDeny } from '../core/case/case.ts';
+import type { AclFacts } from '../core/model.ts';
 import { freeNumbers, planDeny, stands } from '../core/network/acl-numbers.ts';
 import { hostAddress } from '../core/network/addresses.ts';
 import { DeadlineError } from '../shared/deadline.ts';
 import { NoTurnError, type PacedCall, paced, type Turn } from '../shared/paced.ts';
+import { readBack } from '../shared/read-back.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
 type DenyTools = Tools<'ec2' | 'cases'>;
@@ -242,15 +244,32 @@ async function isInPlace(tools: DenyTools, deny: Placed): Promise<boolean> {
   return stands(deny, await aclsById(tools.ec2, [deny.aclId]));
 }
 
+/** Whether an entry is seen at the number. */
+const isShown = ({ aclId, egress, ruleNumber }: Placed, acls: readonly AclFacts[]): boolean =>
+  acls.some(
+    ({ id, entries }) => id === aclId && entries.some((one) => one.egress === egress && one.ruleNumber === ruleNumber),
+  );
+
+/** Whose entry stands at the number; `unseen` = nothing is shown there, though EC2 has said that something is. */
+async function ownerAt(tools: DenyTools, deny: Placed): Promise<'in-place' | 'foreign' | 'unseen'> {
+  const look = () => aclsById(tools.ec2, [deny.aclId]);
+  const acls = await readBack(tools, look, (seen) => isShown(deny, seen));
+  if (stands(deny, acls)) return 'in-place';
+  return isShown(deny, acls) ? 'foreign' : 'unseen';
+}
+
 /**
  * Makes the entry, or finds it made: whatever the call answers, what stands in the ACL decides. `foreign` = the number
- * holds somebody else's entry. A call that EC2 had no room for is thrown on: it had no effect.
+ * holds somebody else's entry. One that EC2 refuses to make twice and does not show counts as made, for the ledger says that the
+ * number is ours: moved, it would stand twice, and the verification reads it back. A call that EC2 had no room for is thrown on: it had
+ * no effect.
  */
 async function createOrAdopt(
   tools: DenyTools,
   deny: Placed,
   call: PacedCall,
   turn: Turn | undefined,
+  isUnseen = false,
 ): Promise<'in-place' | 'foreign' | { reason: string }> {
   try {
     const { aclId, egress, ruleNumber } = deny;
@@ -258,7 +277,11 @@ async function createOrAdopt(
     return 'in-place';
   } catch (failure) {
     if (failure instanceof NoTurnError || failure instanceof DeadlineError) throw failure;
-    if (await isInPlace(tools, deny)) return 'in-place';
-    return errorCode(failure) === 'NetworkAclEntryAlreadyExists' ? 'foreign' : { reason: errorText(failure) };
+    if (errorCode(failure) !== 'NetworkAclEntryAlreadyExists')
+      return (await isInPlace(tools, deny)) ? 'in-place' : { reason: errorText(failure) };
+    if (isUnseen) return 'in-place';
+    const owner = await ownerAt(tools, deny);
+    // What was in the way may be gone by now.
+    return owner === 'unseen' ? createOrAdopt(tools, deny, call, undefined, true) : owner;
   }
 }

@@ -1,6 +1,6 @@
 import { errorText } from '../aws/errors.ts';
 import type { Opened, PreparationResult } from '../core/case/record.ts';
-import { ensureIsolationGroup } from '../shared/isolation-group.ts';
+import { ensureIsolationGroup, GROUP_SECONDS } from '../shared/isolation-group.ts';
 import { tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
@@ -10,7 +10,9 @@ import type { Tools } from '../shared/toolbox.ts';
  */
 export async function prepareIsolation(tools: Tools<'ec2' | 'cases'>, record: Opened): Promise<PreparationResult> {
   const vpcIds = record.assessment.kind === 'contain' ? record.assessment.vpcIds : [];
-  const result = await Promise.all(vpcIds.map((vpcId) => ensureIsolationGroup(tools, vpcId))).then(
+  const result = await Promise.all(
+    vpcIds.map((vpcId) => ensureIsolationGroup(tools, vpcId, GROUP_SECONDS.prepare)),
+  ).then(
     (): PreparationResult => ({ kind: 'ready' }),
     (error: unknown): PreparationResult => ({ kind: 'failed', reason: errorText(error) }),
   );

@@ -3,7 +3,7 @@ import { needCase, readCase, recordEvent } from '../aws/case-table/cases.ts';
 import { readClaim } from '../aws/case-table/claims.ts';
 import { forgetGroupUse, readDeletedGroups } from '../aws/case-table/groups.ts';
 import { errorText, isDenied, orDenied } from '../aws/errors.ts';
-import { interfacesById } from '../aws/network-interfaces.ts';
+import { interfacesById, interfacesOf } from '../aws/network-interfaces.ts';
 import { groupsThatIsolated } from '../aws/security-groups.ts';
 import { type GroupsBefore, type InterfaceTools, interfaceGroups } from '../controls/interface-groups.ts';
 import { interfaceTimers } from '../controls/interface-timers.ts';
@@ -19,6 +19,7 @@ import { asFoundFirst } from '../shared/as-found.ts';
 import { type Begun, beginGiveBack, ended } from '../shared/control-runner.ts';
 import { hostPart, NO_HOST } from '../shared/host-part.ts';
 import { liftDenies } from '../shared/lift-denies.ts';
+import { hasActed, lostInterfaces, lostText, strayDenies } from '../shared/lost-states.ts';
 import { restoreObjection } from '../shared/restore-objection.ts';
 import { successorOf } from '../shared/successor.ts';
 import { liftedText, restoredText, tell } from '../shared/timeline.ts';
@@ -56,25 +57,29 @@ export async function restoreInstance(
   const request = parseRestoreRequest(input);
   const document = await findCase(tools, request);
   const { caseId, instanceId } = document;
-  const before = await readBefore(tools.cases, caseId);
-  // A response has taken the case up since this execution began to restore it: started again, it leaves everything.
-  if (before.length === 0) {
+  let before = await readBefore(tools.cases, caseId);
+  const isActor = before.length > 0 || (await hasActed(tools, document));
+  // What a response has just recorded; still nothing = it is lost.
+  if (isActor && before.length === 0) before = await readBefore(tools.cases, caseId);
+  if (!isActor) {
     // Closed, the case would keep the next response from containing anything.
     const reason = 'this case has changed nothing: there is nothing to restore';
     await tell(tools, caseId, STEP, `refused: ${reason}`);
     return { kind: 'refused', caseId, instanceId, reason };
   }
+  // A response has taken the case up since this execution began to restore it: started again, it leaves everything.
   const isTakenUp = !isClosing(document) && execution !== null && document.restoredBy === execution;
   if (!isClosing(document) && !isTakenUp) {
-    const reason = request.force ? null : await restoreObjection(tools, document, before);
+    const reason = request.force ? null : await restoreObjection(tools, document);
     if (reason !== null) {
       await tell(tools, caseId, STEP, `refused: ${reason}`);
       return { kind: 'refused', caseId, instanceId, reason };
     }
     await recordEvent(tools.cases, caseId, { kind: 'restoreBegun', by: execution });
   }
-  const seen = await lookAt(tools, before);
+  const seen = await lookAt(tools, document, before);
   const successor = await successorOf(tools, document);
+  const lost = lostInterfaces(seen, before, document, successor);
   let isOurs = true;
   const isStillOurs = async (): Promise<boolean> => {
     isOurs &&= isClosing(await needCase(tools.cases, caseId));
@@ -85,32 +90,39 @@ export async function restoreInstance(
   const begun = await beginInterfaces(tools, { ...seen, recorded, successors, instanceId, successor, isStillOurs });
   // Denies last: they were first, and they hold the flows until the groups stand again.
   const lifted = await liftDenies(tools, caseId, document.aclIds, isStillOurs);
-  const restored = [...groupItems, ...(await Promise.all(begun.map(ended)))];
-  const items = [...restored, ...lifted];
-  const isDone = isOurs && items.every((item) => item.outcome !== 'failed');
+  const strays = before.length === 0 && isOurs ? await strayDenies(tools, document, seen.attached) : [];
+  const restored = [...groupItems, ...lost, ...(await Promise.all(begun.map(ended)))];
+  const items = [...restored, ...lifted, ...strays];
+  const isDone = isOurs && lost.length === 0 && items.every((item) => item.outcome !== 'failed');
   if (isDone) {
     // Two responses at once: the later one found the isolation group of the first, and noted that.
     const states = before.flatMap((eni) => [eni, ...(eni.earlier ?? [])]);
     const noted = [...states.flatMap((state) => state.groupIds), ...seen.isolation];
     await forgetGroupUse(tools.cases, caseId, [...new Set(noted)]);
   }
-  const parts = [restoredText(restored), liftedText(lifted, isOurs ? document.aclIds : [])].filter(
+  const parts = [restoredText(restored), liftedText([...lifted, ...strays], isOurs ? document.aclIds : [])].filter(
     (part) => part !== '',
   );
   await tell(tools, caseId, STEP, parts.join('; ') || 'nothing to restore');
   const { host, kept } = isOurs && successor === null ? await hostPart(tools, document, items) : NO_HOST;
   const kind = isDone ? 'restored' : 'partly-restored';
-  return { kind, caseId, instanceId, items: shortItems([...items, ...kept]), host };
+  const told = lostText(lost, [...lifted, ...strays]);
+  return { kind, caseId, instanceId, items: shortItems([...items, ...kept]), ...told, host };
 }
 
 /** The interfaces as they are, and the groups that isolate them; or in one line why they may not be read. */
-async function lookAt({ ec2 }: RestoreTools, before: readonly BeforeInterface[]): Promise<Seen> {
+async function lookAt(
+  { ec2 }: RestoreTools,
+  { instanceId }: CaseDocument,
+  before: readonly BeforeInterface[],
+): Promise<Seen> {
   const ids = before.map(({ networkInterfaceId }) => networkInterfaceId);
-  const seen = await orDenied(async () => ({
-    isolation: await groupsThatIsolated(ec2, [...new Set(before.map((eni) => eni.vpcId))]),
-    found: await interfacesById(ec2, ids),
-  }));
-  return isDenied(seen) ? { isolation: [], found: [], denied: seen.denied } : { ...seen, denied: null };
+  const seen = await orDenied(async () => {
+    const [found, attached] = await Promise.all([interfacesById(ec2, ids), interfacesOf(ec2, instanceId)]);
+    const vpcIds = [...new Set([...before, ...attached].map((eni) => eni.vpcId))];
+    return { isolation: await groupsThatIsolated(ec2, vpcIds), found, attached };
+  });
+  return isDenied(seen) ? { isolation: [], found: [], attached: [], denied: seen.denied } : { ...seen, denied: null };
 }
 
 interface DeletedGroups {
@@ -146,6 +158,8 @@ async function findCase(tools: RestoreTools, request: RestoreRequest): Promise<C
 
 interface Seen {
   readonly found: readonly NetworkInterfaceFacts[];
+  /** Interfaces that the instance has now. */
+  readonly attached: readonly NetworkInterfaceFacts[];
   /** Groups with which interfaces were isolated. */
   readonly isolation: readonly string[];
   /** Why nothing may be read; null = it may. */

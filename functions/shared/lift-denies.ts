@@ -24,8 +24,8 @@ export async function liftDenies(
   const acls = await orDenied(() => aclsById(tools.ec2, aclIds));
   const ledgers = await Promise.all(aclIds.map((aclId) => ledgerOf(tools.cases, aclId)));
   const ours = ledgers.flat().filter((deny) => concerns(deny, caseId));
-  if (!(await isWanted())) return ours.map((deny) => ({ item: nameOf(deny), ...TAKEN_UP }));
-  if (isDenied(acls)) return ours.map((deny) => ({ item: nameOf(deny), outcome: 'failed', detail: acls.denied }));
+  if (!(await isWanted())) return ours.map((deny) => ({ item: denyName(deny), ...TAKEN_UP }));
+  if (isDenied(acls)) return ours.map((deny) => ({ item: denyName(deny), outcome: 'failed', detail: acls.denied }));
   const begun = await Promise.all(
     ours.map(async (deny) => ({ deny, outcome: await orFailed(beginToLift(tools, caseId, deny, acls)) })),
   );
@@ -33,17 +33,20 @@ export async function liftDenies(
   const after = seenAfter(tools, deleted);
   return Promise.all(
     begun.map(async ({ deny, outcome }) => ({
-      item: nameOf(deny),
+      item: denyName(deny),
       ...(outcome === DELETED ? await orFailed(endLift(tools, caseId, deny, after)) : outcome),
     })),
   );
 }
 
 /** Denies of the case, those that nobody needs, and those that an interrupted run of this case was about to remove. */
-const concerns = ({ cases, liftedBy }: LedgerDeny, caseId: string): boolean =>
-  cases.includes(caseId) || cases.length === 0 || liftedBy === caseId;
+const concerns = (deny: LedgerDeny, caseId: string): boolean => isOfCase(deny, caseId) || deny.cases.length === 0;
 
-const nameOf = (deny: LedgerDeny): string =>
+/** The case needs the deny, or was about to remove it. */
+export const isOfCase = ({ cases, liftedBy }: LedgerDeny, caseId: string): boolean =>
+  cases.includes(caseId) || liftedBy === caseId;
+
+export const denyName = (deny: Pick<LedgerDeny, 'aclId' | 'ruleNumber' | 'egress' | 'cidr'>): string =>
   `${deny.aclId} rule ${deny.ruleNumber} ${deny.egress ? 'outbound' : 'inbound'} deny ${deny.cidr}`;
 
 const OTHERS = 'another case needs the deny';

@@ -1,7 +1,10 @@
 import { isDenied, orDenied } from '../aws/errors.ts';
 import { getInstance } from '../aws/instances.ts';
-import type { BeforeInterface, CaseDocument } from '../core/case/case.ts';
-import type { Verdict } from '../core/verdict/verdict.ts';
+import { type BeforeInterface, beforeOf, type CaseDocument, defaultsOf, UNKNOWN_TYPE } from '../core/case/case.ts';
+import { nameSome } from '../core/case/name-some.ts';
+import { mayBeAgents } from '../core/network/aws-endpoints.ts';
+import type { FlowVerdict, Verdict } from '../core/verdict/verdict.ts';
+import type { LogRecord, Witness } from '../core/verdict/witness.ts';
 import { LISTEN_SECONDS, listen } from './listening.ts';
 import { judgeStanding, readStanding } from './standing.ts';
 import type { Tools } from './toolbox.ts';
@@ -10,29 +13,64 @@ import type { Tools } from './toolbox.ts';
 export async function restoreObjection(
   tools: Tools<'ec2' | 'logs' | 'cases'>,
   document: CaseDocument,
-  before: readonly BeforeInterface[],
 ): Promise<string | null> {
-  const reason = await revivable(tools, document, before);
+  const reason = await revivable(tools, document);
   if (reason === null) return null;
   const instance = await orDenied(() => getInstance(tools.ec2, document.instanceId));
-  return instance === null || (!isDenied(instance) && instance.state === 'terminated') ? null : reason;
+  const isGone = instance === null || (!isDenied(instance) && instance.state === 'terminated');
+  return isGone ? null : `${reason}; give "force": true to restore all the same`;
 }
 
-/** Why the restore would let a flow live again; null = it would not. */
-async function revivable(
-  tools: Tools<'ec2' | 'logs' | 'cases'>,
-  document: CaseDocument,
-  before: readonly BeforeInterface[],
-): Promise<string | null> {
-  if (before.length === 0) return null;
-  const standing = await readStanding(tools, document);
+/** Why the restore would let a flow live again; null = nothing shows that it would. */
+async function revivable(tools: Tools<'ec2' | 'logs' | 'cases'>, document: CaseDocument): Promise<string | null> {
+  const seen = await readStanding(tools, document);
+  // Of an interface whose before-state is lost the longest timers count.
+  const unknown = seen.interfaces.map((eni) => beforeOf(eni, UNKNOWN_TYPE, ''));
+  const standing = seen.before.length === 0 ? { ...seen, before: unknown } : seen;
   const witness = await listen(tools, document, standing, LISTEN_SECONDS.restore);
   const verdict: Verdict = judgeStanding(tools.config, document, standing, witness);
   // The swap drops packets and an expired entry is gone, but a socket that is still open sends again once the groups are back.
-  const alive = verdict.flows.filter(({ gone, flow }) => !gone && flow.host !== 'gone');
-  if (alive.length === 0 && verdict.kind === 'contained') return null;
-  const peers = [...new Set(alive.map(({ flow }) => flow.remoteAddress))].join(', ');
-  return alive.length > 0
-    ? `the socket of the flow to ${peers} may still be open on the host, and would go on (verdict: ${verdict.kind}); give "force": true to restore all the same`
-    : `the verdict is ${verdict.kind}: ${verdict.reason}; give "force": true to restore all the same`;
+  const open = verdict.flows.filter(({ flow }) => flow.host !== 'gone');
+  if (open.length > 0)
+    return `the socket of the flow to ${peersOf(open)} may still be open on the host, and would go on (verdict: ${verdict.kind})`;
+  if (verdict.kind !== 'contained') return `the verdict is ${verdict.kind}: ${verdict.reason}`;
+  // That the swap drops an untracked flow, or a seal any, says nothing of the time after them; what the host says is testimony.
+  const unproven = verdict.flows.filter(({ dead }) => !dead.includes('flow-log'));
+  if (unproven.length > 0)
+    return `that the flow to ${peersOf(unproven)} has ended, only the host says: what drops its packets would be put back (verdict: contained)`;
+  const sending = stillSent(document, witness, longestTimer(standing.before));
+  if (sending.length > 0)
+    return `the flow log shows that the instance still sends to ${addressesOf(sending)}: what is rejected now would pass again (verdict: contained)`;
+  return null;
 }
+
+/**
+ * What the instance has sent within the longest timer, and the isolation has rejected. For the verdict it is silence, for no
+ * entry outlives it; the groups that are put back may permit it. The SSM agent looks for its endpoint as long as it runs.
+ */
+function stillSent({ flows }: CaseDocument, witness: Witness | null, seconds: number): readonly LogRecord[] {
+  if (witness === null) return [];
+  const { coveredUntil, records } = witness.findings;
+  const from = (coveredUntil ?? witness.since) - seconds;
+  const isAgents = (record: LogRecord): boolean =>
+    mayBeAgents(record, false) ||
+    flows.some(
+      ({ spared, remoteAddress, remotePort }) =>
+        spared === true && remoteAddress === record.remoteAddress && remotePort === record.remotePort,
+    );
+  return records.filter(
+    (record) => record.action === 'REJECT' && record.direction === 'out' && record.until > from && !isAgents(record),
+  );
+}
+
+/** Seconds: protocols without a timer of their own are tracked for 600. */
+const longestTimer = (before: readonly BeforeInterface[]): number =>
+  Math.max(
+    600,
+    ...before.flatMap((eni) => [eni.timeouts.tcpEstablishedSeconds ?? 0, defaultsOf(eni).tcpEstablishedSeconds]),
+  );
+
+const peersOf = (flows: readonly FlowVerdict[]): string => addressesOf(flows.map(({ flow }) => flow));
+
+const addressesOf = (flows: readonly { readonly remoteAddress: string }[]): string =>
+  nameSome([...new Set(flows.map(({ remoteAddress }) => remoteAddress))]);

@@ -16,7 +16,7 @@ import { hostSilence } from '../core/host/host-silence.ts';
 import type { NetworkInterfaceFacts } from '../core/model.ts';
 import { AFTER_THE_CUT, urgencyOf } from '../core/pacing.ts';
 import { DeadlineError } from '../shared/deadline.ts';
-import { ensureIsolationGroup } from '../shared/isolation-group.ts';
+import { ensureIsolationGroup, GROUP_SECONDS } from '../shared/isolation-group.ts';
 import { canSpeak, isWatched } from '../shared/listening.ts';
 import { afterTurn, paced, tryTurn } from '../shared/paced.ts';
 import { readBack } from '../shared/read-back.ts';
@@ -135,7 +135,7 @@ type Found = { readonly groupId: string } | { readonly problem: string };
 async function groupsIn(tools: Tools<'ec2' | 'cases'>, vpcIds: readonly string[]): Promise<ReadonlyMap<string, Found>> {
   const found = vpcIds.map(async (vpcId): Promise<readonly [string, Found]> => {
     try {
-      return [vpcId, { groupId: await ensureIsolationGroup(tools, vpcId) }];
+      return [vpcId, { groupId: await ensureIsolationGroup(tools, vpcId, GROUP_SECONDS.swap) }];
     } catch (error) {
       if (error instanceof DeadlineError) throw error;
       return [vpcId, { problem: `no isolation group in ${vpcId}: ${errorText(error)}` }];

@@ -15,7 +15,7 @@ import { enterStandby } from '../../functions/aws/scaling.ts';
 import { SHORTEST_TIMEOUTS } from '../../functions/core/case/expiry.ts';
 import { restoreEvidence } from '../../functions/restore-evidence/step.ts';
 import { restoreInstance } from '../../functions/restore-instance/step.ts';
-import { ensureIsolationGroup } from '../../functions/shared/isolation-group.ts';
+import { ensureIsolationGroup, GROUP_SECONDS } from '../../functions/shared/isolation-group.ts';
 import { worldOf } from '../scenarios/worlds.ts';
 import { type Bench, ids, onBench } from '../support/bench.ts';
 import { theCase } from '../support/incident.ts';
@@ -77,7 +77,7 @@ const itemsOf = (targetGroupArn: string): readonly Record<string, unknown>[] => 
 /** What that version had done to the account. */
 async function contained({ tools, file }: Bench): Promise<void> {
   const { ec2, scaling, elb, classicElb, cases } = tools;
-  const isolation = await ensureIsolationGroup(tools, ids.vpc);
+  const isolation = await ensureIsolationGroup(tools, ids.vpc, GROUP_SECONDS.swap);
   const [targetGroup] = file.TargetGroups;
   if (targetGroup === undefined) throw new Error('the world has lost its target group');
   const targetGroupArn = targetGroup.TargetGroupArn;

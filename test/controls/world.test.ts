@@ -7,7 +7,7 @@ import type { ControlTools } from '../../functions/controls/subject.ts';
 import { CASE_TAG } from '../../functions/core/case/evidence.ts';
 import type { Config } from '../../functions/core/config.ts';
 import type { Recorded } from '../../functions/core/control.ts';
-import { ensureIsolationGroup } from '../../functions/shared/isolation-group.ts';
+import { ensureIsolationGroup, GROUP_SECONDS } from '../../functions/shared/isolation-group.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';
 import { neighbourApart, worldOf } from '../scenarios/worlds.ts';
 import { type Bench, defaultWorld, ids, onBench } from '../support/bench.ts';
@@ -25,7 +25,7 @@ const onWorld =
     onBench(
       file(),
       async (bench) => {
-        const isolationGroup = await ensureIsolationGroup(bench.tools, ids.vpc);
+        const isolationGroup = await ensureIsolationGroup(bench.tools, ids.vpc, GROUP_SECONDS.swap);
         const account = {
           tools: bench.tools,
           caseId: 'case-0123456789abcdef0123',

@@ -383,6 +383,23 @@ describe('an entry that was made', () => {
     }));
 });
 
+describe('an entry that EC2 does not show yet', () => {
+  it.each([
+    ['for seconds', 8],
+    ['for minutes', 400],
+  ])('%s is not made at a second number', (_, ReadLagSeconds) =>
+    onBench(
+      defaultWorld((world) => Object.assign(world, { Assumptions: { ReadLagSeconds } })),
+      async (bench) => {
+        expect(await makeDeny(bench.tools, OUT, asked(bench))).toEqual(STANDS);
+        expect(await makeDeny(bench.tools, { ...OUT, ruleNumber: 1 }, asked(bench))).toEqual(STANDS);
+        expect(denies(bench)).toEqual([`out 1 deny -1 ${CIDR}`]);
+        expect(numbers(bench)).toEqual(['NUMBER#out#00001']);
+      },
+    ),
+  );
+});
+
 describe("somebody else's entry at the number of a deny", () => {
   it('has the deny move, for every case that needs it, though one number is left', () =>
     onAcl(
@@ -396,12 +413,12 @@ describe("somebody else's entry at the number of a deny", () => {
       { aclRuleNumbers: { first: 1, last: 2 } },
     ));
 
-  it('is avoided though it was gone at the next look', () =>
+  it('leaves the number to the deny where it is gone at the next look', () =>
     onAcl(async (bench) => {
       failTimes(bench, DENY_API, 1, refusedBy('NetworkAclEntryAlreadyExists'));
       expect(await makeDeny(bench.tools, OUT, asked(bench))).toEqual(STANDS);
-      expect(denies(bench)).toEqual([`out 2 deny -1 ${CIDR}`]);
-      expect(numbers(bench)).toEqual(['NUMBER#out#00002']);
+      expect(denies(bench)).toEqual([`out 1 deny -1 ${CIDR}`]);
+      expect(numbers(bench)).toEqual(['NUMBER#out#00001']);
     }));
 
   it('may deny the peer itself: then nothing is left in the ledger', () =>

@@ -674,6 +674,73 @@ describe('restore while a flow may revive', () => {
     );
   });
 
+  /** Every packet passes the group both ways, so none of it is tracked; the host does not list the beacon. */
+  const hiddenBeacon = (change: object) =>
+    shellWatched((world) => {
+      const everything = [{ IpProtocol: '-1', IpRanges: [{ CidrIp: '0.0.0.0/0' }] }];
+      for (const group of world.SecurityGroups)
+        Object.assign(group, { IpPermissions: everything, IpPermissionsEgress: everything });
+      const [shell] = world.Flows;
+      if (shell === undefined) throw new Error('the world has no flow');
+      const beacon = { ...shell, Name: 'beacon', RemoteAddress: '203.0.113.99', RemotePort: 443, LocalPort: 40_001 };
+      world.Flows.push({ ...beacon, OnHostLists: false, ...change });
+    });
+
+  it('is refused of a contained case while the instance still sends what the isolation rejects', async () => {
+    await onBench(hiddenBeacon({ Protocol: 'udp', PacketEverySeconds: 30 }), async (bench) => {
+      const caseId = await contained(bench);
+      expect(await restore(bench, caseId, false)).toMatchObject({
+        kind: 'refused',
+        reason:
+          'the flow log shows that the instance still sends to 203.0.113.99: what is rejected now would pass again (verdict: contained); give "force": true to restore all the same',
+      });
+      expect(denies(bench)).toHaveLength(2);
+      expect(await restore(bench, caseId)).toMatchObject({ kind: 'restored' });
+    });
+  });
+
+  /** It looks for its peer once, when the entries of the flows have nearly expired. */
+  const late = (RemoteAddress: string) => ({ RemoteAddress, PacketEverySeconds: null, WakesAtSeconds: 431_000 });
+
+  it.each<[string, object]>([
+    ['looks for an endpoint of AWS, as its agent does', late('52.94.0.11')],
+    ['has a socket that is silent', { PacketEverySeconds: null }],
+  ])('is done of a contained case though the instance %s', async (_, change) => {
+    await onBench(hiddenBeacon(change), async (bench) => {
+      expect(await restore(bench, await contained(bench), false)).toMatchObject({ kind: 'restored' });
+    });
+  });
+
+  it('is done of a contained case though an agent that was spared looks for its endpoint in the VPC', async () => {
+    await onBench(hiddenBeacon(late('10.0.9.9')), async (bench) => {
+      const caseId = await contained(bench);
+      expect(await restore(bench, caseId, false)).toMatchObject({ kind: 'refused' });
+      await updateCase(bench.tools.cases, caseId, (stored) => {
+        const [shell] = stored.flows;
+        if (shell === undefined) throw new Error('the case has no flow');
+        const agent = { ...shell, id: 'agent', remoteAddress: '10.0.9.9', remotePort: 443, localPort: 1, spared: true };
+        return { ...stored, flows: [shell, { ...agent, named: false }] };
+      });
+      expect(await restore(bench, caseId, false)).toMatchObject({ kind: 'restored' });
+    });
+  });
+
+  it('is refused of a contained case whose flow has ended by the swap and the word of the host alone', async () => {
+    await onBench(shellWatched(), async (bench) => {
+      const caseId = await contained(bench);
+      await updateCase(bench.tools.cases, caseId, (stored) => {
+        const [shell] = stored.flows;
+        if (shell === undefined) throw new Error('the case has no flow');
+        const tracking = { ...shell.tracking, kind: 'untracked' as const, timeoutSeconds: 10_000_000 };
+        return { ...stored, flows: [{ ...shell, tracking }] };
+      });
+      expect(await restore(bench, caseId, false)).toMatchObject({
+        kind: 'refused',
+        reason: `that the flow to ${ids.peer} has ended, only the host says: what drops its packets would be put back (verdict: contained); give "force": true to restore all the same`,
+      });
+    });
+  });
+
   it('is done when a person forces it', async () => {
     await onBench(silentAgent(), async (bench) => {
       const { case: ref } = await bench.contain(finding);

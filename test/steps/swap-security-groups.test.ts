@@ -245,6 +245,35 @@ describe('the isolation group', () => {
     });
   });
 
+  it.each([8, 12, 60])('is attached, seen without rules, where EC2 shows for %s s what was before', async (lag) => {
+    const file = defaultWorld((world) => Object.assign(world, { Assumptions: { ReadLagSeconds: lag } }));
+    await onBench(file, async (bench) => {
+      const opened = await bench.open();
+      const rulesAtSwap: number[] = [];
+      bench.fail(({ call, input }) => {
+        const { Groups } = input as { Groups?: readonly string[] };
+        if (call === 'ModifyNetworkInterfaceAttribute' && Groups !== undefined)
+          rulesAtSwap.push(ours(bench)[0]?.IpPermissionsEgress.length ?? 9);
+        return false;
+      }, refusedBy('never'));
+      await prepareIsolation(bench.tools, opened);
+      await swap(bench, opened);
+      expect([bench.groupsOf(ids.eni), rulesAtSwap]).toEqual([[isolationGroup(bench)], [0]]);
+      expect(bench.calls('RevokeSecurityGroupEgress')).toBe(1);
+    });
+  });
+
+  it('that is never seen without rules is not attached, and the step ends in its time', async () => {
+    const file = defaultWorld((world) => Object.assign(world, { Assumptions: { ReadLagSeconds: 400 } }));
+    await onBench(file, async (bench) => {
+      const opened = await bench.open();
+      const began = bench.tools.now().getTime();
+      expect((await swap(bench, opened)).interfaces).toMatchObject([{ isolation: 'failed' }]);
+      expect(bench.groupsOf(ids.eni)).toEqual([ids.web]);
+      expect((bench.tools.now().getTime() - began) / 1000).toBeLessThan(110);
+    });
+  });
+
   it('is adopted when the answer to its creation was lost: no orphan', async () => {
     await onBench(defaultWorld(), async (bench) => {
       const opened = await bench.open();

@@ -170,6 +170,8 @@ export type RestoreResult =
       readonly caseId: string;
       readonly instanceId: string;
       readonly items: readonly RestoreItem[];
+      /** What the case table has lost and what stands, in a sentence; absent = nothing is lost. */
+      readonly lost?: string;
       /** Where the host firewall is to be undone, and which processes were stopped; null = the host was never asked for anything. */
       readonly host: { readonly platform: 'linux' | 'windows'; readonly stopped: readonly number[] } | null;
     };

@@ -17,7 +17,7 @@ export interface RestoreEnd extends Partial<Restoring> {
 
 /**
  * What a restore came to. `restored`: nothing failed; what somebody else has changed since is left, and named. `partly-restored`:
- * something failed, or a response has taken the case up again. `failed`: it stopped on the way.
+ * something failed, is not known any more, or a response has taken the case up again. `failed`: it stopped on the way.
  */
 export interface RestoreReport {
   readonly kind: 'restored' | 'partly-restored' | 'refused' | 'failed';
@@ -124,8 +124,10 @@ function ending(
   if (failed.length > 0) {
     // No total: an attempt that died may have put back things that the next one no longer finds.
     const things = failed.length === 1 ? '1 thing' : `${failed.length} things`;
-    return { kind: 'partly-restored', reason: `${things} could not be put back` };
+    const lost = restore?.lost === undefined ? '' : `${restore.lost}; `;
+    return { kind: 'partly-restored', reason: `${lost}${things} could not be put back` };
   }
+  if (restore?.lost !== undefined) return { kind: 'partly-restored', reason: restore.lost };
   if (restore?.kind === 'partly-restored') return { kind: 'partly-restored', reason: TAKEN_UP.detail };
   const others = left.length === 0 ? '' : `, but for ${left.length} that somebody else has changed since`;
   return { kind: 'restored', reason: `everything is as it was found${others}` };
