@@ -83,6 +83,13 @@ describe('one incident', () => {
     const { verdict, lines } = await logged(defaultWorld(), readEvent('guardduty-sample'));
 
     expect(verdict).toBe('ignored');
-    expect([...counted('ReportsMetric', lines), ...counted('IgnoredMetric', lines)]).toEqual(['ignored']);
+    expect([...counted('ReportsMetric', lines), ...counted('NothingBegunMetric', lines)]).toEqual(['ignored']);
+  });
+
+  it('that is beyond the border counts as refused, which the dashboard shows', async () => {
+    const { verdict, lines } = await logged(defaultWorld(), event, { config: { vpcIds: ['vpc-0000000000000fff0'] } });
+
+    expect(verdict).toBe('refused');
+    expect([...counted('ReportsMetric', lines), ...counted('NothingBegunMetric', lines)]).toEqual(['refused']);
   });
 });
