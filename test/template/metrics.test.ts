@@ -58,15 +58,16 @@ describe('one incident', () => {
     const verdicts = await inEpisode(defaultWorld(), async ({ tools, world, send }) => {
       Object.assign(tools, { log });
       const updates = [laterFinding(ids.peer, 2), laterFinding(ids.peer, 3, '2026-01-15T22:00:00.000Z')];
-      const reports = [];
-      for (const each of [event, ...updates]) reports.push(...(await send(each)));
+      const verdicts: string[] = [];
+      const tell = async (each: unknown) => verdicts.push(...(await send(each)).map(({ verdict }) => verdict));
+      for (const each of [event, ...updates]) await tell(each);
       world.interceptors.push({
         before: ({ call }) => {
           if (call === 'CreateNetworkAclEntry') throw refusedBy('UnauthorizedOperation')();
         },
       });
-      reports.push(...(await send(laterFinding('203.0.113.9', 4, '2026-01-16T10:00:00.000Z'))));
-      return reports.map(({ verdict }) => verdict);
+      await tell(laterFinding('203.0.113.9', 4, '2026-01-16T10:00:00.000Z'));
+      return verdicts;
     });
 
     expect(verdicts).toEqual(['held', 'held', 'held', 'leaking']);
