@@ -66,11 +66,14 @@ export function denyText(deny: Simulation['report']['held'][number]): string {
   return `${deny.NetworkAclId} rule ${deny.RuleNumber} ${deny.Egress ? 'outbound' : 'inbound '} deny ${deny.Cidr}`;
 }
 
+/** Why a restore is refused, where a command was given: the sentence is for the input of a state machine. */
+export const refusalText = (reason: string): string => reason.replace('"force": true', '--force');
+
 /** What a restore came to; nothing where there was none. */
 function restoreLines({ restore, restored, restoreFailure }: Simulation): string[] {
   if (restoreFailure !== null) return [bullet(`failed: ${restoreFailure}`)];
   if (restore === null) return [];
-  return restore.kind === 'refused' ? [bullet(`refused: ${restore.reason}`)] : restoredLines(restored);
+  return restore.kind === 'refused' ? [bullet(`refused: ${refusalText(restore.reason)}`)] : restoredLines(restored);
 }
 
 export const restoredLines = (items: Simulation['restored']): string[] =>

@@ -6,10 +6,10 @@
  *   node scripts/sam-tools.ts [sam|cfn-lint|checkov arguments...]    runs one tool instead
  */
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { noPython, pythonWith } from './python-tools.ts';
-import { isMap, type Node, readTemplate, resourcesOf, type Template, text } from './template.ts';
+import { isMap, type Node, readTemplate, resolve, resourcesOf, type Template, text } from './template.ts';
 import { transformed } from './transformed.ts';
 
 /** The tools run on Python 3.9 as well. */
@@ -128,13 +128,21 @@ function checkov(tool: Tool): Outcome {
 
 /** What SAM would send for each environment of samconfig.toml, by its own code: parameters that are given, and those that stay. */
 const SENT = `
-import json
+import json, sys
 from samcli.cli.types import CfnParameterOverridesType
 from samcli.commands.deploy.deploy_context import DeployContext
+from samcli.commands.deploy.guided_config import GuidedConfig
 from samcli.lib.config.samconfig import SamConfig
 
+[folder, *answered] = sys.argv[1:]
+if answered:
+    config = SamConfig(folder)
+    answers = dict(one.split('=') for one in answered)
+    GuidedConfig('template.yaml', 'parameters')._save_parameter_overrides(['deploy'], 'default', answers, config)
+    config.flush()
+
 def sent(env, given):
-    config = SamConfig('.').get_all(['deploy'], 'parameters', env=env)
+    config = SamConfig(folder).get_all(['deploy'], 'parameters', env=env)
     overrides = given or config.get('parameter_overrides')
     values = CfnParameterOverridesType().convert(overrides, None, None) if overrides else {}
     template = {'Parameters': {'Mode': {}, 'VpcIds': {}}}
@@ -146,7 +154,7 @@ print(json.dumps([sent('default', None), sent('contain', None), sent('observe', 
 
 /** A deployment that does not speak of the mode must not change it: that would switch containment off unseen. */
 function modeStays(tool: Tool): Outcome {
-  const answer = tool('python', ['-c', SENT]);
+  const answer = tool('python', ['-c', SENT, '.']);
   if (answer.status !== 0) return complaint(answer);
   const expected = [
     { stack: 'flowcut', given: {}, stays: ['Mode', 'VpcIds'] },
@@ -156,6 +164,32 @@ function modeStays(tool: Tool): Outcome {
   ];
   const sent = JSON.stringify(JSON.parse(answer.stdout));
   return sent === JSON.stringify(expected) ? null : `SAM would send ${sent}`;
+}
+
+/**
+ * `sam deploy --guided` saves its answers, and each plain deployment sends them again: the alarm tells of the mode that the
+ * stack has then.
+ */
+function savedModeIsTold(tool: Tool): Outcome {
+  const folder = mkdtempSync('.cache/guided-');
+  try {
+    copyFileSync('samconfig.toml', join(folder, 'samconfig.toml'));
+    const answer = tool('python', ['-c', SENT, folder, 'Mode=observe', 'VpcIds=']);
+    if (answer.status !== 0) return complaint(answer);
+    const [plain] = JSON.parse(answer.stdout) as readonly {
+      given: Readonly<Record<string, string>>;
+      stays: string[];
+    }[];
+    const expected = { stack: 'flowcut', given: { Mode: 'observe', VpcIds: '' }, stays: [] };
+    if (JSON.stringify(plain) !== JSON.stringify(expected)) return `SAM would send ${JSON.stringify(plain)}`;
+    const template = readTemplate();
+    const alarm = resolve(template, template.Resources['ObservingAlarm']?.Properties ?? null, plain?.given ?? {});
+    const { TreatMissingData, AlarmActions } = isMap(alarm) ? alarm : {};
+    const said = JSON.stringify([TreatMissingData, AlarmActions]);
+    return said === '["breaching",["<NotificationTopic>"]]' ? null : `ObservingAlarm does not tell of it: ${said}`;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 /** Three partitions, and Regions that get new things early and late. */
@@ -186,6 +220,7 @@ const CHECKS: Readonly<Record<string, (tool: Tool) => Outcome>> = {
   'cfn-lint on the transform, in ten Regions of three partitions': transformInRegions,
   'sam validate --lint': (tool) => judged(tool('sam', ['validate', '--lint', '--template', 'template.yaml'])),
   'sam deploy keeps the mode': modeStays,
+  'sam deploy after --guided sends the mode again, and an alarm tells': savedModeIsTold,
   'sam build on our bundles': samBuild,
   checkov,
 };

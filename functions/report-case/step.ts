@@ -4,6 +4,7 @@ import { keepReport } from '../aws/case-table/reports.ts';
 import { errorText } from '../aws/errors.ts';
 import { publish } from '../aws/notifications.ts';
 import { type CaseDocument, isNamedFlow } from '../core/case/case.ts';
+import { hasEndedAs } from '../core/case/case-events.ts';
 import { isCaseId } from '../core/case/case-id.ts';
 import type { EvidenceItem } from '../core/case/evidence.ts';
 import type { Failure, IsolationResult, Reporting } from '../core/case/record.ts';
@@ -68,22 +69,32 @@ export async function reportCase(
       unpublished = `; it could not be published: ${errorText(error)}`;
     });
   }
+  let isNew = true;
   // A finding that opens no case has no timeline.
   if (isCaseId(report.caseId)) {
     const what = `${kind} report, ${report.verdict}: ${report.reason}${unpublished}`;
     await tell(tools, report.caseId, 'report-case', what);
-    if (unpublished === '') await noteTold(tools, report);
+    if (unpublished === '') isNew = await noteTold(tools, report, kind === 'final');
   }
-  tools.log.info('report', { caseId: report.caseId, phase: kind, verdict: report.verdict, reason: report.reason });
+  const { caseId, verdict, reason } = report;
+  // Counted where it is new: an incident that GuardDuty reports again is no other one.
+  tools.log.info('report', { caseId, phase: kind, verdict, isNew, reason });
   return report;
 }
 
-/** Notes what people were told, so that a look that finds another verdict tells them; without a note they hear it again. */
-async function noteTold(tools: ReportTools, { caseId, verdict }: Report): Promise<void> {
-  if (verdict === 'planned' || verdict === 'refused' || verdict === 'ignored') return;
-  await recordEvent(tools.cases, caseId, { kind: 'told', verdict }).catch((error: unknown) => {
+/**
+ * Notes what people were told, so that a look that finds another verdict tells them; without a note they hear it again.
+ * Whether no response of the case has ended with this verdict before; where that is not known, it is new.
+ */
+async function noteTold(tools: ReportTools, { caseId, verdict }: Report, isFinal: boolean): Promise<boolean> {
+  if (verdict === 'planned' || verdict === 'refused' || verdict === 'ignored') return true;
+  try {
+    const { before } = await recordEvent(tools.cases, caseId, { kind: 'told', verdict, isFinal });
+    return !hasEndedAs(before, verdict);
+  } catch (error) {
     tools.log.warn('the case could not note the verdict that people were told', { caseId, error: errorText(error) });
-  });
+    return true;
+  }
 }
 
 /** What one item has no room for is not lost: it is in others, less easy to read. */

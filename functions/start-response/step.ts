@@ -77,9 +77,9 @@ async function inTurns<T, R>(items: readonly T[], run: (item: T) => Promise<R>):
 async function startOne(tools: StartTools, taken: Asking, request: CaseRequest): Promise<StartResult> {
   const { instanceId, finding } = request;
   const nothing = (caseId: string, verdict: 'refused' | 'ignored', reason: string): StartResult => {
-    const entry = { caseId, reason, ...namesOf(finding, instanceId) };
+    const entry = { caseId, verdict, reason, ...namesOf(finding, instanceId) };
     if (verdict === 'refused') tools.log.warn('refused', entry);
-    else tools.log.info('ignored', { ...entry, verdict });
+    else tools.log.info('ignored', entry);
     return {
       kind: 'nothing-to-do',
       report: quietReport({ caseId, instanceId, verdict, reason, ...causeOf(request) }),

@@ -3,7 +3,7 @@ import { causeLines } from '../../functions/core/report/cause-lines.ts';
 import type { Report, ReportedFlow } from '../../functions/core/report/report.ts';
 import { restoredItems } from '../../functions/core/report/restore-report.ts';
 import type { RestoreOutput } from '../restore-output.ts';
-import { section } from '../tell.ts';
+import { refusalText, section } from '../tell.ts';
 import { bullet, wrapped } from './lines.ts';
 
 function flowText({ protocol, remoteAddress, remotePort, tracking, because, evidence }: ReportedFlow): string {
@@ -69,8 +69,7 @@ export function tellReport(report: Report, mode: Mode | undefined): string {
 /** What a restore did, for a person. */
 export function tellRestore(restored: RestoreOutput): string {
   const { restore, report } = restored;
-  // The sentence is for the input of a state machine.
-  if (restore.kind === 'refused') return wrapped('refused: ', restore.reason.replace('"force": true', '--force'));
+  if (restore.kind === 'refused') return wrapped('refused: ', refusalText(restore.reason));
   return [
     wrapped('', `${restore.instanceId}: ${report.kind}, ${report.reason}`),
     ...restoredItems(restored).map(({ item, outcome, detail }) =>

@@ -62,6 +62,25 @@ describe('a right that is removed', () => {
     expect((await denied(template, key)).join()).toContain('report-case may not kms:Decrypt');
   });
 
+  it.each(['amazonaws.com', 'amazonaws.com.cn'])(
+    'is missed where the key of a stack in China is used by %s',
+    async (domain) => {
+      const service = `dynamodb.\${AWS::Region}.${domain}`;
+      const template = withChange(
+        'FunctionBasicsPolicy',
+        `!Sub ${domain.endsWith('.cn') ? `'${service}'` : service}`,
+        'x',
+      );
+      const { 'China and a KMS key': values = {} } = parameterSets(template);
+      const read: CallRecord = { function: 'report-case', api: 'dynamodb:GetItem', options: [], asks: [] };
+
+      expect(await denied(parseTemplate(TEXT), values, [read])).toEqual([]);
+      expect((await denied(template, values, [read])).join()).toContain(
+        `report-case may not kms:Decrypt on ${values['EncryptionKeyArn']}`,
+      );
+    },
+  );
+
   it('is missed where an option alone needs it, and only with the option', async () => {
     const template = withChange(
       'DeleteSecurityGroupsRole',

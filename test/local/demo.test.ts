@@ -88,6 +88,14 @@ describe('the demo, as a process', () => {
     expect(world.NetworkInterfaces[0].Groups).toMatchObject([{ GroupId: ids.web }]);
   });
 
+  it('says how to force a restore here, and in JSON how a state machine is told to', async () => {
+    const [text, json] = await Promise.all([runDemo('--restore'), runDemo('--restore', '--json')]);
+
+    expect(text.stdout.replaceAll(/\s+/g, ' ')).toContain('give --force to restore all the same');
+    expect(text.stdout).not.toContain('"force"');
+    expect(JSON.parse(json.stdout).restoreRefused).toContain('give "force": true to restore all the same');
+  });
+
   it('tells any other run to a person too', async () => {
     const event = file('finding.json', readEvent('guardduty-ec2-c2activity'));
     const { status, stdout } = await runDemo('--event', event, '--mode', 'observe');

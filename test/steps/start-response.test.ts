@@ -272,6 +272,7 @@ describe('start-response', () => {
             'refused',
             {
               caseId: expect.stringMatching(/^note-/),
+              verdict: 'refused',
               reason: expect.stringContaining('444455556666'),
               findingId: expect.stringMatching(/./),
               type: 'AttackSequence:EC2/CompromisedInstanceGroup',
@@ -311,6 +312,7 @@ describe('start-response', () => {
           'refused',
           {
             caseId: misplaced.report.caseId,
+            verdict: 'refused',
             reason: misplaced.report.reason,
             findingId: theEvent.detail['id'],
             type: theEvent.detail['type'],

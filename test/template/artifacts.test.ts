@@ -116,7 +116,7 @@ describe('what is logged', () => {
     expect(quiet.answer).toMatchObject({ kind: 'nothing-to-do' });
     expect(counted('NoInstanceNamedMetric', loud.lines)).toHaveLength(1);
     expect(counted('NoInstanceNamedMetric', quiet.lines)).toEqual([]);
-    expect([loud, quiet].map(({ lines }) => counted('IgnoredMetric', lines).length)).toEqual([1, 1]);
+    expect([loud, quiet].map(({ lines }) => counted('NothingBegunMetric', lines).length)).toEqual([1, 1]);
   });
 
   it('counts a restore under its outcome, and a refused one under that', async () => {

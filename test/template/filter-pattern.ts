@@ -1,6 +1,6 @@
 /**
- * Does a metric filter with this pattern count the line? Equalities of text fields, joined by &&, with * at the end, as far
- * as a pattern of ours goes; anything else is refused.
+ * Does a metric filter with this pattern count the line? Equalities of text fields, with * at the end, and IS TRUE, joined by
+ * && or by ||, as far as a pattern of ours goes; anything else is refused.
  * https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
  */
 export function counts(pattern: string, line: string): boolean {
@@ -14,11 +14,14 @@ export function counts(pattern: string, line: string): boolean {
   }
   if (typeof fields !== 'object' || fields === null) return false;
   const record = fields as Record<string, unknown>;
-  return inner.split('&&').every((term) => {
+  const holds = (term: string): boolean => {
+    const flag = /^\s*\$\.(\w+) IS TRUE\s*$/.exec(term)?.[1];
+    if (flag !== undefined) return record[flag] === true;
     const [, field, wanted] = /^\s*\$\.(\w+) = "([^"]*)"\s*$/.exec(term) ?? [];
     if (field === undefined || wanted === undefined) throw new Error(`this matcher does not know ${term.trim()}`);
     const value = record[field];
     if (typeof value !== 'string') return false;
     return wanted.endsWith('*') ? value.startsWith(wanted.slice(0, -1)) : value === wanted;
-  });
+  };
+  return inner.split('||').some((alternative) => alternative.split('&&').map(holds).every(Boolean));
 }

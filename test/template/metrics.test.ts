@@ -1,17 +1,25 @@
 import { describe, expect, it } from 'vitest';
 import { type SimulationOptions, simulate } from '../../local/simulate.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';
-import { defaultWorld, readEvent } from '../support/bench.ts';
+import { laterFinding } from '../scenarios/worlds.ts';
+import { defaultWorld, ids, readEvent, refusedBy } from '../support/bench.ts';
+import { inEpisode } from '../support/episode.ts';
 import { metricFilters, PROJECT } from './agreements.ts';
 import { counts } from './filter-pattern.ts';
 
-/** What a response logs, as the log group gets it, and the verdict that it ends with. */
-async function logged(file: WorldFile, event: unknown, options: SimulationOptions = {}) {
+/** A log, and the lines that the log group gets of it. */
+function listening() {
   const lines: string[] = [];
   const say = (message: string, fields: object = {}) => lines.push(JSON.stringify({ message, ...fields }));
+  return { lines, log: { info: say, warn: say } };
+}
+
+/** What a response logs, as the log group gets it, and the verdict that it ends with. */
+async function logged(file: WorldFile, event: unknown, options: SimulationOptions = {}) {
+  const { lines, log } = listening();
   const { report } = await simulate(file, event, {
     ...options,
-    prepare: (_, tools) => Object.assign(tools, { log: { info: say, warn: say } }),
+    prepare: (_, tools) => Object.assign(tools, { log }),
   });
   return { verdict: report.verdict, lines };
 }
@@ -45,6 +53,27 @@ describe('one incident', () => {
     expect(counted('LeakingMetric', lines)).toEqual(['leaking', 'leaking']);
   });
 
+  it('that GuardDuty reports again counts once, and once more where another verdict ends it', async () => {
+    const { lines, log } = listening();
+    const verdicts = await inEpisode(defaultWorld(), async ({ tools, world, send }) => {
+      Object.assign(tools, { log });
+      const updates = [laterFinding(ids.peer, 2), laterFinding(ids.peer, 3, '2026-01-15T22:00:00.000Z')];
+      const verdicts: string[] = [];
+      const tell = async (each: unknown) => verdicts.push(...(await send(each)).map(({ verdict }) => verdict));
+      for (const each of [event, ...updates]) await tell(each);
+      world.interceptors.push({
+        before: ({ call }) => {
+          if (call === 'CreateNetworkAclEntry') throw refusedBy('UnauthorizedOperation')();
+        },
+      });
+      await tell(laterFinding('203.0.113.9', 4, '2026-01-16T10:00:00.000Z'));
+      return verdicts;
+    });
+
+    expect(verdicts).toEqual(['held', 'held', 'held', 'leaking']);
+    expect(counted('ReportsMetric', lines)).toEqual(['held', 'leaking']);
+  });
+
   it('that is planned counts once', async () => {
     const { lines } = await logged(defaultWorld(), event, { mode: 'observe' });
 
@@ -55,6 +84,13 @@ describe('one incident', () => {
     const { verdict, lines } = await logged(defaultWorld(), readEvent('guardduty-sample'));
 
     expect(verdict).toBe('ignored');
-    expect([...counted('ReportsMetric', lines), ...counted('IgnoredMetric', lines)]).toEqual(['ignored']);
+    expect([...counted('ReportsMetric', lines), ...counted('NothingBegunMetric', lines)]).toEqual(['ignored']);
+  });
+
+  it('that is beyond the border counts as refused, which the dashboard shows', async () => {
+    const { verdict, lines } = await logged(defaultWorld(), event, { config: { vpcIds: ['vpc-0000000000000fff0'] } });
+
+    expect(verdict).toBe('refused');
+    expect([...counted('ReportsMetric', lines), ...counted('NothingBegunMetric', lines)]).toEqual(['refused']);
   });
 });

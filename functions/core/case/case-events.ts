@@ -67,8 +67,8 @@ export type CaseEvent =
   /** A flow log has shown packets of flows that the case did not know. */
   | { readonly kind: 'flowsSeen'; readonly flows: readonly CaseFlow[] }
   | ({ readonly kind: 'verified' } & Verified)
-  /** People were told this verdict. */
-  | { readonly kind: 'told'; readonly verdict: VerdictKind }
+  /** People were told this verdict; `isFinal`: at the end of a response. */
+  | { readonly kind: 'told'; readonly verdict: VerdictKind; readonly isFinal: boolean }
   | { readonly kind: 'preserved'; readonly items: readonly EvidenceItem[] }
   | { readonly kind: 'released' }
   /** `by`: the ARN of the execution that restores; null = a bare call. */
@@ -141,7 +141,7 @@ export function apply(stored: CaseDocument, event: CaseEvent): CaseDocument {
     case 'verified':
       return verified(stored, event);
     case 'told':
-      return stored.verdict === event.verdict ? stored : { ...stored, verdict: event.verdict };
+      return told(stored, event);
     case 'preserved':
       return { ...stored, evidence: mergeEvidence(stored.evidence, event.items), evidenceReturning: false };
     case 'released':
@@ -157,6 +157,16 @@ export function apply(stored: CaseDocument, event: CaseEvent): CaseDocument {
       return event satisfies never;
   }
 }
+
+function told(stored: CaseDocument, { verdict, isFinal }: Extract<CaseEvent, { kind: 'told' }>): CaseDocument {
+  const isNew = isFinal && !hasEndedAs(stored, verdict);
+  if (stored.verdict === verdict && !isNew) return stored;
+  return { ...stored, verdict, ...(isNew && { endedAs: [...(stored.endedAs ?? []), verdict] }) };
+}
+
+/** People were told this verdict at the end of a response of the case. */
+export const hasEndedAs = ({ endedAs = [] }: Pick<CaseDocument, 'endedAs'>, verdict: VerdictKind): boolean =>
+  endedAs.includes(verdict);
 
 function joined(stored: CaseDocument, event: Extract<CaseEvent, { kind: 'joined' }>): CaseDocument {
   if (stored.status === 'restored') return stored;

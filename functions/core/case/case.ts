@@ -170,6 +170,8 @@ export interface CaseDocument {
   readonly released?: boolean;
   /** The last verdict that people were told; null = none yet. */
   readonly verdict: string | null;
+  /** Verdicts that people were told at the end of a response, each once; absent = none yet. */
+  readonly endedAs?: readonly string[];
 }
 
 /** Short, safe for execution names (80 characters, restricted set), host firewall names and table keys. */

@@ -38,7 +38,7 @@ const EVENTS = {
     flows: [caseFlowOf({ remoteAddress: '203.0.113.66', named: false, seenAlive: true })],
   },
   verified: { kind: 'verified', denies: [], cutAgainAt: null, isolatedAt: LATER },
-  told: { kind: 'told', verdict: 'held' },
+  told: { kind: 'told', verdict: 'held', isFinal: true },
   preserved: { kind: 'preserved', items: [{ item: 'tags', outcome: 'done' }] },
   released: { kind: 'released' },
   restoreBegun: { kind: 'restoreBegun', by: 'arn:aws:states:::execution:restore:1' },
@@ -105,6 +105,14 @@ describe('the life of a case', () => {
     expect(played(EVENTS.cutBegun, seen).flows).toEqual(shell.map((flow) => ({ ...flow, seenAlive: true })));
     const many = Array.from({ length: MOST_FLOWS + 10 }, (__, port) => caseFlowOf({ localPort: port + 1024 }));
     expect(played({ kind: 'flowsSeen', flows: many }).flows).toHaveLength(MOST_FLOWS);
+  });
+
+  it('keeps each verdict that ended a response once, and none that people heard on the way', () => {
+    const held: CaseEvent = { kind: 'told', verdict: 'held', isFinal: true };
+    const leaking: CaseEvent = { kind: 'told', verdict: 'leaking', isFinal: false };
+
+    expect(played(held, leaking, held)).toMatchObject({ verdict: 'held', endedAs: ['held'] });
+    expect(played(leaking).endedAs).toBeUndefined();
   });
 
   it('takes nothing in once it is restored', () => {

@@ -3,7 +3,7 @@ import base from '../../../vitest.config.ts';
 import { attribute } from './attribute.ts';
 
 /** The suites whose calls are recorded: they run functions whole or step by step in embedded worlds, in seconds. */
-export const RECORDED = ['scenarios', 'local', 'live', 'steps', 'iam/worlds'];
+export const RECORDED = ['scenarios', 'local', 'live', 'steps', 'controls', 'iam/worlds'];
 
 export default defineConfig({
   plugins: [attribute],

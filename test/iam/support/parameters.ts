@@ -43,6 +43,8 @@ function everythingOn({ Parameters }: Template): Values {
   };
 }
 
+const CHINA = { 'AWS::Partition': 'aws-cn', 'AWS::Region': 'cn-north-1', 'AWS::URLSuffix': 'amazonaws.com.cn' };
+
 /** How a stack may be deployed. */
 export const parameterSets = (template: Template): Readonly<Record<string, Values>> => ({
   defaults: {},
@@ -50,7 +52,16 @@ export const parameterSets = (template: Template): Readonly<Record<string, Value
   'VpcIds given': { VpcIds: `vpc-0123456789abcdef0,${VPC}` },
   'a KMS key': { EncryptionKeyArn: KEY },
   'AWS GovCloud (US)': { 'AWS::Partition': 'aws-us-gov', 'AWS::Region': 'us-gov-west-1' },
-  China: { 'AWS::Partition': 'aws-cn', 'AWS::Region': 'cn-north-1' },
+  China: CHINA,
+  'China and a KMS key': {
+    ...CHINA,
+    EncryptionKeyArn: KEY.replace(`aws:kms:${REGION}`, `aws-cn:kms:${CHINA['AWS::Region']}`),
+  },
+  'the AWS European Sovereign Cloud': {
+    'AWS::Partition': 'aws-eusc',
+    'AWS::Region': 'eusc-de-east-1',
+    'AWS::URLSuffix': 'amazonaws.eu',
+  },
 });
 
 /** The options of the functions that are not those of a stack as it comes. */

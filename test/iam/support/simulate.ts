@@ -63,15 +63,19 @@ const KEY_USES: Readonly<Record<string, readonly string[]>> = {
   sns: ['kms:Decrypt', 'kms:GenerateDataKey'],
 };
 
-/** What KMS is asked in the course of a call, where the stack has a key. */
-export function keyAsks({ api }: Pick<CallRecord, 'api'>, { EncryptionKeyArn = '' }: Values): readonly Ask[] {
+/** What KMS is asked in the course of a call, where the stack has a key: in China by a service of either domain. */
+export function keyAsks({ api }: Pick<CallRecord, 'api'>, values: Values): readonly Ask[] {
+  const { EncryptionKeyArn = '', 'AWS::Partition': partition } = values;
   const service = api.split(':')[0] ?? '';
   if (EncryptionKeyArn === '') return [];
-  return (KEY_USES[service] ?? []).map((action) => ({
-    action,
-    resource: EncryptionKeyArn,
-    context: { 'kms:ViaService': `${service}.${REGION}.amazonaws.com`, 'kms:CallerAccount': ACCOUNT },
-  }));
+  const domains = partition === 'aws-cn' ? ['amazonaws.com', 'amazonaws.com.cn'] : ['amazonaws.com'];
+  return (KEY_USES[service] ?? []).flatMap((action) =>
+    domains.map((domain) => ({
+      action,
+      resource: EncryptionKeyArn,
+      context: { 'kms:ViaService': `${service}.${REGION}.${domain}`, 'kms:CallerAccount': ACCOUNT },
+    })),
+  );
 }
 
 /** The question as it is put in another partition and Region. */
