@@ -266,7 +266,10 @@ export function judge(question: VerdictQuestion): Verdict {
   if (leak !== null) return answer('leaking', leak);
 
   const doubt = doubtOf(question, flows);
-  if (doubt !== null) return answer('not-proven', doubt.reason, doubt.basis);
+  if (doubt !== null) {
+    const next = doubt.isPassing ? provenAt(question, flows, disturbing) : null;
+    return answer('not-proven', doubt.reason, doubt.basis, next, false);
+  }
 
   const proof = networkProof(question, disturbing);
   const beyond = interfaces.filter((entry) => entry.isolation === 'not-modifiable').map(({ id }) => id);
@@ -323,13 +326,13 @@ function isReached(flow: FlowVerdict): boolean {
   return !flow.named && (gone || dead.length > 0);
 }
 
-/** Why not even `held` can be said, in words; null = it can. */
+/** Why not even `held` can be said, in words; null = it can. Passing: the flow log has had no time to speak, and may end it. */
 function doubtOf(
   question: VerdictQuestion,
   flows: readonly FlowVerdict[],
-): { readonly reason: string; readonly basis: readonly Basis[] } | null {
+): { readonly reason: string; readonly basis: readonly Basis[]; readonly isPassing: boolean } | null {
   const { interfaces, host, witness } = question;
-  const say = (reason: string, basis: readonly Basis[] = []) => ({ reason, basis });
+  const say = (reason: string, basis: readonly Basis[] = [], isPassing = false) => ({ reason, basis, isPassing });
   if (interfaces.length === 0) return say('no network interface could be read');
   const failed = interfaces.filter((entry) => entry.isolation === 'failed');
   if (failed.length > 0) return say(`${listed(failed.map((entry) => entry.id))} should be isolated and could not be`);
@@ -357,7 +360,7 @@ function doubtOf(
   if (open !== undefined) return say(`${open.what} is open`);
   const isListed = host?.kind === 'answered' || (witness !== null && witness.findings.coveredUntil !== null);
   if (flows.length === 0 && !isListed && !isSealed(question)) {
-    return say(`no flow is known and nobody could list any: ${silenceOf(host)}`);
+    return say(`no flow is known and nobody could list any: ${silenceOf(host)}`, [], witness !== null);
   }
   return null;
 }

@@ -32,10 +32,7 @@ describe('what the isolation group lets pass', () => {
       remoteAddress: fc.constantFrom('10.0.9.3', '10.0.9.30', '203.0.113.9', '2001:db8::7'),
       remotePort: fc.constantFrom(null, 443, 4445),
     });
-    fc.assert(
-      fc.property(packets, (packet) => {
-        if (permits(OPENINGS, packet)) expect(admits(OPENINGS, packet)).toBe(true);
-      }),
-    );
+    const property = fc.property(packets, (packet) => !permits(OPENINGS, packet) || admits(OPENINGS, packet));
+    expect(fc.check(property).failed).toBe(false);
   });
 });
