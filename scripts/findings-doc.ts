@@ -53,7 +53,7 @@ export function findingsPage(): string {
     '',
     'Null and empty text count as absent in every field but the id, the type, the severity, the account, the Region and the instance id. Hints (subnets, groups, interfaces, local addresses) that are not well-formed are left out, and so are members of an attack sequence that cannot be read; the report counts these. A peer that is no address is refused.',
     '',
-    'carries: `flow` = remote address, ports and direction; `probe` = remote addresses and local ports; `domain` = a domain only: no deny is possible, and the VPC resolver stays open; `process` = a process only; `disk` = what a scan of a disk found; `call` = an API call about the instance; `none` = none of these.',
+    'carries: `flow` = remote address, ports and direction; `probe` = remote addresses and local ports; `domain` = a domain only: no deny is possible, and the VPC resolver stays open; below severity 7 a person is asked, for a stranger can make an instance ask for a domain; `process` = a process only; `disk` = what a scan of a disk found; `call` = an API call about the instance; `none` = none of these.',
     '',
     ROUTE_GROUPS.map(groupOf).join('\n\n'),
     '',

@@ -35,6 +35,7 @@ export function parseWorld(json: unknown): WorldFile {
   fillNetworkInterfaces(world, given);
   fillVpcs(world);
   checkReferences(world, given);
+  checkFlowLogs(world);
   nameFlowLogs(world);
   // The schema says no less than ApiState does; it only spells "missing" as undefined.
   return { ...world, Flows: completeFlows(world) } as unknown as WorldFile;
@@ -45,6 +46,18 @@ function nameFlowLogs({ FlowLogs }: ParsedWorld): void {
   for (const [index, log] of FlowLogs.entries()) {
     const earlier = FlowLogs.slice(0, index).filter((one) => one.ResourceId === log.ResourceId).length;
     log.FlowLogId ??= madeId('fl', log.ResourceId, ...(earlier === 0 ? [] : [earlier]));
+  }
+}
+
+/** Stretches of a flow log end after they begin. */
+function checkFlowLogs({ FlowLogs }: ParsedWorld): void {
+  for (const [index, { Gaps, SkipData }] of FlowLogs.entries()) {
+    for (const [key, spans] of Object.entries({ Gaps, SkipData })) {
+      for (const [place, [from, to]] of (spans ?? []).entries()) {
+        if (to > from) continue;
+        throw new InputError(`FlowLogs[${index}].${key}[${place}][1]`, `${to} is not after its beginning, ${from}`);
+      }
+    }
   }
 }
 

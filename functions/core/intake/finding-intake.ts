@@ -33,6 +33,9 @@ function unnamedInstance(finding: unknown, head: FindingHead, decision: Decision
   };
 }
 
+/** GuardDuty calls findings from 7 on high. https://docs.aws.amazon.com/guardduty/latest/ug/guardduty_findings-severity.html */
+const HIGH_SEVERITY = 7;
+
 /** ISO, ISO-ASK and ASK: someone acts, now or after a person's word. */
 function containable(
   finding: unknown,
@@ -61,6 +64,11 @@ function containable(
   if (shared !== null) {
     const why = `the instance is shared (${shared}): containing it cuts work that is not part of this finding`;
     return { kind: 'ask', class: 'ASK', requests, reason: `${decision.reason}, but ${why}` };
+  }
+  const isAboutDomain = request.domainOnly === true || (request.flows.length === 0 && carries === 'domain');
+  if (decision.class === 'ISO' && isAboutDomain && head.severity < HIGH_SEVERITY) {
+    const why = `it names a domain alone, and its severity is ${head.severity}: a stranger can make an instance ask for a domain`;
+    return { kind: 'ask', class: 'ISO-ASK', requests, reason: `${decision.reason}, but ${why}` };
   }
   if (decision.class === 'ISO' && !isSequence) return { kind: 'case', class: 'ISO', request, reason: decision.reason };
   return { kind: 'ask', ...decision, requests };

@@ -29,8 +29,11 @@ function problem(issue: Issue, value: unknown): string {
     }
     case 'invalid_value':
       return `${value === undefined ? 'nothing' : quote(value)} is not one of ${issue.values.map((one) => quote(one)).join(', ')}`;
-    case 'too_small':
-      return issue.origin === 'string' ? issue.message : `${quote(value)} is too small, the least is ${issue.minimum}`;
+    case 'too_small': {
+      if (issue.origin === 'string') return issue.message;
+      const least = issue.inclusive === false ? `it has to be above ${issue.minimum}` : `the least is ${issue.minimum}`;
+      return `${quote(value)} is too small, ${least}`;
+    }
     case 'too_big':
       return `${quote(value)} is too large, the most is ${issue.maximum}`;
     case 'invalid_key':

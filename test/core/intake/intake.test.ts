@@ -287,6 +287,27 @@ describe('a finding with a domain or a process', () => {
   });
 });
 
+describe('a finding that names a domain alone', () => {
+  const dns = (severity: number) => withValue(readEvent('guardduty-ec2-c2activity-dns'), 'detail.severity', severity);
+
+  it.each([
+    [8, 'case'],
+    [7, 'case'],
+    [6.9, 'ask'],
+    [5, 'ask'],
+  ])('of severity %d is a %s: below 7 a stranger may have provoked it', (severity, kind) => {
+    expect(intake(dns(severity))).toMatchObject({ kind });
+  });
+
+  it('says why a person is asked', () => {
+    expect(intake(dns(5))).toMatchObject({ reason: expect.stringContaining('names a domain alone') });
+  });
+
+  it('is no matter where it names a flow as well', () => {
+    expect(intake(finding('Backdoor:EC2/C&CActivity.B!DNS', { 'detail.severity': 5 }))).toMatchObject({ kind: 'case' });
+  });
+});
+
 describe('routing', () => {
   it.each(['SSH', 'RDP', 'WinRM'])('lets the role decide %s brute force', (name) => {
     const prefix = name === 'WinRM' ? 'Impact' : 'UnauthorizedAccess';

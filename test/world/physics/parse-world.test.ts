@@ -267,6 +267,19 @@ describe('an outage', () => {
   });
 });
 
+describe('a stretch of a flow log that ends before it begins', () => {
+  it.each(['Gaps', 'SkipData'])('is refused in %s', (key) => {
+    const log = {
+      ResourceId: ids.vpc,
+      [key]: [
+        [0, 60],
+        [100, 50],
+      ],
+    };
+    expect(failure({ FlowLogs: [log] }).field).toBe(`FlowLogs[0].${key}[1][1]`);
+  });
+});
+
 describe('parseWorld accepts', () => {
   it('an empty world, with every default', () => {
     expect(parseWorld({})).toMatchObject({
