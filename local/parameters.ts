@@ -6,6 +6,21 @@ import { nearMiss } from './near-miss.ts';
 export type Parameters = Readonly<Record<string, string>>;
 
 /**
+ * Parameters of measures that the template does not have yet, with the value that asks for none of them: a file that turns
+ * them off means what happens anyway, and one that turns them on is refused.
+ */
+const MEASURES_TO_COME: Readonly<Record<string, string>> = {
+  OwnFlowLog: 'off',
+  SealSubnet: 'never',
+  VerifyFindings: 'off',
+  CloseCredentials: 'never',
+  CloseMetadata: 'never',
+  BlockDomains: 'never',
+  NeverDeny: '',
+  ExemptInstanceIds: '',
+};
+
+/**
  * Reads a `--parameters` file: what somebody chose in place of the template's defaults, checked as CloudFormation checks it.
  *
  * @example parseParameters(template, { Mode: 'contain', AclFirstRule: 10 }) // { Mode: 'contain', AclFirstRule: '10' }
@@ -15,7 +30,20 @@ export function parseParameters({ Parameters: known }: Pick<Template, 'Parameter
     throw new InputError('parameters', `${quote(json)} is not an object of the template's parameters by name`);
   }
   return Object.fromEntries(
-    Object.entries(json).map(([name, value]: [string, unknown]) => [name, parameterText(known, name, value)]),
+    Object.entries(json)
+      .filter(([name, value]: [string, unknown]) => Object.hasOwn(known, name) || !isNoMeasure(name, value))
+      .map(([name, value]: [string, unknown]) => [name, parameterText(known, name, value)]),
+  );
+}
+
+/** Asks a measure to come for nothing. */
+function isNoMeasure(name: string, value: unknown): boolean {
+  const none = Object.hasOwn(MEASURES_TO_COME, name) ? MEASURES_TO_COME[name] : undefined;
+  if (none === undefined) return false;
+  if (value === none) return true;
+  throw new InputError(
+    `parameters.${name}`,
+    `${quote(value)} asks for what this version does not do; it takes ${quote(none)} alone`,
   );
 }
 

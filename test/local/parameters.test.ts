@@ -49,6 +49,13 @@ describe('a file of parameters', () => {
     expect(() => readParameters({ VpcIds: 'my-vpc' })).toThrow('"my-vpc" does not fit; it has to be VPC ids, or *');
   });
 
+  it('may ask for none of the measures that are to come, and is refused where it asks for one', () => {
+    expect(readParameters({ Mode: 'contain', OwnFlowLog: 'off', NeverDeny: '' })).toEqual({ Mode: 'contain' });
+    expect(() => readParameters({ SealSubnet: 'when-alone' })).toThrow(
+      'parameters.SealSubnet: "when-alone" asks for what this version does not do; it takes "never" alone',
+    );
+  });
+
   it('is held to the lengths of the template too', () => {
     const template = { Parameters: { Name: { Type: 'String', MinLength: 2, MaxLength: 3 } } };
 
