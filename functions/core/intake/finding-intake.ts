@@ -11,6 +11,7 @@ import {
   RESOURCES_OF_AN_INSTANCE,
   runsOnFargate,
   sharedBy,
+  withResourceType,
 } from './finding-subject.ts';
 import { describe, type Place, valueAt } from './input-fields.ts';
 import type { Intake } from './intake-types.ts';
@@ -79,7 +80,7 @@ function containable(
  * asks for, and only then the fields that a response would use.
  */
 export function intakeFinding(written: unknown, place: Place): Intake {
-  const finding = withoutBlanks(written);
+  const finding = withResourceType(withoutBlanks(written));
   const head = readHead(finding, place);
   const ignored = (ignoredClass: Ignored['class'], reason: string, advice: string): Ignored => ({
     kind: 'ignored',

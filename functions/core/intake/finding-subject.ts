@@ -1,5 +1,5 @@
 import type { FindingHead } from './finding-schema.ts';
-import { instanceId as instanceIdField, valueAt } from './input-fields.ts';
+import { instanceId as instanceIdField, isRecord, valueAt } from './input-fields.ts';
 
 /** What a finding is about, and whether it is about anything that happened. */
 
@@ -13,6 +13,14 @@ const SHARED_DETAILS: readonly string[] = ['eksClusterDetails', 'ecsClusterDetai
 
 export function isOneOf(names: readonly string[], value: unknown): value is string {
   return typeof value === 'string' && names.includes(value);
+}
+
+/** A finding that does not say what its resource is, and names an instance, is about the instance. */
+export function withResourceType(finding: unknown): unknown {
+  const resource = valueAt(finding, 'resource');
+  if (!isRecord(finding) || !isRecord(resource) || resource.resourceType !== undefined) return finding;
+  const { success } = instanceIdField.safeParse(valueAt(resource, 'instanceDetails', 'instanceId'));
+  return success ? { ...finding, resource: { ...resource, resourceType: 'Instance' } } : finding;
 }
 
 /** May a flow of the finding be one of an EC2 instance, whatever else it names? */

@@ -102,8 +102,10 @@ describe('intake refuses', () => {
     expect(refusalOf(withValue(RUNTIME, path, undefined)).message).toContain(`${path}: is missing`);
   });
 
-  it('an acting finding without a resource type', () => {
-    expect(refusalOf(withValue(C2, 'detail.resource.resourceType', undefined)).field).toBe(
+  it('an acting finding that names neither a resource type nor an instance', () => {
+    const nameless = withValue(C2, 'detail.resource.instanceDetails', undefined);
+
+    expect(refusalOf(withValue(nameless, 'detail.resource.resourceType', undefined)).field).toBe(
       'detail.resource.resourceType',
     );
   });

@@ -287,6 +287,14 @@ describe('a finding with a domain or a process', () => {
   });
 });
 
+describe('a finding without a resource type', () => {
+  it.each([null, '', undefined])('that is %j is about the instance that it names', (resourceType) => {
+    const event = finding('Backdoor:EC2/C&CActivity.B', { 'detail.resource.resourceType': resourceType });
+
+    expect(intake(event)).toMatchObject({ kind: 'case', request: { instanceId: INSTANCE } });
+  });
+});
+
 describe('a finding that names a domain alone', () => {
   const dns = (severity: number) => withValue(readEvent('guardduty-ec2-c2activity-dns'), 'detail.severity', severity);
 
