@@ -427,8 +427,8 @@ export class Lab {
 
   async alive(...ports: readonly number[]): Promise<void> {
     const from = now();
-    // A first SYN that is lost on a busy machine is sent again after 1, 2, 4 and 8 s.
-    for (const port of ports) await this.until(`flow ${port} is alive`, () => this.dataSince(port, from) > 1, 30);
+    // A first SYN that is lost on a busy machine is sent again after 1, 2, 4, 8, 16 and 32 s.
+    for (const port of ports) await this.until(`flow ${port} is alive`, () => this.dataSince(port, from) > 1, 75);
   }
 
   async until(what: string, test: () => boolean, seconds = 10): Promise<void> {
