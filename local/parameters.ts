@@ -36,7 +36,7 @@ export function parseParameters({ Parameters: known }: Pick<Template, 'Parameter
   );
 }
 
-/** Asks a measure to come for nothing. */
+/** Does the value turn off a measure that the template does not have yet? One that turns it on is refused. */
 function isNoMeasure(name: string, value: unknown): boolean {
   const none = Object.hasOwn(MEASURES_TO_COME, name) ? MEASURES_TO_COME[name] : undefined;
   if (none === undefined) return false;

@@ -19,7 +19,7 @@ import { asFoundFirst } from '../shared/as-found.ts';
 import { type Begun, beginGiveBack, ended } from '../shared/control-runner.ts';
 import { hostPart, NO_HOST } from '../shared/host-part.ts';
 import { liftDenies } from '../shared/lift-denies.ts';
-import { hasActed, lostInterfaces, lostText, strayDenies } from '../shared/lost-states.ts';
+import { hasLeftTraces, lostInterfaces, lostText, strayDenies } from '../shared/lost-states.ts';
 import { restoreObjection } from '../shared/restore-objection.ts';
 import { successorOf } from '../shared/successor.ts';
 import { liftedText, restoredText, tell } from '../shared/timeline.ts';
@@ -58,7 +58,7 @@ export async function restoreInstance(
   const document = await findCase(tools, request);
   const { caseId, instanceId } = document;
   let before = await readBefore(tools.cases, caseId);
-  const isActor = before.length > 0 || (await hasActed(tools, document));
+  const isActor = before.length > 0 || (await hasLeftTraces(tools, document));
   // What a response has just recorded; still nothing = it is lost.
   if (isActor && before.length === 0) before = await readBefore(tools.cases, caseId);
   if (!isActor) {

@@ -17,7 +17,7 @@ import type { Tools } from './toolbox.ts';
 const NOT_RECORDED = 'how it was found is not recorded any more';
 
 /** The case has changed something, or has begun to: then it has recorded what it found. */
-export async function hasActed(
+export async function hasLeftTraces(
   { ec2, cases }: Tools<'ec2' | 'cases'>,
   { caseId, instanceId, isolatedAt, hostAsked, aclIds }: CaseDocument,
 ): Promise<boolean> {

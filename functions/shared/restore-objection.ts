@@ -1,12 +1,12 @@
 import { isDenied, orDenied } from '../aws/errors.ts';
 import { getInstance } from '../aws/instances.ts';
-import { type BeforeInterface, beforeOf, type CaseDocument, defaultsOf, UNKNOWN_TYPE } from '../core/case/case.ts';
+import { beforeOf, type CaseDocument, UNKNOWN_TYPE } from '../core/case/case.ts';
 import { nameSome } from '../core/case/name-some.ts';
 import { mayBeAgents } from '../core/network/aws-endpoints.ts';
 import type { FlowVerdict, Verdict } from '../core/verdict/verdict.ts';
 import type { LogRecord, Witness } from '../core/verdict/witness.ts';
 import { LISTEN_SECONDS, listen } from './listening.ts';
-import { judgeStanding, readStanding } from './standing.ts';
+import { judgeStanding, longestTimer, readStanding } from './standing.ts';
 import type { Tools } from './toolbox.ts';
 
 /** Why a restore is refused; null = it is not. An instance that is gone has no flow. */
@@ -62,13 +62,6 @@ function stillSent({ flows }: CaseDocument, witness: Witness | null, seconds: nu
     (record) => record.action === 'REJECT' && record.direction === 'out' && record.until > from && !isAgents(record),
   );
 }
-
-/** Seconds: protocols without a timer of their own are tracked for 600. */
-const longestTimer = (before: readonly BeforeInterface[]): number =>
-  Math.max(
-    600,
-    ...before.flatMap((eni) => [eni.timeouts.tcpEstablishedSeconds ?? 0, defaultsOf(eni).tcpEstablishedSeconds]),
-  );
 
 const peersOf = (flows: readonly FlowVerdict[]): string => addressesOf(flows.map(({ flow }) => flow));
 

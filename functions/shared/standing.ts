@@ -197,7 +197,7 @@ export async function readStanding(
  * The longest tracking timer that an entry may have, over all ENIs, in seconds: the larger of what was recorded and the
  * default of the type. What EC2 shows may have been lowered by whoever holds the instance, before or after the recording.
  */
-function longestTimer(before: readonly BeforeInterface[]): number {
+export function longestTimer(before: readonly BeforeInterface[]): number {
   const established = before.map((eni) =>
     Math.max(eni.timeouts.tcpEstablishedSeconds ?? 0, defaultsOf(eni).tcpEstablishedSeconds),
   );

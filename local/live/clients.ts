@@ -11,6 +11,7 @@ import {
   SEARCH_SETTINGS,
 } from '../../functions/aws/client-settings.ts';
 import { InputError, quote } from '../../functions/core/errors.ts';
+import { needInstanceId } from '../../functions/core/instance-id.ts';
 import { timely } from '../step-deadline.ts';
 
 /** Real SDK clients of an account in which nothing of flowcut is installed. */
@@ -70,10 +71,7 @@ export function whereOf({ region, endpoint }: Where): Where {
 /** An instance id from the command line. */
 export function instanceIdOf(text: string | undefined): string {
   if (text === undefined) throw new InputError('--instance-id', 'is missing');
-  if (!/^i-([0-9a-f]{8}|[0-9a-f]{17})$/.test(text)) {
-    throw new InputError('--instance-id', `${quote(text)} is not an instance id`);
-  }
-  return text;
+  return needInstanceId(text, '--instance-id');
 }
 
 export const ACCOUNT_OPTION = { account: { type: 'string' } } as const;

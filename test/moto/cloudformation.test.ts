@@ -22,9 +22,9 @@ const python = motoPython();
 const source = readTemplate();
 const { 'everything on': everythingOn = {} } = parameterSets(source);
 
-/** The statements of all roles and policies in one order, with the resources of the stack by the names that the simulation has for them. */
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
+/** The statements of all roles and policies in one order, with the resources of the stack by the names that the simulation has for them. */
 function statementsIn({ roles, policies, resources }: StackState): readonly string[] {
   const names = resources.map(
     ({ id, name }) => [id, name?.split(/[/:]/).at(-1) ?? '', RECORDED_NAMES[id] ?? `flowcut-${id}`] as const,

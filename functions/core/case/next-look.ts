@@ -47,11 +47,11 @@ export function nextLook({
   if (verdict.kind === 'contained' || isClosing(document)) return { kind: 'report' };
   const elapsed = (now - Date.parse(document.isolatedAt ?? document.openedAt)) / 1000;
   if (elapsed > LONGEST_WATCH_SECONDS) return { kind: 'report' };
+  const pause = Math.max(SHORTEST_PAUSE_SECONDS, Math.round(elapsed / 2));
   // What was told in the interim report stands until it can be read again.
-  if (isBlind) return { kind: 'wait', seconds: Math.max(SHORTEST_PAUSE_SECONDS, Math.round(elapsed / 2)) };
+  if (isBlind) return { kind: 'wait', seconds: pause };
   if (verdict.nextProof === null || document.isolatedAt === null) return { kind: 'report' };
   const untilProven = Math.ceil((Date.parse(verdict.nextProof) - now) / 1000);
-  const pause = Math.max(SHORTEST_PAUSE_SECONDS, Math.round(elapsed / 2));
   // A beacon into a deny delays the proof at every look; the pauses still get longer.
   const soonest = Math.max(untilProven, Math.round(elapsed / 16));
   // Where no verdict could be told yet, a report of `held` may wait for the last one. A cut that was made since is news.

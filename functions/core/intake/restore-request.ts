@@ -1,5 +1,6 @@
 import { needCaseId } from '../case/case-id.ts';
 import { InputError, quote } from '../errors.ts';
+import { needInstanceId } from '../instance-id.ts';
 import { isBy } from '../report/restore-report.ts';
 
 export interface RestoreRequest {
@@ -17,11 +18,9 @@ export function parseRestoreRequest(input: unknown): RestoreRequest {
   const given = input as Record<string, unknown>;
   const unknown = Object.keys(given).find((key) => !['caseId', 'instanceId', 'force', 'by'].includes(key));
   if (unknown !== undefined) throw new InputError(quote(unknown), 'is not a member of a restore request');
-  const { caseId: id = null, instanceId = null, force = false, by } = given;
-  const caseId = id === null ? null : needCaseId(id, 'caseId');
-  if (instanceId !== null && (typeof instanceId !== 'string' || !/^i-([0-9a-f]{8}|[0-9a-f]{17})$/.test(instanceId))) {
-    throw new InputError('instanceId', `${quote(instanceId)} is not an instance id`);
-  }
+  const { caseId: ofCase = null, instanceId: ofInstance = null, force = false, by } = given;
+  const caseId = ofCase === null ? null : needCaseId(ofCase, 'caseId');
+  const instanceId = ofInstance === null ? null : needInstanceId(ofInstance, 'instanceId');
   if (typeof force !== 'boolean') throw new InputError('force', `${quote(force)} is neither true nor false`);
   if (by !== undefined && !isBy(by)) {
     throw new InputError('by', `${quote(by)} is not a name of 1 to 128 letters, digits, spaces and .,@:/_+=-`);

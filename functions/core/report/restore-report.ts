@@ -2,6 +2,7 @@ import { isCaseId } from '../case/case-id.ts';
 import type { Failure, RestoreItem, Restoring } from '../case/record.ts';
 import { HOST_ITEM, shortItems, TAKEN_UP } from '../case/restore-items.ts';
 import { ERROR_NAMES } from '../errors.ts';
+import { isInstanceId } from '../instance-id.ts';
 
 /** The record of the restore state machine at its end, whatever the end: the request, and what each step left. */
 export interface RestoreEnd extends Partial<Restoring> {
@@ -86,9 +87,6 @@ function hostOutcome(host: RestoreEnd['host'], hostFailure: Failure | undefined)
       return host satisfies never;
   }
 }
-
-const INSTANCE_ID = /^i-([0-9a-f]{8}|[0-9a-f]{17})$/;
-const isInstanceId = (value: unknown): value is string => typeof value === 'string' && INSTANCE_ID.test(value);
 
 /** Words of whoever starts a restore, which people get to read; what cannot be such a word is none. */
 const BY = /^(?!.*\/\/)[\p{L}\p{N}][\p{L}\p{N} .,@:/_+=-]{0,127}$/u;

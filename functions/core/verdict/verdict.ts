@@ -213,10 +213,9 @@ function provenAt(
   return new Date((start + longestTimerSeconds + FLOW_LOG_DELAY_SECONDS) * 1000).toISOString();
 }
 
-const UNSEEN_AGENT = "the SSM agent's own connection";
-
 /** What goes on by permission, and the agent's own connection. */
-function goesOnOf(question: VerdictQuestion, flows: readonly FlowVerdict[]): readonly string[] {
+function goesOnOf(question: VerdictQuestion, flows: readonly FlowVerdict[], isContained: boolean): readonly string[] {
+  if (isContained && question.terminated) return [];
   const permitted = (question.witness?.findings.records ?? [])
     .filter((record) => record.action === 'ACCEPT' && isPermitted(record, question))
     .map((record) => `traffic with ${record.remoteAddress}, which the isolation group permits`);
@@ -224,8 +223,9 @@ function goesOnOf(question: VerdictQuestion, flows: readonly FlowVerdict[]): rea
     .filter(isSparedAlive)
     .map(({ flow }) => `the SSM agent's own connection to ${flow.remoteAddress} port ${flow.remotePort ?? 'any'}`);
   // The host lists no flow of its agent, and an agent that answered holds one.
-  const isUnseen = question.host?.kind === 'answered' && !flows.some(({ flow }) => flow.spared === true);
-  return [...new Set([...permitted, ...spared, ...(isUnseen ? [UNSEEN_AGENT] : [])])];
+  const isUnseen =
+    !isContained && question.host?.kind === 'answered' && !flows.some(({ flow }) => flow.spared === true);
+  return [...new Set([...permitted, ...spared, ...(isUnseen ? ["the SSM agent's own connection"] : [])])];
 }
 
 /** The verdict, from what is in force and what is proven; {@link VerdictKind} says what the words mean. */
@@ -235,7 +235,6 @@ export function judge(question: VerdictQuestion): Verdict {
   // Every flow of the case is suspect, those included that only the host has listed: the host cannot tell a second shell
   // from a customer, and the report names them all.
   const flows = question.flows.map((flow) => judgeFlow(flow, question, disturbing)).sort(byName);
-  const goesOn = goesOnOf(question, flows);
   const answer = (
     kind: VerdictKind,
     reason: string,
@@ -249,7 +248,7 @@ export function judge(question: VerdictQuestion): Verdict {
     provenAt: isCertain ? nextProof : null,
     nextProof,
     flows,
-    goesOn,
+    goesOn: goesOnOf(question, flows, kind === 'contained'),
   });
 
   const open = channels.filter(({ state }) => state === 'open');
@@ -257,10 +256,7 @@ export function judge(question: VerdictQuestion): Verdict {
     const leak = open.find(({ carriesData }) => carriesData);
     if (leak !== undefined) return answer('leaking', `the instance is terminated, and ${leak.what} is open`);
     if (open.length > 0) return answer('not-proven', `the instance is terminated, and ${open[0]?.what} is open`);
-    return {
-      ...answer('contained', 'EC2 says that the instance is terminated: none of its flows is left'),
-      goesOn: [],
-    };
+    return answer('contained', 'EC2 says that the instance is terminated: none of its flows is left');
   }
   const leak = leakOf(question, flows, disturbing);
   if (leak !== null) return answer('leaking', leak);
@@ -276,8 +272,7 @@ export function judge(question: VerdictQuestion): Verdict {
   const isLive = flows.some(isSparedAlive);
   const undead = flows.filter(({ dead, blockedBy }) => dead.length === 0 && blockedBy !== 'seal');
   if (proof.by !== null && beyond.length === 0 && undead.length === 0 && !isLive) {
-    const proven = answer('contained', containedReason(flows, proof.by), basisOf(flows, proof.by));
-    return { ...proven, goesOn: goesOn.filter((line) => line !== UNSEEN_AGENT) };
+    return answer('contained', containedReason(flows, proof.by), basisOf(flows, proof.by));
   }
   const at = provenAt(question, flows, disturbing);
   return answer(

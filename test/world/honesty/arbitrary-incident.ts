@@ -16,6 +16,7 @@ import {
   PLAIN_HOST,
   type SubnetPlan,
   type Trigger,
+  UNDISTURBED,
 } from './incident.ts';
 
 /** The first values are the plain ones: what fails shrinks towards them, and they come more often. */
@@ -311,12 +312,7 @@ const healthy = (incident: Incident): Incident => ({
   ),
   flowLogs: 'vpc',
   log: HEALTHY_LOG,
-  isolationGroup: 'none',
-  faults: [],
-  outages: [],
-  readLagSeconds: 0,
-  functionStartSeconds: 0,
-  secondaryInterface: false,
+  ...UNDISTURBED,
 });
 
 /** Any incident. */

@@ -207,6 +207,16 @@ export const SHELL: FlowPlan = {
 
 export const HEALTHY_LOG: LogPlan = { readable: true, startsAt: null, gaps: [], skipData: [] };
 
+/** Nothing that fails, lags or stands beside the plain network. */
+export const UNDISTURBED = {
+  isolationGroup: 'none',
+  faults: [],
+  outages: [],
+  readLagSeconds: 0,
+  functionStartSeconds: 0,
+  secondaryInterface: false,
+} as const satisfies Partial<Incident>;
+
 /** The plainest incident: one shell, one interface, an honest host, nothing goes wrong. */
 export const PLAIN: Incident = {
   instanceType: 'm6i.large',
@@ -223,10 +233,5 @@ export const PLAIN: Incident = {
   log: HEALTHY_LOG,
   assumptions: PLAIN_ASSUMPTIONS,
   latencySeconds: 0.2,
-  isolationGroup: 'none',
-  faults: [],
-  outages: [],
-  readLagSeconds: 0,
-  functionStartSeconds: 0,
-  secondaryInterface: false,
+  ...UNDISTURBED,
 };
