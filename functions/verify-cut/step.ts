@@ -110,7 +110,8 @@ async function joinSeenFlows(
   const accepted = stirring.filter(({ action }) => action === 'ACCEPT');
   const strangers = stirring.filter((record) => !isKnown(record));
   const revived = document.flows.filter(
-    (flow) => flow.seenAlive !== true && accepted.some((record) => mayBeRecordOf(record, flow)),
+    (flow) =>
+      (flow.seenAlive !== true || flow.source === 'host') && accepted.some((record) => mayBeRecordOf(record, flow)),
   );
   // A deny that another case holds may be all that stops a flow that the host calls closed.
   const dropping = stirring.filter(

@@ -116,7 +116,7 @@ describe('verify', () => {
       await denyAtNacl(bench.tools, record);
       let verdict = await verifyCut(bench.tools, record);
       while (verdict.next.kind === 'cut-again') verdict = await verifyCut(bench.tools, { ...record, verdict });
-      expect(verdict).toMatchObject({ kind: 'leaking', next: { kind: 'report' } });
+      expect(verdict).toMatchObject({ kind: 'leaking', next: { kind: 'tell-and-wait' } });
       // A later look tries again: what refused the deny may be over.
       expect(await verifyCut(bench.tools, { ...record, verdict })).toMatchObject({
         next: { kind: 'cut-again' },

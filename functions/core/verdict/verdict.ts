@@ -258,14 +258,13 @@ export function judge(question: VerdictQuestion): Verdict {
     if (open.length > 0) return answer('not-proven', `the instance is terminated, and ${open[0]?.what} is open`);
     return answer('contained', 'EC2 says that the instance is terminated: none of its flows is left');
   }
+  // Where a flow log speaks, a later look may find dead what is open to doubt now, and may deny what leaks.
+  const next = provenAt(question, flows, disturbing);
   const leak = leakOf(question, flows, disturbing);
-  if (leak !== null) return answer('leaking', leak);
+  if (leak !== null) return answer('leaking', leak, [], next, false);
 
   const doubt = doubtOf(question, flows);
-  if (doubt !== null) {
-    const next = doubt.isPassing ? provenAt(question, flows, disturbing) : null;
-    return answer('not-proven', doubt.reason, doubt.basis, next, false);
-  }
+  if (doubt !== null) return answer('not-proven', doubt.reason, doubt.basis, next, false);
 
   const proof = networkProof(question, disturbing);
   const beyond = interfaces.filter((entry) => entry.isolation === 'not-modifiable').map(({ id }) => id);
@@ -274,12 +273,11 @@ export function judge(question: VerdictQuestion): Verdict {
   if (proof.by !== null && beyond.length === 0 && undead.length === 0 && !isLive) {
     return answer('contained', containedReason(flows, proof.by), basisOf(flows, proof.by));
   }
-  const at = provenAt(question, flows, disturbing);
   return answer(
     'held',
-    `${heldReason()}; ${heldSince(question, isLive || beyond.length > 0 ? null : at)}`,
+    `${heldReason()}; ${heldSince(question, isLive || beyond.length > 0 ? null : next)}`,
     basisOf(flows, agreeing(question, disturbing)),
-    beyond.length > 0 ? null : at,
+    beyond.length > 0 ? null : next,
     !isLive,
   );
 
@@ -321,13 +319,13 @@ function isReached(flow: FlowVerdict): boolean {
   return !flow.named && (gone || dead.length > 0);
 }
 
-/** Why not even `held` can be said, in words; null = it can. Passing: the flow log has had no time to speak, and may end it. */
+/** Why not even `held` can be said, in words; null = it can. */
 function doubtOf(
   question: VerdictQuestion,
   flows: readonly FlowVerdict[],
-): { readonly reason: string; readonly basis: readonly Basis[]; readonly isPassing: boolean } | null {
+): { readonly reason: string; readonly basis: readonly Basis[] } | null {
   const { interfaces, host, witness } = question;
-  const say = (reason: string, basis: readonly Basis[] = [], isPassing = false) => ({ reason, basis, isPassing });
+  const say = (reason: string, basis: readonly Basis[] = []) => ({ reason, basis });
   if (interfaces.length === 0) return say('no network interface could be read');
   const failed = interfaces.filter((entry) => entry.isolation === 'failed');
   if (failed.length > 0) return say(`${listed(failed.map((entry) => entry.id))} should be isolated and could not be`);
@@ -355,7 +353,7 @@ function doubtOf(
   if (open !== undefined) return say(`${open.what} is open`);
   const isListed = host?.kind === 'answered' || (witness !== null && witness.findings.coveredUntil !== null);
   if (flows.length === 0 && !isListed && !isSealed(question)) {
-    return say(`no flow is known and nobody could list any: ${silenceOf(host)}`, [], witness !== null);
+    return say(`no flow is known and nobody could list any: ${silenceOf(host)}`);
   }
   return null;
 }
