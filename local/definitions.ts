@@ -11,6 +11,7 @@ import { reportExecution } from '../functions/report-case/step.ts';
 import { reportRestore } from '../functions/report-restore/step.ts';
 import { restoreEvidence } from '../functions/restore-evidence/step.ts';
 import { restoreExecution } from '../functions/restore-instance/step.ts';
+import { sealSubnet } from '../functions/seal-subnet/step.ts';
 import type { Toolbox } from '../functions/shared/toolbox.ts';
 import { swapSecurityGroups } from '../functions/swap-security-groups/step.ts';
 import { verifyCut } from '../functions/verify-cut/step.ts';
@@ -28,6 +29,7 @@ export const STEPS = {
   CheckHostCutFunctionArn: { name: 'check-host-cut', step: checkHostCut },
   PrepareIsolationFunctionArn: { name: 'prepare-isolation', step: prepareIsolation },
   PreserveEvidenceFunctionArn: { name: 'preserve-evidence', step: preserveEvidence },
+  SealSubnetFunctionArn: { name: 'seal-subnet', step: sealSubnet },
   SwapSecurityGroupsFunctionArn: { name: 'swap-security-groups', step: swapSecurityGroups },
   VerifyCutFunctionArn: { name: 'verify-cut', step: verifyCut },
   ReleaseNaclFunctionArn: { name: 'release-nacl', step: releaseNacl },

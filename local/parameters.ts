@@ -11,7 +11,6 @@ export type Parameters = Readonly<Record<string, string>>;
  */
 const MEASURES_TO_COME: Readonly<Record<string, string>> = {
   OwnFlowLog: 'off',
-  SealSubnet: 'never',
   VerifyFindings: 'off',
   CloseCredentials: 'never',
   CloseMetadata: 'never',

@@ -307,11 +307,12 @@ async function refuse(tools: AssessTools, { caseId }: CaseDocument, reason: stri
 
 async function planned(
   tools: AssessTools,
-  { caseId, isolatedAt }: CaseDocument,
+  document: CaseDocument,
   reason: string,
   facts: Facts,
   assessment: Assessment,
 ): Promise<Assessed> {
+  const { caseId, isolatedAt } = document;
   const vpcIds = vpcIdsOf(facts.interfaces);
   const { config } = tools;
   const [surroundings, isolating, controls] = await Promise.all([
@@ -321,7 +322,7 @@ async function planned(
     }),
     // Unread, an interface that is isolated already is planned to be, which does no harm.
     isolatedAt === null ? [] : exactGroupIds(tools, vpcIds).catch(() => []),
-    planEvidence(tools, caseId, facts),
+    planEvidence(tools, document, facts),
     tell(tools, caseId, STEP, `a plan was made: ${reason}`),
   ]);
   return {
@@ -337,9 +338,13 @@ async function planned(
 }
 
 /** What the controls find to change. They are loaded for a plan alone: no cut waits for them. */
-async function planEvidence(tools: AssessTools, caseId: string, facts: Facts): Promise<readonly PlannedChange[]> {
+async function planEvidence(
+  tools: AssessTools,
+  { caseId, request }: CaseDocument,
+  facts: Facts,
+): Promise<readonly PlannedChange[]> {
   const [{ planControls }, clients] = await Promise.all([import('../controls/planned.ts'), tools.later()]);
-  return planControls({ ...tools, ...clients }, { caseId, ...facts });
+  return planControls({ ...tools, ...clients }, { caseId, isSealOrdered: request.seal === true, ...facts });
 }
 
 /**

@@ -1,10 +1,12 @@
 import {
+  CreateNetworkAclCommand,
   CreateNetworkAclEntryCommand,
   DeleteNetworkAclEntryCommand,
   type EC2Client,
   type NetworkAcl,
   type NetworkAclEntry,
   paginateDescribeNetworkAcls,
+  ReplaceNetworkAclAssociationCommand,
 } from '@aws-sdk/client-ec2';
 import type { AclEntry, AclFacts } from '../core/model.ts';
 import { canonicalCidr } from '../core/network/addresses.ts';
@@ -89,4 +91,49 @@ export async function deleteEntry(ec2: EC2Client, place: EntryPlace): Promise<vo
   await ec2.send(
     new DeleteNetworkAclEntryCommand({ NetworkAclId: place.aclId, Egress: place.egress, RuleNumber: place.ruleNumber }),
   );
+}
+
+/** By this tag people know the ACL that seals a subnet, and the functions' rights find it. */
+export const SEAL_ACL = { tag: { Key: 'flowcut:purpose', Value: 'seal' } } as const;
+
+/**
+ * Makes a network ACL without a rule, which lets nothing pass; returns its id. Asked twice with one token it is one ACL.
+ * https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateNetworkAcl.html
+ */
+export async function createSealAcl(ec2: EC2Client, vpcId: string, token: string): Promise<string> {
+  const { NetworkAcl } = await ec2.send(
+    new CreateNetworkAclCommand({
+      VpcId: vpcId,
+      ClientToken: token,
+      TagSpecifications: [
+        { ResourceType: 'network-acl', Tags: [{ Key: 'Name', Value: 'flowcut-seal' }, { ...SEAL_ACL.tag }] },
+      ],
+    }),
+  );
+  if (NetworkAcl?.NetworkAclId === undefined) throw new Error('CreateNetworkAcl answered without an id');
+  return NetworkAcl.NetworkAclId;
+}
+
+/** Which ACL a subnet is associated with now, and by which association; null = none is shown. */
+export async function associationOf(
+  ec2: EC2Client,
+  subnetId: string,
+): Promise<{ readonly associationId: string; readonly acl: AclFacts } | null> {
+  const input = { Filters: [{ Name: 'association.subnet-id', Values: [subnetId] }] };
+  for await (const page of paginateDescribeNetworkAcls({ client: ec2, pageSize: 100 }, input)) {
+    for (const acl of page.NetworkAcls ?? []) {
+      const associationId = acl.Associations?.find((one) => one.SubnetId === subnetId)?.NetworkAclAssociationId;
+      if (associationId !== undefined) return { associationId, acl: toFacts(acl) };
+    }
+  }
+  return null;
+}
+
+/**
+ * Puts another ACL in front of the subnet of an association. The association gets a new id, and the old one is
+ * `InvalidAssociationID.NotFound` from then on.
+ * https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ReplaceNetworkAclAssociation.html
+ */
+export async function replaceAssociation(ec2: EC2Client, associationId: string, aclId: string): Promise<void> {
+  await ec2.send(new ReplaceNetworkAclAssociationCommand({ AssociationId: associationId, NetworkAclId: aclId }));
 }

@@ -53,6 +53,11 @@ export function interfacesById(ec2: EC2Client, ids: readonly string[]): Promise<
   return ids.length === 0 ? Promise.resolve([]) : interfacesWhere(ec2, 'network-interface-id', ids);
 }
 
+/** Every ENI in a subnet, whoever holds it: those of services, of stopped instances and of nobody too. */
+export function interfacesInSubnet(ec2: EC2Client, subnetId: string): Promise<readonly NetworkInterfaceFacts[]> {
+  return interfacesWhere(ec2, 'subnet-id', [subnetId]);
+}
+
 async function interfacesWhere(
   ec2: EC2Client,
   name: string,

@@ -5,6 +5,7 @@ import {
   DetachInstancesCommand,
   EnterStandbyCommand,
   ExitStandbyCommand,
+  paginateDescribeAutoScalingGroups,
 } from '@aws-sdk/client-auto-scaling';
 
 export interface Membership {
@@ -48,4 +49,15 @@ export async function detach(scaling: AutoScalingClient, groupName: string, inst
 
 export async function attach(scaling: AutoScalingClient, groupName: string, instanceId: string): Promise<void> {
   await scaling.send(new AttachInstancesCommand({ AutoScalingGroupName: groupName, InstanceIds: [instanceId] }));
+}
+
+/** Names of the Auto Scaling groups that may launch instances into a subnet. `VPCZoneIdentifier` is a list between commas. */
+export async function groupsLaunchingInto(scaling: AutoScalingClient, subnetId: string): Promise<readonly string[]> {
+  const names: string[] = [];
+  for await (const page of paginateDescribeAutoScalingGroups({ client: scaling, pageSize: 100 }, {})) {
+    for (const { AutoScalingGroupName = '', VPCZoneIdentifier = '' } of page.AutoScalingGroups ?? []) {
+      if (VPCZoneIdentifier.split(',').some((id) => id.trim() === subnetId)) names.push(AutoScalingGroupName);
+    }
+  }
+  return names;
 }

@@ -5,15 +5,13 @@ import { stopProtection, terminationProtection } from './protection.ts';
 import { shutdownBehaviour } from './shutdown-behaviour.ts';
 import { snapshots } from './snapshots.ts';
 import type { AnyControl } from './subject.ts';
+import { subnetSeal } from './subnet-seal.ts';
 import { tags } from './tags.ts';
 import { targetGroups } from './target-groups.ts';
 import { volumes } from './volumes.ts';
 
-/**
- * The controls that keep the instance and its evidence, in the order in which they are taken and reported. They are given
- * back in the reverse order. To add one: docs/adding-a-control.md.
- */
-export const CONTROLS: readonly AnyControl[] = [
+/** The controls that keep the instance and its evidence, in the order in which they are taken and reported. */
+export const EVIDENCE_CONTROLS: readonly AnyControl[] = [
   autoScaling,
   targetGroups,
   classicBalancers,
@@ -24,6 +22,12 @@ export const CONTROLS: readonly AnyControl[] = [
   tags,
   snapshots,
 ];
+
+/**
+ * All controls whose records are kept in the case table: what a plan asks and a restore gives back, in the reverse order.
+ * To add one: docs/adding-a-control.md.
+ */
+export const CONTROLS: readonly AnyControl[] = [...EVIDENCE_CONTROLS, subnetSeal];
 
 /** Whether a record of the case table is the control's. */
 export const isOf =

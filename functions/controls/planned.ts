@@ -5,7 +5,7 @@ import type { NetworkInterfaceFacts } from '../core/model.ts';
 import { CONTROLS } from './index.ts';
 import { type AnyControl, type ControlTools, subjectOf } from './subject.ts';
 
-/** No control of the list cuts a flow. */
+/** What a control says of its cuts itself counts. */
 const NOTHING = { cuts: 'nothing', alsoHits: 'nothing', undo: 'nothing to undo' } as const;
 
 /**
@@ -16,15 +16,17 @@ export async function planControls(
   tools: Omit<ControlTools, 'subject'>,
   known: {
     readonly caseId: string;
+    readonly isSealOrdered?: boolean;
     readonly instance: InstanceFacts;
     readonly interfaces: readonly NetworkInterfaceFacts[];
   },
   controls: readonly AnyControl[] = CONTROLS,
 ): Promise<readonly PlannedChange[]> {
-  const { caseId, instance, interfaces } = known;
+  const { caseId, instance, interfaces, isSealOrdered = false } = known;
   const subject = subjectOf(tools, {
     caseId,
     instanceId: instance.id,
+    isSealOrdered,
     instance: () => Promise.resolve(instance),
     interfaces: () => Promise.resolve(interfaces),
   });

@@ -13,19 +13,24 @@ export interface Subject {
   readonly instanceId: string;
   readonly instance: () => Promise<InstanceFacts | null>;
   readonly interfaces: () => Promise<readonly NetworkInterfaceFacts[]>;
+  /** A person has ordered to seal its subnets, whoever else lives there. */
+  readonly isSealOrdered: boolean;
   /** All that is recorded for the instance, where it is to be given back. */
   readonly taken: readonly Recorded[];
 }
 
-export type ControlTools = Tools<'ec2' | 'scaling' | 'elb' | 'classicElb'> &
+export type ControlTools = Tools<'ec2' | 'scaling' | 'elb' | 'classicElb' | 'cases'> &
   RunnerTools & { readonly subject: Subject };
 
 /** A control of the list, whatever it records and reads. */
 export type AnyControl = Listed<Recorded, unknown>;
 
 /** A control of the list: the case table keeps its records under its kind, and a plan asks it what it would say. */
-export type Listed<Before extends Recorded, State> = Control<ControlTools, Before, State> &
-  Required<Pick<Control<ControlTools, Before, State>, 'planned'>> & { readonly kind: Before['kind'] };
+export type Listed<Before extends Recorded, State> = OfList<ControlTools, Before, State>;
+
+/** The same, of one that needs fewer tools. */
+export type OfList<T, Before extends Recorded, State> = Control<T, Before, State> &
+  Required<Pick<Control<T, Before, State>, 'planned'>> & { readonly kind: Before['kind'] };
 
 /** Reads the subject from EC2 when it is first asked for; what is known already is given. */
 export function subjectOf(
@@ -41,6 +46,7 @@ export function subjectOf(
     interfaces: once(() =>
       inTurn === undefined ? readInterfaces() : inTurn('DescribeNetworkInterfaces', readInterfaces, true),
     ),
+    isSealOrdered: false,
     taken: [],
     ...known,
   };

@@ -62,8 +62,8 @@ export type Target<Before, State> =
   | { readonly before: Before; readonly found: State }
   | { readonly item: string; readonly outcome: 'already' | 'not-possible'; readonly reason: string };
 
-/** What a person who decides reads of a change. No control but the deny, the host cut and the swap cuts a flow. */
-export type PlannedWords = Omit<PlannedChange, 'cuts'>;
+/** What a person who decides reads of a change. `cuts` absent = nothing. */
+export type PlannedWords = Omit<PlannedChange, 'cuts'> & Partial<Pick<PlannedChange, 'cuts'>>;
 
 /** The part of a control that every protocol has: by it the check of permissions and the documentation know it. */
 export interface Face {
@@ -89,6 +89,8 @@ export interface Control<Tools, Before, State> extends Face {
   readonly waitsForTheRest?: boolean;
   /** What it made is each case's own: what a restore left of an earlier case is not given back by a later one. */
   readonly ownOfCase?: boolean;
+  /** It is about what is around the instance: it is given back though the instance is there no more. */
+  readonly outlivesInstance?: boolean;
   /** Clean-up, which is done once: undone by somebody, it is not made so again. */
   readonly once?: boolean;
   /** It is never undone, and why. */
@@ -107,6 +109,8 @@ export interface Control<Tools, Before, State> extends Face {
   isOriginal(state: State, before: Before): boolean;
   /** Somebody has changed it beside us, though our own part stands: it is not undone. */
   isForeign?(state: State, before: Before): boolean;
+  /** It is our work, though somebody has changed it since: it is undone all the same. Absent: what is applied is. */
+  isOurs?(state: State, before: Before): boolean;
   /** There is nothing any more that could be undone. */
   isGone?(state: State, before: Before): boolean;
   /** The error says that. */

@@ -60,6 +60,8 @@ export const SETTINGS = {
   deleteReplacedGroups: isTrue(choice('DeleteReplacedGroups', 'FLOWCUT_DELETE_REPLACED_GROUPS', ['false', 'true'])),
   /** How a member of an Auto Scaling group is kept from being replaced and ended: moved to Standby, or detached. */
   autoScaling: choice('AutoScaling', 'FLOWCUT_AUTO_SCALING', ['standby', 'detach']),
+  /** `when-alone`: a subnet in which every interface is the instance's own is closed as a whole, both ways. */
+  sealSubnet: choice('SealSubnet', 'FLOWCUT_SEAL_SUBNET', ['when-alone', 'never']),
   /** `never`: denies stay until a restore. `after-proof`: lifted on two independent kinds of evidence. */
   releaseDenies: choice('ReleaseDenies', 'FLOWCUT_RELEASE_DENIES', ['never', 'after-proof']),
 } as const;

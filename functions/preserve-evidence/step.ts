@@ -1,12 +1,12 @@
 import { readCase, recordEvent } from '../aws/case-table/cases.ts';
 import { readPreserved, recordPreserved } from '../aws/case-table/preserved.ts';
-import { CONTROLS, isOf } from '../controls/index.ts';
+import { EVIDENCE_CONTROLS, isOf } from '../controls/index.ts';
 import { type ControlTools, subjectOf } from '../controls/subject.ts';
 import type { EvidenceItem } from '../core/case/evidence.ts';
 import type { EvidenceResult, Opened } from '../core/case/record.ts';
 import { take } from '../shared/control-runner.ts';
 import { paced } from '../shared/paced.ts';
-import { tell } from '../shared/timeline.ts';
+import { takenText, tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
 type EvidenceTools = Tools<'ec2' | 'scaling' | 'elb' | 'classicElb' | 'cases'>;
@@ -30,7 +30,7 @@ export async function preserveEvidence(tools: EvidenceTools, record: Opened): Pr
   if ((await readCase(tools.cases, caseId)) !== null) {
     await Promise.all([
       recordEvent(tools.cases, caseId, { kind: 'preserved', items }),
-      tell(tools, caseId, 'preserve-evidence', evidenceText(items)),
+      tell(tools, caseId, 'preserve-evidence', takenText(items) || 'there was nothing to preserve'),
     ]);
   }
   const failed = items.filter((item) => item.outcome === 'failed').length;
@@ -40,7 +40,7 @@ export async function preserveEvidence(tools: EvidenceTools, record: Opened): Pr
 async function takeAll({ cases }: EvidenceTools, tools: ControlTools): Promise<readonly EvidenceItem[]> {
   const { caseId } = tools.subject;
   const recorded = (await readPreserved(cases, caseId)).filter(({ undone }) => !undone);
-  const taken = CONTROLS.map((control) => {
+  const taken = EVIDENCE_CONTROLS.map((control) => {
     const known = recorded.map(({ preserved }) => preserved).filter(isOf(control));
     return take(control, tools, {
       known,
@@ -48,12 +48,4 @@ async function takeAll({ cases }: EvidenceTools, tools: ControlTools): Promise<r
     });
   });
   return (await Promise.all(taken)).flat();
-}
-
-/** In an order of its own: what an earlier run took comes last in the list. */
-function evidenceText(items: readonly EvidenceItem[]): string {
-  const lines = items.map(
-    ({ item, outcome, reason }) => `${item}: ${outcome}${reason === undefined ? '' : ` (${reason})`}`,
-  );
-  return lines.sort().join('; ') || 'there was nothing to preserve';
 }

@@ -1,5 +1,6 @@
 import { needCase, recordEvent } from '../aws/case-table/cases.ts';
 import { notePutBack, type PreservedRecord, readPreserved } from '../aws/case-table/preserved.ts';
+import { sharedLedger } from '../aws/case-table/shared-things.ts';
 import { isDenied, orDenied } from '../aws/errors.ts';
 import { CONTROLS, placeInList } from '../controls/index.ts';
 import { type AnyControl, type ControlTools, subjectOf } from '../controls/subject.ts';
@@ -38,6 +39,7 @@ export async function restoreEvidence(tools: EvidenceTools, restoring: Restoring
   const records = [...own.map((record) => ({ ...record, caseId })), ...left];
   const subject = subjectOf(tools, { caseId, instanceId, taken: records.map(({ preserved }) => preserved) });
   const instance = await orDenied(subject.instance);
+  const isGone = instance === null || (!isDenied(instance) && instance.state === 'terminated');
   const claimed = async (): Promise<UndoOutcome | null> =>
     successor === null ? claimedBy(tools, caseId) : leftTo(successor);
   const giveOneBack = async (record: Taken): Promise<RestoreItem> => {
@@ -48,12 +50,12 @@ export async function restoreEvidence(tools: EvidenceTools, restoring: Restoring
     if (isDenied(instance) && control?.stays === undefined) {
       return { item, outcome: 'failed', detail: instance.denied };
     }
-    if (instance === null || (!isDenied(instance) && instance.state === 'terminated')) return { item, outcome: 'gone' };
-    if (control === undefined) return { item, ...UNKNOWN };
+    if (control === undefined) return { item, ...(isGone ? GONE : UNKNOWN) };
+    if (isGone && control.outlivesInstance !== true) return { item, ...GONE };
     const others = await claimed();
     if (others !== null) return { item, ...others };
     const note = (): Promise<boolean> => notePutBack(tools.cases, record.caseId, record);
-    const whole: ControlTools = { ...tools, subject };
+    const whole: ControlTools = { ...tools, subject, ledger: sharedLedger(tools.cases, record.caseId) };
     return giveBack(control, whole, record.preserved, { wasDone: isDone(item), claimed, note });
   };
   const items: RestoreItem[] = [];
@@ -69,6 +71,8 @@ export async function restoreEvidence(tools: EvidenceTools, restoring: Restoring
  */
 const isKept = (items: readonly RestoreItem[], control: AnyControl | undefined): boolean =>
   control?.stays === undefined && (isStillIsolated(items) || (control?.waitsForTheRest === true && isStillHeld(items)));
+
+const GONE = { outcome: 'gone' } as const satisfies UndoOutcome;
 
 const UNKNOWN = {
   outcome: 'failed',

@@ -321,7 +321,7 @@ async function compareAndUndo<T extends RunnerTools, B, S>(
     await tools.sleep(SECOND_LOOK_SECONDS);
     const again = await read();
     if (!control.isApplied(again, before)) return drifted(control, again, before);
-  } else if (!control.isApplied(found, before) || control.isForeign?.(found, before) === true) {
+  } else if (!isOurs(control, found, before) || control.isForeign?.(found, before) === true) {
     return drifted(control, found, before);
   }
   if (share !== null && !(await share.ledger.beginUndo(share.thing))) return NEEDED;
@@ -337,6 +337,9 @@ async function compareAndUndo<T extends RunnerTools, B, S>(
     throw error;
   }
 }
+
+const isOurs = <T, B, S>(control: Control<T, B, S>, found: S, before: B): boolean =>
+  control.isOurs?.(found, before) ?? control.isApplied(found, before);
 
 const withRemark = (outcome: UndoOutcome['outcome'], remark: string | null | undefined): UndoOutcome =>
   remark == null ? { outcome } : { outcome, detail: remark };

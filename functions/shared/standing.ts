@@ -1,5 +1,6 @@
 import { readBefore } from '../aws/case-table/before-states.ts';
 import { ledgerOf } from '../aws/case-table/deny-ledger.ts';
+import { readSealAcl } from '../aws/case-table/seals.ts';
 import { errorText, isDenial } from '../aws/errors.ts';
 import { flowLogsOn } from '../aws/flow-logs.ts';
 import { getInstance } from '../aws/instances.ts';
@@ -18,6 +19,7 @@ import type { Config } from '../core/config.ts';
 import type { AclFacts, NetworkInterfaceFacts } from '../core/model.ts';
 import { protects, stands } from '../core/network/acl-numbers.ts';
 import { isOnlyOn } from '../core/network/isolation-rules.ts';
+import { letsNothingPass } from '../core/network/seal.ts';
 import { AFTER_THE_CUT, urgencyOf } from '../core/pacing.ts';
 import { namedChannels } from '../core/verdict/channels.ts';
 import {
@@ -54,17 +56,32 @@ export interface Standing {
 /** How the isolation of each ENI stands, given our groups that were seen with no rule but the configured openings. */
 function interfaceStandings(
   interfaces: readonly NetworkInterfaceFacts[],
+  sealed: ReadonlySet<string>,
   isolating: readonly string[],
   failures: ReadonlyMap<string, string>,
 ): readonly InterfaceStanding[] {
+  const isSealed = ({ subnetId }: NetworkInterfaceFacts) => sealed.has(subnetId) && { sealed: true };
   return interfaces.map((eni) => {
-    if (isOnlyOn(eni, isolating)) return { id: eni.id, isolation: 'in-force', reason: null };
+    if (isOnlyOn(eni, isolating)) return { id: eni.id, isolation: 'in-force', reason: null, ...isSealed(eni) };
     const objection = unmodifiable(eni);
-    if (objection !== null) return { id: eni.id, isolation: 'not-modifiable', reason: objection };
+    if (objection !== null) return { id: eni.id, isolation: 'not-modifiable', reason: objection, ...isSealed(eni) };
     const reason =
       failures.get(eni.id) ?? `not seen on an isolation group without rules; holds ${eni.groupIds.join(', ')}`;
-    return { id: eni.id, isolation: 'failed', reason };
+    return { id: eni.id, isolation: 'failed', reason, ...isSealed(eni) };
   });
+}
+
+/**
+ * Subnets whose ACL lets nothing pass and is the one that this responder seals with: of another, which may be without a rule
+ * by chance, nobody knows for how long.
+ */
+async function sealedSubnets(tools: Tools<'cases'>, acls: readonly AclFacts[]): Promise<ReadonlySet<string>> {
+  const closed = acls.filter(letsNothingPass);
+  const vpcIds = [...new Set(closed.map(({ vpcId }) => vpcId))];
+  const ours = await Promise.all(vpcIds.map((vpcId) => readSealAcl(tools.cases, vpcId)));
+  return new Set(
+    closed.filter(({ id }) => ours.some((seal) => seal?.aclId === id)).flatMap(({ subnetIds }) => subnetIds),
+  );
 }
 
 /** No group reaches a secondary interface; where it is not known whether there is one, there may be. */
@@ -172,7 +189,7 @@ export async function readStanding(
   return {
     interfaces,
     standings: [
-      ...interfaceStandings(interfaces, isolating ?? [], failures),
+      ...interfaceStandings(interfaces, await sealedSubnets(tools, seen), isolating ?? [], failures),
       ...secondaryStandings(document.instanceId, instances && (instance?.secondaryInterfaces ?? [])),
       ...unseen.map(
         (entry): InterfaceStanding => ({

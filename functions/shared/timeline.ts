@@ -1,5 +1,6 @@
 import { addToTimeline } from '../aws/case-table/timeline.ts';
 import { errorText } from '../aws/errors.ts';
+import type { EvidenceItem } from '../core/case/evidence.ts';
 import type { RestoreItem } from '../core/case/record.ts';
 import { cleaned } from '../core/plain-text.ts';
 import type { Tools } from './toolbox.ts';
@@ -14,6 +15,13 @@ export async function tell(tools: Tools<'cases'>, caseId: string, step: string, 
     tools.log.warn('the timeline could not be written', { caseId, step, error: errorText(error) });
   });
 }
+
+/** What became of what controls took. In an order of its own: what an earlier run took comes last in the list. */
+export const takenText = (items: readonly EvidenceItem[]): string =>
+  items
+    .map(({ item, outcome, reason }) => `${item}: ${outcome}${reason === undefined ? '' : ` (${reason})`}`)
+    .sort()
+    .join('; ');
 
 /** As it was found: put back by this run, or by one that died before it said so. */
 const isAsFound = ({ outcome, detail = '' }: RestoreItem): boolean =>

@@ -131,13 +131,26 @@ export function storeFile(folder: string, accountId: string, region: string): st
   return join(folder, accountId, region, 'cases.json');
 }
 
+/** A case table that holds nothing, for those who only look. */
+export function emptyCaseTable(): CaseTable {
+  const memory = newServiceMemory();
+  memory.of(tableSlot).set(TABLE, new Map());
+  return answeredBy((command, input) => {
+    const handler = dynamoDbHandlers[command];
+    if (handler === undefined) throw new Error(`the case table does not answer ${command}`);
+    return handler({ memory, now: Date.now() / 1000 }, definedMembers(input) as never);
+  });
+}
+
 /** A real DynamoDB client whose calls end in the file. */
-export function openCaseStore(file: string): CaseTable {
+export const openCaseStore = (file: string): CaseTable => answeredBy((command, input) => answer(file, command, input));
+
+function answeredBy(answers: (command: string, input: unknown) => object): CaseTable {
   const client = new DynamoDBClient({ region: 'local', credentials: { accessKeyId: 'none', secretAccessKey: 'none' } });
   client.middlewareStack.add(
     (_next, { commandName = '' }: { commandName?: string }) =>
       async ({ input }: { input: object }) => {
-        const output = await Promise.resolve(answer(file, commandName.replace(/Command$/, ''), input));
+        const output = await Promise.resolve(answers(commandName.replace(/Command$/, ''), input));
         return { response: {}, output: { ...output, $metadata: { httpStatusCode: 200 } } as never };
       },
     // Before anything of the SDK that looks for an endpoint or signs.

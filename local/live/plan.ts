@@ -19,6 +19,7 @@ import type { TrackingVerdict } from '../../functions/core/network/tracking.ts';
 import { leftOpenOf } from '../../functions/core/report/report.ts';
 import { logObjection } from '../../functions/core/verdict/log-objection.ts';
 import { localConfig } from '../stack.ts';
+import { emptyCaseTable } from './case-store.ts';
 import { type Clients, regionOf } from './clients.ts';
 import { askPermissions, type Permission } from './permissions.ts';
 
@@ -126,6 +127,7 @@ export async function planContainment(clients: Clients, question: PlanQuestion):
 const toolsOf = (clients: Clients, config: Config) => ({
   ...clients,
   config,
+  cases: emptyCaseTable(),
   log: { info: () => undefined, warn: () => undefined },
   now: () => new Date(),
   sleep: () => Promise.resolve(),

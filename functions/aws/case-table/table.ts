@@ -32,6 +32,8 @@ import { errorCode } from '../errors.ts';
  * | `ACL#acl-...` | `DENY#in\|out#cidr` | ledger: the rule number of our deny and the set of cases that need it |
  * | `ACL#acl-...` | `NUMBER#in\|out#00001` | ledger: the number is taken by us |
  * | `SHARED#kind` | `THING#id` | ledger: the set of cases that need another shared thing (shared-things.ts) |
+ * | `SEAL#vpc-...` | `ACL` | the ACL without a rule that seals subnets of the VPC, and which try at it that is (seals.ts) |
+ * | `SEAL#vpc-...` | `SUBNET#subnet-...` | the ACL that a subnet had before it was sealed |
  * | `PACE#account#region` | API | how full EC2's bucket for the API is (turns.ts) |
  */
 export interface CaseTable {

@@ -5,6 +5,7 @@ import { denyEntry, planDeny } from '../network/acl-numbers.ts';
 import { addressClass, contains, hostCidr } from '../network/addresses.ts';
 import { mayBeAgents } from '../network/aws-endpoints.ts';
 import { compilePaths, type PathVerdict, routeTableOf } from '../network/routes.ts';
+import { letsNothingPass } from '../network/seal.ts';
 import { compileTracking, type TrackingVerdict } from '../network/tracking.ts';
 import { AUTOMATIC_INTERFACE_TYPES, type AutomaticPath, TIMEOUT_LIMITS } from '../network/tracking-data.ts';
 import { askedAddresses, type CaseFlow, type DenyRefusal, flowId, type WantedDeny } from './case.ts';
@@ -310,6 +311,8 @@ export function planDenies(
       done.add(key);
       const isAsked = asked.has(flow.remoteAddress);
       const problem = placeObjection(flow.remoteAddress, isAsked, eni, facts);
+      // Where nothing passes, nothing is to be denied.
+      if (acl !== undefined && letsNothingPass(acl)) continue;
       if (acl === undefined || problem !== null) {
         refuse(flow, acl?.id ?? null, problem ?? `no network ACL could be read for ${eni.subnetId}`);
         continue;

@@ -283,6 +283,7 @@ export function mergeRequests(known: CaseRequest, next: CaseRequest): CaseReques
       ...next.processes.filter((process) => !known.processes.some((other) => other.pid === process.pid)),
     ],
     ...mergedHost(known.host, next.host),
+    ...((known.seal === true || next.seal === true) && { seal: true }),
     domains,
     severity: severities.length === 0 ? null : Math.max(...severities),
     domainOnly: isDomainOnly({ flows, domains }),

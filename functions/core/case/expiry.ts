@@ -3,6 +3,9 @@ import type { TrackingTimeouts } from '../model.ts';
 /** Changes of groups and ACLs take effect "after a short period"; a minute and a half is our margin. */
 export const SETTLE_SECONDS = 90;
 
+/** The same where the subnet is sealed: nothing is asked of the time before the verdict but that the change shows. */
+export const SEAL_SETTLE_SECONDS = 5;
+
 /** How late a flow log may deliver what it saw, in seconds: ten minutes at the longest aggregation, delivery, a margin. */
 export const FLOW_LOG_DELAY_SECONDS = 1200;
 

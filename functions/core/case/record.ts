@@ -80,6 +80,11 @@ export interface DenyWaiting {
   readonly deadline: string;
 }
 
+/** Is every packet of the instance stopped at the boundary of its subnets? */
+export type SealResult =
+  | { readonly kind: 'sealed'; readonly settleSeconds: number }
+  | { readonly kind: 'not-sealed' | 'failed'; readonly reason: string };
+
 export type PreparationResult = { readonly kind: 'ready' } | { readonly kind: 'failed'; readonly reason: string };
 
 /** What was done to keep the evidence, in numbers; the list is in the case table. */
@@ -230,6 +235,8 @@ export type Verifying = Isolating & {
     readonly swap: IsolationResult | IsolationFailed;
     readonly evidence: EvidenceResult;
     readonly lateDenies: DenyResult;
+    /** Absent in executions of before there was a seal. */
+    readonly seal?: SealResult;
   };
   readonly verdict?: VerifyResult;
   readonly cutAgain?: DenyResult;

@@ -56,6 +56,8 @@ export interface CaseRequest {
   readonly processes: readonly NamedProcess[];
   /** What a person asked of the host cut beside the peers and processes; absent where they said nothing. */
   readonly host?: HostRequest;
+  /** A person orders to seal the subnets, whoever else lives there. Absent = nobody does. */
+  readonly seal?: boolean;
   readonly domains: readonly string[];
   /** Severity of the finding, the highest of those that joined; null or absent = no finding asked. */
   readonly severity?: number | null;

@@ -1,0 +1,41 @@
+import { readCase, recordEvent } from '../aws/case-table/cases.ts';
+import { readPreserved, recordPreserved } from '../aws/case-table/preserved.ts';
+import { sharedLedger } from '../aws/case-table/shared-things.ts';
+import { subjectOf } from '../controls/subject.ts';
+import { isSealRecord, subnetSeal } from '../controls/subnet-seal.ts';
+import { SEAL_SETTLE_SECONDS } from '../core/case/expiry.ts';
+import type { Opened, SealResult } from '../core/case/record.ts';
+import { take } from '../shared/control-runner.ts';
+import { takenText, tell } from '../shared/timeline.ts';
+import type { Tools } from '../shared/toolbox.ts';
+
+type SealingTools = Tools<'ec2' | 'scaling' | 'cases'>;
+
+/**
+ * Seal the subnets of the instance, beside the swap: after the host was asked, for a sealed host answers nobody. What is
+ * sealed is read back, and the verdict reads it again.
+ */
+export async function sealSubnet(tools: SealingTools, record: Opened): Promise<SealResult> {
+  const { caseId, instanceId } = record.case;
+  const document = instanceId === null ? null : await readCase(tools.cases, caseId);
+  if (instanceId === null || document === null) return { kind: 'not-sealed', reason: 'there is no case' };
+  const subject = subjectOf(tools, { caseId, instanceId, isSealOrdered: document.request.seal === true });
+  const recorded = await readPreserved(tools.cases, caseId);
+  const known = recorded.filter(({ undone }) => !undone).map(({ preserved }) => preserved);
+  const whole = { ...tools, subject, ledger: sharedLedger(tools.cases, caseId) };
+  const items = await take(subnetSeal, whole, {
+    known: known.filter(isSealRecord),
+    record: (before) => recordPreserved(tools.cases, caseId, subnetSeal.item(before), before),
+  });
+  if (items.length > 0) {
+    await Promise.all([
+      recordEvent(tools.cases, caseId, { kind: 'preserved', items }),
+      tell(tools, caseId, 'seal-subnet', takenText(items)),
+    ]);
+  }
+  const subnets = new Set((await subject.interfaces()).map(({ subnetId }) => subnetId));
+  const sealed = items.filter(({ outcome }) => outcome === 'done' || outcome === 'already');
+  if (sealed.length > 0 && sealed.length === subnets.size) return { kind: 'sealed', settleSeconds: SEAL_SETTLE_SECONDS };
+  const [first] = items.filter((item) => !sealed.includes(item));
+  return { kind: 'not-sealed', reason: first?.reason ?? 'others live in the subnet' };
+}
