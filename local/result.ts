@@ -148,6 +148,7 @@ export function resultOf(ended: Ended, { report, verdicts, calls, timeline }: Re
     leftOpen: report.leftOpen,
     lastResort: report.lastResort,
     onHost: report.onHost,
+    sealed: report.sealed,
     preserved: report.preserved,
     ...(report.cleanUp.length > 0 && { cleanUp: report.cleanUp }),
     plan: report.plan,

@@ -125,6 +125,7 @@ export function resultLines(ended: Ended, parts: ResultParts & { readonly report
       report.held.map((deny) => bullet(denyText(deny))),
     ),
     ...section('On the host, by its own word', report.onHost.map(bullet)),
+    ...section('Sealed', report.sealed.map(bullet)),
     ...section('Preserved', report.preserved.map(bullet)),
     ...section('Cleaned up', report.cleanUp.map(bullet)),
     ...section(

@@ -97,21 +97,28 @@ export async function deleteEntry(ec2: EC2Client, place: EntryPlace): Promise<vo
 export const SEAL_ACL = { tag: { Key: 'flowcut:purpose', Value: 'seal' } } as const;
 
 /**
- * Makes a network ACL without a rule, which lets nothing pass; returns its id. Asked twice with one token it is one ACL.
+ * Makes a network ACL without a rule, which lets nothing pass; returns its id. Asked twice with one token it is one ACL, and
+ * where the answer is lost it is found by that token, which is its name.
  * https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateNetworkAcl.html
  */
 export async function createSealAcl(ec2: EC2Client, vpcId: string, token: string): Promise<string> {
-  const { NetworkAcl } = await ec2.send(
-    new CreateNetworkAclCommand({
-      VpcId: vpcId,
-      ClientToken: token,
-      TagSpecifications: [
-        { ResourceType: 'network-acl', Tags: [{ Key: 'Name', Value: 'flowcut-seal' }, { ...SEAL_ACL.tag }] },
-      ],
-    }),
-  );
-  if (NetworkAcl?.NetworkAclId === undefined) throw new Error('CreateNetworkAcl answered without an id');
-  return NetworkAcl.NetworkAclId;
+  const create = new CreateNetworkAclCommand({
+    VpcId: vpcId,
+    ClientToken: token,
+    TagSpecifications: [
+      { ResourceType: 'network-acl', Tags: [{ Key: 'Name', Value: token }, { ...SEAL_ACL.tag }] },
+    ],
+  });
+  try {
+    const { NetworkAcl } = await ec2.send(create);
+    if (NetworkAcl?.NetworkAclId === undefined) throw new Error('CreateNetworkAcl answered without an id');
+    return NetworkAcl.NetworkAclId;
+  } catch (error) {
+    const named = await describe(ec2, 'tag:Name', [token]);
+    const made = named.find((acl) => acl.vpcId === vpcId && acl.subnetIds.length === 0 && acl.entries.length === 0);
+    if (made === undefined) throw error;
+    return made.id;
+  }
 }
 
 /** Which ACL a subnet is associated with now, and by which association; null = none is shown. */

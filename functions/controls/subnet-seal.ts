@@ -5,6 +5,7 @@ import { interfacesInSubnet } from '../aws/network-interfaces.ts';
 import { groupsLaunchingInto, membershipOf } from '../aws/scaling.ts';
 import { isInBounds } from '../core/case/assess.ts';
 import { nameSome } from '../core/case/name-some.ts';
+import { sealItem } from '../core/case/restore-items.ts';
 import type { ControlPermission, Recorded, Target } from '../core/control.ts';
 import type { AclFacts } from '../core/model.ts';
 import { letsNothingPass } from '../core/network/seal.ts';
@@ -102,7 +103,7 @@ export const subnetSeal: OfList<SealTools, Before, State> = {
     const subnets = new Map(own.map(({ subnetId, vpcId }) => [subnetId, vpcId]));
     return (await Promise.all([...subnets].map(([subnetId, vpcId]) => targetOf(tools, subnetId, vpcId)))).flat();
   },
-  item: ({ subnetId }) => `seal of ${subnetId}`,
+  item: ({ subnetId }) => sealItem(subnetId),
   planned: ({ subject }, befores) => {
     const subnets = befores.map(({ subnetId }) => subnetId).join(', ');
     return {
@@ -144,7 +145,7 @@ async function targetOf(
   subnetId: string,
   vpcId: string,
 ): Promise<readonly Target<Before, State>[]> {
-  const item = `seal of ${subnetId}`;
+  const item = sealItem(subnetId);
   const left = (reason: string) => [{ item, outcome: 'not-possible' as const, reason }];
   const found = await read(tools, { subnetId, vpcId });
   if (found.acl === null) return left('no network ACL could be read for the subnet');

@@ -33,9 +33,10 @@ export async function sealSubnet(tools: SealingTools, record: Opened): Promise<S
       tell(tools, caseId, 'seal-subnet', takenText(items)),
     ]);
   }
-  const subnets = new Set((await subject.interfaces()).map(({ subnetId }) => subnetId));
   const sealed = items.filter(({ outcome }) => outcome === 'done' || outcome === 'already');
-  if (sealed.length > 0 && sealed.length === subnets.size) return { kind: 'sealed', settleSeconds: SEAL_SETTLE_SECONDS };
+  const interfaces = sealed.length === 0 ? [] : await subject.interfaces();
+  if (sealed.length > 0 && sealed.length === new Set(interfaces.map(({ subnetId }) => subnetId)).size)
+    return { kind: 'sealed', settleSeconds: SEAL_SETTLE_SECONDS };
   const [first] = items.filter((item) => !sealed.includes(item));
   return { kind: 'not-sealed', reason: first?.reason ?? 'others live in the subnet' };
 }

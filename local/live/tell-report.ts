@@ -53,6 +53,7 @@ export function tellReport(report: Report, mode: Mode | undefined): string {
       ),
     ),
     ...section('On the host, by its own word', report.onHost.map(bullet)),
+    ...section('Sealed', report.sealed.map(bullet)),
     ...section('Preserved', report.preserved.map(bullet)),
     ...section('Cleaned up', report.cleanUp.map(bullet)),
     ...section(

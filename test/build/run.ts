@@ -90,6 +90,8 @@ const INVOCATIONS: readonly Invocation[] = [
       assert.equal(rules, 0, 'rules of the isolation group');
     },
   },
+  // Others live in the subnet.
+  { name: 'seal-subnet', answers: { kind: 'not-sealed' } },
   { name: 'preserve-evidence', answers: { kind: 'done', failed: 0 } },
   { name: 'verify-cut', answers: { kind: 'held', next: { kind: 'report' } } },
   { name: 'release-nacl', answers: { kind: 'kept' } },

@@ -1,5 +1,6 @@
 import { readDeletedGroups, recordDeletedGroup } from '../../functions/aws/case-table/groups.ts';
 import { notePutBack, readPreserved, recordPreserved } from '../../functions/aws/case-table/preserved.ts';
+import { sharedLedger } from '../../functions/aws/case-table/shared-things.ts';
 import { interfacesById, interfacesOf } from '../../functions/aws/network-interfaces.ts';
 import type { RecordedGroup } from '../../functions/aws/replaced-groups.ts';
 import { isOf } from '../../functions/controls/index.ts';
@@ -37,7 +38,9 @@ export function listedGround(
   const recorded = async () => (await readPreserved(cases, caseId)).filter(({ preserved }) => isOf(control)(preserved));
   const toolsNow = async (): Promise<ControlTools> => {
     const taken = (await readPreserved(cases, caseId)).map(({ preserved }) => preserved);
-    return { ...account.tools, subject: subjectOf(account.tools, { caseId, instanceId, taken }) };
+    const ledger = sharedLedger(cases, caseId);
+    // The account has neighbours in the subnet: a person orders to seal it.
+    return { ...account.tools, ledger, subject: subjectOf(account.tools, { caseId, instanceId, taken, isSealOrdered: true }) };
   };
   return {
     control: seenAs(control),

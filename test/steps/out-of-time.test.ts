@@ -13,6 +13,7 @@ import { releaseNacl } from '../../functions/release-nacl/step.ts';
 import { reportExecution } from '../../functions/report-case/step.ts';
 import { restoreEvidence } from '../../functions/restore-evidence/step.ts';
 import { restoreExecution } from '../../functions/restore-instance/step.ts';
+import { sealSubnet } from '../../functions/seal-subnet/step.ts';
 import type { Toolbox } from '../../functions/shared/toolbox.ts';
 import { swapSecurityGroups } from '../../functions/swap-security-groups/step.ts';
 import { verifyCut } from '../../functions/verify-cut/step.ts';
@@ -76,6 +77,7 @@ const STEPS: readonly Case[] = [
   ['prepare-isolation', (tools, made) => prepareIsolation(tools, opened(made)), { kind: 'failed', reason: WHY }],
   ['swap-security-groups', (tools, made) => swapSecurityGroups(tools, opened(made)), THROWN],
   ['preserve-evidence', (tools, made) => preserveEvidence(tools, opened(made)), { kind: 'done', done: 0, failed: 9 }],
+  ['seal-subnet', (tools, made) => sealSubnet(tools, opened(made)), { kind: 'not-sealed', reason: WHY }],
   ['verify-cut', (tools, made) => verifyCut(tools, made), { kind: 'not-proven', next: { kind: 'wait' } }],
   ['release-nacl', (tools, made) => releaseNacl(tools, made), { kind: 'kept' }],
   ['delete-security-groups', (tools, made) => deleteSecurityGroups(tools, made), { items: [{ outcome: WHY }] }],

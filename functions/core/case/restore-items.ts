@@ -12,6 +12,11 @@ export const HOST_ITEM = 'host firewall';
 /** What an interface was taken from, as an item of the restore. */
 export const groupsItem = (networkInterfaceId: string): string => `${networkInterfaceId} groups`;
 
+/** A subnet that is closed as a whole, as an item of plan, report and restore. */
+export const sealItem = (subnetId: string): string => `seal of ${subnetId}`;
+
+export const isSealItem = (item: string): boolean => item.startsWith(sealItem(''));
+
 /** What stays as the response made it when the network could not be put back. */
 export const KEPT = {
   outcome: 'failed',

@@ -72,6 +72,7 @@ export function notification(
       report.skipped.map((entry) => `${entry.id}: ${entry.reason}`),
     ),
     ...section('Still open', report.leftOpen),
+    ...section('Sealed', report.sealed),
     ...section(
       'Denies that stand',
       report.held.map(

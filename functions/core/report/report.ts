@@ -1,5 +1,6 @@
 import type { CaseDocument, LedgerDeny } from '../case/case.ts';
 import type { PlannedChange } from '../case/record.ts';
+import { isSealItem } from '../case/restore-items.ts';
 import type { WayOut } from '../control.ts';
 import { accountLines } from '../host/host-account.ts';
 import type { CaseRequest, FindingSummary, NamedProcess } from '../intake/intake-types.ts';
@@ -34,6 +35,8 @@ export interface Report {
   readonly lastResort: readonly string[];
   /** What the host said of itself, in sentences: its own word, which counts for no verdict. */
   readonly onHost: readonly string[];
+  /** Subnets that were closed as a whole, and are as far as is read. */
+  readonly sealed: readonly string[];
   /** What was done to keep the evidence. */
   readonly preserved: readonly string[];
   /** What was cleaned up on proof: denies that were released, security groups that were deleted or are kept. */
@@ -91,6 +94,7 @@ export function lastResorts(
   return [
     ...secondary,
     `stop the instance ${instanceId} (ends every flow, loses its memory)`,
+    `seal its subnet, which cuts off every neighbour in it: start the state machine again with {"instanceId": "${instanceId}", "seal": true}`,
     "clone the subnet's network ACL with the denies first and associate the clone with the subnet",
   ];
 }
@@ -221,11 +225,24 @@ export function caseReport(input: {
     leftOpen: leftOpenOf(document.request, [...verdict.goesOn, ...input.notes]),
     lastResort: [...killOwners(document), ...lastResorts(verdict.kind, document.instanceId, input.devices)],
     onHost: onHostOf(document),
-    preserved: document.evidence.filter((entry) => entry.outcome === 'done').map((entry) => entry.item),
+    ...takenOf(document, input.interfaces),
     cleanUp: input.cleanUp ?? [],
     plan: [],
     undo: undoText(document.caseId),
     more: [],
+  };
+}
+
+/** What controls took: to close subnets, as long as one is seen closed, and to keep the evidence. */
+function takenOf(
+  { evidence }: CaseDocument,
+  interfaces: readonly InterfaceStanding[],
+): Pick<Report, 'sealed' | 'preserved'> {
+  const done = evidence.filter(({ outcome }) => outcome === 'done').map(({ item }) => item);
+  const isSealed = interfaces.some(({ sealed }) => sealed === true);
+  return {
+    sealed: isSealed ? done.filter(isSealItem).map((item) => `${item}: no packet passes in or out`) : [],
+    preserved: done.filter((item) => !isSealItem(item)),
   };
 }
 
@@ -260,6 +277,7 @@ export function quietReport(input: {
     provenAt: null,
     lastResort: [],
     onHost: [],
+    sealed: [],
     preserved: [],
     cleanUp: [],
     more: [],

@@ -13,6 +13,7 @@ const LISTS = {
   leftOpen: ['thing that is still open', 'things that are still open'],
   lastResort: ['last resort', 'last resorts'],
   onHost: ['remark of the host', 'remarks of the host'],
+  sealed: ['sealed subnet', 'sealed subnets'],
   preserved: ['preserved thing', 'preserved things'],
   cleanUp: ['thing that was cleaned up', 'things that were cleaned up'],
   plan: ['step of the plan', 'steps of the plan'],

@@ -127,6 +127,7 @@ describe('lastResorts', () => {
       expect(lastResorts(verdict, 'i-1', enis)).toEqual([
         'detach the secondary interface eni-2',
         'stop the instance i-1 (ends every flow, loses its memory)',
+        'seal its subnet, which cuts off every neighbour in it: start the state machine again with {"instanceId": "i-1", "seal": true}',
         "clone the subnet's network ACL with the denies first and associate the clone with the subnet",
       ]);
     },
