@@ -51,7 +51,8 @@ export const COMMAND_ACTIONS: Readonly<Record<string, readonly string[]>> = {
   'dynamodb:TransactWriteItems': ['dynamodb:DeleteItem', 'dynamodb:PutItem'],
   // Part of every DynamoDB client, called only where endpoint discovery is switched on.
   'dynamodb:DescribeEndpoints': [],
-  // Both give the thing its tags as they make it.
+  // Each gives the thing its tags as it makes it.
+  'ec2:CreateNetworkAcl': ['ec2:CreateNetworkAcl', 'ec2:CreateTags'],
   'ec2:CreateSecurityGroup': ['ec2:CreateSecurityGroup', 'ec2:CreateTags'],
   'ec2:CreateSnapshots': ['ec2:CreateSnapshots', 'ec2:CreateTags'],
 };
@@ -87,6 +88,7 @@ export const WITHOUT_RESOURCE: Readonly<Record<string, string>> = {
   'ec2:DescribeSubnets': 'EC2 has no resource for it; tied to the Region',
   'ec2:DescribeVpcClassicLink': 'EC2 has no resource for it; tied to the Region',
   'ec2:DescribeVpcs': 'EC2 has no resource for it; tied to the Region',
+  'autoscaling:DescribeAutoScalingGroups': 'Auto Scaling has no resource for it',
   'autoscaling:DescribeAutoScalingInstances': 'Auto Scaling has no resource for it',
   'elasticloadbalancing:DescribeLoadBalancers': 'Elastic Load Balancing has no resource for it',
   'elasticloadbalancing:DescribeTargetGroups': 'Elastic Load Balancing has no resource for it',
@@ -133,6 +135,11 @@ export const PURPOSES: Readonly<Record<string, string>> = {
   MakeDeletedGroupsAgain: 'groups that a case deleted, from the record',
   TagGroupsAgain: 'only while making them',
   SwapGroupsAndTimeouts: "an interface's groups and tracking timers",
+  LookAtScalingGroups: 'may a group launch instances into the subnet later?',
+  MakeSealAcl: 'only with the tag that says what it is for',
+  MakeSealAclInVpc: 'in which VPC',
+  TagSealAcl: 'only while making it',
+  ReplaceAcl: 'the ACL in front of a subnet: one without a rule, and back the one that was found',
   LookAtGroupsAndBalancers: 'where the instance is a member',
   LookForBalancers: 'what Elastic Load Balancing reads of EC2 with the rights of its caller',
   NoOtherInstanceAttributes: 'user data, groups and the like are nobody’s affair here, whatever else is allowed',

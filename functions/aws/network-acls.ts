@@ -105,9 +105,7 @@ export async function createSealAcl(ec2: EC2Client, vpcId: string, token: string
   const create = new CreateNetworkAclCommand({
     VpcId: vpcId,
     ClientToken: token,
-    TagSpecifications: [
-      { ResourceType: 'network-acl', Tags: [{ Key: 'Name', Value: token }, { ...SEAL_ACL.tag }] },
-    ],
+    TagSpecifications: [{ ResourceType: 'network-acl', Tags: [{ Key: 'Name', Value: token }, { ...SEAL_ACL.tag }] }],
   });
   try {
     const { NetworkAcl } = await ec2.send(create);

@@ -1,5 +1,6 @@
 import type { Face, Way } from '../core/control.ts';
-import { CONTROLS, EVIDENCE_CONTROLS } from './index.ts';
+import { EVIDENCE_CONTROLS } from './evidence-controls.ts';
+import { CONTROLS } from './index.ts';
 import { interfaceGroups } from './interface-groups.ts';
 import { interfaceTimers } from './interface-timers.ts';
 import { replacedGroups } from './replaced-groups.ts';

@@ -19,10 +19,15 @@ interface Before {
   readonly subnetId: string;
   /** The ACL that the subnet was found with. */
   readonly aclId: string;
+  /** Instances and interfaces of others there, where a person orders to seal it all the same. */
+  readonly neighbours?: readonly string[];
 }
 
 /** What it needs: less than the other controls of the list, for a function of its own takes it. */
-type SealTools = Tools<'ec2' | 'scaling' | 'cases'> & RunnerTools & { readonly subject: Subject };
+type SealTools = Tools<'ec2' | 'scaling' | 'cases'> &
+  RunnerTools & {
+    readonly subject: Pick<Subject, 'instanceId' | 'interfaces' | 'isSealOrdered'>;
+  };
 
 /** The ACL of a subnet, and the one of ours that seals subnets of its VPC. */
 interface State {
@@ -111,7 +116,10 @@ export const subnetSeal: OfList<SealTools, Before, State> = {
       why: 'stops every packet of every flow, known or not, whatever the host does',
       cuts: 'every flow that crosses the boundary of the subnet',
       alsoHits: subject.isSealOrdered
-        ? `every interface in ${subnets}, of others too: nothing of it reaches or leaves the subnet`
+        ? `everything else in ${subnets}: ${nameSome(
+            befores.flatMap(({ neighbours = [] }) => neighbours),
+            'nobody',
+          )}`
         : "nobody: every interface of the subnet is the instance's own",
       undo: 'restore puts the network ACL back that the subnet had',
     };
@@ -140,11 +148,7 @@ async function read({ ec2, cases }: SealTools, { subnetId, vpcId }: Pick<Before,
   return { acl: found?.acl ?? null, sealAclId: seal?.aclId ?? null };
 }
 
-async function targetOf(
-  tools: SealTools,
-  subnetId: string,
-  vpcId: string,
-): Promise<readonly Target<Before, State>[]> {
+async function targetOf(tools: SealTools, subnetId: string, vpcId: string): Promise<readonly Target<Before, State>[]> {
   const item = sealItem(subnetId);
   const left = (reason: string) => [{ item, outcome: 'not-possible' as const, reason }];
   const found = await read(tools, { subnetId, vpcId });
@@ -155,17 +159,24 @@ async function targetOf(
   const isSealed = id === found.sealAclId;
   const aclId = isSealed ? await readUnsealed(tools.cases, vpcId, subnetId) : id;
   if (aclId === null) return left('it is sealed, and which network ACL it had before is not known');
-  const target = [{ before: { kind: 'subnet-seal' as const, vpcId, subnetId, aclId }, found }];
-  if (isSealed || tools.subject.isSealOrdered) return target;
-  if (!(await isAlone(tools, subnetId))) return [];
+  const before = { kind: 'subnet-seal' as const, vpcId, subnetId, aclId };
+  if (isSealed) return [{ before, found }];
+  const neighbours = await neighboursIn(tools, subnetId);
+  if (tools.subject.isSealOrdered) return [{ before: { ...before, neighbours }, found }];
+  if (neighbours.length > 0) return [];
   const objection = await objectionTo(tools, subnetId);
-  return objection === null ? target : left(objection);
+  return objection === null ? [{ before, found }] : left(objection);
 }
 
-/** Every interface of the subnet is the instance's own: one of a stopped instance, of a service or of nobody is a neighbour. */
-async function isAlone({ ec2, subject }: SealTools, subnetId: string): Promise<boolean> {
-  const all = await interfacesInSubnet(ec2, subnetId);
-  return all.length > 0 && all.every(({ attachedTo }) => attachedTo === subject.instanceId);
+/** Neighbours that a record names at most. */
+const NAMED_NEIGHBOURS = 50;
+
+/** Whoever holds an interface in the subnet and is not the instance: one of a stopped instance, of a service or of nobody too. */
+async function neighboursIn({ ec2, subject }: SealTools, subnetId: string): Promise<readonly string[]> {
+  const others = (await interfacesInSubnet(ec2, subnetId)).filter(
+    ({ attachedTo }) => attachedTo !== subject.instanceId,
+  );
+  return [...new Set(others.map(({ attachedTo, id }) => attachedTo ?? id))].slice(0, NAMED_NEIGHBOURS);
 }
 
 /** Why a subnet in which the instance is alone is not sealed unless a person orders it; null = it is. */
@@ -194,10 +205,10 @@ async function ensureSealAcl(tools: SealTools, vpcId: string): Promise<string> {
   for (let generation = first; generation < first + MOST_GENERATIONS; generation += 1) {
     const aclId = await createSealAcl(ec2, vpcId, `flowcut-seal-${vpcId}-${generation}`);
     if (!(await isEmpty(tools, aclId, LOOKS))) continue;
-    await keepSealAcl(cases, vpcId, { aclId, generation });
-    const now = await readSealAcl(cases, vpcId);
+    if (await keepSealAcl(cases, vpcId, { aclId, generation })) return aclId;
     // Another run was faster: its ACL counts.
-    if (now !== null && (now.aclId === aclId || (await isEmpty(tools, now.aclId, LOOKS)))) return now.aclId;
+    const theirs = await readSealAcl(cases, vpcId);
+    if (theirs !== null && (theirs.aclId === aclId || (await isEmpty(tools, theirs.aclId, LOOKS)))) return theirs.aclId;
   }
   throw new Error(`no network ACL without a rule was seen in ${vpcId}`);
 }

@@ -1,6 +1,6 @@
 import { readCase, recordEvent } from '../aws/case-table/cases.ts';
 import { readPreserved, recordPreserved } from '../aws/case-table/preserved.ts';
-import { EVIDENCE_CONTROLS, isOf } from '../controls/index.ts';
+import { EVIDENCE_CONTROLS, isOf } from '../controls/evidence-controls.ts';
 import { type ControlTools, subjectOf } from '../controls/subject.ts';
 import type { EvidenceItem } from '../core/case/evidence.ts';
 import type { EvidenceResult, Opened } from '../core/case/record.ts';

@@ -1,11 +1,12 @@
 import { readCase, recordEvent } from '../aws/case-table/cases.ts';
 import { readPreserved, recordPreserved } from '../aws/case-table/preserved.ts';
 import { sharedLedger } from '../aws/case-table/shared-things.ts';
-import { subjectOf } from '../controls/subject.ts';
+import { interfacesOf } from '../aws/network-interfaces.ts';
 import { isSealRecord, subnetSeal } from '../controls/subnet-seal.ts';
 import { SEAL_SETTLE_SECONDS } from '../core/case/expiry.ts';
 import type { Opened, SealResult } from '../core/case/record.ts';
 import { take } from '../shared/control-runner.ts';
+import { once } from '../shared/once.ts';
 import { takenText, tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
@@ -19,7 +20,11 @@ export async function sealSubnet(tools: SealingTools, record: Opened): Promise<S
   const { caseId, instanceId } = record.case;
   const document = instanceId === null ? null : await readCase(tools.cases, caseId);
   if (instanceId === null || document === null) return { kind: 'not-sealed', reason: 'there is no case' };
-  const subject = subjectOf(tools, { caseId, instanceId, isSealOrdered: document.request.seal === true });
+  const subject = {
+    instanceId,
+    isSealOrdered: document.request.seal === true,
+    interfaces: once(() => interfacesOf(tools.ec2, instanceId)),
+  };
   const recorded = await readPreserved(tools.cases, caseId);
   const known = recorded.filter(({ undone }) => !undone).map(({ preserved }) => preserved);
   const whole = { ...tools, subject, ledger: sharedLedger(tools.cases, caseId) };

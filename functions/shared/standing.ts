@@ -5,7 +5,7 @@ import { errorText, isDenial } from '../aws/errors.ts';
 import { flowLogsOn } from '../aws/flow-logs.ts';
 import { getInstance } from '../aws/instances.ts';
 import { aclsById, aclsOfSubnets } from '../aws/network-acls.ts';
-import { interfacesOf } from '../aws/network-interfaces.ts';
+import { interfacesInSubnet, interfacesOf } from '../aws/network-interfaces.ts';
 import { carrierIds, unmodifiable } from '../core/case/assess.ts';
 import {
   type BeforeInterface,
@@ -56,11 +56,12 @@ export interface Standing {
 /** How the isolation of each ENI stands, given our groups that were seen with no rule but the configured openings. */
 function interfaceStandings(
   interfaces: readonly NetworkInterfaceFacts[],
-  sealed: ReadonlySet<string>,
+  sealed: ReadonlyMap<string, boolean>,
   isolating: readonly string[],
   failures: ReadonlyMap<string, string>,
 ): readonly InterfaceStanding[] {
-  const isSealed = ({ subnetId }: NetworkInterfaceFacts) => sealed.has(subnetId) && { sealed: true };
+  const isSealed = ({ subnetId }: NetworkInterfaceFacts) =>
+    sealed.has(subnetId) && { sealed: true, alone: sealed.get(subnetId) === true };
   return interfaces.map((eni) => {
     if (isOnlyOn(eni, isolating)) return { id: eni.id, isolation: 'in-force', reason: null, ...isSealed(eni) };
     const objection = unmodifiable(eni);
@@ -72,16 +73,25 @@ function interfaceStandings(
 }
 
 /**
- * Subnets whose ACL lets nothing pass and is the one that this responder seals with: of another, which may be without a rule
- * by chance, nobody knows for how long.
+ * Subnets whose ACL lets nothing pass and is the one that this responder seals with, and whether every interface there is the
+ * instance's own. Of another ACL, which may be without a rule by chance, nobody knows for how long it is.
  */
-async function sealedSubnets(tools: Tools<'cases'>, acls: readonly AclFacts[]): Promise<ReadonlySet<string>> {
+async function sealedSubnets(
+  tools: Tools<'ec2' | 'cases'>,
+  instanceId: string,
+  interfaces: readonly NetworkInterfaceFacts[],
+  acls: readonly AclFacts[],
+): Promise<ReadonlyMap<string, boolean>> {
   const closed = acls.filter(letsNothingPass);
   const vpcIds = [...new Set(closed.map(({ vpcId }) => vpcId))];
   const ours = await Promise.all(vpcIds.map((vpcId) => readSealAcl(tools.cases, vpcId)));
-  return new Set(
-    closed.filter(({ id }) => ours.some((seal) => seal?.aclId === id)).flatMap(({ subnetIds }) => subnetIds),
-  );
+  const sealed = closed
+    .filter(({ id }) => ours.some((seal) => seal?.aclId === id))
+    .flatMap(({ subnetIds }) => subnetIds)
+    .filter((id) => interfaces.some(({ subnetId }) => subnetId === id));
+  const all = await Promise.all(sealed.map((subnetId) => interfacesInSubnet(tools.ec2, subnetId)));
+  const isAlone = all.map((found) => found.length > 0 && found.every(({ attachedTo }) => attachedTo === instanceId));
+  return new Map(sealed.map((subnetId, index) => [subnetId, isAlone[index] === true]));
 }
 
 /** No group reaches a secondary interface; where it is not known whether there is one, there may be. */
@@ -169,6 +179,10 @@ export async function readStanding(
     attempt('the flow logs', flowLogsOn(tools.ec2, resourceIds)),
   ]);
   const seen = readAcls ?? [];
+  const sealed = attempt(
+    'the sealed subnets',
+    (async () => [...(await sealedSubnets(tools, document.instanceId, interfaces, seen))])(),
+  );
   // Of a subnet that has another ACL now, the old one may hold denies of ours.
   const left = document.aclIds.filter((aclId) => !seen.some((acl) => acl.id === aclId));
   const acls = [
@@ -189,7 +203,7 @@ export async function readStanding(
   return {
     interfaces,
     standings: [
-      ...interfaceStandings(interfaces, await sealedSubnets(tools, seen), isolating ?? [], failures),
+      ...interfaceStandings(interfaces, new Map(await sealed), isolating ?? [], failures),
       ...secondaryStandings(document.instanceId, instances && (instance?.secondaryInterfaces ?? [])),
       ...unseen.map(
         (entry): InterfaceStanding => ({

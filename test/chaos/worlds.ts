@@ -23,7 +23,7 @@ const FINDING = readJson('events/guardduty-ec2-c2activity.json');
 
 function fromFile(
   name: string,
-  world: 'default' | 'auto-scaling-member' | 'spot-instance',
+  world: 'default' | 'alone-in-subnet' | 'auto-scaling-member' | 'spot-instance',
   config: Partial<Config> = {},
   change: (file: WorldFile) => void = () => undefined,
 ): ChaosWorld {
@@ -70,6 +70,7 @@ export const OTHER_WORLDS: readonly ChaosWorld[] = [
   fromFile('an Auto Scaling member', 'auto-scaling-member'),
   fromFile('an Auto Scaling member, detached', 'auto-scaling-member', { autoScaling: 'detach' }),
   fromFile('a Spot instance', 'spot-instance'),
+  fromFile('an instance alone in its subnet', 'alone-in-subnet'),
   fromFile('replaced groups are deleted', 'default', { deleteReplacedGroups: true }, (file) => {
     neighbourApart(file);
     watchedShell(file);

@@ -3,7 +3,7 @@ import { notePutBack, readPreserved, recordPreserved } from '../../functions/aws
 import { sharedLedger } from '../../functions/aws/case-table/shared-things.ts';
 import { interfacesById, interfacesOf } from '../../functions/aws/network-interfaces.ts';
 import type { RecordedGroup } from '../../functions/aws/replaced-groups.ts';
-import { isOf } from '../../functions/controls/index.ts';
+import { isOf } from '../../functions/controls/evidence-controls.ts';
 import { interfaceGroups } from '../../functions/controls/interface-groups.ts';
 import { interfaceTimers } from '../../functions/controls/interface-timers.ts';
 import { groupTools, replacedGroups } from '../../functions/controls/replaced-groups.ts';
@@ -40,7 +40,11 @@ export function listedGround(
     const taken = (await readPreserved(cases, caseId)).map(({ preserved }) => preserved);
     const ledger = sharedLedger(cases, caseId);
     // The account has neighbours in the subnet: a person orders to seal it.
-    return { ...account.tools, ledger, subject: subjectOf(account.tools, { caseId, instanceId, taken, isSealOrdered: true }) };
+    return {
+      ...account.tools,
+      ledger,
+      subject: subjectOf(account.tools, { caseId, instanceId, taken, isSealOrdered: true }),
+    };
   };
   return {
     control: seenAs(control),

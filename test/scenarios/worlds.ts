@@ -3,7 +3,7 @@ import type { WorldFile } from '../../local/world/parse-world.ts';
 import { defaultWorld, ids, readEvent } from '../support/bench.ts';
 import { parseQuietWorld } from '../support/quiet-agents.ts';
 
-export type WorldName = 'auto-scaling-member' | 'spot-instance';
+export type WorldName = 'alone-in-subnet' | 'auto-scaling-member' | 'spot-instance';
 
 /** A world of local/worlds, changed by hand before it is read. */
 export function worldOf(name: WorldName, change: (world: WorldFile) => void = () => undefined): WorldFile {

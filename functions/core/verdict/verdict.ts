@@ -33,6 +33,8 @@ export interface InterfaceStanding {
   readonly reason: string | null;
   /** Its subnet is associated with an ACL that was read back without an allow, both ways and in both families. */
   readonly sealed?: boolean;
+  /** Of a sealed one: every interface of its subnet is the instance's own, so nobody is left whom no ACL keeps away. */
+  readonly alone?: boolean;
   /** A secondary interface: no security group, no network ACL and no flow log sees it. */
   readonly outOfReach?: boolean;
 }
@@ -108,9 +110,11 @@ const isIn = (
 /** Which control outside the host reaches the flow. */
 function blockOf(flow: CaseFlow, question: VerdictQuestion): FlowVerdict['blockedBy'] {
   const { interfaces, denies, openings } = question;
-  if (isIn(interfaces, flow.interfaceIds, ({ sealed }) => sealed === true)) return 'seal';
   // An ACL sees the packets only where they cross the subnet's boundary.
-  if (denies.get(flow.id) === 'in-force' && flow.crossesSubnetBoundary) return 'deny';
+  if (flow.crossesSubnetBoundary) {
+    if (isIn(interfaces, flow.interfaceIds, ({ sealed }) => sealed === true)) return 'seal';
+    if (denies.get(flow.id) === 'in-force') return 'deny';
+  }
   const isSwapped = isIn(interfaces, flow.interfaceIds, ({ isolation }) => isolation === 'in-force');
   // A session that reopened before the swap took effect may be tracked: then the swap alone does not reach its peer.
   const staysUntracked = flow.tracking.kind === 'untracked' && flow.staysUntracked === true;
@@ -169,10 +173,11 @@ const names = (flows: readonly FlowVerdict[]): string =>
 const isSparedAlive = ({ flow, dead, gone, blockedBy }: FlowVerdict): boolean =>
   flow.spared === true && dead.length === 0 && !gone && blockedBy !== 'seal';
 
-/** Every interface that an ACL can see is in a sealed subnet. */
-function isSealed({ interfaces }: VerdictQuestion): boolean {
+/** Every interface that an ACL can see is alone in a sealed subnet, and no flow is known that would pass it all the same. */
+function isSealed({ interfaces, flows }: VerdictQuestion): boolean {
   const seen = interfaces.filter(({ outOfReach }) => outOfReach !== true);
-  return seen.length > 0 && seen.every(({ sealed }) => sealed === true);
+  const isClosed = seen.length > 0 && seen.every(({ sealed, alone }) => sealed === true && alone === true);
+  return isClosed && flows.every(({ crossesSubnetBoundary }) => crossesSubnetBoundary);
 }
 
 /** The network's own word that no flow is left: the seal of every interface, or silence over the longest timer. */

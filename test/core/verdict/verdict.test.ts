@@ -18,7 +18,7 @@ const SINCE = 1_768_471_300;
 
 const gone = caseFlowOf({ host: 'gone' });
 const isolated: InterfaceStanding = { id: 'eni-1', isolation: 'in-force', reason: null };
-const sealed: InterfaceStanding = { ...isolated, sealed: true };
+const sealed: InterfaceStanding = { ...isolated, sealed: true, alone: true };
 const failed: InterfaceStanding = { ...isolated, isolation: 'failed', reason: 'UnauthorizedOperation: no' };
 const secondary: InterfaceStanding = { id: 'si-1', isolation: 'not-modifiable', reason: null, outOfReach: true };
 const fixed: InterfaceStanding = { ...isolated, isolation: 'not-modifiable', reason: 'requester-managed' };

@@ -210,6 +210,9 @@ const APIS = [
   'CreateSecurityGroup',
   'RevokeSecurityGroupEgress',
   'ModifyNetworkInterfaceAttribute',
+  'CreateNetworkAcl',
+  'ReplaceNetworkAclAssociation',
+  'DescribeAutoScalingGroups',
   'SendCommand',
   'GetCommandInvocation',
   'CancelCommand',
@@ -315,6 +318,16 @@ const healthy = (incident: Incident): Incident => ({
   ...UNDISTURBED,
 });
 
+/** An incident in a subnet of which every interface is the instance's own, whatever its host does, and without a flow log. */
+const alone = (incident: Incident): Incident => ({
+  ...healthy(incident),
+  host: { ...incident.host, agentConnection: true },
+  flowLogs: 'none',
+  // The minute is that of an AWS that answers as it usually does.
+  latencySeconds: Math.min(incident.latencySeconds, 0.2),
+  seal: 'when-alone',
+});
+
 /** Any incident. */
 export const incidents: Arbitrary<Incident> = fc
   .array(subnet, { minLength: 1, maxLength: 2 })
@@ -341,6 +354,7 @@ export const incidents: Arbitrary<Incident> = fc
           outages: mostly<readonly OutagePlan[]>([], 6, fc.array(outage, { minLength: 1, maxLength: 2 })),
           readLagSeconds: mostly(0, 4, one(1, 3, 10, 45)),
           functionStartSeconds: mostly(0, 4, one(1, 8)),
+          seal: mostly<Incident['seal']>('never', 1, one('when-alone', 'ordered')),
           secondaryInterface: mostly(false, 9, fc.constant(true)),
           watchesForDays: mostly(false, 4, fc.constant(true)),
         }),
@@ -350,6 +364,9 @@ export const incidents: Arbitrary<Incident> = fc
   .map(({ watchesForDays, ...incident }) =>
     withTimersOnlyLowered(watchesForDays || incident.flowLogs === 'none' ? incident : withShortTimers(incident)),
   );
+
+/** Incidents that need no witness. */
+export const sealedIncidents: Arbitrary<Incident> = incidents.map(alone);
 
 /** Incidents that come to be proven. */
 export const healthyIncidents: Arbitrary<Incident> = incidents.map(healthy);

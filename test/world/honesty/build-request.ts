@@ -8,7 +8,12 @@ export function buildRequest(incident: Incident): Record<string, unknown> {
   const { trigger } = incident;
   if (trigger.kind === 'finding') return event(incident, trigger.detail);
   const addresses = [...new Set(trigger.flows.map((index) => peerAddress(incident, index)))];
-  return { instanceId: INSTANCE, mode: 'contain', ...(addresses.length > 0 && { remoteAddresses: addresses }) };
+  return {
+    instanceId: INSTANCE,
+    mode: 'contain',
+    ...(addresses.length > 0 && { remoteAddresses: addresses }),
+    ...(incident.seal === 'ordered' && { seal: true }),
+  };
 }
 
 /** Addresses that the request names. */

@@ -27,6 +27,8 @@ export interface Incident {
   readonly readLagSeconds: number;
   /** Every function's first start takes so long. */
   readonly functionStartSeconds: number;
+  /** Whether a subnet is closed as a whole: never, where the instance is alone in it, or by a person's order. */
+  readonly seal: 'never' | 'when-alone' | 'ordered';
   /** An interface that no group, ACL and flow log reaches. */
   readonly secondaryInterface: boolean;
 }
@@ -214,6 +216,7 @@ export const UNDISTURBED = {
   outages: [],
   readLagSeconds: 0,
   functionStartSeconds: 0,
+  seal: 'never',
   secondaryInterface: false,
 } as const satisfies Partial<Incident>;
 

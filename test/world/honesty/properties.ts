@@ -35,12 +35,13 @@ export const containedIsAll: Property = (run) => {
     .map((one) => `contained, but the malicious ${story(one, run)}`);
 };
 
-/** `contained` never rests on the host: a flow log sees every ENI. */
+/** `contained` never rests on the host: a flow log sees every ENI, or every packet stops at a seal. */
 export const containedIsWitnessed: Property = ({ incident, simulation: { report } }) => {
   const isCovered =
     !['none', 'first interface'].includes(incident.flowLogs) ||
     (incident.flowLogs === 'first interface' && incident.interfaces.length === 1);
-  if (report.verdict !== 'contained' || (isCovered && report.basis.includes('flow-log'))) return [];
+  const isSealed = incident.seal !== 'never' && report.basis.includes('seal');
+  if (report.verdict !== 'contained' || isSealed || (isCovered && report.basis.includes('flow-log'))) return [];
   return [`contained on the word of ${report.basis.join(', ')}, with flow logs on ${incident.flowLogs}`];
 };
 

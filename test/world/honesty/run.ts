@@ -31,7 +31,10 @@ export async function run(incident: Incident, { restore = false } = {}): Promise
   let breaches: readonly string[] = [];
   const options: SimulationOptions = {
     ...(restore && { restore: { force: true } }),
-    config: { hostOptions: { ...DEFAULT_HOST_OPTIONS, survivors: incident.host.survivors } },
+    config: {
+      sealSubnet: incident.seal === 'never' ? 'never' : 'when-alone',
+      hostOptions: { ...DEFAULT_HOST_OPTIONS, survivors: incident.host.survivors },
+    },
     prepare: (world) => {
       const watching = watch(file, () => world.dumpTable());
       breaches = watching.breaches;
