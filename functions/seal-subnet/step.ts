@@ -10,6 +10,8 @@ import { once } from '../shared/once.ts';
 import { takenText, tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
+const OTHERS = 'others live in the subnet, or SealSubnet is never';
+
 type SealingTools = Tools<'ec2' | 'scaling' | 'cases'>;
 
 /**
@@ -32,16 +34,14 @@ export async function sealSubnet(tools: SealingTools, record: Opened): Promise<S
     known: known.filter(isSealRecord),
     record: (before) => recordPreserved(tools.cases, caseId, subnetSeal.item(before), before),
   });
-  if (items.length > 0) {
-    await Promise.all([
-      recordEvent(tools.cases, caseId, { kind: 'preserved', items }),
-      tell(tools, caseId, 'seal-subnet', takenText(items)),
-    ]);
-  }
+  await Promise.all([
+    items.length === 0 ? null : recordEvent(tools.cases, caseId, { kind: 'preserved', items }),
+    tell(tools, caseId, 'seal-subnet', takenText(items) || `not sealed: ${OTHERS}`),
+  ]);
   const sealed = items.filter(({ outcome }) => outcome === 'done' || outcome === 'already');
   const interfaces = sealed.length === 0 ? [] : await subject.interfaces();
   if (sealed.length > 0 && sealed.length === new Set(interfaces.map(({ subnetId }) => subnetId)).size)
     return { kind: 'sealed', settleSeconds: SEAL_SETTLE_SECONDS };
   const [first] = items.filter((item) => !sealed.includes(item));
-  return { kind: 'not-sealed', reason: first?.reason ?? 'others live in the subnet' };
+  return { kind: 'not-sealed', reason: first?.reason ?? OTHERS };
 }

@@ -63,7 +63,7 @@ describe('the demo, as a process', () => {
     const result = JSON.parse(once.stdout);
     expect(
       Object.keys(result)
-        .filter((key) => key !== 'preserved' && key !== 'onHost')
+        .filter((key) => !['preserved', 'sealed', 'onHost'].includes(key))
         .sort(),
     ).toEqual([...KEYS].sort());
     for (const flow of result.flows) expect(Object.keys(flow)).toEqual(expect.arrayContaining(FLOW_KEYS));
