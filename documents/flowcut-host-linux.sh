@@ -39,6 +39,10 @@ PAUSE=0.5
 NAMESPACE_LIMIT=256
 DENY_LIMIT=64
 
+# How long after its answer the agent's connections are closed, and after each close what it has opened since: a changed group takes
+# effect within seconds, and until then a new connection would be tracked again.
+AGENT_PAUSES='3 5 10 15 30 30'
+
 errors=''
 notes=''
 AGENT_PEERS=''
@@ -81,7 +85,7 @@ is_numbers() {
 words() { [ "$1" = none ] || printf '%s' "$1" | tr , ' '; }
 
 check_parameters() {
-  case $VERB in list | cut | verify | undo) ;; *) return 1 ;; esac
+  case $VERB in list | cut | verify | undo | close-agent) ;; *) return 1 ;; esac
   case $CASE_ID in '' | *[!a-z0-9-]*) return 1 ;; esac
   [ "${#CASE_ID}" -le 64 ] || return 1
   case $MODE in peers | quarantine) ;; *) return 1 ;; esac
@@ -1137,7 +1141,74 @@ main_undo() {
   settings "$state" | report
 }
 
+# ----------------------------------------------------------------------------------------------------------- the agent's own
+
+# Closes the connections that `cut` spares, those of the agent: they too go on behind a group that was swapped. First the verdict, then,
+# out of the sight of the agent that waits for our end, the close: it would be the end of the line that the verdict goes by. What the
+# agent opens again, before the swap has taken effect, is closed at the next look. A host firewall of ours does not matter for it.
+main_close_agent() {
+  ADDRESSES=''
+  settings none | report
+  # Its end would be waited for, too, if it held our output.
+  (trap '' HUP; close_agent_later) >/dev/null 2>&1 </dev/null &
+}
+
+close_agent_later() {
+  cd /
+  for pause in $AGENT_PAUSES; do
+    sleep "$pause"
+    rows=$(look)
+    before=$(agent_sockets "$rows")
+    [ -n "$before" ] || continue
+    [ -z "$SS" ] || each_namespace close_agent_in "$rows" >/dev/null
+    left=$(still_there "$before" "$(agent_sockets "$(look)")")
+    [ -z "$left" ] || restart_agent "$left"
+  done
+}
+
+# Namespace, protocol, local and remote end, inode and owners of each socket with a peer that is the agent's.
+agent_sockets() {
+  printf '%s\n' "$1" | awk -F'\t' '$1 == "agent" && $6 > 0 && $9 != "" { print $13, $2, $3, $4, $5, $6, $16, $9 }'
+}
+
+still_there() {
+  { printf '%s\n' "$1"; printf 'now\n'; printf '%s\n' "$2"; } | awk '
+    $1 == "now" { look = 1; next }
+    NF == 8 && !look { known[$1, $7]; next }
+    NF == 8 && (($1, $7) in known)'
+}
+
+close_agent_in() {
+  for protocol in tcp udp; do
+    filter=$(printf '%s\n' "$4" | awk -F'\t' -v inode="$2" -v protocol="$protocol" '
+      function literal(text) { return text ~ /:/ ? "[" text "]" : text }
+      $1 != "agent" || $13 != inode || $2 != protocol || $6 == 0 { next }
+      { printf "%s( src %s and sport = :%s and dst %s and dport = :%s )", n++ ? " or " : "", literal($3), $4, literal($5), $6 }')
+    [ -n "$filter" ] || continue
+    case $protocol in tcp) flag=-tn ;; udp) flag=-un ;; esac
+    in_ns "$1" "$SS" -K "$flag" state connected "$filter" >/dev/null
+  done
+}
+
+# The kernel does not close them, so their owners have to end, and somebody has to start them again: the service manager, by whose unit
+# (KillMode=process in packaging/linux/amazon-ssm-agent.service of aws/amazon-ssm-agent) we are not ended with them. Where there is none, the
+# agent's first process starts its workers anew by itself, and is left alone.
+restart_agent() {
+  SYSTEMCTL=$(tool systemctl)
+  if [ -n "$SYSTEMCTL" ]; then
+    for unit in amazon-ssm-agent.service snap.amazon-ssm-agent.amazon-ssm-agent.service; do
+      "$SYSTEMCTL" is-active --quiet "$unit" && "$SYSTEMCTL" --no-block restart "$unit" && return
+    done
+  fi
+  INITCTL=$(tool initctl)
+  [ -n "$INITCTL" ] && "$INITCTL" restart amazon-ssm-agent && return
+  for pid in $(printf '%s\n' "$1" | awk '{ print $8 }' | tr , ' '); do
+    case $(link_of "/proc/$pid/exe") in */ssm-agent-worker | */ssm-session-worker | */ssm-agent-worker' (deleted)') kill -TERM "$pid" ;; esac
+  done
+}
+
 case $VERB in
+  close-agent) main_close_agent ;;
   list | verify) main_list ;;
   cut) main_cut ;;
   undo) main_undo ;;

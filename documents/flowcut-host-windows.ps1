@@ -10,7 +10,7 @@ $ProgressPreference = 'SilentlyContinue'
 
 $verb = $env:SSM_Verb
 $caseId = $env:SSM_CaseId
-if ($verb -cnotmatch '\A(list|cut|undo)\z' -or $caseId -cnotmatch '\A[a-z0-9-]{1,64}\z') { exit 2 }
+if ($verb -cnotmatch '\A(list|cut|undo|close-agent)\z' -or $caseId -cnotmatch '\A[a-z0-9-]{1,64}\z') { exit 2 }
 $kill = $env:SSM_Survivors -ceq 'kill'
 $endSessions = $env:SSM_Sessions -ceq 'stop'
 $group = 'flowcut_' + $caseId
@@ -133,6 +133,18 @@ if ($verb -eq 'cut' -and $endSessions) {
   }
 }
 if ($verb -eq 'undo') { Remove-NetFirewallRule -Group $group -ErrorAction SilentlyContinue; $flows = @() }
+# The agent's own connections end with its service, which starts anew and dials again when the groups let it. Whoever restarts the service
+# must not be its child: WMI starts it, and it waits until the agent has handed our answer in. A minute later once more, for what the agent
+# has opened before the groups took effect.
+if ($verb -eq 'close-agent') {
+  $flows = @()
+  $restart = 'Restart-Service -Name AmazonSSMAgent -Force'
+  $powershell = "$env:SystemRoot\System32\WindowsPowerShell\v1.0\powershell.exe"
+  $command = "$powershell -NoProfile -NonInteractive -Command Start-Sleep -Seconds 5; $restart; Start-Sleep -Seconds 60; $restart"
+  $arguments = @{ CommandLine = $command }
+  $started = Invoke-CimMethod -ClassName Win32_Process -MethodName Create -Arguments $arguments
+  if ($started.ReturnValue -ne 0) { $null = $errors.Add('the service of the agent could not be restarted: ' + $started.ReturnValue) }
+}
 
 $survived = 0
 $sources = @('powershell')
@@ -152,7 +164,7 @@ if ($verb -eq 'cut') {
 }
 
 $loose = @()
-if ($verb -ne 'undo') { $loose = @(Get-LooseSocket) }
+if ($verb -eq 'list' -or $verb -eq 'cut') { $loose = @(Get-LooseSocket) }
 
 $firewall = 'none'
 if (@(Get-NetFirewallRule -Group $group -ErrorAction SilentlyContinue).Count -gt 0 -and (Test-Firewall)) { $firewall = 'windows' }

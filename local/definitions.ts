@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { assessFlows } from '../functions/assess-flows/step.ts';
 import { checkHostCut } from '../functions/check-host-cut/step.ts';
-import { cutOnHost } from '../functions/cut-on-host/step.ts';
+import { onHost } from '../functions/cut-on-host/step.ts';
 import { deleteSecurityGroups } from '../functions/delete-security-groups/step.ts';
 import { denyAtNacl } from '../functions/deny-at-nacl/step.ts';
 import { prepareIsolation } from '../functions/prepare-isolation/step.ts';
@@ -25,7 +25,7 @@ export type Step = (tools: Toolbox, input: never) => Promise<unknown>;
 export const STEPS = {
   AssessFlowsFunctionArn: { name: 'assess-flows', step: assessFlows },
   DenyAtNaclFunctionArn: { name: 'deny-at-nacl', step: denyAtNacl },
-  CutOnHostFunctionArn: { name: 'cut-on-host', step: cutOnHost },
+  CutOnHostFunctionArn: { name: 'cut-on-host', step: onHost },
   CheckHostCutFunctionArn: { name: 'check-host-cut', step: checkHostCut },
   PrepareIsolationFunctionArn: { name: 'prepare-isolation', step: prepareIsolation },
   PreserveEvidenceFunctionArn: { name: 'preserve-evidence', step: preserveEvidence },

@@ -40,8 +40,8 @@ const documents = [
     parameters: {
       Verb: {
         description:
-          "list: read only. cut: close every flow but the agent's and loopback. verify: list again. undo: remove what the case added.",
-        allowedPattern: '^(list|cut|verify|undo)$',
+          "list: read only. cut: close every flow but the agent's and loopback. verify: list again. undo: remove what the case added. close-agent: answer, then close the agent's own connections.",
+        allowedPattern: '^(list|cut|verify|undo|close-agent)$',
         default: 'list',
       },
       ...common,
@@ -92,8 +92,8 @@ const documents = [
     parameters: {
       Verb: {
         description:
-          'list: read only. cut: deny the addresses, and stop the owners of flows to them where told to. undo: remove what the case added.',
-        allowedPattern: '^(list|cut|undo)$',
+          'list: read only. cut: deny the addresses, and stop the owners of flows to them where told to. undo: remove what the case added. close-agent: answer, then restart the service of the agent.',
+        allowedPattern: '^(list|cut|undo|close-agent)$',
         default: 'list',
       },
       ...common,

@@ -22,6 +22,10 @@ export const COMMANDS: Readonly<Record<string, Documented>> = {
   'Get-NetTCPConnection': { page: tcpip('get-nettcpconnection'), parameters: ['State'] },
   'Get-NetUDPEndpoint': { page: tcpip('get-netudpendpoint'), parameters: [] },
   'Get-Process': { page: management('get-process'), parameters: [] },
+  'Invoke-CimMethod': {
+    page: `${DOCS}/cimcmdlets/invoke-cimmethod?view=powershell-5.1`,
+    parameters: ['ClassName', 'MethodName', 'Arguments'],
+  },
   'New-NetFirewallRule': {
     page: security('new-netfirewallrule'),
     parameters: ['DisplayName', 'Group', 'Direction', 'Action', 'RemoteAddress', 'Profile', 'Enabled'],

@@ -12,6 +12,7 @@ const ENTRY_SECONDS = 2;
 const TOLD = {
   cut: 'the agent was told to close every flow on the host',
   undo: 'the agent was told to undo what this case did on the host',
+  'close-agent': 'the agent was asked to close its own connection; nothing says yet that it did',
 } as const;
 
 /** Sends an order that is waited for so many seconds; throws where Systems Manager does not take it. */

@@ -30,7 +30,8 @@ async function revivable(tools: Tools<'ec2' | 'logs' | 'cases'>, document: CaseD
   const witness = await listen(tools, document, standing, LISTEN_SECONDS.restore);
   const verdict: Verdict = judgeStanding(tools.config, document, standing, witness);
   // The swap drops packets and an expired entry is gone, but a socket that is still open sends again once the groups are back.
-  const open = verdict.flows.filter(({ flow }) => flow.host !== 'gone');
+  // The agent's own is wanted back.
+  const open = verdict.flows.filter(({ flow }) => flow.host !== 'gone' && flow.spared !== true);
   if (open.length > 0)
     return `the socket of the flow to ${peersOf(open)} may still be open on the host, and would go on (verdict: ${verdict.kind})`;
   if (verdict.kind !== 'contained') return `the verdict is ${verdict.kind}: ${verdict.reason}`;

@@ -249,6 +249,7 @@ export function judgeStanding(
     denies: standing.denies,
     interfaces: standing.standings,
     host: document.host,
+    agentAskedAt: document.agentAskedAt ?? null,
     isolatedAt: document.isolatedAt,
     cutAgainAt: document.cutAgainAt,
     witness,

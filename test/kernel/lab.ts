@@ -55,6 +55,8 @@ export interface CutResult {
   readonly seconds: number;
 }
 
+type Verb = 'list' | 'cut' | 'verify' | 'undo' | 'close-agent';
+
 export interface ScriptOptions {
   readonly shell?: readonly string[];
   readonly remote?: string;
@@ -265,8 +267,8 @@ export class Lab {
     this.#spawn(this.#inVictim(['sh', '-c', command]), () => undefined);
   }
 
-  startAgent(endpoint = AGENT_ENDPOINT): void {
-    this.#spawn(this.#inVictim(['/usr/bin/amazon-ssm-agent', '-u', PEERS, 'agent', endpoint, '443']), () => undefined);
+  startAgent(endpoint = AGENT_ENDPOINT, what: 'agent' | 'lasting_agent' = 'agent'): void {
+    this.#spawn(this.#inVictim(['/usr/bin/amazon-ssm-agent', '-u', PEERS, what, endpoint, '443']), () => undefined);
   }
 
   /** Puts the lab's Python at another path of the victim, whose processes it then is. */
@@ -345,6 +347,11 @@ export class Lab {
   /** The swap to a group without rules; what is tracked goes on. */
   swapGroup(): void {
     this.router(['nft', 'flush', 'chain', 'inet', 'group', 'allowed']);
+  }
+
+  /** The groups are put back: what the subnet opens may leave again. */
+  restoreGroup(): void {
+    this.router(['nft', 'add', 'rule', 'inet', 'group', 'allowed', 'iifname', 'subnet', 'accept']);
   }
 
   aclDeny(): void {
@@ -455,14 +462,14 @@ export class Lab {
     ]);
   }
 
-  #parse(verb: 'list' | 'cut' | 'verify' | 'undo', raw: string, startedAt: number): CutResult {
+  #parse(verb: Verb, raw: string, startedAt: number): CutResult {
     const report = parseHostOutput(raw, { verb, caseId: 'case-1' });
     if (report.kind !== 'evidence') throw new Error(`${report.reason}: ${raw.slice(0, 500)}`);
     return { ...report, raw, startedAt, seconds: now() - startedAt };
   }
 
   /** Runs our script on the victim, as the agent would, and reads its output as the responder does. */
-  script(verb: 'list' | 'cut' | 'verify' | 'undo', options: ScriptOptions = {}): CutResult {
+  script(verb: Verb, options: ScriptOptions = {}): CutResult {
     const startedAt = now();
     return this.#parse(verb, run(this.#scriptCommand(verb, options)), startedAt);
   }

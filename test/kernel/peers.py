@@ -241,6 +241,18 @@ def agent(address, port):
         time.sleep(0.1)
 
 
+def lasting_agent(address, port):
+    """One that dials again, as the real one does."""
+    while True:
+        try:
+            peer = socket.create_connection((address, int(port)), 1)
+            while True:
+                peer.sendall(b"heartbeat")
+                time.sleep(0.1)
+        except OSError:
+            time.sleep(0.5)
+
+
 def named_shell(address, port, name):
     """A flow whose process has a name made to break its reader."""
     ctypes.CDLL(None).prctl(15, bytes.fromhex(name), 0, 0, 0)

@@ -13,6 +13,7 @@ import './scenarios/measured.ts';
 import './scenarios/shells.ts';
 import './scenarios/hostile.ts';
 import './scenarios/firewall.ts';
+import './scenarios/agent.ts';
 import './scenarios/bare-sockets.ts';
 import './scenarios/evidence.ts';
 import './scenarios/documents.ts';

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { cancelHostCommand } from '../../functions/aws/commands.ts';
 import { checkHostCut } from '../../functions/check-host-cut/step.ts';
 import type { Opened } from '../../functions/core/case/record.ts';
 import { cutOnHost } from '../../functions/cut-on-host/step.ts';
@@ -102,6 +103,24 @@ describe('cut on the host', () => {
       expect(bench.world.clock.now() - started).toBeLessThan(60);
       expect(bench.calls('CancelCommand')).toBe(1);
       expect((await bench.document(opened.case.caseId)).host).toMatchObject({ kind: 'unavailable' });
+    });
+  });
+
+  it.each<[string, (bench: Bench, commandId: string) => Promise<unknown>]>([
+    ['it was cancelled', ({ tools }, commandId) => cancelHostCommand(tools.ssm, ids.instance, commandId)],
+    ['it has timed out', ({ tools }) => tools.sleep(170)],
+  ])('gives up at once where its command can come no more: %s', async (_, end) => {
+    await onBench(withHost({ AgentAnswers: false }), async (bench) => {
+      const opened = await bench.open(finding);
+      const host = await cutOnHost(bench.tools, opened);
+      if (host.kind !== 'pending') throw new Error(host.kind);
+      await bench.tools.sleep(1);
+      await end(bench, host.commandId);
+      const started = bench.world.clock.now();
+      const patient = { ...host, deadline: '2026-01-15T12:00:00Z' };
+
+      expect(await checkHostCut(bench.tools, { ...opened, host: patient })).toMatchObject({ kind: 'unavailable' });
+      expect(bench.world.clock.now() - started).toBeLessThan(3);
     });
   });
 

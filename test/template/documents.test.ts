@@ -27,7 +27,7 @@ const documents = resourcesOf(PROJECT.template, 'AWS::SSM::Document').map(
 
 const orders = fc.record<HostOrder>({
   platform: fc.constantFrom('linux', 'windows'),
-  verb: fc.constantFrom('cut', 'undo'),
+  verb: fc.constantFrom('cut', 'undo', 'close-agent'),
   caseId: fc.constant('case-0123456789abcdef0123'),
   addresses: fc.array(fc.oneof(fc.ipV4(), fc.constant('2001:db8:ffff:ffff:ffff:ffff:ffff:ffff')), { maxLength: 50 }),
   pids: fc.array(fc.integer({ min: 1, max: 0xff_ff_ff_ff }), { maxLength: 64 }),

@@ -34,6 +34,7 @@ type Answer = Extract<HostOutcome, { kind: 'answered' }>;
  * | `cutBegun` | assess-flows | `restoring` becomes `open` |
  * | `deniesRefused` | deny-at-nacl | as before |
  * | `hostAnswered`, `hostSilent`, `hostUndone` | check-host-cut | as before |
+ * | `agentAsked` | cut-on-host | as before |
  * | `isolated` | swap-security-groups | `restoring`, `restored` become `open` where this response has isolated |
  * | `flowsSeen` | verify-cut | as before |
  * | `verified` | verify-cut | `open` becomes `reported` |
@@ -62,6 +63,8 @@ export type CaseEvent =
     }
   | { readonly kind: 'hostSilent'; readonly outcome: Exclude<HostOutcome, { kind: 'answered' }> }
   | { readonly kind: 'hostUndone' }
+  /** The agent was asked to close its own connection, `at` ISO: what it does then is not known. */
+  | { readonly kind: 'agentAsked'; readonly at: string }
   /** The interfaces were read back after the swap. */
   | ({ readonly kind: 'isolated' } & Isolated)
   /** A flow log has shown packets of flows that the case did not know. */
@@ -134,6 +137,8 @@ export function apply(stored: CaseDocument, event: CaseEvent): CaseDocument {
     case 'hostUndone':
       // What nobody kept the ids of is still stopped.
       return stored.hostUndone === true || stoppedOmitted(stored) > 0 ? stored : { ...stored, hostUndone: true };
+    case 'agentAsked':
+      return agentAsked(stored, event);
     case 'isolated':
       return isolated(stored, event);
     case 'flowsSeen':
@@ -148,7 +153,7 @@ export function apply(stored: CaseDocument, event: CaseEvent): CaseDocument {
       return stored.released === true ? stored : { ...stored, released: true };
     case 'restoreBegun':
       // From here on the instance is no longer isolated as it was: what is isolated again later is so since then.
-      return { ...stored, status: 'restoring', isolatedAt: null, restoredBy: event.by };
+      return { ...stored, status: 'restoring', isolatedAt: null, restoredBy: event.by, agentAskedAt: undefined };
     case 'evidenceReturning':
       return stored.evidenceReturning === true ? stored : { ...stored, evidenceReturning: true };
     case 'restored':
@@ -234,6 +239,12 @@ function isolated(stored: CaseDocument, event: Extract<CaseEvent, { kind: 'isola
     host === stored.host &&
     watched === (stored.watched === true);
   return isSame ? stored : { ...stored, status, isolatedAt, host, ...(watched && { watched }) };
+}
+
+function agentAsked(stored: CaseDocument, { at }: Extract<CaseEvent, { kind: 'agentAsked' }>): CaseDocument {
+  // A restore that has begun meanwhile wants the agent back.
+  const agentAskedAt = isClosing(stored) ? stored.agentAskedAt : (laterOf(stored.agentAskedAt ?? null, at) ?? at);
+  return agentAskedAt === stored.agentAskedAt ? stored : { ...stored, agentAskedAt };
 }
 
 /** Only a flow log shows flows alive after the verdict was asked for; what only the host has listed is its record then. */

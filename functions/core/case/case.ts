@@ -153,6 +153,8 @@ export interface CaseDocument {
   readonly host: HostOutcome | null;
   /** What the host was last asked, or was about to be when the execution was stopped; absent = nothing yet. */
   readonly hostAsked?: HostAsked | undefined;
+  /** When the SSM agent was last asked to close its own connection, ISO; absent = it was not, or a restore has begun since. */
+  readonly agentAskedAt?: string | undefined;
   /** A restore has undone what the case did on the host; absent = it has not. */
   readonly hostUndone?: boolean;
   readonly evidence: readonly EvidenceItem[];

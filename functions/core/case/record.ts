@@ -1,4 +1,4 @@
-import type { HostOptions } from '../host/host-options.ts';
+import type { HostOptions, HostVerb } from '../host/host-options.ts';
 import type { CaseRequest } from '../intake/intake-types.ts';
 import type { Mode } from '../model.ts';
 import type { PackedDenies } from '../network/packed-denies.ts';
@@ -105,9 +105,12 @@ export type HostResult =
   /** `left`: an undo that is not this restore's to make any more. */
   | { readonly kind: 'no-evidence' | 'unavailable' | 'failed' | 'left'; readonly reason: string };
 
+/** Whether the agent was asked to close its own connection; nobody waits for what it does. */
+export type AgentAsk = { readonly kind: 'asked' } | { readonly kind: 'left' | 'unavailable'; readonly reason: string };
+
 export interface HostCommandSent {
   readonly kind: 'pending';
-  readonly verb: 'cut' | 'undo';
+  readonly verb: HostVerb;
   readonly commandId: string;
   /** ISO times. */
   readonly deadline: string;
@@ -225,6 +228,8 @@ export interface Cuts {
   readonly preparation: PreparationResult;
 }
 export type Isolating = Opened & { readonly cut?: Cuts };
+/** The record beside the isolation's evidence, once the groups are swapped. */
+export type Isolated = Isolating & { readonly isolated: IsolationResult | IsolationFailed };
 /**
  * `isolation` holds the swap and, from beside it, what was done for the evidence and what became of the denies that had to
  * wait. `isolated` is the swap alone, as its own branch knows it: people are told while the others go on.

@@ -25,10 +25,13 @@ export const DEFAULT_HOST_OPTIONS: HostOptions = {
   agentSessions: HOST_OPTIONS.agentSessions[0],
 };
 
+/** What the responder asks of a host; `close-agent`: close the agent's own connections, after it has answered. */
+export type HostVerb = 'cut' | 'undo' | 'close-agent';
+
 /** What the host is asked to do; addresses canonical and single, at most 64 of each list, as the documents take them. */
 export interface HostOrder {
   readonly platform: 'linux' | 'windows';
-  readonly verb: 'cut' | 'undo';
+  readonly verb: HostVerb;
   readonly caseId: string;
   readonly addresses: readonly string[];
   /** For `cut`: processes whose flows are asked for. For `undo`: processes to let go on. */
@@ -45,7 +48,7 @@ const listOrNone = (items: readonly (string | number)[]): string => (items.lengt
 export function hostParameters(order: HostOrder): Readonly<Record<string, string>> {
   const { platform, verb, caseId, addresses, pids, ports, options } = order;
   const common = { Verb: verb, CaseId: caseId, RemoteAddresses: listOrNone(addresses), Pids: listOrNone(pids) };
-  if (verb === 'undo') return common;
+  if (verb !== 'cut') return common;
   if (platform === 'windows') {
     const { survivors, sessions } = options;
     return { ...common, Survivors: survivors === 'kill' ? 'kill' : 'leave', Sessions: sessions };

@@ -5,7 +5,7 @@ import * as z from 'zod/mini';
  * verdict object as the last line. Anything else is "no evidence" (a host may be broken, or its root may be an attacker's).
  *
  * The Linux document is called with these parameters, all strings:
- * - `Verb`: `list`, `cut`, `verify` or `undo`;
+ * - `Verb`: `list`, `cut`, `verify`, `undo` or `close-agent`;
  * - `CaseId`: the case id, `^[a-z0-9-]{1,64}$`; names the host firewall table or rules, so that `undo` removes exactly those;
  * - `RemoteAddresses`: comma-separated single addresses, or `none`. `cut` closes *every* established TCP and UDP flow and every
  *   ping or raw socket, but loopback and the agent's own, and denies these addresses in the host firewall;
@@ -98,7 +98,7 @@ const bodyLine = z.discriminatedUnion('kind', [hostFlowLine, hostEvidenceLine]);
 export const hostVerdictLine = z.object({
   v: z.literal(HOST_PROTOCOL_VERSION),
   kind: z.literal('verdict'),
-  verb: z.enum(['list', 'cut', 'verify', 'undo']),
+  verb: z.enum(['list', 'cut', 'verify', 'undo', 'close-agent']),
   caseId: shortText,
   /** Flows listed, and how many of them were left out of the output to keep it short. */
   listed: z.int().check(z.minimum(0)),

@@ -158,7 +158,7 @@ const FIREWALLS: Readonly<Record<string, string>> = {
 };
 
 /** What the host said, beginning with what it did. */
-function onHostOf({ host }: CaseDocument): readonly string[] {
+function onHostOf({ host, agentAskedAt }: CaseDocument): readonly string[] {
   if (host?.kind !== 'answered') return [];
   const { listed, closed, survived, omitted, firewall, account } = host;
   const tool = FIREWALLS[firewall];
@@ -167,15 +167,20 @@ function onHostOf({ host }: CaseDocument): readonly string[] {
     tool === undefined
       ? 'its firewall holds nothing'
       : `its firewall holds the peers (${tool} of this case, which does not survive a reboot)`,
+    ...(agentAskedAt === undefined ? [] : [`the SSM agent was asked to close its own connection at ${agentAskedAt}`]),
     ...(account === undefined ? [] : accountLines(account)),
   ];
 }
 
 /** Sockets that outlived the cut: their owners may be killed, where a person wants that. */
-function killOwners({ host, instanceId, request }: CaseDocument): readonly string[] {
+function killOwners({ host, instanceId, request, agentAskedAt }: CaseDocument): readonly string[] {
   if (host?.kind !== 'answered' || host.survived === 0 || request.host?.options.survivors === 'kill') return [];
+  const reach =
+    agentAskedAt === undefined
+      ? 'while the agent can be reached'
+      : 'with AgentEgress set, for the agent was asked to close its connection';
   return [
-    `kill the owners of the ${host.survived} sockets that could not be closed: start the state machine again with {"instanceId": "${instanceId}", "host": {"survivors": "kill"}}, while the agent can be reached`,
+    `kill the owners of the ${host.survived} sockets that could not be closed: start the state machine again with {"instanceId": "${instanceId}", "host": {"survivors": "kill"}}, ${reach}`,
   ];
 }
 

@@ -55,6 +55,8 @@ export interface VerdictQuestion {
   readonly denies: ReadonlyMap<string, DenyStanding>;
   readonly interfaces: readonly InterfaceStanding[];
   readonly host: HostOutcome | null;
+  /** When the agent was asked to close its own connection, ISO; null = it was not. That it did is no more than testimony. */
+  readonly agentAskedAt: string | null;
   /** When isolation was in force on every ENI that can be isolated, ISO; null = never. */
   readonly isolatedAt: string | null;
   /** When peers were last denied after the isolation, ISO; null = none was. */
@@ -173,6 +175,24 @@ const names = (flows: readonly FlowVerdict[]): string =>
 const isSparedAlive = ({ flow, dead, gone, blockedBy }: FlowVerdict): boolean =>
   flow.spared === true && dead.length === 0 && !gone && blockedBy !== 'seal';
 
+/**
+ * A minute or two until the host hears of it, as long for what its agent opens again, and the ten minutes that a record may
+ * span; seconds.
+ */
+const AGENT_CLOSES_WITHIN_SECONDS = 900;
+
+/** The agent was asked to close its connection, and no packet of a later time shows that it did not. */
+function isClosingAgent(
+  { agentAskedAt }: VerdictQuestion,
+  flows: readonly FlowVerdict[],
+  disturbing: readonly LogRecord[],
+): boolean {
+  if (agentAskedAt === null) return false;
+  const by = Date.parse(agentAskedAt) / 1000 + AGENT_CLOSES_WITHIN_SECONDS;
+  const spared = flows.filter(({ flow }) => flow.spared === true);
+  return !disturbing.some((record) => record.until > by && spared.some(({ flow }) => mayBeRecordOf(record, flow)));
+}
+
 /** Every interface that an ACL can see is alone in a sealed subnet, and no flow is known that would pass it all the same. */
 function isSealed({ interfaces, flows }: VerdictQuestion): boolean {
   const seen = interfaces.filter(({ outOfReach }) => outOfReach !== true);
@@ -274,16 +294,17 @@ export function judge(question: VerdictQuestion): Verdict {
   const proof = networkProof(question, disturbing);
   const beyond = interfaces.filter((entry) => entry.isolation === 'not-modifiable').map(({ id }) => id);
   const isLive = flows.some(isSparedAlive);
+  const goesOn = isLive && !isClosingAgent(question, flows, disturbing);
   const undead = flows.filter(({ dead, blockedBy }) => dead.length === 0 && blockedBy !== 'seal');
   if (proof.by !== null && beyond.length === 0 && undead.length === 0 && !isLive) {
     return answer('contained', containedReason(flows, proof.by), basisOf(flows, proof.by));
   }
   return answer(
     'held',
-    `${heldReason()}; ${heldSince(question, isLive || beyond.length > 0 ? null : next)}`,
+    `${heldReason()}; ${heldSince(question, goesOn || beyond.length > 0 ? null : next)}`,
     basisOf(flows, agreeing(question, disturbing)),
     beyond.length > 0 ? null : next,
-    !isLive,
+    !goesOn,
   );
 
   function heldReason(): string {
@@ -293,7 +314,8 @@ export function judge(question: VerdictQuestion): Verdict {
         ? 'every interface that can be is isolated'
         : `packets to and from ${names(blocked)} are blocked`;
     if (beyond.length > 0) return `${all}; ${listed(beyond)} cannot be isolated`;
-    if (isLive) return `${all}; the SSM agent's own connection goes on`;
+    if (goesOn) return `${all}; the SSM agent's own connection goes on`;
+    if (isLive) return `${all}; nothing shows yet that the SSM agent has closed its own connection, as it was asked to`;
     return `${all}; that no flow is left is not proven: ${proof.why || 'a flow is not proven dead'}`;
   }
 }

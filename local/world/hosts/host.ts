@@ -50,6 +50,8 @@ const RULE_LIVES = 20;
 const REOPENS_AFTER = 30;
 /** How often an agent that is out of touch, or does not answer, dials, and when one dials that lost its connection. */
 const AGENT_DIALS_AFTER = 5;
+/** When a host that was asked to closes its agent's connection, and again what the agent has opened since, in seconds, as in the script. */
+const AGENT_CLOSED_AFTER = [3, 8, 18, 33, 63, 93];
 
 /** What each cut has denied, and for which case. */
 interface HostRule {
@@ -178,6 +180,7 @@ function perform(host: HostState, orders: Orders, onWindows: boolean): string {
   // No document of ours closes the socket of another process on Windows: only its owner's end does.
   if (verb === 'cut' && !claims) cut(host, orders, before, host.settings.SocketKill && !onWindows);
   if (verb === 'undo') undo(host, orders);
+  if (verb === 'close-agent' && !claims) closeAgentLater(host);
   const after = new Set(listed(host));
   const lines = before.map((hosted) => {
     const isSaidGone = verb !== 'list' && claims;
@@ -187,7 +190,8 @@ function perform(host: HostState, orders: Orders, onWindows: boolean): string {
   const isHeld =
     host.firewall.some((one) => one.caseId === caseId) || (claims && verb !== 'undo' && addresses.size > 0);
   const stopped = before.filter((hosted) => host.paused.has(hosted)).map(({ flow }) => flow.Process?.Pid ?? null);
-  return printed(verb === 'undo' ? [] : lines, verb === 'cut' && !onWindows ? processLines(before, orders) : [], {
+  const isListing = verb !== 'undo' && verb !== 'close-agent';
+  return printed(isListing ? lines : [], verb === 'cut' && !onWindows ? processLines(before, orders) : [], {
     verb,
     caseId,
     sources: onWindows ? ['powershell', 'netstat'] : ['ss', 'proc'],
@@ -235,12 +239,36 @@ function closePeer(host: HostState, remoteAddress: string): void {
 }
 
 function closeAgentConnection(host: HostState): void {
-  const { around, id } = host;
+  const { around, id, settings } = host;
   for (const hosted of openFlows(host).filter(({ flow }) => flow.IsAgentConnection)) {
     around.closeSocket(hosted);
-    around.later(around.now() + AGENT_DIALS_AFTER, () => {
+    const dial = (isAllowed: () => boolean) => (): void => {
       const isClosed = !hosted.talk.sockets.local.open;
-      if (isClosed && !host.poweredOff && around.agentCanDial(id)) around.reopen(hosted);
+      if (isClosed && !host.poweredOff && isAllowed()) around.reopen(hosted);
+    };
+    around.later(
+      around.now() + AGENT_DIALS_AFTER,
+      dial(() => around.agentCanDial(id)),
+    );
+    // Whoever has the host may dial in the agent's place, whether it is let through or not.
+    if (settings.RootAttacker)
+      around.later(
+        around.now() + REOPENS_AFTER,
+        dial(() => true),
+      );
+  }
+}
+
+/**
+ * The verb: the command is answered first. Where the kernel cannot close a socket, the agent's service starts anew, which ends
+ * its connections too.
+ */
+function closeAgentLater(host: HostState): void {
+  const { around } = host;
+  const from = around.now();
+  for (const seconds of AGENT_CLOSED_AFTER) {
+    around.later(from + seconds, () => {
+      if (!host.poweredOff) closeAgentConnection(host);
     });
   }
 }

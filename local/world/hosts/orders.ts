@@ -1,6 +1,6 @@
 import { canonicalAddress } from '../physics/addresses.ts';
 
-const VERBS = ['list', 'cut', 'verify', 'undo'] as const;
+const VERBS = ['list', 'cut', 'verify', 'undo', 'close-agent'] as const;
 type Verb = (typeof VERBS)[number];
 
 /** One of our documents, sent to a host. */

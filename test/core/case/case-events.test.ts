@@ -32,6 +32,7 @@ const EVENTS = {
   },
   hostSilent: { kind: 'hostSilent', outcome: silent },
   hostUndone: { kind: 'hostUndone' },
+  agentAsked: { kind: 'agentAsked', at: AT },
   isolated: { kind: 'isolated', at: AT, complete: true, watched: true, silence: silent, takesUp: true },
   flowsSeen: {
     kind: 'flowsSeen',
@@ -68,6 +69,17 @@ describe('the life of a case', () => {
     ],
   ])('%s', (_, events, status) => {
     expect(played(...events).status).toBe(status);
+  });
+
+  it('knows when the agent was last asked to close its connection, until a restore wants it back', () => {
+    const asked = played(EVENTS.cutBegun, EVENTS.isolated, EVENTS.agentAsked);
+
+    expect(asked.agentAskedAt).toBe(AT);
+    expect(apply(asked, { ...EVENTS.agentAsked, at: LATER }).agentAskedAt).toBe(LATER);
+    expect(apply(apply(asked, { ...EVENTS.agentAsked, at: LATER }), EVENTS.agentAsked).agentAskedAt).toBe(LATER);
+    expect(apply(asked, EVENTS.agentAsked)).toBe(asked);
+    expect(apply(asked, EVENTS.restoreBegun).agentAskedAt).toBeUndefined();
+    expect(apply(apply(asked, EVENTS.restoreBegun), EVENTS.agentAsked).agentAskedAt).toBeUndefined();
   });
 
   it('dates the isolation when it is first seen, by the swap or by the verification', () => {

@@ -51,6 +51,7 @@ const proven: VerdictQuestion = {
   denies: new Map([[gone.id, 'in-force']]),
   interfaces: [isolated],
   host: wholeAnswer,
+  agentAskedAt: null,
   isolatedAt: '2026-01-15T10:00:08.000Z',
   cutAgainAt: null,
   witness: watched(TIMER),
@@ -186,6 +187,44 @@ describe('the verdict', () => {
   });
   const sealedQuestion = { ...testified, interfaces: [sealed], host: null };
   const domain = { what: 'the domain c2.example.com', state: 'open', carriesData: false } as const;
+
+  it.each<[string, Partial<VerdictQuestion>, VerdictKind, boolean, boolean]>([
+    // Asked or not, only the flow log's own record tells: how long ago the last packet was.
+    ['was not asked, and goes on', { agentAskedAt: null }, 'held', false, true],
+    ['was asked, and goes on all the same', {}, 'held', false, true],
+    [
+      'was asked, and its last packet was at that time',
+      { witness: watched(TIMER, seen('ACCEPT', SINCE + 60, agent)) },
+      'held',
+      true,
+      true,
+    ],
+    [
+      'was asked, and its last packet was a whole timer ago',
+      { witness: watched(TIMER + 60, seen('ACCEPT', SINCE + 60, agent)) },
+      'contained',
+      false,
+      false,
+    ],
+    ['was asked, and no packet of it was ever seen', { witness: watched(TIMER) }, 'contained', false, false],
+    ['was asked, and no flow log watches', { witness: null }, 'held', false, true],
+    ['was asked, and the flow log does not speak', { witness: unheard('no') }, 'held', false, true],
+  ])('on an agent that %s', (_, change, kind, isDated, isLeftOpen) => {
+    const question = { ...withAgent(proven), agentAskedAt: '2026-01-15T10:00:10.000Z', ...change };
+
+    const verdict = judge(question);
+
+    expect(verdict.kind).toBe(kind);
+    expect(verdict.provenAt !== null).toBe(isDated);
+    expect(verdict.goesOn.some((what) => what.includes('SSM agent'))).toBe(isLeftOpen);
+  });
+
+  it('says of an agent that no list names that it may go on, until nothing can', () => {
+    const asked = { ...testified, agentAskedAt: '2026-01-15T10:00:10.000Z' };
+
+    expect(judge(asked).goesOn).toEqual(["the SSM agent's own connection"]);
+    expect(judge({ ...asked, witness: watched(TIMER) })).toMatchObject({ kind: 'contained', goesOn: [] });
+  });
 
   it.each<[string, VerdictQuestion, VerdictKind, readonly string[]]>([
     // contained: on the network's word alone, whatever the host says.

@@ -293,7 +293,8 @@ const healthy = (incident: Incident): Incident => ({
   instanceType: 'm8i.large',
   platform: 'linux',
   agent: 'online',
-  host: PLAIN_HOST,
+  // Its agent holds a connection of its own, which only its own close ends.
+  host: { ...PLAIN_HOST, agentConnection: true },
   subnets: incident.subnets.map((plan) => ({ ...plan, path4: 'igw', acl: 'default' })),
   routeTables: true,
   interfaces: incident.interfaces.map((plan) => ({

@@ -146,6 +146,69 @@ describe("the agent's own connection", () => {
     expect(agentOf(on)?.localPorts).toHaveLength(2);
   });
 
+  it.each([
+    { title: 'a kernel that closes sockets', over: {} },
+    { title: 'one that closes none: its service starts anew', over: { SocketKill: false } },
+    { title: 'a host that hides flows, but not its agent', over: { AgentLies: 'hides' } },
+    { title: 'a host whose answer nobody can read', over: { AgentLies: 'garbage' } },
+  ])('ends after its answer where the host is asked to close it: $title', ({ over }) => {
+    const on = bench({ ...theWorld, Hosts: [{ InstanceId: ids.instance, AgentConnection: true, ...over }] });
+    on.swap(10, ids.isolation);
+
+    const asked = on.command(70, 'close-agent');
+
+    expect(asked.answer(74)?.status).toBe('Success');
+    on.physics.advanceTo(4000);
+    expect(agentOf(on)).toMatchObject({ lastPacketAt: 60, stoppedBy: 'host', revivedAt: null });
+    expect(on.command(4001, 'verify').answer(5000)).toBeNull();
+  });
+
+  it.each([
+    { title: 'an agent that does not answer', over: { AgentAnswers: false } },
+    { title: 'a host that only claims to', over: { AgentLies: 'claims-success' } },
+  ])('goes on whatever it is asked: $title', ({ over }) => {
+    const on = bench({ ...theWorld, Hosts: [{ InstanceId: ids.instance, AgentConnection: true, ...over }] });
+    on.swap(10, ids.isolation);
+
+    on.command(70, 'close-agent');
+    on.physics.advanceTo(4000);
+
+    expect(agentOf(on)).toMatchObject({ lastPacketAt: 3960, stoppedBy: null });
+  });
+
+  it('is closed again where it was made anew before the swap took effect', () => {
+    const on = bench(withAgent);
+    on.command(5, 'close-agent');
+
+    on.swap(20, ids.isolation);
+    on.physics.advanceTo(4000);
+
+    expect(agentOf(on)).toMatchObject({ stoppedBy: 'host' });
+    expect(agentOf(on)?.localPorts.length).toBeGreaterThan(1);
+  });
+
+  it('is judged anew by the groups where a root attacker opens it again', () => {
+    const on = bench({ ...theWorld, Hosts: [{ InstanceId: ids.instance, AgentConnection: true, RootAttacker: true }] });
+    on.swap(10, ids.isolation);
+
+    on.command(70, 'close-agent');
+    on.physics.advanceTo(4000);
+
+    expect(agentOf(on)).toMatchObject({ lastPacketAt: 60, revivedAt: null });
+    expect(agentOf(on)?.localPorts.length).toBeGreaterThan(1);
+  });
+
+  it('lets the agent answer again once the groups are back', () => {
+    const on = bench(withAgent);
+    on.swap(10, ids.isolation);
+    on.command(70, 'close-agent');
+    on.physics.advanceTo(4000);
+
+    on.swap(4000, ids.group);
+
+    expect(on.command(4010, 'undo').answer(4060)?.status).toBe('Success');
+  });
+
   it('goes to the endpoint that the file names', () => {
     const on = bench({
       ...theWorld,
