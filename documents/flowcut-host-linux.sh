@@ -1149,7 +1149,7 @@ main_undo() {
 main_close_agent() {
   ADDRESSES=''
   settings none | report
-  # Its end would be waited for, too, if it held our output.
+  # The agent waits for whoever holds our output, and ends our process group only where it cancels (agent/executers of aws/amazon-ssm-agent).
   (trap '' HUP; close_agent_later) >/dev/null 2>&1 </dev/null &
 }
 

@@ -87,6 +87,7 @@ export const WITHOUT_RESOURCE: Readonly<Record<string, string>> = {
   'ec2:DescribeSnapshots': 'EC2 has no resource for it; tied to the Region',
   'ec2:DescribeSubnets': 'EC2 has no resource for it; tied to the Region',
   'ec2:DescribeVpcClassicLink': 'EC2 has no resource for it; tied to the Region',
+  'ec2:DescribeVpcEndpoints': 'EC2 has no resource for it; tied to the Region',
   'ec2:DescribeVpcs': 'EC2 has no resource for it; tied to the Region',
   'autoscaling:DescribeAutoScalingGroups': 'Auto Scaling has no resource for it',
   'autoscaling:DescribeAutoScalingInstances': 'Auto Scaling has no resource for it',

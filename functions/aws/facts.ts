@@ -8,9 +8,10 @@ import { errorText } from './errors.ts';
 import { defaultTimeoutsOf } from './instance-types.ts';
 import { getInstance } from './instances.ts';
 import { aclsOfSubnets } from './network-acls.ts';
-import { holdersOf, interfacesOf } from './network-interfaces.ts';
+import { type Holder, holdersOf, interfacesOf } from './network-interfaces.ts';
 import { prefixListEntries, routeTablesOf, subnetsById } from './routes.ts';
 import { rulesOf } from './security-groups.ts';
+import { endpointServices } from './vpc-endpoints.ts';
 
 const missing = (wanted: readonly string[], known: readonly string[]): readonly string[] =>
   wanted.filter((id) => !known.includes(id));
@@ -99,7 +100,12 @@ export async function readFacts(
   const rules = merge(first[3], second[3]);
   const listIds = (routeTables ?? []).flatMap((table) => table.routes.map((route) => route.destination));
   const wanted = [...new Set(listIds)].filter((destination) => destination.startsWith('pl-'));
-  const prefixLists = await attempt('prefix lists', prefixListEntries(ec2, wanted));
+  const endpoints = (holders ?? []).filter(({ holder }) => holder.interfaceType === 'vpc_endpoint');
+  const endpointVpcIds = [...new Set(endpoints.map(({ holder }) => holder.vpcId))];
+  const [prefixLists, services] = await Promise.all([
+    attempt('prefix lists', prefixListEntries(ec2, wanted)),
+    attempt('VPC endpoints', endpointServices(ec2, endpointVpcIds)),
+  ]);
   return {
     instance: { ...instance, defaultTimeouts },
     interfaces,
@@ -108,7 +114,7 @@ export async function readFacts(
     routeTables: routeTables && uniqueById(routeTables).filter((table) => vpcIds.includes(table.vpcId)),
     rules: rules === null ? null : [...new Map(rules.map((rule) => [rule.ruleId, rule])).values()],
     prefixLists: new Map(prefixLists ?? []),
-    peers: holders && byAddress(holders),
+    peers: holders && byAddress(holders, services ?? []),
     inFront: null,
     unread,
   };
@@ -120,12 +126,18 @@ const peersOf = (flows: readonly KnownFlow[]): readonly string[] => [
   ...new Set(flows.map((flow) => flow.remoteAddress)),
 ];
 
-const byAddress = (holders: Awaited<ReturnType<typeof holdersOf>>): NonNullable<Facts['peers']> =>
-  new Map(
-    [...Map.groupBy(holders, ({ address }) => address)].map(
-      ([address, all]) => [address, all.map(({ holder }) => holder)] as const,
-    ),
-  );
+function byAddress(
+  holders: readonly Holder[],
+  services: Awaited<ReturnType<typeof endpointServices>>,
+): NonNullable<Facts['peers']> {
+  const known = new Map(services.map(({ networkInterfaceId, service }) => [networkInterfaceId, service]));
+  const withService = ({ networkInterfaceId, holder }: Holder) => {
+    const service = known.get(networkInterfaceId);
+    return service === undefined ? holder : { ...holder, service };
+  };
+  const grouped = Map.groupBy(holders, ({ address }) => address);
+  return new Map([...grouped].map(([address, all]) => [address, all.map(withService)] as const));
+}
 
 function merge<T>(a: readonly T[] | null, b: readonly T[] | null): readonly T[] | null {
   return a === null || b === null ? null : [...a, ...b];

@@ -71,14 +71,18 @@ async function interfacesWhere(
   return found.sort((a, b) => (a.deviceIndex ?? 99) - (b.deviceIndex ?? 99));
 }
 
+/** An ENI that holds an address. */
+export interface Holder {
+  readonly address: string;
+  readonly networkInterfaceId: string;
+  readonly holder: PeerInterface;
+}
+
 /**
  * The ENIs in this account that hold one of these addresses, each with one address. Public addresses too: a VPC may have an
  * IPv6 range, or a publicly routable IPv4 one.
  */
-export async function holdersOf(
-  ec2: EC2Client,
-  addresses: readonly string[],
-): Promise<readonly { readonly address: string; readonly holder: PeerInterface }[]> {
+export async function holdersOf(ec2: EC2Client, addresses: readonly string[]): Promise<readonly Holder[]> {
   const [ipv6, ipv4] = [addresses.filter(isIpv6), addresses.filter((address) => !isIpv6(address))];
   const filters = [
     ...chunks(ipv4).map((Values) => ({ Name: 'addresses.private-ip-address', Values })),
@@ -87,10 +91,10 @@ export async function holdersOf(
   const found = await Promise.all(
     filters.map(async ({ Name, Values }) => {
       const enis = await interfacesWhere(ec2, Name, Values);
-      return enis.flatMap(({ vpcId, interfaceType, privateAddresses, ipv6Addresses }) =>
+      return enis.flatMap(({ id: networkInterfaceId, vpcId, interfaceType, privateAddresses, ipv6Addresses }) =>
         [...privateAddresses, ...ipv6Addresses]
           .filter((address) => Values.includes(address))
-          .map((address) => ({ address, holder: { vpcId, interfaceType } })),
+          .map((address) => ({ address, networkInterfaceId, holder: { vpcId, interfaceType } })),
       );
     }),
   );

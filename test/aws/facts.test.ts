@@ -6,6 +6,7 @@ import {
   DescribeRouteTablesCommand,
   DescribeSecurityGroupRulesCommand,
   DescribeSubnetsCommand,
+  DescribeVpcEndpointsCommand,
   EC2Client,
 } from '@aws-sdk/client-ec2';
 import { mockClient } from 'aws-sdk-client-mock';
@@ -76,6 +77,52 @@ describe('readFacts', () => {
     const facts = await read(right);
     expect(await read(none)).toEqual(facts);
     expect(await read(wrong)).toMatchObject(whole);
+  });
+
+  describe('a peer that is an interface endpoint', () => {
+    const endpoint = {
+      NetworkInterfaceId: 'eni-9',
+      VpcId: 'vpc-1',
+      InterfaceType: 'vpc_endpoint' as const,
+      PrivateIpAddress: theShell.remoteAddress,
+    };
+    const heldByEndpoint = () =>
+      ec2
+        .on(DescribeNetworkInterfacesCommand, {
+          Filters: [{ Name: 'addresses.private-ip-address', Values: [theShell.remoteAddress] }],
+        })
+        .resolves({ NetworkInterfaces: [endpoint] });
+
+    it('is told with the service that answers there', async () => {
+      heldByEndpoint();
+      const service = 'com.amazonaws.eu-central-1.ssm';
+      ec2.on(DescribeVpcEndpointsCommand).resolves({
+        VpcEndpoints: [{ ServiceName: service, NetworkInterfaceIds: ['eni-8', 'eni-9'] }],
+      });
+
+      const facts = await read(right);
+
+      expect(facts?.peers?.get(theShell.remoteAddress)).toEqual([
+        { vpcId: 'vpc-1', interfaceType: 'vpc_endpoint', service },
+      ]);
+      expect(facts?.unread).toEqual([]);
+    });
+
+    it('is an endpoint all the same where nobody may ask of what service, and that is told', async () => {
+      heldByEndpoint();
+      ec2.on(DescribeVpcEndpointsCommand).rejects(Object.assign(new Error('no'), { name: 'UnauthorizedOperation' }));
+
+      const facts = await read(right);
+
+      expect(facts?.peers?.get(theShell.remoteAddress)).toEqual([{ vpcId: 'vpc-1', interfaceType: 'vpc_endpoint' }]);
+      expect(facts?.unread).toEqual([expect.stringMatching(/^VPC endpoints: /)]);
+    });
+
+    it('is the only one for which endpoints are read', async () => {
+      await read(right);
+
+      expect(ec2).not.toHaveReceivedCommand(DescribeVpcEndpointsCommand);
+    });
   });
 
   describe('default timeouts of the type', () => {

@@ -130,8 +130,8 @@ describe('holdersOf', () => {
       .resolves(found);
     const holder = { vpcId: 'vpc-1', interfaceType: 'network_load_balancer' };
     expect(await holdersOf(client, ['10.0.7.7', 'fd00::2'])).toEqual([
-      { address: '10.0.7.7', holder },
-      { address: 'fd00::2', holder },
+      { address: '10.0.7.7', networkInterfaceId: 'eni-1', holder },
+      { address: 'fd00::2', networkInterfaceId: 'eni-1', holder },
     ]);
     expect(ec2).toHaveReceivedCommandTimes(DescribeNetworkInterfacesCommand, 2);
     ec2.resetHistory();

@@ -20,6 +20,11 @@ const withAgent = (change: Partial<WorldHost> = {}, more: (world: WorldFile) => 
     more(world);
   });
 
+/** A flow log that has a gap after an hour proves nothing from then on, and nobody looks for ten days. */
+function endsEarly(world: WorldFile): void {
+  for (const log of world.FlowLogs) log.Gaps = [[3600, 7200]];
+}
+
 const agentOf = ({ truth }: Simulation) => truth.get(AGENT);
 const leavesAgentOpen = ({ report }: Simulation): boolean => report.leftOpen.some((what) => what.includes('SSM agent'));
 const callsOf = ({ timeline }: Simulation, state: string) =>
@@ -59,7 +64,7 @@ describe("the agent's own connection", () => {
     ['only claims to close it', { AgentLies: 'claims-success' }, 1],
     ['does not answer', { AgentAnswers: false }, 0],
   ])('goes on, and the case is held and never contained, where the host %s', async (_, host, asked) => {
-    const simulation = await simulate(withAgent(host), finding);
+    const simulation = await simulate(withAgent(host, endsEarly), finding);
 
     expect(simulation.verdicts.map(({ verdict }) => verdict)).not.toContain('contained');
     expect(simulation.report).toMatchObject({ verdict: 'held', provenAt: null });
@@ -82,6 +87,7 @@ describe("the agent's own connection", () => {
     const faults = [{ Api: 'SendCommand', Call: '2+', Error: 'AccessDeniedException', AfterEffect: false }] as const;
     const simulation = await simulate(
       withAgent({}, (world) => {
+        endsEarly(world);
         world.Faults = faults.map((fault) => ({ ...fault }));
       }),
       finding,
@@ -133,5 +139,63 @@ describe('an agent that does not answer', () => {
     expect(at('CancelCommand') - at('SendCommand')).toBeGreaterThan(44);
     expect(at('CancelCommand') - at('SendCommand')).toBeLessThan(47);
     expect(at('ModifyNetworkInterfaceAttribute') - at('CancelCommand')).toBeLessThan(4);
+  });
+});
+
+describe('an endpoint in the VPC that the instance goes on to talk to', () => {
+  const through = (ServiceName: string, faults: WorldFile['Faults'] = []) =>
+    withAgent({ AgentLies: 'claims-success', AgentEndpoint: '10.0.9.9' }, (world) => {
+      endsEarly(world);
+      const [eni] = world.NetworkInterfaces;
+      if (eni === undefined) throw new Error('the default world has lost its interface');
+      const { Attachment: _attachment, Association: _association, ...rest } = structuredClone(eni);
+      const id = 'eni-00000000000000e09';
+      world.NetworkInterfaces.push({
+        ...rest,
+        NetworkInterfaceId: id,
+        InterfaceType: 'vpc_endpoint',
+        RequesterManaged: true,
+        SubnetId: 'subnet-00000000000000b09',
+        PrivateIpAddress: '10.0.9.9',
+        PrivateIpAddresses: [{ Primary: true, PrivateIpAddress: '10.0.9.9' }],
+      });
+      world.Subnets.push({ SubnetId: 'subnet-00000000000000b09', VpcId: ids.vpc, CidrBlock: '10.0.9.0/24' });
+      world.VpcEndpoints = [
+        {
+          VpcEndpointId: 'vpce-00000000000000a09',
+          VpcEndpointType: 'Interface',
+          VpcId: ids.vpc,
+          ServiceName,
+          NetworkInterfaceIds: [id],
+        },
+      ];
+      world.Faults = faults;
+    });
+  const refused = {
+    Api: 'DescribeVpcEndpoints',
+    Call: '1+',
+    Error: 'UnauthorizedOperation',
+    AfterEffect: false,
+  } as const;
+
+  it.each<[string, WorldFile, string]>([
+    [
+      "the agent's: it is held, and stands under what is left open",
+      through('com.amazonaws.eu-central-1.ssmmessages'),
+      'held',
+    ],
+    [
+      'of another service: it leaks, whoever says that it is the agent',
+      through('com.amazonaws.eu-central-1.s3'),
+      'leaking',
+    ],
+    ['of a service that cannot be read: it leaks', through('com.amazonaws.eu-central-1.ssm', [refused]), 'leaking'],
+  ])('is %s', async (_, world, verdict) => {
+    const { report } = await simulate(world, finding);
+
+    expect(report.verdict).toBe(verdict);
+    expect(report.leftOpen.some((what) => what.includes('10.0.9.9'))).toBe(verdict === 'held');
+    // A deny would cut neighbours off.
+    expect(report.held.map(({ Cidr }) => Cidr)).not.toContain('10.0.9.9/32');
   });
 });

@@ -3,7 +3,7 @@ import type { CaseRequest } from '../intake/intake-types.ts';
 import type { AclFacts, KnownFlow, NetworkInterfaceFacts } from '../model.ts';
 import { denyEntry, planDeny } from '../network/acl-numbers.ts';
 import { addressClass, contains, hostCidr } from '../network/addresses.ts';
-import { mayBeAgents } from '../network/aws-endpoints.ts';
+import { isAgentService, mayBeAgents } from '../network/aws-endpoints.ts';
 import { compilePaths, type PathVerdict, routeTableOf } from '../network/routes.ts';
 import { letsNothingPass } from '../network/seal.ts';
 import { compileTracking, type TrackingVerdict } from '../network/tracking.ts';
@@ -134,8 +134,15 @@ const vpcRanges = (
 export const isVpcAddress = (address: string, facts: Pick<Facts, 'routeTables' | 'subnets'>, vpcId: string): boolean =>
   vpcRanges(facts, vpcId).some((cidr) => contains(cidr, address));
 
-const holdsEndpoint = ({ remoteAddress }: KnownFlow, { peers }: Facts): boolean =>
-  peers?.get(remoteAddress)?.some(({ interfaceType }) => interfaceType === 'vpc_endpoint') === true;
+/** The peer's address is an endpoint of the agent's services; of the VPC at hand where it is an address of its own. */
+function holdsEndpoint({ remoteAddress }: KnownFlow, facts: Facts): boolean {
+  const vpcIds = facts.interfaces.map(({ vpcId }) => vpcId);
+  const holders = facts.peers?.get(remoteAddress) ?? [];
+  const here = holders.filter(({ vpcId }) => vpcIds.includes(vpcId));
+  const isHere = here.length > 0 || vpcIds.some((vpcId) => isVpcAddress(remoteAddress, facts, vpcId));
+  const candidates = isHere ? here : holders;
+  return candidates.length > 0 && candidates.every(({ service }) => service !== undefined && isAgentService(service));
+}
 
 /** Paths on which the peer may be a service of AWS that makes every flow tracked, for all that the route says. */
 const MAY_MEET_A_SERVICE: readonly PathVerdict['kind'][] = [

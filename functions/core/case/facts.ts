@@ -64,6 +64,8 @@ export interface PeerInterface {
   readonly vpcId: string;
   /** `InterfaceType` of DescribeNetworkInterfaces. */
   readonly interfaceType: string;
+  /** Of an interface endpoint, the name of the service that answers there; absent = it was not read, or it is none. */
+  readonly service?: string;
 }
 
 /** Everything that one round of reads brings, before any decision. */

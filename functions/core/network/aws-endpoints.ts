@@ -34,8 +34,18 @@ function isAwsEndpoint(address: string): boolean {
 }
 
 /**
+ * The services that the agent dials, as their endpoints name them. What is not AWS's is called `com.amazonaws.vpce.<region>.vpce-svc-...`.
+ * https://docs.aws.amazon.com/systems-manager/latest/userguide/setup-create-vpc.html
+ * https://docs.aws.amazon.com/vpc/latest/privatelink/aws-services-privatelink-support.html
+ */
+const AGENT_SERVICE = /^(?:[a-z0-9]+\.)+[a-z]{2,5}(?:-[a-z0-9]+)+\.(?:ssm|ssmmessages|ec2messages)$/;
+
+export const isAgentService = (serviceName: string): boolean => AGENT_SERVICE.test(serviceName);
+
+/**
  * May the flow be the SSM agent's own connection? It goes out to port 443 of a service endpoint: a public one, or an
- * interface endpoint in the VPC. https://docs.aws.amazon.com/systems-manager/latest/userguide/setup-create-vpc.html
+ * interface endpoint of one of its services. A flow that is wrongly taken for it would be denied nowhere, so what is not
+ * known is not the agent's.
  */
 export const mayBeAgents = (
   flow: Pick<KnownFlow, 'protocol' | 'remoteAddress' | 'remotePort' | 'openedBy'>,

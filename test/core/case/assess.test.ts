@@ -10,7 +10,7 @@ import {
   unmodifiable,
 } from '../../../functions/core/case/assess.ts';
 import { type CaseFlow, mayBeSameFlow } from '../../../functions/core/case/case.ts';
-import type { Facts } from '../../../functions/core/case/facts.ts';
+import type { Facts, PeerInterface } from '../../../functions/core/case/facts.ts';
 import type { KnownFlow } from '../../../functions/core/model.ts';
 import {
   caseFlowOf,
@@ -147,6 +147,60 @@ describe('flowClassifier', () => {
       expect(of(elsewhere, balancer)).toBe('auto-tracked');
       expect(of({ ...balancer, vpcId: 'vpc-9' })).not.toBe('auto-tracked');
     }
+  });
+
+  describe("takes a flow for the agent's own", () => {
+    const endpoint = { vpcId: 'vpc-1', interfaceType: 'vpc_endpoint' };
+    const ssm = { ...endpoint, service: 'com.amazonaws.eu-central-1.ssm' };
+    const inside = '10.0.7.7';
+    const spares = (
+      remoteAddress: string,
+      holders: readonly PeerInterface[] | null,
+      change: Partial<KnownFlow> = {},
+    ) => {
+      const peers = holders === null ? null : new Map([[remoteAddress, holders]]);
+      const flow = {
+        localAddress: '10.0.1.11',
+        remoteAddress,
+        remotePort: 443,
+        openedBy: 'instance',
+        ...change,
+      } as const;
+      return classify({ ...twoEnis, peers }, flow).mayBeAgents;
+    };
+
+    it.each<[string, string, readonly PeerInterface[]]>([
+      ['a service endpoint of AWS', '52.94.0.10', []],
+      ['an interface endpoint of ssm', inside, [ssm]],
+      ['one of ssmmessages', inside, [{ ...ssm, service: 'com.amazonaws.eu-central-1.ssmmessages' }]],
+      ['one of ec2messages', inside, [{ ...ssm, service: 'com.amazonaws.us-gov-west-1.ec2messages' }]],
+      ['one in China', inside, [{ ...ssm, service: 'cn.com.amazonaws.cn-north-1.ssm' }]],
+      ['one in another VPC, whose address is none of this one', '10.77.0.5', [{ ...ssm, vpcId: 'vpc-9' }]],
+    ])('to %s', (_, address, holders) => {
+      expect(spares(address, holders)).toBe(true);
+    });
+
+    it.each<[string, string, readonly PeerInterface[] | null, Partial<KnownFlow>?]>([
+      ['an endpoint whose service could not be read', inside, [endpoint]],
+      ['an endpoint where nobody could be looked up', inside, null],
+      [
+        "somebody's own service",
+        inside,
+        [{ ...ssm, service: 'com.amazonaws.vpce.eu-central-1.vpce-svc-0123456789abcdef0' }],
+      ],
+      [
+        'an endpoint of another service of AWS',
+        inside,
+        [{ ...ssm, service: 'com.amazonaws.eu-central-1.secretsmanager' }],
+      ],
+      ['one whose name only ends alike', inside, [{ ...ssm, service: 'com.amazonaws.eu-central-1.not-ssm' }]],
+      ['one that is another one here', inside, [endpoint, { ...ssm, vpcId: 'vpc-9' }]],
+      ['an address of this VPC that only another VPC has as an endpoint', inside, [{ ...ssm, vpcId: 'vpc-9' }]],
+      ['another port', inside, [ssm], { remotePort: 8443 }],
+      ['nobody that it has dialled', inside, [ssm], { openedBy: 'remote' }],
+    ])('never to %s', (_, address, holders, change) => {
+      expect(spares(address, holders, change)).toBe(false);
+    });
   });
 
   it('knows nothing of an untracked flow inside the VPC where the holder of the address could not be read', () => {

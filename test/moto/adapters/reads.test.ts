@@ -64,7 +64,11 @@ describe.skipIf(moto === null)('the adapters that read, over HTTP', () => {
     expect(interfaces[1]?.groupIds.toSorted()).toEqual([groups.web, groups.database].toSorted());
     expect(interfaces[0]?.publicAddress).toMatch(/^\d+\.\d+\.\d+\.\d+$/);
     expect(await holdersOf(ec2, [victim.privateAddress, '10.20.9.9'])).toEqual([
-      { address: victim.privateAddress, holder: { vpcId, interfaceType: 'interface' } },
+      {
+        address: victim.privateAddress,
+        networkInterfaceId: victim.networkInterfaceId,
+        holder: { vpcId, interfaceType: 'interface' },
+      },
     ]);
   });
 
