@@ -11,7 +11,7 @@ import { aclsOfSubnets } from './network-acls.ts';
 import { type Holder, holdersOf, interfacesOf } from './network-interfaces.ts';
 import { prefixListEntries, routeTablesOf, subnetsById } from './routes.ts';
 import { rulesOf } from './security-groups.ts';
-import { endpointServices } from './vpc-endpoints.ts';
+import type { EndpointService } from './vpc-endpoints.ts';
 
 const missing = (wanted: readonly string[], known: readonly string[]): readonly string[] =>
   wanted.filter((id) => !known.includes(id));
@@ -25,6 +25,11 @@ interface FactsQuestion {
    * decided on, and then no cut waits for what surrounds the other ENIs.
    */
   readonly scope?: 'every-interface' | 'carriers';
+  /**
+   * Reads what service answers at a peer that is an interface endpoint: it may be the agent's. Given only where flows are
+   * classified that nobody names, and so never on the way to the first cut.
+   */
+  readonly servicesOf?: (ec2: EC2Client, vpcIds: readonly string[]) => Promise<readonly EndpointService[]>;
 }
 
 /**
@@ -38,7 +43,7 @@ interface FactsQuestion {
 export async function readFacts(
   ec2: EC2Client,
   instanceId: string,
-  { hints, flows, scope = 'every-interface' }: FactsQuestion,
+  { hints, flows, scope = 'every-interface', servicesOf = async () => [] }: FactsQuestion,
 ): Promise<Facts | null> {
   const unread: string[] = [];
   const attempt = async <T>(what: string, read: Promise<readonly T[]>): Promise<readonly T[] | null> => {
@@ -104,7 +109,7 @@ export async function readFacts(
   const endpointVpcIds = [...new Set(endpoints.map(({ holder }) => holder.vpcId))];
   const [prefixLists, services] = await Promise.all([
     attempt('prefix lists', prefixListEntries(ec2, wanted)),
-    attempt('VPC endpoints', endpointServices(ec2, endpointVpcIds)),
+    attempt('VPC endpoints', servicesOf(ec2, endpointVpcIds)),
   ]);
   return {
     instance: { ...instance, defaultTimeouts },
@@ -126,10 +131,7 @@ const peersOf = (flows: readonly KnownFlow[]): readonly string[] => [
   ...new Set(flows.map((flow) => flow.remoteAddress)),
 ];
 
-function byAddress(
-  holders: readonly Holder[],
-  services: Awaited<ReturnType<typeof endpointServices>>,
-): NonNullable<Facts['peers']> {
+function byAddress(holders: readonly Holder[], services: readonly EndpointService[]): NonNullable<Facts['peers']> {
   const known = new Map(services.map(({ networkInterfaceId, service }) => [networkInterfaceId, service]));
   const withService = ({ networkInterfaceId, holder }: Holder) => {
     const service = known.get(networkInterfaceId);

@@ -1,16 +1,19 @@
 import { type EC2Client, paginateDescribeVpcEndpoints } from '@aws-sdk/client-ec2';
 
+/** An ENI in which an interface endpoint answers, and for what service. */
+export interface EndpointService {
+  readonly networkInterfaceId: string;
+  readonly service: string;
+}
+
 /**
  * The interface endpoints of the VPCs, by the ENI in which each answers: what service it leads to. One whose service is in
  * another Region is left out.
  * https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_VpcEndpoint.html
  */
-export async function endpointServices(
-  ec2: EC2Client,
-  vpcIds: readonly string[],
-): Promise<readonly { readonly networkInterfaceId: string; readonly service: string }[]> {
+export async function endpointServices(ec2: EC2Client, vpcIds: readonly string[]): Promise<readonly EndpointService[]> {
   if (vpcIds.length === 0) return [];
-  const found: { networkInterfaceId: string; service: string }[] = [];
+  const found: EndpointService[] = [];
   const input = {
     Filters: [
       { Name: 'vpc-id', Values: [...vpcIds] },

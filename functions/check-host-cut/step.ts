@@ -3,6 +3,7 @@ import { recordHostAnswer } from '../aws/case-table/host-answers.ts';
 import { cancelHostCommand, readHostCommand } from '../aws/commands.ts';
 import { errorText } from '../aws/errors.ts';
 import { readFacts } from '../aws/facts.ts';
+import { endpointServices } from '../aws/vpc-endpoints.ts';
 import { flowClassifier, planDenies } from '../core/case/assess.ts';
 import { askedAddresses, type HostOutcome, placeOf } from '../core/case/case.ts';
 import type { Facts } from '../core/case/facts.ts';
@@ -124,7 +125,13 @@ async function joinAnswer(
   const urgency = urgencyOf(document.request) + AFTER_THE_CUT;
   const read = { api: 'DescribeNetworkInterfaces', urgency, canWait: false, until };
   const [found, asFound] = await Promise.all([
-    afterTurn(tools, read, () => readFacts(tools.ec2, instanceId, { ...document.request, flows: listedFlows(report) })),
+    afterTurn(tools, read, () =>
+      readFacts(tools.ec2, instanceId, {
+        ...document.request,
+        flows: listedFlows(report),
+        servicesOf: endpointServices,
+      }),
+    ),
     timersAsFound(tools, caseId),
   ]);
   const facts = found && (await withBalancer(tools, found, listedFlows(report)));

@@ -1,6 +1,7 @@
 import { needCase, recordEvent } from '../aws/case-table/cases.ts';
 import { isDenied, orDenied } from '../aws/errors.ts';
 import { readFacts } from '../aws/facts.ts';
+import { endpointServices } from '../aws/vpc-endpoints.ts';
 import { caseFlow, flowClassifier, OPENER_RANK } from '../core/case/assess.ts';
 import { type CaseDocument, type CaseFlow, flowId, isClosing, laterOf, type WantedDeny } from '../core/case/case.ts';
 import { nextLook } from '../core/case/next-look.ts';
@@ -141,7 +142,11 @@ async function classified(
 ): Promise<readonly CaseFlow[]> {
   const known = strangers.map(({ action: _action, direction: _direction, at: _at, until: _until, ...flow }) => flow);
   const [facts, asFound] = await Promise.all([
-    readFacts(tools.ec2, document.instanceId, { ...document.request, flows: [...document.flows, ...known] }),
+    readFacts(tools.ec2, document.instanceId, {
+      ...document.request,
+      flows: [...document.flows, ...known],
+      servicesOf: endpointServices,
+    }),
     timersAsFound(tools, document.caseId),
   ]);
   if (facts === null) return [];

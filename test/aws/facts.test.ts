@@ -13,6 +13,7 @@ import { mockClient } from 'aws-sdk-client-mock';
 import 'aws-sdk-client-mock-vitest/extend';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { readFacts } from '../../functions/aws/facts.ts';
+import { endpointServices } from '../../functions/aws/vpc-endpoints.ts';
 import type { Hints } from '../../functions/core/intake/intake-types.ts';
 import { theShell } from '../support/incident.ts';
 
@@ -93,6 +94,9 @@ describe('readFacts', () => {
         })
         .resolves({ NetworkInterfaces: [endpoint] });
 
+    const readServices = () =>
+      readFacts(client, 'i-1', { hints: right, flows: [theShell], servicesOf: endpointServices });
+
     it('is told with the service that answers there', async () => {
       heldByEndpoint();
       const service = 'com.amazonaws.eu-central-1.ssm';
@@ -100,7 +104,7 @@ describe('readFacts', () => {
         VpcEndpoints: [{ ServiceName: service, NetworkInterfaceIds: ['eni-8', 'eni-9'] }],
       });
 
-      const facts = await read(right);
+      const facts = await readServices();
 
       expect(facts?.peers?.get(theShell.remoteAddress)).toEqual([
         { vpcId: 'vpc-1', interfaceType: 'vpc_endpoint', service },
@@ -112,13 +116,15 @@ describe('readFacts', () => {
       heldByEndpoint();
       ec2.on(DescribeVpcEndpointsCommand).rejects(Object.assign(new Error('no'), { name: 'UnauthorizedOperation' }));
 
-      const facts = await read(right);
+      const facts = await readServices();
 
       expect(facts?.peers?.get(theShell.remoteAddress)).toEqual([{ vpcId: 'vpc-1', interfaceType: 'vpc_endpoint' }]);
       expect(facts?.unread).toEqual([expect.stringMatching(/^VPC endpoints: /)]);
     });
 
-    it('is the only one for which endpoints are read', async () => {
+    it('is the only one for which endpoints are read, and only where somebody asks for it', async () => {
+      await readServices();
+      heldByEndpoint();
       await read(right);
 
       expect(ec2).not.toHaveReceivedCommand(DescribeVpcEndpointsCommand);

@@ -117,7 +117,11 @@ describe('a response without a deployment', () => {
       return bench.inputsOf('SendCommand');
     });
 
-    expect(sent).toMatchObject([{ DocumentName: 'stack-LinuxDocument-1' }]);
+    // The cut, and behind the isolation what closes the agent's own connection.
+    expect(sent).toMatchObject([
+      { DocumentName: 'stack-LinuxDocument-1', Parameters: { Verb: ['cut'] } },
+      { DocumentName: 'stack-LinuxDocument-1', Parameters: { Verb: ['close-agent'] } },
+    ]);
   });
 
   it('takes a manual request', async () => {
