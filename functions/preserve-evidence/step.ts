@@ -1,9 +1,10 @@
-import { readCase, recordEvent } from '../aws/case-table/cases.ts';
+import { needCase, readCase, recordEvent } from '../aws/case-table/cases.ts';
 import { readPreserved, recordPreserved } from '../aws/case-table/preserved.ts';
 import { EVIDENCE_CONTROLS, isOf } from '../controls/evidence-controls.ts';
 import { type ControlTools, subjectOf } from '../controls/subject.ts';
 import type { EvidenceItem } from '../core/case/evidence.ts';
-import type { EvidenceResult, Opened } from '../core/case/record.ts';
+import { isClosing } from '../core/case/case.ts';
+import type { EvidenceResult, Isolating } from '../core/case/record.ts';
 import { take } from '../shared/control-runner.ts';
 import { paced } from '../shared/paced.ts';
 import { takenText, tell } from '../shared/timeline.ts';
@@ -19,9 +20,11 @@ const WAIT_SECONDS = 90;
  * Scaling group would destroy it. Every control is recorded before it is taken; one that fails is reported and stops
  * nothing.
  */
-export async function preserveEvidence(tools: EvidenceTools, record: Opened): Promise<EvidenceResult> {
+export async function preserveEvidence(tools: EvidenceTools, record: Isolating): Promise<EvidenceResult> {
   const { caseId, instanceId, urgency = 0 } = record.case;
   if (instanceId === null) return { kind: 'done', done: 0, failed: 0 };
+  const isAgain = record.verdict !== undefined;
+  if (isAgain && isClosing(await needCase(tools.cases, caseId))) return { kind: 'done', done: 0, failed: 0 };
   const until = tools.now().getTime() + WAIT_SECONDS * 1000;
   const inTurn: ControlTools['inTurn'] = (api, call, canWait) => paced(tools, { api, urgency, canWait, until }, call);
   const rated = { ...tools, inTurn };

@@ -3,11 +3,13 @@ import { needCase, readCase, recordEvent } from '../aws/case-table/cases.ts';
 import { keepReport } from '../aws/case-table/reports.ts';
 import { errorText } from '../aws/errors.ts';
 import { publish } from '../aws/notifications.ts';
-import { type CaseDocument, isNamedFlow } from '../core/case/case.ts';
+import { type CaseDocument, isClosing, isNamedFlow } from '../core/case/case.ts';
 import { hasEndedAs } from '../core/case/case-events.ts';
 import { isCaseId } from '../core/case/case-id.ts';
 import type { EvidenceItem } from '../core/case/evidence.ts';
+import { lostControls } from '../core/case/lost-controls.ts';
 import type { Failure, IsolationResult, Reporting } from '../core/case/record.ts';
+import type { Config } from '../core/config.ts';
 import { hostSilence } from '../core/host/host-silence.ts';
 import { openingsText } from '../core/network/isolation-rules.ts';
 import { waitingAfter } from '../core/network/packed-denies.ts';
@@ -340,6 +342,7 @@ async function readAndReport(tools: ReportTools, record: Reporting, caseId: stri
       ...standing.unread,
       ...unheardText(flowLog),
       ...secondaryText(standing),
+      ...lostText(document, standing, tools.config),
       ...waitingText(record),
       ...failureText(record),
     ],
@@ -368,6 +371,19 @@ const secondaryText = ({ standings }: Standing): readonly string[] =>
   standings
     .filter(({ id }) => id.startsWith('si-'))
     .map(({ id }) => `the secondary interface ${id}, in a network that no security group and no network ACL reaches`);
+
+/** What somebody has undone lately, and what is left to people. */
+function lostText(document: CaseDocument, standing: Standing, config: Config): readonly string[] {
+  if (isClosing(document)) return [];
+  const { left } = lostControls(document, standing, config);
+  const retaken = new Map((document.retaken ?? []).map(({ item, at }) => [item, at]));
+  return [
+    ...left.map((item) => `${item}: lost three times within a day, and left to people`),
+    ...[...retaken]
+      .filter(([item]) => !left.includes(item))
+      .map(([item, at]) => `${item}: was not in force at ${at}, whoever undid it, and was taken again`),
+  ];
+}
 
 function deniedPeers({ flows }: CaseDocument, { denies }: Standing): ReadonlySet<string> {
   const open = new Set(flows.filter(({ id }) => denies.get(id) !== 'in-force').map((flow) => flow.remoteAddress));

@@ -4,7 +4,8 @@ import { sharedLedger } from '../aws/case-table/shared-things.ts';
 import { interfacesOf } from '../aws/network-interfaces.ts';
 import { isSealRecord, subnetSeal } from '../controls/subnet-seal.ts';
 import { SEAL_SETTLE_SECONDS } from '../core/case/expiry.ts';
-import type { Opened, SealResult } from '../core/case/record.ts';
+import { isClosing } from '../core/case/case.ts';
+import type { Isolating, SealResult } from '../core/case/record.ts';
 import { take } from '../shared/control-runner.ts';
 import { once } from '../shared/once.ts';
 import { takenText, tell } from '../shared/timeline.ts';
@@ -18,10 +19,12 @@ type SealingTools = Tools<'ec2' | 'scaling' | 'cases'>;
  * Seal the subnets of the instance, beside the swap: after the host was asked, for a sealed host answers nobody. What is
  * sealed is read back, and the verdict reads it again.
  */
-export async function sealSubnet(tools: SealingTools, record: Opened): Promise<SealResult> {
+export async function sealSubnet(tools: SealingTools, record: Isolating): Promise<SealResult> {
   const { caseId, instanceId } = record.case;
   const document = instanceId === null ? null : await readCase(tools.cases, caseId);
   if (instanceId === null || document === null) return { kind: 'not-sealed', reason: 'there is no case' };
+  if (record.verdict !== undefined && isClosing(document))
+    return { kind: 'not-sealed', reason: 'the case is being restored' };
   const subject = {
     instanceId,
     isSealOrdered: document.request.seal === true,

@@ -34,6 +34,9 @@ export async function swapSecurityGroups(
 ): Promise<IsolationResult> {
   const { caseId } = record.case;
   const document = await needCase(tools.cases, caseId);
+  // A restore has begun since somebody undid the isolation: what is taken again now would be its to give back.
+  if (record.verdict !== undefined && isClosing(document))
+    return { kind: 'done', interfaces: [], settleSeconds: SETTLE_SECONDS };
   const pace = { urgency: urgencyOf(document.request), startedAt: tools.now().getTime() };
   const until = pace.startedAt + READ_WAIT_SECONDS * 1000;
   const read = { ...READ, urgency: pace.urgency + AFTER_THE_CUT, canWait: false, until };

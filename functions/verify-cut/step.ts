@@ -4,6 +4,8 @@ import { readFacts } from '../aws/facts.ts';
 import { endpointServices } from '../aws/vpc-endpoints.ts';
 import { caseFlow, flowClassifier, OPENER_RANK } from '../core/case/assess.ts';
 import { type CaseDocument, type CaseFlow, flowId, isClosing, laterOf, type WantedDeny } from '../core/case/case.ts';
+import { type LostControls, lostControls } from '../core/case/lost-controls.ts';
+import { nameSome } from '../core/case/name-some.ts';
 import { nextLook } from '../core/case/next-look.ts';
 import type { Verifying, VerifyResult } from '../core/case/record.ts';
 import { packDenies } from '../core/network/packed-denies.ts';
@@ -38,40 +40,58 @@ export async function verifyCut(tools: VerifyTools, record: Verifying): Promise<
   // What a restore has put back is not cut again; what cannot be seen waits for the next look.
   const denies =
     isClosing(document) || current.isBlind ? [] : await stillToDeny(tools, document, verdict.kind === 'contained');
+  const lost =
+    isClosing(document) || current.isBlind
+      ? NOTHING_LOST
+      : lostControls(document, current, tools.config);
   const attempt = (record.verdict?.attempt ?? 0) + 1;
   const cutsMade = record.verdict?.cuts ?? 0;
   const next = nextLook({
     document,
     verdict,
+    toTake: lost.again.length,
     toDeny: denies.length,
     cutsMade,
-    hasJustCut: record.verdict?.next.kind === 'cut-again',
+    hasJustCut: record.verdict !== undefined && ['cut-again', 'take-again'].includes(record.verdict.next.kind),
     isBlind: current.isBlind,
     now: tools.now().getTime(),
   });
+  const isCutting = next.kind === 'cut-again' || next.kind === 'take-again';
   await Promise.all([
     recordEvent(tools.cases, caseId, {
       kind: 'verified',
-      denies: next.kind === 'cut-again' ? denies : [],
+      denies: isCutting ? denies : [],
       cutAgainAt: stored.cutAgainAt,
       isolatedAt: dated.isolatedAt,
     }),
     keepWord(tools, dated, witness),
-    tell(tools, caseId, 'verify-cut', `${verdict.kind}: ${verdict.reason}`),
+    tell(tools, caseId, 'verify-cut', [`${verdict.kind}: ${verdict.reason}`, ...lostText(lost)].join('; ')),
   ]);
+  // After the verdict was noted: it dates the isolation that is lost now.
+  if (lost.again.length > 0) {
+    const at = tools.now().toISOString();
+    await recordEvent(tools.cases, caseId, { kind: 'retaken', items: lost.again, at });
+  }
   return {
     kind: verdict.kind,
     reason: verdict.reason,
     attempt,
     cuts: next.kind === 'cut-again' ? cutsMade + 1 : cutsMade,
     next,
-    denies: packDenies(next.kind === 'cut-again' ? denies : []),
+    denies: packDenies(isCutting ? denies : []),
   };
 }
 
+const NOTHING_LOST: LostControls = { again: [], left: [] };
+
+const lostText = ({ again, left }: LostControls): readonly string[] => [
+  ...(again.length === 0 ? [] : [`not in force, and taken again: ${nameSome(again)}`]),
+  ...(left.length === 0 ? [] : [`lost three times within a day, and left to people: ${nameSome(left)}`]),
+];
+
 /** When denies were made after the isolation, last of all; null = there were none. */
-function lateCutOf({ isolation, cutAgain }: Verifying): string | null {
-  const times = [isolation?.lateDenies, cutAgain].flatMap((result) =>
+function lateCutOf({ isolation, cutAgain, retaken }: Verifying): string | null {
+  const times = [isolation?.lateDenies, cutAgain, retaken?.denies].flatMap((result) =>
     result === undefined || result.kind === 'failed' || result.at === undefined ? [] : [result.at],
   );
   return times.sort().at(-1) ?? null;

@@ -20,6 +20,7 @@ import {
   withRefusals,
 } from './case.ts';
 import { type EvidenceItem, mergeEvidence } from './evidence.ts';
+import { withRetaken } from './lost-controls.ts';
 
 type Answer = Extract<HostOutcome, { kind: 'answered' }>;
 
@@ -38,6 +39,7 @@ type Answer = Extract<HostOutcome, { kind: 'answered' }>;
  * | `isolated` | swap-security-groups | `restoring`, `restored` become `open` where this response has isolated |
  * | `flowsSeen` | verify-cut | as before |
  * | `verified` | verify-cut | `open` becomes `reported` |
+ * | `retaken` | verify-cut | as before |
  * | `told` | report-case | as before |
  * | `preserved` | preserve-evidence | as before |
  * | `released` | release-nacl | as before |
@@ -70,6 +72,8 @@ export type CaseEvent =
   /** A flow log has shown packets of flows that the case did not know. */
   | { readonly kind: 'flowsSeen'; readonly flows: readonly CaseFlow[] }
   | ({ readonly kind: 'verified' } & Verified)
+  /** Controls are not in force, and are about to be taken again: `items` as plan, report and restore name them, `at` ISO. */
+  | { readonly kind: 'retaken'; readonly items: readonly string[]; readonly at: string }
   /** People were told this verdict; `isFinal`: at the end of a response. */
   | { readonly kind: 'told'; readonly verdict: VerdictKind; readonly isFinal: boolean }
   | { readonly kind: 'preserved'; readonly items: readonly EvidenceItem[] }
@@ -145,6 +149,8 @@ export function apply(stored: CaseDocument, event: CaseEvent): CaseDocument {
       return flowsSeen(stored, event.flows);
     case 'verified':
       return verified(stored, event);
+    case 'retaken':
+      return isClosing(stored) ? stored : withRetaken(stored, event.items, event.at);
     case 'told':
       return told(stored, event);
     case 'preserved':
@@ -201,7 +207,9 @@ function cutBegun(stored: CaseDocument, event: Extract<CaseEvent, { kind: 'cutBe
   const { hostAsked, at, isolated: wasIsolated, isolatedAtBefore } = event;
   // What is cut during a restore takes the case up again: its before-state is still the one of the first response.
   const status = stored.status === 'restoring' ? 'open' : stored.status;
-  const noted = { ...withAssessment(stored, event), status, hostAsked, hostUndone: false, released: false };
+  // Whoever starts a response anew wants what was left to people tried again.
+  const { retaken: _, ...asNew } = withAssessment(stored, event);
+  const noted = { ...asNew, status, hostAsked, hostUndone: false, released: false };
   if (wasIsolated) return deniesMore(stored, event) ? { ...noted, cutAgainAt: at } : noted;
   // Isolated no more: what was listed and watched before says nothing of what was opened since. An isolation that was
   // noted after the assessment is the work of another response, and stays.

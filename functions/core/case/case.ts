@@ -13,6 +13,7 @@ import { defaultTimeouts, type TrackingVerdict } from '../network/tracking.ts';
 import type { EvidenceItem } from './evidence.ts';
 import { SHORTEST_TIMEOUTS } from './expiry.ts';
 import type { InstanceFacts } from './facts.ts';
+import type { Retaken } from './lost-controls.ts';
 
 /** What the responder knows of one flow, from the first read to the verdict. */
 export interface CaseFlow extends KnownFlow {
@@ -170,6 +171,8 @@ export interface CaseDocument {
   readonly watched?: boolean;
   /** The denies are being lifted, or are, on the word of the host and the flow log both, as was opted in; absent = they stay. */
   readonly released?: boolean;
+  /** What was lost and taken again, oldest first; absent = nothing was. */
+  readonly retaken?: readonly Retaken[];
   /** The last verdict that people were told; null = none yet. */
   readonly verdict: string | null;
   /** Verdicts that people were told at the end of a response, each once; absent = none yet. */

@@ -4,6 +4,8 @@ import { SETTLE_SECONDS } from './expiry.ts';
 
 /** What the response does after a verification; the state machine compares the `kind`. */
 export type NextLook =
+  /** Controls are not in force that should be: take them again, make missing denies beside, let it settle, look again. */
+  | { readonly kind: 'take-again'; readonly seconds: number }
   /** Denies are missing: make them, let them settle, look again. */
   | { readonly kind: 'cut-again'; readonly seconds: number }
   /** Not proven yet: look again after so many seconds. `tell-and-wait`: the verdict has changed, people hear it first. */
@@ -14,8 +16,11 @@ export type NextLook =
 /** Cuts after the first one without a pause; then each later look cuts once more at most. */
 const CUTS_WITHOUT_PAUSE = 3;
 
-/** The next look comes after half the time that has passed since the isolation, and not before so many seconds. */
-const SHORTEST_PAUSE_SECONDS = 300;
+/** How long a tamper may go unseen, by the time since the isolation; seconds. */
+function pauseAfter(elapsed: number): number {
+  if (elapsed < 3600) return 300;
+  return elapsed < 24 * 3600 ? 3600 : 6 * 3600;
+}
 
 /** A case that is not proven by then is left to people: its controls stay. Seconds. */
 const LONGEST_WATCH_SECONDS = 10 * 24 * 3600;
@@ -24,6 +29,7 @@ const LONGEST_WATCH_SECONDS = 10 * 24 * 3600;
 export function nextLook({
   document,
   verdict,
+  toTake,
   toDeny,
   cutsMade,
   hasJustCut,
@@ -32,22 +38,25 @@ export function nextLook({
 }: {
   readonly document: CaseDocument;
   readonly verdict: Pick<Verdict, 'kind' | 'nextProof'>;
+  /** Controls that are to be taken again. */
+  readonly toTake: number;
   /** Denies that are missing. */
   readonly toDeny: number;
   /** Cuts after the first one so far. */
   readonly cutsMade: number;
-  /** The look before this one asked for a cut. */
+  /** The look before this one asked for a cut, or took controls again. */
   readonly hasJustCut: boolean;
   /** What is in force could not be read back, and may be later. */
   readonly isBlind: boolean;
   readonly now: number;
 }): NextLook {
+  if (toTake > 0) return { kind: 'take-again', seconds: SETTLE_SECONDS };
   if (toDeny > 0 && (cutsMade < CUTS_WITHOUT_PAUSE || !hasJustCut))
     return { kind: 'cut-again', seconds: SETTLE_SECONDS };
   if (verdict.kind === 'contained' || isClosing(document)) return { kind: 'report' };
   const elapsed = (now - Date.parse(document.isolatedAt ?? document.openedAt)) / 1000;
   if (elapsed > LONGEST_WATCH_SECONDS) return { kind: 'report' };
-  const pause = Math.max(SHORTEST_PAUSE_SECONDS, Math.round(elapsed / 2));
+  const pause = pauseAfter(elapsed);
   // What was told in the interim report stands until it can be read again.
   if (isBlind) return { kind: 'wait', seconds: pause };
   if (verdict.nextProof === null || document.isolatedAt === null) return { kind: 'report' };

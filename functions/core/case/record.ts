@@ -227,7 +227,8 @@ export interface Cuts {
   readonly hostDenies: DenyResult | { readonly kind: 'none' };
   readonly preparation: PreparationResult;
 }
-export type Isolating = Opened & { readonly cut?: Cuts };
+/** `verdict` is there where something is taken again. */
+export type Isolating = Opened & { readonly cut?: Cuts; readonly verdict?: VerifyResult };
 /** The record beside the isolation's evidence, once the groups are swapped. */
 export type Isolated = Isolating & { readonly isolated: IsolationResult | IsolationFailed };
 /**
@@ -245,6 +246,13 @@ export type Verifying = Isolating & {
   };
   readonly verdict?: VerifyResult;
   readonly cutAgain?: DenyResult;
+  /** What became of controls that were taken again, by the newest round; absent = none was. */
+  readonly retaken?: {
+    readonly swap: IsolationResult | IsolationFailed;
+    readonly evidence: EvidenceResult;
+    readonly seal: SealResult;
+    readonly denies: DenyResult;
+  };
   readonly release?: ReleaseResult;
   readonly deletion?: DeletionResult;
 };

@@ -39,6 +39,7 @@ const EVENTS = {
     flows: [caseFlowOf({ remoteAddress: '203.0.113.66', named: false, seenAlive: true })],
   },
   verified: { kind: 'verified', denies: [], cutAgainAt: null, isolatedAt: LATER },
+  retaken: { kind: 'retaken', items: ['eni-1 groups'], at: LATER },
   told: { kind: 'told', verdict: 'held', isFinal: true },
   preserved: { kind: 'preserved', items: [{ item: 'tags', outcome: 'done' }] },
   released: { kind: 'released' },
@@ -80,6 +81,14 @@ describe('the life of a case', () => {
     expect(apply(asked, EVENTS.agentAsked)).toBe(asked);
     expect(apply(asked, EVENTS.restoreBegun).agentAskedAt).toBeUndefined();
     expect(apply(apply(asked, EVENTS.restoreBegun), EVENTS.agentAsked).agentAskedAt).toBeUndefined();
+  });
+
+  it('dates the isolation anew once it was lost, and believes no flow untracked that may have been opened in between', () => {
+    const lost = played(EVENTS.cutBegun, EVENTS.isolated, EVENTS.retaken);
+    expect(lost.isolatedAt).toBeNull();
+    expect(lost.flows.some(({ staysUntracked }) => staysUntracked === true)).toBe(false);
+    expect(apply(lost, { ...EVENTS.isolated, at: LATER }).isolatedAt).toBe(LATER);
+    expect(played(EVENTS.isolated, { ...EVENTS.retaken, items: ['seal of subnet-1'] }).isolatedAt).toBe(AT);
   });
 
   it('dates the isolation when it is first seen, by the swap or by the verification', () => {

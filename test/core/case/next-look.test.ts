@@ -8,6 +8,7 @@ const held = { kind: 'held', nextProof: inSeconds(432_000) } as const;
 const question = {
   document: { ...theCase, verdict: 'held' },
   verdict: held,
+  toTake: 0,
   toDeny: 0,
   cutsMade: 0,
   hasJustCut: false,
@@ -23,25 +24,39 @@ describe('the next look', () => {
     expect(nextLook({ ...question, toDeny: 2, cutsMade: 3 }).kind).toBe('cut-again');
   });
 
+  it('takes again what is not in force, before and beside any cut', () => {
+    expect(nextLook({ ...question, toTake: 1, toDeny: 2 }).kind).toBe('take-again');
+    const contained = { kind: 'contained', nextProof: null } as const;
+    expect(nextLook({ ...question, toTake: 1, verdict: contained }).kind).toBe('take-again');
+  });
+
   it.each([
     ['five minutes after the first', 90, 300],
-    ['half the time that has passed', 3600, 1800],
-    ['when it can be proven, where that is sooner', 400_000, 32_000],
-    ['a sixteenth of the time that has passed at the soonest', 431_000, 26_938],
-    ['half the time that has passed, where it should have been proven by now', 433_000, 216_500],
+    ['five minutes later in the first hour', 3599, 300],
+    ['an hour later in the first day', 3600, 3600],
+    ['six hours later from then on', 86_400, 21_600],
+    ['six hours later, where it should have been proven by now', 433_000, 21_600],
   ])('comes %s', (_, elapsed, seconds) => {
     expect(nextLook({ ...question, now: ISOLATED + elapsed * 1000 })).toEqual({ kind: 'wait', seconds });
   });
 
-  it('reaches the proof of five days in some twenty looks', () => {
+  it.each([
+    ['when it can be proven, where that is sooner', 20_500, 1500],
+    ['a sixteenth of the time that has passed at the soonest', 19_100, 1188],
+  ])('comes %s', (_, provenAfter, seconds) => {
+    const verdict = { ...held, nextProof: inSeconds(provenAfter) };
+    expect(nextLook({ ...question, verdict, now: ISOLATED + 19_000_000 })).toEqual({ kind: 'wait', seconds });
+  });
+
+  it('reaches the proof of five days in some fifty looks', () => {
     let elapsed = 90;
     let looks = 0;
     for (; elapsed < 432_000; looks += 1) {
       const next = nextLook({ ...question, now: ISOLATED + elapsed * 1000 });
       elapsed += next.kind === 'report' ? Number.POSITIVE_INFINITY : next.seconds;
     }
-    expect(looks).toBeGreaterThan(10);
-    expect(looks).toBeLessThan(25);
+    expect(looks).toBeGreaterThan(40);
+    expect(looks).toBeLessThan(60);
   });
 
   it('comes again where nothing could be read back, be it ever isolated or not', () => {
