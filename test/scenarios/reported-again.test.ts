@@ -175,5 +175,5 @@ describe('more flows in the flow log than a case can hold', () => {
       const [report] = await episode.send(finding);
       expect(report?.held.map(({ Cidr }) => Cidr)).toContain('203.0.113.66/32');
     });
-  }, 60_000);
+  }, 240_000);
 });

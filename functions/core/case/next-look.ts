@@ -1,5 +1,5 @@
 import type { Verdict } from '../verdict/verdict.ts';
-import { type CaseDocument, isClosing } from './case.ts';
+import { type CaseDocument, isClosing, laterOf } from './case.ts';
 import { SETTLE_SECONDS } from './expiry.ts';
 
 /** What the response does after a verification; the state machine compares the `kind`. */
@@ -54,7 +54,9 @@ export function nextLook({
   if (toDeny > 0 && (cutsMade < CUTS_WITHOUT_PAUSE || !hasJustCut))
     return { kind: 'cut-again', seconds: SETTLE_SECONDS };
   if (verdict.kind === 'contained' || isClosing(document)) return { kind: 'report' };
-  const elapsed = (now - Date.parse(document.isolatedAt ?? document.openedAt)) / 1000;
+  // A cut that was made since begins anew.
+  const { isolatedAt, cutAgainAt, openedAt } = document;
+  const elapsed = (now - Date.parse(laterOf(isolatedAt, cutAgainAt) ?? openedAt)) / 1000;
   if (elapsed > LONGEST_WATCH_SECONDS) return { kind: 'report' };
   const pause = pauseAfter(elapsed);
   // What was told in the interim report stands until it can be read again.
