@@ -93,7 +93,10 @@ describe('a response whose isolation fails in a storm', () => {
       });
       const request = { instanceId: ids.instance, remoteAddresses: [ids.peer] };
       const { output, error } = await runMachine(readDefinition('respond'), request, bench.tools, {
-        around: (state, _name, run) => (state.startsWith('Isolate') && state !== 'Isolate and preserve' ? Promise.reject(new Error('Rate exceeded')) : run()),
+        around: (state, _name, run) =>
+          state.startsWith('Isolate') && state !== 'Isolate and preserve'
+            ? Promise.reject(new Error('Rate exceeded'))
+            : run(),
       });
       expect(error).toBeNull();
       expect(bench.entries().filter((line) => line.includes('deny'))).toEqual([
