@@ -10,7 +10,6 @@ export type Parameters = Readonly<Record<string, string>>;
  * them off means what happens anyway, and one that turns them on is refused.
  */
 const MEASURES_TO_COME: Readonly<Record<string, string>> = {
-  OwnFlowLog: 'off',
   VerifyFindings: 'off',
   CloseCredentials: 'never',
   CloseMetadata: 'never',

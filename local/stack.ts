@@ -58,6 +58,8 @@ function allVariables({ Globals, Resources }: Template): NodeMap {
 function physicalName(id: string, place: Place): string {
   const resource = stackTemplate().Resources[id];
   if (resource?.Type === 'AWS::SNS::Topic') return `arn:aws:sns:${place.Region}:${place.AccountId}:flowcut`;
+  // The names of buckets are of everybody, and of small letters.
+  if (resource?.Type === 'AWS::S3::Bucket') return `flowcut-${id.toLowerCase()}-${place.AccountId}-${place.Region}`;
   const name = resource?.Properties['Name'];
   return name === undefined ? `flowcut-${id}` : text(resolve(stackTemplate(), name, stackValues(place, {})));
 }

@@ -8,6 +8,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { EC2Client } from '@aws-sdk/client-ec2';
 import { ElasticLoadBalancingClient } from '@aws-sdk/client-elastic-load-balancing';
 import { ElasticLoadBalancingV2Client } from '@aws-sdk/client-elastic-load-balancing-v2';
+import { S3Client } from '@aws-sdk/client-s3';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { SSMClient } from '@aws-sdk/client-ssm';
@@ -18,6 +19,7 @@ import {
   SEARCH_SETTINGS,
 } from '../functions/aws/client-settings.ts';
 import type { Config } from '../functions/core/config.ts';
+import { bucketReader } from '../functions/shared/bucket-reader.ts';
 import type { Toolbox } from '../functions/shared/toolbox.ts';
 import { stepDeadline, timely, toTheLast } from './step-deadline.ts';
 import type { EmbeddedWorld } from './world/embedded-world.ts';
@@ -39,6 +41,7 @@ export function localToolbox(world: World, config: Config): Toolbox {
     elb: timely(world.attach(new ElasticLoadBalancingV2Client(ours))),
     classicElb: timely(world.attach(new ElasticLoadBalancingClient(ours))),
   };
+  const bucket = bucketReader(timely(world.attach(new S3Client(ours))));
   return {
     ...later,
     config,
@@ -51,6 +54,7 @@ export function localToolbox(world: World, config: Config): Toolbox {
     deadline: stepDeadline,
     log: { info: () => undefined, warn: () => undefined },
     later: () => Promise.resolve(later),
+    bucket: () => Promise.resolve(bucket),
     now: () => new Date(),
     sleep: (seconds) => world.clock.sleep(seconds),
   };

@@ -65,10 +65,15 @@ const STAND_INS = {
     by: /./,
     source: `export const schemaLogFilter = () => 'what was sent and answered ${LEFT_OUT}';`,
   },
-  // Buckets as part of a host's name.
+  // Which buckets cannot be part of a host's name: the one that is read here, the stack's own, has a name of CloudFormation's,
+  // which can.
   '@smithy/core/dist-es/submodules/endpoints/middleware-endpoint/service-customizations/index.js': {
     by: /./,
-    source: `export const resolveParamsForS3 = async () => { throw new Error('S3 ${LEFT_OUT}'); };`,
+    source: `
+      export const resolveParamsForS3 = async (params) => {
+        if (!/^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/.test(params.Bucket)) throw new Error('a bucket of such a name ${LEFT_OUT}');
+        return params;
+      };`,
   },
   // Hashing in JavaScript, for a Node without OpenSSL: @smithy/core takes `node:crypto` where it is there.
   '@smithy/core/dist-es/submodules/checksum/sha256/Sha256Js.js': {

@@ -9,6 +9,7 @@ export const ACTION_PREFIXES: Readonly<Record<string, string>> = {
   'elastic-load-balancing': 'elasticloadbalancing',
   'elastic-load-balancing-v2': 'elasticloadbalancing',
   sfn: 'states',
+  s3: 's3',
   sns: 'sns',
   ssm: 'ssm',
 };
@@ -19,6 +20,8 @@ interface Companions {
 }
 
 const OF_BALANCERS = 'https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-api-permissions.html';
+
+const OF_LOG_DELIVERY = 'https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-s3-create-flow-log.html';
 
 /**
  * Actions of another service that a command takes with the rights of its caller, and the page that says so. The Service
@@ -42,6 +45,8 @@ export const COMPANIONS: Readonly<Record<string, Companions>> = {
     actions: ['ec2:DescribeClassicLinkInstances', 'ec2:DescribeInstances'],
     source: OF_BALANCERS,
   },
+  'ec2:CreateFlowLogs': { actions: ['logs:CreateLogDelivery'], source: OF_LOG_DELIVERY },
+  'ec2:DeleteFlowLogs': { actions: ['logs:DeleteLogDelivery'], source: OF_LOG_DELIVERY },
   'elastic-load-balancing:DescribeLoadBalancers': { actions: ['ec2:DescribeSecurityGroups'], source: OF_BALANCERS },
 };
 
@@ -51,7 +56,11 @@ export const COMMAND_ACTIONS: Readonly<Record<string, readonly string[]>> = {
   'dynamodb:TransactWriteItems': ['dynamodb:DeleteItem', 'dynamodb:PutItem'],
   // Part of every DynamoDB client, called only where endpoint discovery is switched on.
   'dynamodb:DescribeEndpoints': [],
+  // Part of every S3 client, called only for directory buckets.
+  's3:CreateSession': [],
+  's3:ListObjectsV2': ['s3:ListBucket'],
   // Each gives the thing its tags as it makes it.
+  'ec2:CreateFlowLogs': ['ec2:CreateFlowLogs', 'ec2:CreateTags'],
   'ec2:CreateNetworkAcl': ['ec2:CreateNetworkAcl', 'ec2:CreateTags'],
   'ec2:CreateSecurityGroup': ['ec2:CreateSecurityGroup', 'ec2:CreateTags'],
   'ec2:CreateSnapshots': ['ec2:CreateSnapshots', 'ec2:CreateTags'],
@@ -154,6 +163,14 @@ export const PURPOSES: Readonly<Record<string, string>> = {
   SnapshotVolumes: 'all volumes at one moment',
   SnapshotsOfCase: 'only with the tag of a case',
   TagSnapshots: 'only while making them',
+  MakeFlowLog: 'only with OwnFlowLog, and only with the tag of a case',
+  WatchInterface: 'only with OwnFlowLog: on interfaces, and on no subnet or VPC',
+  TagFlowLog: 'only with OwnFlowLog, and only while making it',
+  DeliverFlowLog: 'only with OwnFlowLog: EC2 sets the delivery up with the rights of its caller',
+  DeleteFlowLog: 'only flow logs with the tag of a case',
+  EndDelivery: 'EC2 ends the delivery with the rights of its caller',
+  FindLogFiles: 'the files of our own flow logs, in the bucket of the stack alone',
+  ReadLogFiles: 'what they have recorded',
   ReadFlowLogs: 'was anything accepted since, and can the log be asked? Narrowed by FlowLogGroups',
   Publish: 'the report',
   ReturnToScalingGroup: 'only what the case took out is given back',

@@ -5,6 +5,7 @@ import {
   paginateFilterLogEvents,
 } from '@aws-sdk/client-cloudwatch-logs';
 import { type EC2Client, type FlowLog, paginateDescribeFlowLogs } from '@aws-sdk/client-ec2';
+import { CASE_TAG } from '../core/case/evidence.ts';
 import type { FlowLogFacts } from '../core/case/facts.ts';
 import { errorCode, errorText } from './errors.ts';
 
@@ -29,6 +30,8 @@ function toFacts(log: FlowLog): readonly FlowLogFacts[] {
       destinationType: LogDestinationType ?? (isLogGroup ? 'cloud-watch-logs' : 'unknown'),
       destinationAccountId: accountId || null,
       logGroupName: LogGroupName ?? group ?? null,
+      destination: LogDestination ?? null,
+      caseId: log.Tags?.find(({ Key }) => Key === CASE_TAG)?.Value ?? null,
       problem: problemOf(log),
       trafficType: log.TrafficType ?? 'ALL',
       format: log.LogFormat ?? null,

@@ -1,6 +1,7 @@
 import type { Recorded } from '../core/control.ts';
 import { autoScaling } from './auto-scaling.ts';
 import { classicBalancers } from './classic-balancers.ts';
+import { flowLogWitness } from './flow-log-witness.ts';
 import { stopProtection, terminationProtection } from './protection.ts';
 import { shutdownBehaviour } from './shutdown-behaviour.ts';
 import { snapshots } from './snapshots.ts';
@@ -11,6 +12,7 @@ import { volumes } from './volumes.ts';
 
 /** The controls that keep the instance and its evidence, in the order in which they are taken and reported. */
 export const EVIDENCE_CONTROLS: readonly AnyControl[] = [
+  flowLogWitness,
   autoScaling,
   targetGroups,
   classicBalancers,

@@ -62,6 +62,10 @@ export const SETTINGS = {
   autoScaling: choice('AutoScaling', 'FLOWCUT_AUTO_SCALING', ['standby', 'detach']),
   /** `when-alone`: a subnet in which every interface is the instance's own is closed as a whole, both ways. */
   sealSubnet: choice('SealSubnet', 'FLOWCUT_SEAL_SUBNET', ['when-alone', 'never']),
+  /** A flow log of our own on every interface of the instance, which the instance cannot write. */
+  ownFlowLog: isOn(choice('OwnFlowLog', 'FLOWCUT_OWN_FLOW_LOG', ['on', 'off'])),
+  /** ARN of the bucket that takes those logs; null = the stack has none. */
+  flowLogBucketArn: orNull(ofStack('FLOWCUT_FLOW_LOG_BUCKET', '')),
   /** `never`: denies stay until a restore. `after-proof`: lifted on two independent kinds of evidence. */
   releaseDenies: choice('ReleaseDenies', 'FLOWCUT_RELEASE_DENIES', ['never', 'after-proof']),
 } as const;
@@ -166,6 +170,10 @@ function vpcs(parameter: string, variable: string): Setting<readonly string[]> {
 
 function orNull(setting: Setting<string>): Setting<string | null> {
   return { ...setting, read: (value) => setting.read(value) || null };
+}
+
+function isOn(setting: Setting<'on' | 'off'>): Setting<boolean> {
+  return { ...setting, read: (value) => setting.read(value) === 'on' };
 }
 
 function isTrue(setting: Setting<'true' | 'false'>): Setting<boolean> {

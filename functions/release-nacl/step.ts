@@ -10,7 +10,10 @@ import type { Tools } from '../shared/toolbox.ts';
  * Release: lifts the denies of the case, only where that was opted in and only once every flow is dead on the network's
  * record. Everything else keeps them until a restore.
  */
-export async function releaseNacl(tools: Tools<'ec2' | 'logs' | 'cases'>, record: Verifying): Promise<ReleaseResult> {
+export async function releaseNacl(
+  tools: Tools<'ec2' | 'logs' | 'bucket' | 'cases'>,
+  record: Verifying,
+): Promise<ReleaseResult> {
   const { caseId } = record.case;
   if (tools.config.releaseDenies !== 'after-proof') return keep(tools, caseId, 'denies stay until a restore');
   const document = await needCase(tools.cases, caseId);

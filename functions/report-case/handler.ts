@@ -9,6 +9,7 @@ const tools = {
   ...commonTools(),
   ec2: timely(new EC2Client(CLIENT_SETTINGS)),
   logs: timely(new CloudWatchLogsClient(SEARCH_SETTINGS)),
+  bucket: async () => (await import('../shared/later-bucket.ts')).BUCKET_READER,
   sns: toTheLast(new SNSClient(CLIENT_SETTINGS)),
 };
 

@@ -35,7 +35,7 @@ import { judgeStanding, readStanding, type Standing } from '../shared/standing.t
 import { tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
-type ReportTools = Tools<'ec2' | 'logs' | 'sns' | 'cases'>;
+type ReportTools = Tools<'ec2' | 'logs' | 'bucket' | 'sns' | 'cases'>;
 
 /** What the state machine passes to the one step that has to name its execution: the record as ever, and the ARN. */
 export interface ReportRequest {

@@ -26,7 +26,7 @@ import { liftedText, restoredText, tell } from '../shared/timeline.ts';
 import { together } from '../shared/together.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
-type RestoreTools = Tools<'ec2' | 'logs' | 'cases'>;
+type RestoreTools = Tools<'ec2' | 'logs' | 'bucket' | 'cases'>;
 
 const STEP = 'restore-instance';
 

@@ -5,9 +5,11 @@ import type { CaseDocument } from '../core/case/case.ts';
 import { SETTLE_SECONDS } from '../core/case/expiry.ts';
 import type { FlowLogFacts } from '../core/case/facts.ts';
 import type { NetworkInterfaceFacts } from '../core/model.ts';
-import { earFor, findingsOf, type Hearing, longestPause } from '../core/verdict/flow-log.ts';
+import { type Ear, earFor, findingsOf, type Hearing, longestPause } from '../core/verdict/flow-log.ts';
+import { FILE_SECONDS, readLogFile } from '../core/verdict/log-file.ts';
 import { readLogFormat } from '../core/verdict/log-format.ts';
 import { logObjection, streamObjection } from '../core/verdict/log-objection.ts';
+import { folderIn } from '../core/verdict/own-log.ts';
 import type { VerdictQuestion } from '../core/verdict/verdict.ts';
 import { atMost } from './at-most.ts';
 import type { Tools } from './toolbox.ts';
@@ -31,45 +33,68 @@ const SEARCHES_AT_ONCE = 3;
 const logsOn = (eni: NetworkInterfaceFacts, flowLogs: Seen['flowLogs']): readonly FlowLogFacts[] =>
   flowLogs?.filter((log) => [eni.id, eni.subnetId, eni.vpcId].includes(log.resourceId)) ?? [];
 
-/** An ENI and the flow log that is asked about it: of several the oldest, which has seen most. */
-interface Watch {
-  readonly eni: NetworkInterfaceFacts;
-  /** null = none that could be asked. */
-  readonly log: (FlowLogFacts & { readonly logGroupName: string }) | null;
+/** Where the lines of a flow log are read. */
+type Place =
+  | { readonly kind: 'log-group'; readonly logGroupName: string }
+  | { readonly kind: 'bucket'; readonly bucket: string; readonly folder: string };
+
+/** A flow log that can be asked about an ENI. */
+interface Source {
+  readonly log: FlowLogFacts;
+  readonly place: Place;
   /** Formats of all that write into the same log stream. */
   readonly formats: readonly (string | null)[];
+}
+
+/** An ENI and the flow logs that can be asked about it, the oldest first, which has seen most. */
+interface Watch {
+  readonly eni: NetworkInterfaceFacts;
+  readonly sources: readonly Source[];
   /** Why the others are not asked, in words. */
   readonly objections: readonly string[];
 }
 
-const isInLogGroup = (log: FlowLogFacts): log is FlowLogFacts & { readonly logGroupName: string } =>
-  log.logGroupName !== null;
+function placeOf({ config }: Tools<never>, log: FlowLogFacts): Place | null {
+  if (log.logGroupName !== null) return { kind: 'log-group', logGroupName: log.logGroupName };
+  const arn = config.flowLogBucketArn;
+  const folder = folderIn(arn, log.destination);
+  return arn === null || folder === null ? null : { kind: 'bucket', bucket: arn.split(':').at(-1) ?? '', folder };
+}
 
 function watchesOf(tools: Tools<never>, { interfaces, flowLogs }: Seen): Watch[] {
   return interfaces.map((eni) => {
     const logs = logsOn(eni, flowLogs);
-    const objectionTo = (one: FlowLogFacts) => logObjection(one, tools.config.accountId) ?? streamObjection(one, logs);
+    const objectionTo = (one: FlowLogFacts) => logObjection(one, tools.config) ?? streamObjection(one, logs);
     const objections = logs.flatMap((one) => objectionTo(one) ?? []);
     const speaking = logs
-      .filter(isInLogGroup)
       .filter((one) => objectionTo(one) === null)
       .sort((a, b) => (a.createdAt ?? 0) - (b.createdAt ?? 0));
-    const [log = null] = speaking;
-    const formats = speaking
-      .filter(({ logGroupName }) => logGroupName === log?.logGroupName)
-      .map(({ format }) => format);
-    return { eni, log, formats: [...new Set(formats)], objections };
+    const formatsBeside = ({ id, logGroupName }: FlowLogFacts) =>
+      speaking.filter((one) => one.id === id || (logGroupName !== null && one.logGroupName === logGroupName));
+    const sources = speaking.flatMap((log) => {
+      const place = placeOf(tools, log);
+      return place === null
+        ? []
+        : [{ log, place, formats: [...new Set(formatsBeside(log).map(({ format }) => format))] }];
+    });
+    // One log stream of an interface is read once.
+    const isFirst = ({ log }: Source, index: number): boolean =>
+      log.logGroupName === null || sources.findIndex((one) => one.log.logGroupName === log.logGroupName) === index;
+    return { eni, sources: sources.filter(isFirst), objections };
   });
 }
 
 /** A flow log that can be asked, as far as EC2 tells, covers an ENI of the instance. */
 export const isWatched = (tools: Tools<never>, standing: Seen): boolean =>
-  watchesOf(tools, standing).some(({ log }) => log !== null);
+  watchesOf(tools, standing).some(({ sources }) => sources.length > 0);
 
 /** Why the flow logs of the instance cannot be asked, as far as EC2 tells, in words. */
-const objectionsTo = (tools: Tools<never>, standing: Seen): readonly string[] => [
-  ...new Set(watchesOf(tools, standing).flatMap(({ log, objections }) => (log === null ? objections : []))),
+const objectionsTo = (watches: readonly Watch[]): readonly string[] => [
+  ...new Set(watches.flatMap(({ sources, objections }) => (sources.length === 0 ? objections : []))),
 ];
+
+export const LOG_LOST =
+  'the flow log that watched the instance when it was isolated is gone, or is not delivered any more';
 
 /**
  * The flow log that covers the instance but has not been asked yet, could not be, or is not there any more: it proves
@@ -77,23 +102,60 @@ const objectionsTo = (tools: Tools<never>, standing: Seen): readonly string[] =>
  */
 export function unheardFlowLog(
   tools: Tools<never>,
-  { watched = false }: CaseDocument,
+  { watched = false, isolatedAt }: CaseDocument,
   standing: Seen,
   refusals: readonly string[] = [],
 ): FlowLogWord {
   const { interfaces, flowLogs } = standing;
   const isCovered = watched || flowLogs === null || interfaces.some((eni) => logsOn(eni, flowLogs).length > 0);
   if (!isCovered) return null;
-  const [unheard] = [...refusals, ...objectionsTo(tools, standing)];
-  return { findings: { coveredUntil: null, records: [], ...(unheard !== undefined && { unheard }) }, since: 0 };
+  const watches = watchesOf(tools, standing);
+  const isOwn =
+    watches.length > 0 && watches.every(({ sources }) => sources.some(({ place }) => place.kind === 'bucket'));
+  const isLost = watched && flowLogs !== null && watches.every(({ sources }) => sources.length === 0);
+  const [unheard] = [...(isOwn ? [] : refusals), ...objectionsTo(watches), ...(isLost ? [LOG_LOST] : [])];
+  const silent = { coveredUntil: null, records: [] };
+  if (unheard !== undefined) return { findings: { ...silent, unheard }, since: 0 };
+  const young = youngest(watches, isolatedAt);
+  const findings = young === null ? silent : { ...silent, unheard: notBegun(young), passing: true as const };
+  return { findings, since: begunBy(watches) };
 }
+
+/**
+ * "After you create a flow log, it can take several minutes to begin collecting and publishing data." What is said of the time
+ * of the proof counts with so many seconds.
+ * https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-basics.html
+ */
+const BEGIN_SECONDS = 300;
+
+/** When every interface is watched by some log, in epoch seconds; nothing passes for silence before. */
+const begunBy = (watches: readonly Watch[]): number =>
+  Math.max(
+    0,
+    ...watches.map(({ sources }) => Math.min(...sources.map(({ log }) => beginOf(log)))).filter(Number.isFinite),
+  );
+
+const beginOf = ({ createdAt }: FlowLogFacts): number => (createdAt === null ? 0 : createdAt + BEGIN_SECONDS);
+
+/** An interface that nothing but a log of ours watches, which began to record after the isolation; null = there is none. */
+function youngest(watches: readonly Watch[], isolatedAt: string | null): FlowLogFacts | null {
+  const from = isolatedAt === null ? Number.POSITIVE_INFINITY : Date.parse(isolatedAt) / 1000;
+  const young = watches.find(
+    ({ sources }) =>
+      sources.length > 0 && sources.every(({ log, place }) => place.kind === 'bucket' && beginOf(log) > from),
+  );
+  return young?.sources[0]?.log ?? null;
+}
+
+const notBegun = ({ id, createdAt }: FlowLogFacts): string =>
+  `flow log ${id} was made at ${new Date((createdAt ?? 0) * 1000).toISOString()}, and a new one speaks some minutes later`;
 
 /** Searched for when it is asked whether a log can speak, in seconds before now. */
 const TRIAL_SECONDS = 3600;
 
 /**
  * Whether waiting for the flow logs is of use: every ENI has one, and each log group can be searched. `refusals` say why not;
- * one whose service had a bad moment is believed to speak.
+ * one whose service had a bad moment is believed to speak, and so is one in our bucket: a new one has no file yet.
  */
 export async function canSpeak(
   tools: Tools<'logs'>,
@@ -101,15 +163,28 @@ export async function canSpeak(
 ): Promise<{ readonly speaks: boolean; readonly refusals: readonly string[] }> {
   const watches = watchesOf(tools, standing);
   const to = tools.now().getTime() / 1000;
-  const byGroup = new Map(watches.flatMap(({ eni, log }) => (log === null ? [] : [[log.logGroupName, { eni, log }]])));
-  const answers = await atMost(SEARCHES_AT_ONCE, [...byGroup.values()], async ({ eni, log }) => {
-    const search = { logGroupName: log.logGroupName, networkInterfaceId: eni.id, from: to - TRIAL_SECONDS, to };
+  const byGroup = new Map(
+    watches.flatMap(({ eni, sources }) =>
+      sources.flatMap(({ log, place }) =>
+        place.kind === 'bucket' ? [] : [[place.logGroupName, { eni, log }] as const],
+      ),
+    ),
+  );
+  const answers = await atMost(SEARCHES_AT_ONCE, [...byGroup], async ([logGroupName, { eni, log }]) => {
+    const search = { logGroupName, networkInterfaceId: eni.id, from: to - TRIAL_SECONDS, to };
     const refusal = await searchRefusal(tools.logs, search);
-    return refusal === null ? [] : [`flow log ${log.id}: ${refusal}`];
+    return refusal === null ? [] : [[logGroupName, `flow log ${log.id}: ${refusal}`] as const];
   });
-  const refusals = [...answers.flat(), ...objectionsTo(tools, standing)];
-  const speaks = watches.length > 0 && watches.every(({ log }) => log !== null) && answers.flat().length === 0;
-  return { speaks, refusals };
+  const refused = new Map(answers.flat());
+  const isMute = ({ place }: Source): boolean => place.kind === 'log-group' && refused.has(place.logGroupName);
+  const mute = watches.filter(({ sources }) => sources.every(isMute));
+  const ofMute = mute.flatMap(({ sources }) =>
+    sources.flatMap(({ place }) => (place.kind === 'bucket' ? [] : (refused.get(place.logGroupName) ?? []))),
+  );
+  return {
+    speaks: watches.length > 0 && mute.length === 0,
+    refusals: [...new Set(ofMute), ...objectionsTo(watches)],
+  };
 }
 
 /** The last change after which the log must be silent, plus the margin for it to take effect, in epoch seconds. */
@@ -123,31 +198,30 @@ function watchedSince({ isolatedAt, cutAgainAt }: CaseDocument): number {
  * be read proves nothing, says why, and is not forgotten.
  */
 export async function listen(
-  tools: Tools<'logs'>,
+  tools: Tools<'logs' | 'bucket'>,
   document: CaseDocument,
   standing: Seen,
   seconds: number,
 ): Promise<FlowLogWord> {
   const watches = watchesOf(tools, standing);
-  const asked = watches.filter(({ log }) => log !== null);
+  const asked = watches.filter(({ sources }) => sources.length > 0);
   if (asked.length === 0 || document.isolatedAt === null) return unheardFlowLog(tools, document, standing);
   const started = tools.now().getTime();
-  const since = Math.max(watchedSince(document), ...asked.map(({ log }) => log?.createdAt ?? 0));
+  const since = watchedSince(document);
   const window = { since, until: started / 1000, deadline: started + seconds * 1000 };
   const peers = new Set(document.flows.map((flow) => flow.remoteAddress));
   // What no waiting mends is said first.
-  const inOrder = [...watches].sort((a, b) => Number(a.log !== null) - Number(b.log !== null));
-  const hearings = await atMost(SEARCHES_AT_ONCE, inOrder, (watch) => hear(tools, watch, peers, window));
+  const inOrder = [...watches].sort((a, b) => Number(a.sources.length > 0) - Number(b.sources.length > 0));
+  const hearings = await atMost(SEARCHES_AT_ONCE, inOrder, (watch) => hearAny(tools, watch, peers, window));
   const interfaceIds = standing.interfaces.map((eni) => eni.id);
   const findings = findingsOf(hearings, interfaceIds);
-  return { findings, since: findings.from ?? since };
+  return { findings, since: findings.from ?? Math.max(since, begunBy(asked)) };
 }
 
-/**
- * "After you create a flow log, it can take several minutes to begin collecting and publishing data."
- * https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-basics.html
- */
+/** A log that is younger may still begin to speak. */
 const START_SECONDS = 900;
+/** One of ours that has said nothing for so long says nothing. */
+const OWN_START_SECONDS = 3600;
 
 interface Window {
   readonly since: number;
@@ -155,43 +229,113 @@ interface Window {
   readonly deadline: number;
 }
 
-async function hear(
-  tools: Tools<'logs'>,
-  { eni, log, formats, objections }: Watch,
+/**
+ * Asks one log after another until one covers the interface. What the others have shown counts as well: packets that passed
+ * have passed, whoever else saw them.
+ */
+async function hearAny(
+  tools: Tools<'logs' | 'bucket'>,
+  { eni, sources, objections }: Watch,
   peers: ReadonlySet<string>,
-  { since, until, deadline }: Window,
+  window: Window,
 ): Promise<Hearing> {
-  const unheard = (why: string): Hearing => ({
-    networkInterfaceId: eni.id,
-    coveredFrom: since,
-    coveredUntil: null,
-    unheard: why,
-    records: [],
-  });
-  if (log === null) return unheard(objections[0] ?? `no flow log covers ${eni.id}`);
-  const { intervalSeconds, logGroupName } = log;
+  const heard: Hearing[] = [];
+  for (const [index, source] of sources.entries()) {
+    // The one that hangs leaves the next its share of the time.
+    const now = tools.now().getTime();
+    const deadline = now + (window.deadline - now) / (sources.length - index);
+    heard.push(await hear(tools, eni, source, peers, { ...window, deadline }));
+    if (heard.at(-1)?.coveredUntil !== null) break;
+  }
+  const last = heard.at(-1);
+  const best =
+    (last?.coveredUntil === null ? undefined : last) ??
+    heard.find(({ unheard }) => unheard === null) ??
+    heard.find(({ passing }) => passing === true) ??
+    heard[0];
+  if (best === undefined) return nothingHeard(eni, window.since, objections[0] ?? `no flow log covers ${eni.id}`);
+  return heard.length === 1 ? best : { ...best, records: heard.flatMap(({ records }) => records) };
+}
+
+const nothingHeard = (eni: NetworkInterfaceFacts, since: number, why: string): Hearing => ({
+  networkInterfaceId: eni.id,
+  coveredFrom: since,
+  coveredUntil: null,
+  unheard: why,
+  records: [],
+});
+
+async function hear(
+  tools: Tools<'logs' | 'bucket'>,
+  eni: NetworkInterfaceFacts,
+  source: Source,
+  peers: ReadonlySet<string>,
+  window: Window,
+): Promise<Hearing> {
+  const { log, formats } = source;
+  const { until } = window;
+  const since = Math.max(window.since, log.createdAt ?? 0);
   const ear = earFor({
     networkInterfaceId: eni.id,
     localAddresses: [...eni.privateAddresses, ...eni.ipv6Addresses],
     formats: formats.map(readLogFormat),
-    intervalSeconds,
+    intervalSeconds: log.intervalSeconds,
     peers,
     since,
     isYoung: (log.createdAt ?? 0) > since - START_SECONDS,
     until,
   });
-  // A line stands at its start: the one that spans the beginning stands before it.
-  const search = { logGroupName, networkInterfaceId: eni.id, from: since - longestPause(intervalSeconds), to: until };
   try {
-    await readStream(tools.logs, search, deadline, (line) => ear.take(line));
-    return ear.heard();
+    await readInto(ear, tools, eni, source, { ...window, since });
+    return source.place.kind === 'bucket' ? asOfBucket(ear.heard(), log, until) : ear.heard();
   } catch (error) {
     const text = errorText(error);
     tools.log.warn('the flow log cannot be read', { networkInterfaceId: eni.id, error: text });
     // What was heard before the error still tells of flows that live.
     const why = `flow log ${log.id} of ${eni.id} was not read: ${text}`;
-    return { ...ear.heard(), coveredUntil: null, unheard: why, passing: isPassing(error) };
+    return { ...ear.heard(), coveredUntil: null, unheard: why, passing: await isPassingFor(tools, source, error) };
   }
+}
+
+async function readInto(
+  ear: Ear,
+  tools: Tools<'logs' | 'bucket'>,
+  eni: NetworkInterfaceFacts,
+  { log, place }: Source,
+  { since, until, deadline }: Window,
+): Promise<void> {
+  // A line stands at its start: the one that spans the beginning stands before it.
+  const from = since - longestPause(log.intervalSeconds);
+  if (place.kind === 'log-group') {
+    const search = { logGroupName: place.logGroupName, networkInterfaceId: eni.id, from, to: until };
+    return readStream(tools.logs, search, deadline, (line) => ear.take(line));
+  }
+  const { accountId, region } = tools.config;
+  const { bucket, folder } = place;
+  const search = { bucket, folder, accountId, region, flowLogId: log.id, from, to: until };
+  const format = readLogFormat(log.format);
+  const reader = await tools.bucket();
+  await reader.read(search, deadline, (text, key) => {
+    const problem = readLogFile(text, format, (line) => ear.take(line));
+    if (problem !== null) throw new Error(`the file ${key} cannot be read: ${problem}`);
+  });
+}
+
+const isPassingFor = async (tools: Tools<'bucket'>, { place }: Source, error: unknown): Promise<boolean> =>
+  place.kind === 'log-group' ? isPassing(error) : (await tools.bucket()).isPassing(error);
+
+/**
+ * Files of the same minutes may come one after another: what the newest one covers counts when the next one may be there. A log
+ * of ours that has not spoken yet says so, and may speak later.
+ */
+function asOfBucket(hearing: Hearing, log: FlowLogFacts, until: number): Hearing {
+  const { coveredFrom, coveredUntil } = hearing;
+  const whole = coveredUntil === null ? null : coveredUntil - FILE_SECONDS;
+  if (whole !== null && whole > coveredFrom) return { ...hearing, coveredUntil: whole };
+  const isYoung = until - (log.createdAt ?? 0) < OWN_START_SECONDS;
+  const unheard = hearing.unheard ?? (isYoung ? notBegun(log) : null);
+  const mayStillSpeak = isYoung && (hearing.unheard === null || hearing.isMute === true);
+  return { ...hearing, coveredUntil: null, unheard, ...(mayStillSpeak && { passing: true }) };
 }
 
 /** What was heard is good for the same isolation and the same cuts. */
@@ -209,7 +353,7 @@ export async function keepWord(tools: Tools<'cases'>, document: CaseDocument, wo
 
 /** What the verification before has heard, or what is heard now. */
 export async function recallOrListen(
-  tools: Tools<'logs' | 'cases'>,
+  tools: Tools<'logs' | 'bucket' | 'cases'>,
   document: CaseDocument,
   standing: Seen,
   seconds: number,

@@ -11,7 +11,7 @@ import type { Tools } from './toolbox.ts';
 
 /** Why a restore is refused; null = it is not. An instance that is gone has no flow. */
 export async function restoreObjection(
-  tools: Tools<'ec2' | 'logs' | 'cases'>,
+  tools: Tools<'ec2' | 'logs' | 'bucket' | 'cases'>,
   document: CaseDocument,
 ): Promise<string | null> {
   const reason = await revivable(tools, document);
@@ -22,7 +22,10 @@ export async function restoreObjection(
 }
 
 /** Why the restore would let a flow live again; null = nothing shows that it would. */
-async function revivable(tools: Tools<'ec2' | 'logs' | 'cases'>, document: CaseDocument): Promise<string | null> {
+async function revivable(
+  tools: Tools<'ec2' | 'logs' | 'bucket' | 'cases'>,
+  document: CaseDocument,
+): Promise<string | null> {
   const seen = await readStanding(tools, document);
   // Of an interface whose before-state is lost the longest timers count.
   const unknown = seen.interfaces.map((eni) => beforeOf(eni, UNKNOWN_TYPE, ''));

@@ -30,7 +30,7 @@ import {
   type VerdictQuestion,
 } from '../core/verdict/verdict.ts';
 import { exactGroupIds } from './isolation-group.ts';
-import { isWatched } from './listening.ts';
+import { isWatched, LOG_LOST } from './listening.ts';
 import { afterTurn } from './paced.ts';
 import type { Tools } from './toolbox.ts';
 
@@ -122,8 +122,6 @@ function denyStanding(
   };
   return subnetIds.length > 0 && subnetIds.every(denied) ? 'in-force' : 'none';
 }
-
-const LOG_LOST = 'the flow log that watched the instance when it was isolated is gone, or is not delivered any more';
 
 /** How long the reads wait for their turn in a storm, in seconds; what the isolation needs goes before what reports do. */
 const READ_WAIT_SECONDS = 20;

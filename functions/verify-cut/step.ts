@@ -14,13 +14,13 @@ import type { VerdictQuestion } from '../core/verdict/verdict.ts';
 import { disturbances, isDroppedByAcl, isPermitted, type LogRecord } from '../core/verdict/witness.ts';
 import { timersAsFound } from '../shared/as-found.ts';
 import { DeadlineError } from '../shared/deadline.ts';
-import { keepWord, LISTEN_SECONDS, listen } from '../shared/listening.ts';
+import { isWatched, keepWord, LISTEN_SECONDS, listen } from '../shared/listening.ts';
 import { missingDenies } from '../shared/missing-denies.ts';
 import { judgeStanding, readStanding, type Standing } from '../shared/standing.ts';
 import { tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
-type VerifyTools = Tools<'ec2' | 'logs' | 'cases'>;
+type VerifyTools = Tools<'ec2' | 'logs' | 'bucket' | 'cases'>;
 
 /**
  * Verify: reads back what is in force, asks the flow log where there is one, and judges. What was seen alive, or lacks a
@@ -60,6 +60,7 @@ export async function verifyCut(tools: VerifyTools, record: Verifying): Promise<
       denies: isCutting ? denies : [],
       cutAgainAt: stored.cutAgainAt,
       isolatedAt: dated.isolatedAt,
+      watched: isWatched(tools, standing),
     }),
     keepWord(tools, dated, witness),
     tell(tools, caseId, 'verify-cut', [`${verdict.kind}: ${verdict.reason}`, ...lostText(lost)].join('; ')),

@@ -21,6 +21,7 @@ import { logObjection } from '../../functions/core/verdict/log-objection.ts';
 import { localConfig } from '../stack.ts';
 import { emptyCaseTable } from './case-store.ts';
 import { type Clients, regionOf } from './clients.ts';
+import { NO_BUCKET } from './no-bucket.ts';
 import { askPermissions, type Permission } from './permissions.ts';
 
 /** A kind of flow and what security groups would do with it. */
@@ -90,7 +91,7 @@ export async function planContainment(clients: Clients, question: PlanQuestion):
   const accountId = question.accountId ?? facts.instance.accountId;
   if (accountId === null) throw new InputError('--account', `is missing, and EC2 does not say who owns ${instanceId}`);
   // The quota of an ACL is in another service's API: the default is taken.
-  const config = localConfig({ AccountId: accountId, Region: region, NaclEntryQuota: 20 });
+  const config = { ...localConfig({ AccountId: accountId, Region: region, NaclEntryQuota: 20 }), ...NO_BUCKET };
   const { flows, denies, refusals } = assess(request, facts, config);
   const [surroundings, controls, agent, permissions, logs] = await Promise.all([
     readSurroundings(clients.ec2, facts).catch(() => null),
@@ -219,8 +220,11 @@ async function proof(clients: Clients, { instance, interfaces }: Facts): Promise
   const covering = interfaces.flatMap((eni) => [eni.vpcId, eni.subnetId, eni.id]);
   const flowLogs = await flowLogsOn(clients.ec2, [...new Set(covering)]).catch((error: unknown) => errorText(error));
   if (typeof flowLogs === 'string') return { what, ok: null, detail: `flow logs: ${flowLogs}` };
-  const account = instance.accountId ?? interfaces[0]?.ownerId ?? '';
-  const objections = flowLogs.flatMap((log) => logObjection(log, account) ?? []);
+  const reader = {
+    accountId: instance.accountId ?? interfaces[0]?.ownerId ?? '',
+    flowLogBucketArn: NO_BUCKET.flowLogBucketArn,
+  };
+  const objections = flowLogs.flatMap((log) => logObjection(log, reader) ?? []);
   if (flowLogs.length === objections.length) {
     return {
       what,
@@ -228,7 +232,7 @@ async function proof(clients: Clients, { instance, interfaces }: Facts): Promise
       detail: `no flow log that could be asked${objections.length > 0 ? ` (${objections.join('; ')})` : ''}: a verdict would rest on the host, or on the rules`,
     };
   }
-  const asked = flowLogs.filter((log) => logObjection(log, account) === null);
+  const asked = flowLogs.filter((log) => logObjection(log, reader) === null);
   return { what, ok: true, detail: `flow log ${asked.map((log) => log.logGroupName).join(', ')}` };
 }
 

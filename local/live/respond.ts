@@ -22,6 +22,7 @@ import { wholeReport } from '../whole-report.ts';
 import { openCaseStore, storeFile } from './case-store.ts';
 import { type Clients, regionOf } from './clients.ts';
 import { execute, isWork, readCheckpoint, type Say, untilText } from './execution.ts';
+import { NO_BUCKET } from './no-bucket.ts';
 
 /** How a response is run from this machine. */
 export interface Setting {
@@ -138,7 +139,9 @@ async function openTools(
       hostDocuments: { ...HOST_DOCUMENTS, ...hostDocuments },
       defaultMode: mode ?? 'observe',
       topicArn: null,
+      ...NO_BUCKET,
     },
+    bucket: () => Promise.reject(new Error('there is no bucket of a stack here')),
     sfn: startingHere(() => {
       throw new Error('nothing is started here');
     }),

@@ -11,7 +11,7 @@ import {
   statesOf,
 } from '../../local/definitions.ts';
 import { runMachine } from '../../local/runner.ts';
-import { localConfig, localToolbox, simulate, type World } from '../../local/simulate.ts';
+import { localConfig, localToolbox, type World } from '../../local/simulate.ts';
 import { wholeReport } from '../../local/whole-report.ts';
 import { runInVirtualTime } from '../../local/world/clock.ts';
 import { createEmbeddedWorld } from '../../local/world/embedded-world.ts';
@@ -21,6 +21,7 @@ import { readTemplate } from '../../scripts/template.ts';
 import { defaultWorld, ids, readEvent, refusedBy, shellWatched } from '../support/bench.ts';
 import { theVerdict } from '../support/host-report.ts';
 import { hostPrints } from '../support/hostile-host.ts';
+import { NO_OWN_FLOW_LOG, simulate } from '../support/own-flow-log.ts';
 import { DEFAULT_WORLD, OTHER_WORLDS } from './worlds.ts';
 
 const finding = readEvent('guardduty-ec2-c2activity');
@@ -50,7 +51,7 @@ function respondAndRestore(
 ): Promise<{ readonly respond: Execution; readonly restore: Execution | null; readonly whole: Report }> {
   return runInVirtualTime(file.Now, async (clock) => {
     const world: World = createEmbeddedWorld(file, clock, createPhysics(file));
-    const tools = localToolbox(world, { ...localConfig(file), ...config });
+    const tools = localToolbox(world, { ...localConfig(file), ...NO_OWN_FLOW_LOG, ...config });
     prepare?.(world, tools);
     const execute = async (name: 'respond' | 'restore', payload: unknown): Promise<Execution> => {
       const entered: { state: string; at: number }[] = [];

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { simulate } from '../../local/simulate.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';
 import { neighbourApart, worldOf } from '../scenarios/worlds.ts';
 import { defaultWorld, ids, readEvent, shellWatched } from '../support/bench.ts';
+import { simulate } from '../support/own-flow-log.ts';
 
 const finding = readEvent('guardduty-ec2-c2activity');
 

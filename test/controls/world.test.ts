@@ -2,6 +2,9 @@ import { describe } from 'vitest';
 import { setDeleteOnTermination, tag } from '../../functions/aws/instance-attributes.ts';
 import { register, type Target } from '../../functions/aws/load-balancers.ts';
 import { setGroups, setTimeouts } from '../../functions/aws/network-interfaces.ts';
+import { createOwnFlowLog, type OwnFlowLog } from '../../functions/aws/own-flow-logs.ts';
+import { autoScaling } from '../../functions/controls/auto-scaling.ts';
+import { flowLogWitness } from '../../functions/controls/flow-log-witness.ts';
 import { CONTROLS } from '../../functions/controls/index.ts';
 import type { ControlTools } from '../../functions/controls/subject.ts';
 import { CASE_TAG } from '../../functions/core/case/evidence.ts';
@@ -37,8 +40,15 @@ const onWorld =
       config,
     );
 
+/** Somebody deletes our flow log, and makes one like it that is not the case's. */
+async function replaced(tools: ControlTools, before: Recorded): Promise<void> {
+  await flowLogWitness.undo(tools, before as Parameters<typeof flowLogWitness.undo>[1]);
+  await createOwnFlowLog(tools.ec2, { ...(before as unknown as OwnFlowLog), caseId: 'case-of-a-stranger' });
+}
+
 /** What somebody else may make of a thing, beside undoing it. */
 const STRANGE: Readonly<Record<string, (tools: ControlTools, before: Recorded) => Promise<unknown>>> = {
+  'own flow log': replaced,
   tags: ({ ec2, subject }) => tag(ec2, subject.instanceId, { [CASE_TAG]: 'mine' }),
   'target groups': ({ elb }, before) => register(elb, { ...(before as unknown as Target), port: 9999 }),
   'delete on termination': ({ ec2, subject }, before) =>
@@ -52,6 +62,7 @@ describe.each(CONTROLS.map((control) => [control.name, control] as const))(
       onWorld(
         () => worldOf('auto-scaling-member'),
         (account) => listedGround(control, account, STRANGE[name]),
+        { ownFlowLog: true },
       ),
       { stays: control.stays },
     );
@@ -59,12 +70,10 @@ describe.each(CONTROLS.map((control) => [control.name, control] as const))(
 );
 
 describe('Auto Scaling group, detached, in the embedded world', () => {
-  const [control] = CONTROLS;
-  if (control === undefined) throw new Error('the list is empty');
   controlContract(
     onWorld(
       () => worldOf('auto-scaling-member'),
-      (account) => listedGround(control, account),
+      (account) => listedGround(autoScaling, account),
       { autoScaling: 'detach' },
     ),
   );

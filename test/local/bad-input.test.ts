@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { InputError } from '../../functions/core/errors.ts';
 import { parseCalls } from '../../local/calls.ts';
-import { simulate } from '../../local/simulate.ts';
 import { parseWorld } from '../../local/world/parse-world.ts';
 import { defaultWorld, ids, readEvent } from '../support/bench.ts';
+import { simulate } from '../support/own-flow-log.ts';
 
 type Json = Record<string, unknown>;
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { parseParameters } from '../../local/parameters.ts';
-import { simulate } from '../../local/simulate.ts';
 import { localConfig, readParameters, stackConfig, stackTemplate } from '../../local/stack.ts';
 import { defaultWorld, ids, readEvent, shellAlone } from '../support/bench.ts';
+import { simulate } from '../support/own-flow-log.ts';
 
 const PLACE = { AccountId: '111122223333', Region: 'eu-central-1', NaclEntryQuota: 20 };
 const finding = readEvent('guardduty-ec2-c2activity');
@@ -50,7 +50,7 @@ describe('a file of parameters', () => {
   });
 
   it('may ask for none of the measures that are to come, and is refused where it asks for one', () => {
-    expect(readParameters({ Mode: 'contain', OwnFlowLog: 'off', NeverDeny: '' })).toEqual({ Mode: 'contain' });
+    expect(readParameters({ Mode: 'contain', VerifyFindings: 'off', NeverDeny: '' })).toEqual({ Mode: 'contain' });
     expect(() => readParameters({ CloseMetadata: 'always' })).toThrow(
       'parameters.CloseMetadata: "always" asks for what this version does not do; it takes "never" alone',
     );

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { resultJson } from '../../local/result.ts';
-import { type SimulationOptions, simulate } from '../../local/simulate.ts';
+import type { SimulationOptions } from '../../local/simulate.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';
 import { defaultWorld, ids, readEvent, shellAlone, twoInterfaces } from '../support/bench.ts';
+import { simulate } from '../support/own-flow-log.ts';
 
 const finding = readEvent('guardduty-ec2-c2activity');
 const ask = { instanceId: ids.instance, remoteAddresses: [ids.peer] };

@@ -2,9 +2,9 @@ import { DeleteItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { describe, expect, it } from 'vitest';
 import { setGroups } from '../../functions/aws/network-interfaces.ts';
 import type { Toolbox } from '../../functions/shared/toolbox.ts';
-import { simulate } from '../../local/simulate.ts';
 import { defaultWorld, ids, readEvent } from '../support/bench.ts';
 import { inEpisode } from '../support/episode.ts';
+import { simulate } from '../support/own-flow-log.ts';
 import { laterFinding, neighbourFinding, worldOf } from './worlds.ts';
 
 const finding = readEvent('guardduty-ec2-c2activity');

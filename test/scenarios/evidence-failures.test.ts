@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { type Simulation, type SimulationOptions, simulate } from '../../local/simulate.ts';
+import type { Simulation, SimulationOptions } from '../../local/simulate.ts';
 import type { CallInfo } from '../../local/world/api/middleware.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';
 import { readEvent, refusedBy } from '../support/bench.ts';
+import { simulate } from '../support/own-flow-log.ts';
 import { worldOf } from './worlds.ts';
 
 const finding = readEvent('guardduty-ec2-c2activity');

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { RestoreItem } from '../../functions/core/case/record.ts';
-import { type Simulation, type SimulationOptions, simulate } from '../../local/simulate.ts';
+import type { Simulation, SimulationOptions } from '../../local/simulate.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';
 import { ids, readEvent } from '../support/bench.ts';
 import { inEpisode } from '../support/episode.ts';
+import { simulate } from '../support/own-flow-log.ts';
 import { worldOf } from './worlds.ts';
 
 const finding = readEvent('guardduty-ec2-c2activity');

@@ -2,10 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { reportCase } from '../../functions/report-case/step.ts';
 import { tellReport } from '../../local/live/tell-report.ts';
 import { resultJson } from '../../local/result.ts';
-import { simulate } from '../../local/simulate.ts';
 import { tellSimulation } from '../../local/tell.ts';
 import { type Json, readEvent, withValue } from '../core/intake/intake-events.ts';
 import { ids, onBench, shellAlone } from '../support/bench.ts';
+import { simulate } from '../support/own-flow-log.ts';
 
 const CONNECTION = 'detail.service.action.networkConnectionAction';
 const C2 = readEvent('guardduty-ec2-c2activity');

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { simulate } from '../../local/simulate.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';
 import { defaultWorld, ids, readEvent } from '../support/bench.ts';
+import { simulate } from '../support/own-flow-log.ts';
 
 const finding = readEvent('guardduty-ec2-c2activity');
 const request = { instanceId: ids.instance, remoteAddresses: [ids.peer], mode: 'contain' };

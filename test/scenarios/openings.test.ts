@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { type IsolationOpenings, isolationRules } from '../../functions/core/network/isolation-rules.ts';
 import { resultFlows } from '../../local/result.ts';
-import { type Simulation, simulate } from '../../local/simulate.ts';
+import type { Simulation } from '../../local/simulate.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';
 import { defaultWorld, ids, readEvent } from '../support/bench.ts';
+import { simulate } from '../support/own-flow-log.ts';
 import { withoutAgent } from './worlds.ts';
 
 const finding = readEvent('guardduty-ec2-c2activity');

@@ -4,10 +4,10 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import type { ReportVerdict } from '../../functions/core/report/report.ts';
 import { resultFlows } from '../../local/result.ts';
-import { simulate } from '../../local/simulate.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';
 import { defaultWorld, ids, readEvent } from '../support/bench.ts';
 import { inEpisode } from '../support/episode.ts';
+import { simulate } from '../support/own-flow-log.ts';
 import { withoutAgent, worldOf } from './worlds.ts';
 
 const path = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url));

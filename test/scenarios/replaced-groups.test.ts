@@ -9,11 +9,11 @@ import { describe, expect, it } from 'vitest';
 import { setGroups } from '../../functions/aws/network-interfaces.ts';
 import { deleteSecurityGroups } from '../../functions/delete-security-groups/step.ts';
 import { swapSecurityGroups } from '../../functions/swap-security-groups/step.ts';
-import { simulate } from '../../local/simulate.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';
 import { defaultWorld, ids, onBench, readEvent, refusedBy, twoInterfaces } from '../support/bench.ts';
 import type { Restored } from '../support/episode.ts';
 import { type Episode, inEpisode } from '../support/episode.ts';
+import { simulate } from '../support/own-flow-log.ts';
 import { laterFinding, neighbourApart, neighbourFinding } from './worlds.ts';
 
 const finding = readEvent('guardduty-ec2-c2activity');

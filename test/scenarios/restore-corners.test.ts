@@ -10,7 +10,6 @@ import { cutOnHost } from '../../functions/cut-on-host/step.ts';
 import { denyAtNacl } from '../../functions/deny-at-nacl/step.ts';
 import { readDefinition } from '../../local/definitions.ts';
 import { runMachine } from '../../local/runner.ts';
-import { simulate } from '../../local/simulate.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';
 import {
   defaultWorld,
@@ -23,6 +22,7 @@ import {
   twoInterfaces,
 } from '../support/bench.ts';
 import { type Episode, inEpisode } from '../support/episode.ts';
+import { simulate } from '../support/own-flow-log.ts';
 import { laterFinding, neighbourApart, worldOf } from './worlds.ts';
 
 const finding = readEvent('guardduty-ec2-c2activity');

@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import type { RestoreItem } from '../../functions/core/case/record.ts';
 import { readDefinition } from '../../local/definitions.ts';
 import { runMachine } from '../../local/runner.ts';
-import { simulate } from '../../local/simulate.ts';
 import { type Bench, defaultWorld, ids, onBench, readEvent, refusedBy, shellAlone } from '../support/bench.ts';
 import { inEpisode } from '../support/episode.ts';
+import { simulate } from '../support/own-flow-log.ts';
 import { withoutAgent, worldOf } from './worlds.ts';
 
 const finding = readEvent('guardduty-ec2-c2activity');

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { HostVerdictLine } from '../../functions/core/host/host-protocol.ts';
-import { simulate } from '../../local/simulate.ts';
 import { ids, readEvent, shellAlone } from '../support/bench.ts';
 import { inEpisode } from '../support/episode.ts';
 import { theLine, theVerdict } from '../support/host-report.ts';
 import { hostPrints, type Sent } from '../support/hostile-host.ts';
+import { simulate } from '../support/own-flow-log.ts';
 import { laterFinding } from './worlds.ts';
 
 const finding = readEvent('guardduty-ec2-c2activity');

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { Config } from '../../functions/core/config.ts';
-import { type Simulation, simulate, type World } from '../../local/simulate.ts';
+import type { Simulation, World } from '../../local/simulate.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';
 import { defaultWorld, ids, readEvent, refusedBy, shellAlone } from '../support/bench.ts';
+import { simulate } from '../support/own-flow-log.ts';
 import { updateCase } from '../support/update-case.ts';
 
 const finding = readEvent('guardduty-ec2-c2activity');

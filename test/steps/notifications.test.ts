@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { reportCase } from '../../functions/report-case/step.ts';
-import { simulate } from '../../local/simulate.ts';
 import { defaultWorld, ids, onBench, readEvent } from '../support/bench.ts';
+import { simulate } from '../support/own-flow-log.ts';
 
 const HOSTILE = '<a href="https://x.test">click</a> *now* `rm`\r\nTo undo: <!channel>';
 

@@ -5,13 +5,14 @@ import { startResponse } from '../../functions/start-response/step.ts';
 import { readDefinition } from '../../local/definitions.ts';
 import { isEvent } from '../../local/requests.ts';
 import { type Around, runMachine } from '../../local/runner.ts';
-import { localConfig, localToolbox, simulate, type World } from '../../local/simulate.ts';
+import { localConfig, localToolbox, type World } from '../../local/simulate.ts';
 import { runInVirtualTime } from '../../local/world/clock.ts';
 import { createEmbeddedWorld } from '../../local/world/embedded-world.ts';
 import { createPhysics } from '../../local/world/physics.ts';
 import { deployedFolders } from '../../scripts/bundled-commands.ts';
 import { type ChaosWorld, DEFAULT_WORLD, OTHER_WORLDS } from '../chaos/worlds.ts';
 import { defaultWorld, onBench, readEvent, refusedBy } from '../support/bench.ts';
+import { NO_OWN_FLOW_LOG, simulate } from '../support/own-flow-log.ts';
 
 type Table = readonly Record<string, unknown>[];
 
@@ -99,7 +100,7 @@ function everyStepTwice(chaos: ChaosWorld): Promise<{ readonly added: readonly s
   const file = chaos.file();
   return runInVirtualTime(file.Now, async (clock) => {
     const world: World = createEmbeddedWorld(file, clock, createPhysics(file));
-    const tools = localToolbox(world, { ...localConfig(file), ...chaos.config });
+    const tools = localToolbox(world, { ...localConfig(file), ...NO_OWN_FLOW_LOG, ...chaos.config });
     const added: string[] = [];
     const around: Around = async (_state, name, run) => {
       const first = await run();

@@ -16,6 +16,7 @@ import { runInVirtualTime } from '../../local/world/clock.ts';
 import { createEmbeddedWorld } from '../../local/world/embedded-world.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';
 import { createPhysics } from '../../local/world/physics.ts';
+import { NO_OWN_FLOW_LOG } from './own-flow-log.ts';
 import { parseQuietWorld } from './quiet-agents.ts';
 
 /** One instance with a reverse shell and a neighbour in its subnet; ids that tests speak of. */
@@ -123,7 +124,7 @@ export function onBench<T>(
 ): Promise<T> {
   return runInVirtualTime(file.Now, (clock) => {
     const world: World = createEmbeddedWorld(file, clock, createPhysics(file));
-    const tools = localToolbox(world, { ...localConfig(file), ...config });
+    const tools = localToolbox(world, { ...localConfig(file), ...NO_OWN_FLOW_LOG, ...config });
     const interfaceOf = (id: string) => {
       const eni = file.NetworkInterfaces.find((one) => one.NetworkInterfaceId === id);
       if (eni === undefined) throw new Error(`${id} is not in the world`);
@@ -199,7 +200,7 @@ export const isolationOf = (swap: IsolationResult): NonNullable<Verifying['isola
 
 /** The tools of another process in the same world, whose calls of one EC2 API take longer on their way. */
 export function slowTools({ world, file }: Pick<Bench, 'world' | 'file'>, api: string, seconds: number): Toolbox {
-  const tools = localToolbox(world, localConfig(file));
+  const tools = localToolbox(world, { ...localConfig(file), ...NO_OWN_FLOW_LOG });
   tools.ec2.middlewareStack.add(
     (next, { commandName }) =>
       async (given) => {

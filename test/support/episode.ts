@@ -11,6 +11,7 @@ import { runInVirtualTime } from '../../local/world/clock.ts';
 import { createEmbeddedWorld } from '../../local/world/embedded-world.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';
 import { createPhysics } from '../../local/world/physics.ts';
+import { NO_OWN_FLOW_LOG } from './own-flow-log.ts';
 
 export interface Restored {
   readonly restore: RestoreResult;
@@ -43,7 +44,7 @@ export function inEpisode<T>(
 ): Promise<T> {
   return runInVirtualTime(file.Now, (clock) => {
     const world: World = createEmbeddedWorld(file, clock, createPhysics(file));
-    const tools = localToolbox(world, { ...localConfig(file), ...config });
+    const tools = localToolbox(world, { ...localConfig(file), ...NO_OWN_FLOW_LOG, ...config });
     const around: Around = (state, _name, run) => world.inState(state, run);
     const run = async (name: 'respond' | 'restore', input: unknown): Promise<unknown> => {
       const { output, error } = await runMachine(readDefinition(name), input, tools, { around });

@@ -386,7 +386,13 @@ describe('the README', () => {
   it('says of all that outlives the stack how to delete it', () => {
     const uninstall = README.slice(README.indexOf('## Uninstall'), README.indexOf('## Development'));
 
-    expect(named(PROJECT.template)).toEqual(['CaseTable', 'FunctionLogGroup', 'ExecutionLogGroup']);
+    expect(named(PROJECT.template)).toEqual([
+      'CaseTable',
+      'FlowLogBucket',
+      'FlowLogBucketPolicy',
+      'FunctionLogGroup',
+      'ExecutionLogGroup',
+    ]);
     for (const id of named(PROJECT.template)) expect(uninstall).toContain(`| \`${id}\` |`);
   });
 

@@ -288,7 +288,7 @@ export function parameterProblems({ template }: Project): readonly string[] {
     FLOWCUT_LINUX_DOCUMENT: linux,
     FLOWCUT_WINDOWS_DOCUMENT: windows,
   });
-  const stackOwn = ['respondStateMachineArn', 'topicArn'];
+  const stackOwn = ['respondStateMachineArn', 'topicArn', 'flowLogBucketArn'];
   const differing = Object.entries(bare).filter(
     ([key, value]) =>
       !stackOwn.includes(key) &&

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { type SimulationOptions, simulate } from '../../local/simulate.ts';
+import type { SimulationOptions } from '../../local/simulate.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';
 import { laterFinding } from '../scenarios/worlds.ts';
 import { defaultWorld, ids, readEvent, refusedBy } from '../support/bench.ts';
 import { inEpisode } from '../support/episode.ts';
+import { simulate } from '../support/own-flow-log.ts';
 import { metricFilters, PROJECT } from './agreements.ts';
 import { counts } from './filter-pattern.ts';
 

@@ -113,6 +113,8 @@ interface Verified {
   readonly cutAgainAt: string | null;
   /** When every ENI was first seen isolated, where the swap did not see it, ISO; null = it was not. */
   readonly isolatedAt: string | null;
+  /** A flow log was seen to cover the instance. */
+  readonly watched?: boolean;
 }
 
 /** Processes that the host stopped and whose ids were not kept: no undo lets them go on. */
@@ -283,5 +285,6 @@ function verified(stored: CaseDocument, event: Extract<CaseEvent, { kind: 'verif
     status: isClosing(stored) ? stored.status : 'reported',
     cutAgainAt: laterOf(stored.cutAgainAt, cutAgainAt),
     isolatedAt: isClosing(stored) ? stored.isolatedAt : (stored.isolatedAt ?? isolatedAt),
+    ...(event.watched === true && { watched: true }),
   };
 }

@@ -47,6 +47,10 @@ export interface FlowLogFacts {
   /** null = not said. */
   readonly destinationAccountId: string | null;
   readonly logGroupName: string | null;
+  /** ARN of the place that it is delivered to, as it was asked for; null = not said. */
+  readonly destination: string | null;
+  /** The case that made it, by its tag; null = none says so. */
+  readonly caseId: string | null;
   /** Why it is not delivered; null = it is, as far as EC2 knows. */
   readonly problem: string | null;
   /** `ALL`, `ACCEPT` or `REJECT`. */

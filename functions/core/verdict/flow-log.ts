@@ -169,8 +169,10 @@ export interface Hearing {
   readonly coveredUntil: number | null;
   /** Why it is not covered, in words; null where it is, and where it has had no time to speak yet. */
   readonly unheard: string | null;
-  /** It could not be read just now. */
+  /** It could not be read just now, or may speak later. */
   readonly passing?: boolean;
+  /** Not a line of the window was heard. */
+  readonly isMute?: boolean;
   readonly records: readonly SeenFlow[];
 }
 
@@ -274,7 +276,14 @@ export function earFor(listening: Listening): Ear {
     const coveredUntil = unheard === null && hasSpoken ? Math.min(first?.end ?? since, until) : null;
     // What passed between the beginning of the window and the first record is not known.
     const coveredFrom = Math.max(since, Math.min(...spans.map(({ start }) => start), first?.end ?? since));
-    return { networkInterfaceId, coveredFrom, coveredUntil, unheard, records: [...flows.values()] };
+    return {
+      networkInterfaceId,
+      coveredFrom,
+      coveredUntil,
+      unheard,
+      ...(!hasSpoken && skippedAt === null && { isMute: true }),
+      records: [...flows.values()],
+    };
   }
 
   function why(end: number, next: number | null): string | null {

@@ -1,7 +1,9 @@
 import { gzipSync } from 'node:zlib';
+import { once } from '../../../functions/shared/once.ts';
+import { memorySlot } from '../../memory-slots.ts';
 import { DEFAULT_FORMAT, fieldsOfFormat } from '../physics/log-format.ts';
 import type { ApiContext } from './context.ts';
-import { flowLogId, stampedLines, watchedInterfaces } from './flow-logs.ts';
+import { flowLogId, type StampedLine, stampedLines, watchedInterfaces } from './flow-logs.ts';
 import { madeId } from './ids.ts';
 import type { ApiState, FlowLog } from './shapes.ts';
 
@@ -9,11 +11,16 @@ import type { ApiState, FlowLog } from './shapes.ts';
 const FILE_SECONDS = 300;
 const DELIVERY_SECONDS = 300;
 
+/** An hour in which nothing passed is one file for those who come later than so many seconds. */
+const QUIET_SECONDS = 3600;
+
 /** One object in the bucket of a flow log. */
 export interface LogFile {
   readonly key: string;
   readonly lastModified: Date;
-  /** Packs the file; a list of many needs the content of few. */
+  /** false: it is part of a quiet hour by now, and still answers to its name. */
+  readonly isListed: boolean;
+  /** Packs the file, once. */
   readonly content: () => { readonly body: Buffer; readonly etag: string };
 }
 
@@ -24,35 +31,111 @@ export function bucketOf(log: FlowLog): { bucket: string; folder: string } {
   return { bucket, folder: folder === '' ? '' : `${folder}/` };
 }
 
+/** The files of each log as they were worked out last, and of what. */
+const workedOut = memorySlot(() => new Map<string, { readonly of: string; readonly files: readonly LogFile[] }>());
+
 /**
  * The files of a flow log that lie in its bucket now, oldest first: each holds the records that end in its five minutes,
- * of all interfaces that are watched, below a line with the names of the fields.
+ * of all interfaces that are watched, below a line with the names of the fields. A quiet hour is one file after a while, as a
+ * search of CloudWatch Logs tells it in one line: five days of silence are 120 files, and not 1,440.
  */
-export function filesOf(log: FlowLog, { state, physics, memory, now }: ApiContext): LogFile[] {
-  const zero = Math.floor(Date.parse(state.Now) / 1000);
-  const delay = log.DeliverySeconds ?? DELIVERY_SECONDS;
-  const byFile = new Map<number, string[]>();
-  for (const id of watchedInterfaces(log, state, memory)) {
-    const range = { from: Number.NEGATIVE_INFINITY, to: now, now };
-    for (const { line, end } of stampedLines(physics, log, id, range)) {
-      const file = Math.floor(end / FILE_SECONDS) * FILE_SECONDS;
-      if (file + FILE_SECONDS + delay > zero + now) continue;
-      const lines = byFile.get(file);
-      if (lines === undefined) byFile.set(file, [line]);
-      else lines.push(line);
+export function filesOf(log: FlowLog, context: ApiContext): readonly LogFile[] {
+  const { state, memory, now } = context;
+  const id = flowLogId(log);
+  const due = epochOf(state) + now - delayOf(log);
+  const ids = watchedInterfaces(log, state, memory);
+  // Nothing is delivered between two minutes of the log, nor between two of the clock.
+  const of = JSON.stringify([log, ids, Math.floor((now - delayOf(log)) / 60), Math.floor(due / 60)]);
+  const before = memory.of(workedOut).get(id);
+  if (before?.of === of) return before.files;
+  const files = workOut(log, ids, context, due);
+  memory.of(workedOut).set(id, { of, files });
+  return files;
+}
+
+const epochOf = ({ Now }: ApiState): number => Math.floor(Date.parse(Now) / 1000);
+
+const delayOf = (log: FlowLog): number => log.DeliverySeconds ?? DELIVERY_SECONDS;
+
+/** What stands in five minutes. */
+interface Minutes {
+  readonly lines: string[];
+  isQuiet: boolean;
+}
+
+function workOut(log: FlowLog, ids: readonly string[], context: ApiContext, due: number): LogFile[] {
+  const { state, physics, now } = context;
+  const fields = fieldsOfFormat(log.LogFormat ?? DEFAULT_FORMAT) ?? [];
+  const byStart = new Map<number, Minutes>();
+  const add = (start: number, line: string, isQuiet: boolean): void => {
+    if (start + FILE_SECONDS > due) return;
+    const minutes = byStart.get(start) ?? { lines: [], isQuiet: true };
+    byStart.set(start, minutes);
+    minutes.lines.push(line);
+    minutes.isQuiet &&= isQuiet;
+  };
+  for (const id of ids) {
+    for (const record of stampedLines(physics, log, id, { from: Number.NEGATIVE_INFINITY, to: now, now })) {
+      if (isSilence(record, fields))
+        for (const piece of piecesOf(record, fields)) add(fileOf(piece.start), piece.line, true);
+      else add(fileOf(record.end - 1), record.line, false);
     }
   }
-  const header = (fieldsOfFormat(log.LogFormat ?? DEFAULT_FORMAT) ?? []).join(' ');
-  return [...byFile]
+  const header = fields.join(' ');
+  const fileAt = (start: number, lines: readonly string[], isListed: boolean): LogFile => ({
+    key: keyOf(log, state, start),
+    lastModified: new Date((start + FILE_SECONDS + delayOf(log)) * 1000),
+    isListed,
+    content: once(() => {
+      const body = gzipSync(`${[header, ...lines].join('\n')}\n`);
+      return { body, etag: `"${madeId('e', body.toString('base64')).slice(2)}"` };
+    }),
+  });
+  return [...byStart]
     .sort(([a], [b]) => a - b)
-    .map(([start, lines]) => ({
-      key: keyOf(log, state, start),
-      lastModified: new Date((start + FILE_SECONDS + delay) * 1000),
-      content: () => {
-        const body = gzipSync(`${[header, ...lines].join('\n')}\n`);
-        return { body, etag: `"${madeId('e', body.toString('base64')).slice(2)}"` };
-      },
-    }));
+    .map(([start, { lines }]) => {
+      const hour = quietHourOf(start, byStart, due);
+      if (hour === null) return fileAt(start, lines, true);
+      const isLast = hour.at(-1)?.[0] === start;
+      return fileAt(start, isLast ? hour.flatMap(([, minutes]) => minutes.lines) : lines, isLast);
+    });
+}
+
+const fileOf = (second: number): number => Math.floor(second / FILE_SECONDS) * FILE_SECONDS;
+
+/** The files of the hour around a file, where nothing passed in all of it and it is over for long; null otherwise. */
+function quietHourOf(
+  start: number,
+  byStart: ReadonlyMap<number, Minutes>,
+  due: number,
+): readonly (readonly [number, Minutes])[] | null {
+  const hour = Math.floor(start / 3600) * 3600;
+  if (hour + 3600 + QUIET_SECONDS > due) return null;
+  const files = Array.from({ length: 3600 / FILE_SECONDS }, (_, index) => hour + index * FILE_SECONDS).flatMap((at) => {
+    const minutes = byStart.get(at);
+    return minutes?.isQuiet === true ? [[at, minutes] as const] : [];
+  });
+  return files.length === 3600 / FILE_SECONDS ? files : null;
+}
+
+/** A record without data: by its status, or, where the format has none, by a length that no other has. */
+function isSilence({ line, start, end }: StampedLine, fields: readonly string[]): boolean {
+  const status = fields.indexOf('log-status');
+  return status === -1 ? end - start > 600 : line.split(' ')[status] === 'NODATA';
+}
+
+/** Silence is told file by file, as everything is. */
+function piecesOf({ line, start, end }: StampedLine, fields: readonly string[]): readonly StampedLine[] {
+  const pieces: StampedLine[] = [];
+  for (let from = start; from < end; from = fileOf(from) + FILE_SECONDS) {
+    const to = Math.min(end, fileOf(from) + FILE_SECONDS);
+    const values = line.split(' ').map((value, place) => {
+      if (fields[place] === 'start') return String(from);
+      return fields[place] === 'end' ? String(to) : value;
+    });
+    pieces.push({ line: values.join(' '), start: from, end: to });
+  }
+  return pieces;
 }
 
 /** `AWSLogs/account/vpcflowlogs/Region/yyyy/mm/dd/account_vpcflowlogs_Region_fl-..._yyyymmddThhmmZ_hash.log.gz` */

@@ -22,7 +22,9 @@ function filesIn(context: ApiContext, bucket: string | undefined, api: string): 
 /** https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html */
 function listObjects(context: ApiContext, input: ListObjectsV2CommandInput): object {
   const { Bucket, Prefix = '', StartAfter = '', Delimiter, MaxKeys = 1000, ContinuationToken } = input;
-  const all = filesIn(context, Bucket, 'ListBucket').filter(({ key }) => key.startsWith(Prefix) && key > StartAfter);
+  const all = filesIn(context, Bucket, 'ListBucket').filter(
+    ({ key, isListed }) => isListed && key.startsWith(Prefix) && key > StartAfter,
+  );
   const folder = (key: string): string | null => {
     const at = Delimiter === undefined || Delimiter === '' ? -1 : key.indexOf(Delimiter, Prefix.length);
     return at < 0 ? null : key.slice(0, at + (Delimiter?.length ?? 0));
@@ -77,4 +79,26 @@ function bodyOf(bytes: Buffer): object {
   });
 }
 
-export const s3Handlers: Handlers = { ListObjectsV2: listObjects, GetObject: getObject };
+/**
+ * Nobody but the log delivery writes, changes or deletes an object: so says the policy of the bucket of the stack, and another
+ * bucket is not in the world.
+ */
+const denied =
+  (api: string) =>
+  (_: ApiContext, { Bucket, Key = '*' }: { readonly Bucket?: string; readonly Key?: string }): never => {
+    throw new AwsError(
+      'AccessDenied',
+      `not authorized to perform: s3:${api} on resource: "arn:aws:s3:::${Bucket}/${Key}" with an explicit deny in a resource-based policy`,
+    );
+  };
+
+export const s3Handlers: Handlers = {
+  ListObjectsV2: listObjects,
+  GetObject: getObject,
+  PutObject: denied('PutObject'),
+  CopyObject: denied('PutObject'),
+  DeleteObject: denied('DeleteObject'),
+  DeleteObjects: denied('DeleteObject'),
+  PutObjectAcl: denied('PutObjectAcl'),
+  PutObjectTagging: denied('PutObjectTagging'),
+};

@@ -4,6 +4,8 @@ import { logObjection, streamObjection } from '../../../functions/core/verdict/l
 import { formatText } from '../../support/flow-log.ts';
 
 const ACCOUNT = '111122223333';
+const BUCKET = 'arn:aws:s3:::our-bucket';
+const reader = { accountId: ACCOUNT, flowLogBucketArn: BUCKET };
 
 const theLog: FlowLogFacts = {
   id: 'fl-1',
@@ -11,6 +13,8 @@ const theLog: FlowLogFacts = {
   destinationType: 'cloud-watch-logs',
   destinationAccountId: ACCOUNT,
   logGroupName: 'flow-logs',
+  destination: null,
+  caseId: null,
   problem: null,
   trafficType: 'ALL',
   format: null,
@@ -20,8 +24,8 @@ const theLog: FlowLogFacts = {
 
 describe('logObjection', () => {
   it('has nothing against a log of all traffic in a log group of this account', () => {
-    expect(logObjection(theLog, ACCOUNT)).toBeNull();
-    expect(logObjection({ ...theLog, destinationAccountId: null }, ACCOUNT)).toBeNull();
+    expect(logObjection(theLog, reader)).toBeNull();
+    expect(logObjection({ ...theLog, destinationAccountId: null }, reader)).toBeNull();
   });
 
   it.each<[string, Partial<FlowLogFacts>, string]>([
@@ -38,7 +42,7 @@ describe('logObjection', () => {
       'srcaddr, dstaddr',
     ],
   ])('names the log that %s, and why', (_, change, word) => {
-    const objection = logObjection({ ...theLog, ...change }, ACCOUNT);
+    const objection = logObjection({ ...theLog, ...change }, reader);
     expect(objection).toContain('fl-1');
     expect(objection).toContain(word);
   });

@@ -4,6 +4,7 @@ import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { EC2Client } from '@aws-sdk/client-ec2';
 import { ElasticLoadBalancingClient } from '@aws-sdk/client-elastic-load-balancing';
 import { ElasticLoadBalancingV2Client } from '@aws-sdk/client-elastic-load-balancing-v2';
+import { S3Client } from '@aws-sdk/client-s3';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { SSMClient } from '@aws-sdk/client-ssm';
@@ -32,6 +33,8 @@ export function clientsAt(endpoint: string) {
     logs: new CloudWatchLogsClient(settings),
     sns: new SNSClient(settings),
     scaling: new AutoScalingClient(settings),
+    // moto serves every bucket under its own address.
+    s3: new S3Client({ ...settings, forcePathStyle: true }),
     elb: new ElasticLoadBalancingV2Client(settings),
     classicElb: new ElasticLoadBalancingClient(settings),
     dynamodb: new DynamoDBClient(settings),

@@ -1,3 +1,4 @@
+import { bucketReader } from '../../../functions/shared/bucket-reader.ts';
 import { readConfig } from '../../../functions/shared/environment.ts';
 import type { Toolbox } from '../../../functions/shared/toolbox.ts';
 import { ACCOUNT, type Clients, REGION, TABLE } from './clients.ts';
@@ -11,6 +12,7 @@ export function functionEnvironment(over: Readonly<Record<string, string>> = {})
     FLOWCUT_MODE: 'contain',
     FLOWCUT_LINUX_DOCUMENT: 'flowcut-host-linux',
     FLOWCUT_WINDOWS_DOCUMENT: 'flowcut-host-windows',
+    FLOWCUT_FLOW_LOG_BUCKET: 'arn:aws:s3:::flowcut-flow-logs',
     FLOWCUT_TOPIC_ARN: `arn:aws:sns:${REGION}:${ACCOUNT}:flowcut`,
     FLOWCUT_RESPOND_STATE_MACHINE_ARN: `arn:aws:states:${REGION}:${ACCOUNT}:stateMachine:flowcut-respond`,
     ...over,
@@ -18,10 +20,11 @@ export function functionEnvironment(over: Readonly<Record<string, string>> = {})
 }
 
 /** What the handlers would wire in such an environment, with clients that talk to moto. */
-export function toolboxOf({ dynamodb, ...clients }: Clients, environment = functionEnvironment()): Toolbox {
+export function toolboxOf({ dynamodb, s3, ...clients }: Clients, environment = functionEnvironment()): Toolbox {
   return {
     ...clients,
     later: () => Promise.resolve(clients),
+    bucket: () => Promise.resolve(bucketReader(s3)),
     config: readConfig(environment),
     cases: { client: dynamodb, name: TABLE },
     log: { info: () => undefined, warn: () => undefined },

@@ -182,7 +182,7 @@ describe('a flow log that was created', () => {
         .split('\n');
       expect(lines[0]).toBe('end dstaddr');
       expect(lines[1]).toBe(`${Date.parse('2026-01-15T10:07:00Z') / 1000} 198.51.100.7`);
-      expect(lines.at(-1)).toMatch(new RegExp(`^${Date.parse('2026-01-15T10:09:00Z') / 1000} `));
+      expect(lines.at(-1)).toMatch(new RegExp(`^${Date.parse('2026-01-15T10:10:00Z') / 1000} `));
     }));
 
   it('pages and folds the objects of a bucket', () =>

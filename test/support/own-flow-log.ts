@@ -1,0 +1,16 @@
+import type { Config } from '../../functions/core/config.ts';
+import { type Simulation, type SimulationOptions, simulate as simulateAsDeployed } from '../../local/simulate.ts';
+import type { WorldFile } from '../../local/world/parse-world.ts';
+
+/**
+ * What tests begin with that are not about the flow log of our own: their worlds say themselves who watches. Those that are give
+ * `ownFlowLog: true`.
+ */
+export const NO_OWN_FLOW_LOG = { ownFlowLog: false } as const satisfies Partial<Config>;
+
+/** A run of the response, with no flow log of our own unless the configuration says so. */
+export const simulate = (file: WorldFile, input: unknown, options: SimulationOptions = {}): Promise<Simulation> =>
+  simulateAsDeployed(file, input, {
+    ...options,
+    config: { ...(options.parameters?.['OwnFlowLog'] === undefined && NO_OWN_FLOW_LOG), ...options.config },
+  });
