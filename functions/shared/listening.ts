@@ -1,11 +1,19 @@
-import { keepHeard, readHeard } from '../aws/case-table/heard.ts';
+import { type Heard, keepHeard, readHeard } from '../aws/case-table/heard.ts';
 import { errorText } from '../aws/errors.ts';
 import { isPassing, readStream, searchRefusal } from '../aws/flow-logs.ts';
 import type { CaseDocument } from '../core/case/case.ts';
 import { SETTLE_SECONDS } from '../core/case/expiry.ts';
 import type { FlowLogFacts } from '../core/case/facts.ts';
 import type { NetworkInterfaceFacts } from '../core/model.ts';
-import { type Ear, earFor, findingsOf, type Hearing, longestPause } from '../core/verdict/flow-log.ts';
+import {
+  type Ear,
+  earFor,
+  findingsOf,
+  type Hearing,
+  longestPause,
+  type SeenFlow,
+  seenTogether,
+} from '../core/verdict/flow-log.ts';
 import { FILE_SECONDS, readLogFile } from '../core/verdict/log-file.ts';
 import { readLogFormat } from '../core/verdict/log-format.ts';
 import { logObjection, streamObjection } from '../core/verdict/log-objection.ts';
@@ -87,6 +95,10 @@ function watchesOf(tools: Tools<never>, { interfaces, flowLogs }: Seen): Watch[]
 /** A flow log that can be asked, as far as EC2 tells, covers an ENI of the instance. */
 export const isWatched = (tools: Tools<never>, standing: Seen): boolean =>
   watchesOf(tools, standing).some(({ sources }) => sources.length > 0);
+
+/** Files of the bucket may have to be read. */
+export const readsBucket = (tools: Tools<never>, standing: Seen): boolean =>
+  watchesOf(tools, standing).some(({ sources }) => sources.some(({ place }) => place.kind === 'bucket'));
 
 /** Why the flow logs of the instance cannot be asked, as far as EC2 tells, in words. */
 const objectionsTo = (watches: readonly Watch[]): readonly string[] => [
@@ -195,20 +207,27 @@ function watchedSince({ isolatedAt, cutAgainAt }: CaseDocument): number {
 
 /**
  * Asks the flow logs what passed since the isolation, for `seconds` at most; null where none covers any ENI. One that cannot
- * be read proves nothing, says why, and is not forgotten.
+ * be read proves nothing, says why, and is not forgotten. `earlier`: what a look before this one has heard of files in our
+ * bucket is not read again.
  */
 export async function listen(
   tools: Tools<'logs' | 'bucket'>,
   document: CaseDocument,
   standing: Seen,
   seconds: number,
+  earlier: Heard | null = null,
 ): Promise<FlowLogWord> {
   const watches = watchesOf(tools, standing);
   const asked = watches.filter(({ sources }) => sources.length > 0);
   if (asked.length === 0 || document.isolatedAt === null) return unheardFlowLog(tools, document, standing);
   const started = tools.now().getTime();
   const since = watchedSince(document);
-  const window = { since, until: started / 1000, deadline: started + seconds * 1000 };
+  const window = {
+    since,
+    until: started / 1000,
+    deadline: started + seconds * 1000,
+    covered: coveredBy(earlier, document, standing),
+  };
   const peers = new Set(document.flows.map((flow) => flow.remoteAddress));
   // What no waiting mends is said first.
   const inOrder = [...watches].sort((a, b) => Number(a.sources.length > 0) - Number(b.sources.length > 0));
@@ -227,6 +246,25 @@ interface Window {
   readonly since: number;
   readonly until: number;
   readonly deadline: number;
+  /** What an earlier look has heard without a hole, of every interface. */
+  readonly covered: Covered | null;
+}
+
+interface Covered {
+  readonly from: number;
+  readonly until: number;
+  readonly records: readonly SeenFlow[];
+}
+
+/** A file may come so much later than the next one, in seconds. What comes later still is read before a case is contained. */
+const LATE_FILE_SECONDS = 3600;
+
+/** Good for the same isolation, cuts and interfaces. */
+function coveredBy(earlier: Heard | null, document: CaseDocument, { interfaces }: Seen): Covered | null {
+  if (earlier === null || earlier.about !== about(document)) return null;
+  const { coveredUntil, from = earlier.since, records } = earlier.findings;
+  const isSame = interfaces.every(({ id }) => earlier.interfaceIds?.includes(id) === true);
+  return coveredUntil === null || !isSame ? null : { from, until: coveredUntil, records };
 }
 
 /**
@@ -254,7 +292,7 @@ async function hearAny(
     heard.find(({ passing }) => passing === true) ??
     heard[0];
   if (best === undefined) return nothingHeard(eni, window.since, objections[0] ?? `no flow log covers ${eni.id}`);
-  return heard.length === 1 ? best : { ...best, records: heard.flatMap(({ records }) => records) };
+  return heard.length === 1 ? best : { ...best, records: seenTogether(heard.flatMap(({ records }) => records)) };
 }
 
 const nothingHeard = (eni: NetworkInterfaceFacts, since: number, why: string): Hearing => ({
@@ -272,9 +310,12 @@ async function hear(
   peers: ReadonlySet<string>,
   window: Window,
 ): Promise<Hearing> {
-  const { log, formats } = source;
-  const { until } = window;
-  const since = Math.max(window.since, log.createdAt ?? 0);
+  const { log, formats, place } = source;
+  const { until, covered } = window;
+  const first = Math.max(window.since, log.createdAt ?? 0);
+  const goesOnAt = covered === null ? first : covered.until - LATE_FILE_SECONDS;
+  const goesOn = place.kind === 'bucket' && goesOnAt > first;
+  const since = goesOn ? goesOnAt : first;
   const ear = earFor({
     networkInterfaceId: eni.id,
     localAddresses: [...eni.privateAddresses, ...eni.ipv6Addresses],
@@ -282,12 +323,13 @@ async function hear(
     intervalSeconds: log.intervalSeconds,
     peers,
     since,
-    isYoung: (log.createdAt ?? 0) > since - START_SECONDS,
+    isYoung: !goesOn && (log.createdAt ?? 0) > since - START_SECONDS,
     until,
   });
   try {
     await readInto(ear, tools, eni, source, { ...window, since });
-    return source.place.kind === 'bucket' ? asOfBucket(ear.heard(), log, until) : ear.heard();
+    const heard = place.kind === 'bucket' ? asOfBucket(ear.heard(), log, until) : ear.heard();
+    return goesOn && covered !== null ? after(covered, heard) : heard;
   } catch (error) {
     const text = errorText(error);
     tools.log.warn('the flow log cannot be read', { networkInterfaceId: eni.id, error: text });
@@ -295,6 +337,12 @@ async function hear(
     const why = `flow log ${log.id} of ${eni.id} was not read: ${text}`;
     return { ...ear.heard(), coveredUntil: null, unheard: why, passing: await isPassingFor(tools, source, error) };
   }
+}
+
+/** What was heard first, and what has come since. */
+function after({ from, records }: Covered, hearing: Hearing): Hearing {
+  const ofInterface = records.filter(({ networkInterfaceId }) => networkInterfaceId === hearing.networkInterfaceId);
+  return { ...hearing, coveredFrom: from, records: seenTogether([...ofInterface, ...hearing.records]) };
 }
 
 async function readInto(
@@ -342,14 +390,24 @@ function asOfBucket(hearing: Hearing, log: FlowLogFacts, until: number): Hearing
 const about = ({ isolatedAt, cutAgainAt }: CaseDocument): string => `${isolatedAt} ${cutAgainAt}`;
 
 /** Keeps what was heard for those that come after; where the table does not take it, they listen for themselves. */
-export async function keepWord(tools: Tools<'cases'>, document: CaseDocument, word: FlowLogWord): Promise<void> {
+export async function keepWord(
+  tools: Tools<'cases'>,
+  document: CaseDocument,
+  { interfaces }: Pick<Seen, 'interfaces'>,
+  word: FlowLogWord,
+): Promise<void> {
   if (word === null || document.isolatedAt === null) return;
   try {
-    await keepHeard(tools.cases, document.caseId, { about: about(document), ...word }, tools.now().toISOString());
+    const heard = { about: about(document), interfaceIds: interfaces.map(({ id }) => id), ...word };
+    await keepHeard(tools.cases, document.caseId, heard, tools.now().toISOString());
   } catch (error) {
     tools.log.warn('what the flow log said cannot be kept', { error: errorText(error) });
   }
 }
+
+/** What the look before has heard; null = nothing is kept, or it cannot be read. */
+export const heardBefore = ({ cases }: Tools<'cases'>, { caseId }: CaseDocument): Promise<Heard | null> =>
+  readHeard(cases, caseId).catch(() => null);
 
 /** What the verification before has heard, or what is heard now. */
 export async function recallOrListen(
@@ -359,7 +417,7 @@ export async function recallOrListen(
   seconds: number,
 ): Promise<FlowLogWord> {
   if (unheardFlowLog(tools, document, standing) === null) return null;
-  const heard = await readHeard(tools.cases, document.caseId).catch(() => null);
+  const heard = await heardBefore(tools, document);
   if (heard === null || heard.about !== about(document)) return listen(tools, document, standing, seconds);
   return { findings: heard.findings, since: heard.since };
 }

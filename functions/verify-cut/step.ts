@@ -14,7 +14,8 @@ import type { VerdictQuestion } from '../core/verdict/verdict.ts';
 import { disturbances, isDroppedByAcl, isPermitted, type LogRecord } from '../core/verdict/witness.ts';
 import { timersAsFound } from '../shared/as-found.ts';
 import { DeadlineError } from '../shared/deadline.ts';
-import { isWatched, keepWord, LISTEN_SECONDS, listen } from '../shared/listening.ts';
+import { listenOn } from '../shared/listen-on.ts';
+import { isWatched, keepWord } from '../shared/listening.ts';
 import { missingDenies } from '../shared/missing-denies.ts';
 import { judgeStanding, readStanding, type Standing } from '../shared/standing.ts';
 import { tell } from '../shared/timeline.ts';
@@ -32,7 +33,7 @@ export async function verifyCut(tools: VerifyTools, record: Verifying): Promise<
   const stored = withCut(await needCase(tools.cases, caseId), lateCutOf(record));
   const standing = await readStanding(tools, stored);
   const dated = withIsolation(stored, standing, tools.now());
-  const witness = await listen(tools, dated, standing, LISTEN_SECONDS.verify);
+  const witness = await listenOn(tools, dated, standing);
   const joined = await joinSeenFlows(tools, dated, standing, witness);
   const document = joined === null ? dated : { ...joined, cutAgainAt: dated.cutAgainAt, isolatedAt: dated.isolatedAt };
   const current = joined === null ? standing : await readStanding(tools, document);
@@ -62,7 +63,7 @@ export async function verifyCut(tools: VerifyTools, record: Verifying): Promise<
       isolatedAt: dated.isolatedAt,
       watched: isWatched(tools, standing),
     }),
-    keepWord(tools, dated, witness),
+    keepWord(tools, dated, standing, witness),
     tell(tools, caseId, 'verify-cut', [`${verdict.kind}: ${verdict.reason}`, ...lostText(lost)].join('; ')),
   ]);
   // After the verdict was noted: it dates the isolation that is lost now.

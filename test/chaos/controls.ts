@@ -63,6 +63,9 @@ function evidence(file: WorldFile, original: WorldFile, snapshots: number): read
       return isSet && original.InstanceAttributes[id]?.[name] !== now[name] ? [item] : [];
     }),
   );
+  const flowLogs = file.FlowLogs.filter(({ Tags = [] }) => Tags.some(({ Key }) => Key === 'flowcut:case')).map(
+    ({ ResourceId }) => `flow log of ${ResourceId}`,
+  );
   const instances = file.Reservations.flatMap(({ Instances }) => Instances);
   const tags = instances.flatMap(({ Tags = [] }) => Tags.filter(({ Key }) => Key === 'flowcut:case').map(() => 'tags'));
   const kept = instances.flatMap(({ BlockDeviceMappings = [] }) =>
@@ -80,7 +83,7 @@ function evidence(file: WorldFile, original: WorldFile, snapshots: number): read
   const classic = (world: WorldFile) => (world.ClassicLoadBalancers ?? []).flatMap(({ Instances = [] }) => Instances);
   const outside = classic(file).length < classic(original).length ? ['classic load balancer'] : [];
   const kept0 = snapshots > 0 ? ['snapshots'] : [];
-  return [...attributes, ...tags, ...kept, ...left, ...away, ...outside, ...kept0];
+  return [...attributes, ...flowLogs, ...tags, ...kept, ...left, ...away, ...outside, ...kept0];
 }
 
 /** The report says of a control that is missing that it is, in whatever words: by its id, or because nothing was done. */

@@ -17,6 +17,7 @@ const EVIDENCE: Losses = [
   'Auto Scaling group',
   'target group',
   'classic load balancer',
+  'flow log',
 ];
 
 /** What cannot be put in force where an API is always refused. One that is not listed costs nothing. */
@@ -45,11 +46,13 @@ const BY_API: Readonly<Record<string, Losses>> = {
   RevokeSecurityGroupIngress: ISOLATION,
   GetCommandInvocation: HOST,
   SendCommand: HOST,
+  CreateFlowLogs: ['flow log'],
   CreateSnapshots: ['snapshots'],
   CreateTags: ['tags'],
   DeregisterInstancesFromLoadBalancer: ['classic load balancer'],
   DeregisterTargets: ['target group'],
   DescribeAutoScalingInstances: ['Auto Scaling group'],
+  DescribeFlowLogs: ['flow log'],
   DescribeInstanceAttribute: ['termination protection', 'stop protection', 'shutdown behaviour'],
   DescribeLoadBalancers: ['classic load balancer'],
   DescribeSnapshots: ['snapshots'],

@@ -6,6 +6,8 @@ export interface Heard {
   /** Which isolation and which cuts it was asked about. */
   readonly about: string;
   readonly since: number;
+  /** The interfaces that it was asked about. */
+  readonly interfaceIds?: readonly string[];
   readonly findings: FlowLogFindings;
 }
 

@@ -227,6 +227,26 @@ const spanOf = (start: number, end: number, isIdle: boolean): Span => ({
   endsIdle: isIdle,
 });
 
+const keyOf = ({ protocol, remoteAddress, remotePort, localAddress, localPort, action, direction }: SeenFlow): string =>
+  [protocol, remoteAddress, remotePort, localAddress, localPort, action, direction].join(' ');
+
+const bothOf = (one: SeenFlow, other: SeenFlow): SeenFlow => ({
+  ...one,
+  at: Math.min(one.at, other.at),
+  until: Math.max(one.until, other.until),
+});
+
+/** What several readings have shown, each flow once. */
+export function seenTogether(flows: readonly SeenFlow[]): readonly SeenFlow[] {
+  const byKey = new Map<string, SeenFlow>();
+  for (const flow of flows) {
+    const key = `${flow.networkInterfaceId} ${keyOf(flow)}`;
+    const known = byKey.get(key);
+    byKey.set(key, known === undefined ? flow : bothOf(known, flow));
+  }
+  return [...byKey.values()];
+}
+
 /** Spans that are kept before they are joined. */
 const SPANS_AT_ONCE = 4096;
 
@@ -241,12 +261,11 @@ export function earFor(listening: Listening): Ear {
 
   function remember(flow: SeenFlow): void {
     if (flow.action === 'REJECT' && flow.direction === 'in' && !peers.has(flow.remoteAddress)) return;
-    const { protocol, remoteAddress, remotePort, localAddress, localPort, action, direction } = flow;
-    const key = [protocol, remoteAddress, remotePort, localAddress, localPort, action, direction].join(' ');
+    const key = keyOf(flow);
     const known = flows.get(key);
     if (known === undefined && flows.size >= MOST_FLOWS) isFlood = true;
     else if (known === undefined) flows.set(key, flow);
-    else flows.set(key, { ...known, at: Math.min(known.at, flow.at), until: Math.max(known.until, flow.until) });
+    else flows.set(key, bothOf(known, flow));
   }
 
   function read(text: string): FlowLogLine | null {

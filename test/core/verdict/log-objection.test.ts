@@ -48,7 +48,33 @@ describe('logObjection', () => {
   });
 });
 
+describe('logObjection, of a log in a bucket', () => {
+  const inBucket: FlowLogFacts = { ...theLog, destinationType: 's3', logGroupName: null, destination: BUCKET };
+
+  it.each([BUCKET, `${BUCKET}/`, `${BUCKET}/cases`])('has nothing against one of our own: %s', (destination) => {
+    expect(logObjection({ ...inBucket, destination }, reader)).toBeNull();
+  });
+
+  it.each<[string, Partial<FlowLogFacts>, Partial<typeof reader>]>([
+    ['of a customer', { destination: 'arn:aws:s3:::their-bucket' }, {}],
+    ['whose name begins as ours does', { destination: `${BUCKET}-2` }, {}],
+    ['that is not named', { destination: null }, {}],
+  ])('objects to a bucket %s', (_, change, other) => {
+    expect(logObjection({ ...inBucket, ...change }, { ...reader, ...other })).toContain('a bucket');
+  });
+
+  it('objects to every bucket where the stack has none, and to one kind of traffic in ours', () => {
+    expect(logObjection(inBucket, { ...reader, flowLogBucketArn: null })).toContain('a bucket');
+    expect(logObjection({ ...inBucket, trafficType: 'REJECT' }, reader)).toContain('REJECT');
+  });
+});
+
 describe('streamObjection', () => {
+  it('has nothing against two logs in one bucket: each has files of its own', () => {
+    const inBucket: FlowLogFacts = { ...theLog, destinationType: 's3', logGroupName: null, destination: BUCKET };
+    expect(streamObjection(inBucket, [inBucket, { ...inBucket, id: 'fl-2', trafficType: 'REJECT' }])).toBeNull();
+  });
+
   const rejects: FlowLogFacts = { ...theLog, id: 'fl-2', resourceId: 'eni-1', trafficType: 'REJECT' };
 
   it('names the log of one kind of traffic whose lines pass for those of this one', () => {

@@ -217,6 +217,9 @@ const APIS = [
   'GetCommandInvocation',
   'CancelCommand',
   'FilterLogEvents',
+  'CreateFlowLogs',
+  'ListObjectsV2',
+  'GetObject',
   'Publish',
 ] as const;
 
@@ -315,6 +318,7 @@ const healthy = (incident: Incident): Incident => ({
     })),
   ),
   flowLogs: 'vpc',
+  ownFlowLog: false,
   log: HEALTHY_LOG,
   ...UNDISTURBED,
 });
@@ -328,6 +332,8 @@ const alone = (incident: Incident): Incident => ({
   latencySeconds: Math.min(incident.latencySeconds, 0.2),
   seal: 'when-alone',
 });
+
+const isWatched = ({ flowLogs, ownFlowLog }: Incident): boolean => flowLogs !== 'none' || ownFlowLog;
 
 /** Any incident. */
 export const incidents: Arbitrary<Incident> = fc
@@ -346,6 +352,7 @@ export const incidents: Arbitrary<Incident> = fc
           agent: mostly<AgentPlan>('online', 5, one('connection lost', 'not registered')),
           host,
           flowLogs: mostly<Incident['flowLogs']>('none', 2, one('vpc', 'subnets', 'interfaces', 'first interface')),
+          ownFlowLog: fc.boolean(),
           deliverySeconds: one(0, 60, 300, 600),
           log,
           assumptions,
@@ -363,7 +370,7 @@ export const incidents: Arbitrary<Incident> = fc
     ),
   )
   .map(({ watchesForDays, ...incident }) =>
-    withTimersOnlyLowered(watchesForDays || incident.flowLogs === 'none' ? incident : withShortTimers(incident)),
+    withTimersOnlyLowered(watchesForDays || !isWatched(incident) ? incident : withShortTimers(incident)),
   );
 
 /** Incidents that need no witness. */
@@ -371,3 +378,10 @@ export const sealedIncidents: Arbitrary<Incident> = incidents.map(alone);
 
 /** Incidents that come to be proven. */
 export const healthyIncidents: Arbitrary<Incident> = incidents.map(healthy);
+
+/** The same with no flow log but our own: nobody has one in the VPC. */
+export const ownLogIncidents: Arbitrary<Incident> = healthyIncidents.map((incident) => ({
+  ...incident,
+  flowLogs: 'none',
+  ownFlowLog: true,
+}));

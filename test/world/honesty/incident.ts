@@ -16,6 +16,8 @@ export interface Incident {
   readonly agent: AgentPlan;
   readonly host: HostPlan;
   readonly flowLogs: 'none' | 'vpc' | 'subnets' | 'interfaces' | 'first interface';
+  /** The response makes a flow log of its own. */
+  readonly ownFlowLog: boolean;
   readonly deliverySeconds: number;
   readonly log: LogPlan;
   readonly assumptions: AssumptionPlan;
@@ -232,6 +234,7 @@ export const PLAIN: Incident = {
   agent: 'online',
   host: PLAIN_HOST,
   flowLogs: 'none',
+  ownFlowLog: false,
   deliverySeconds: 300,
   log: HEALTHY_LOG,
   assumptions: PLAIN_ASSUMPTIONS,

@@ -239,6 +239,24 @@ export const NAMED_WORLDS: readonly NamedWorld[] = [
     says('contained', 'flow-log'),
     ON_THE_LOG,
   ),
+  world('our own flow log and no agent', { ...noAgent, ownFlowLog: true }, says('contained', 'flow-log'), ON_THE_LOG),
+  world(
+    'Nitro v6, our own flow log and no agent',
+    { instanceType: 'm8i.large', ...noAgent, ownFlowLog: true },
+    says('contained', 'flow-log'),
+    ON_THE_LOG,
+  ),
+  world(
+    'a UDP beacon that only our own flow log sees',
+    {
+      flows: [shell({ protocol: 'udp', port: 53, everySeconds: 120 })],
+      ...noAgent,
+      ownFlowLog: true,
+      instanceType: 'm8i.large',
+    },
+    says('held'),
+    NOT_BY_WAITING,
+  ),
   world('Nitro v6, no agent', { instanceType: 'm8i.large', ...noAgent }, says('held'), UNPROVEN),
   world(
     'a bare request and no agent',

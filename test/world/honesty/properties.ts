@@ -38,6 +38,7 @@ export const containedIsAll: Property = (run) => {
 /** `contained` never rests on the host: a flow log sees every ENI, or every packet stops at a seal. */
 export const containedIsWitnessed: Property = ({ incident, simulation: { report } }) => {
   const isCovered =
+    incident.ownFlowLog ||
     !['none', 'first interface'].includes(incident.flowLogs) ||
     (incident.flowLogs === 'first interface' && incident.interfaces.length === 1);
   const isSealed = incident.seal !== 'never' && report.basis.includes('seal');

@@ -33,6 +33,7 @@ export async function run(incident: Incident, { restore = false } = {}): Promise
     ...(restore && { restore: { force: true } }),
     config: {
       sealSubnet: incident.seal === 'never' ? 'never' : 'when-alone',
+      ownFlowLog: incident.ownFlowLog,
       hostOptions: { ...DEFAULT_HOST_OPTIONS, survivors: incident.host.survivors },
     },
     prepare: (world) => {

@@ -1,3 +1,4 @@
+import { CASE_TAG } from '../../../functions/core/case/evidence.ts';
 import type { Interceptor } from '../../../local/world/api/middleware.ts';
 import type { IpPermission, NetworkAclEntry } from '../../../local/world/api/shapes.ts';
 import type { WorldFile } from '../../../local/world/parse-world.ts';
@@ -60,7 +61,13 @@ export const groupLines = (world: WorldFile): Map<string, string> =>
 
 /** Parts of the network that a response has no business with. */
 const untouched = (world: WorldFile): string =>
-  JSON.stringify([world.RouteTables, world.Subnets, world.Vpcs, world.FlowLogs, world.ManagedPrefixLists]);
+  JSON.stringify([
+    world.RouteTables,
+    world.Subnets,
+    world.Vpcs,
+    world.FlowLogs.filter(({ Tags = [] }) => Tags.every(({ Key }) => Key !== CASE_TAG)),
+    world.ManagedPrefixLists,
+  ]);
 
 /** Groups that were there before, but for one that is the responder's own. */
 function foreignGroups(world: WorldFile, ids: ReadonlySet<string>): string {
