@@ -7,7 +7,14 @@ import {
   DescribeFlowLogsCommand,
   type EC2Client,
 } from '@aws-sdk/client-ec2';
-import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
+import {
+  DeleteObjectCommand,
+  DeleteObjectsCommand,
+  GetObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
 import { describe, expect, it } from 'vitest';
 import { runInVirtualTime } from '../../../local/world/clock.ts';
 import { createEmbeddedWorld, type EmbeddedWorld } from '../../../local/world/embedded-world.ts';
@@ -240,5 +247,96 @@ describe('a flow log that nobody may search', () => {
           },
         ],
       },
+    ));
+});
+
+describe('the bucket of a flow log', () => {
+  const bucket = { Bucket: 'evidence-bucket' };
+  const quiet = (hours: number) =>
+    live(
+      async (world, ec2) => {
+        await ec2.send(
+          new CreateFlowLogsCommand({
+            ...toBucket,
+            LogDestination: 'arn:aws:s3:::evidence-bucket',
+            ResourceIds: [ENI],
+          }),
+        );
+        await world.clock.sleep(hours * 3600);
+        const s3 = world.attach(new S3Client({ region: 'eu-central-1' }));
+        const { Contents = [] } = await s3.send(new ListObjectsV2Command(bucket));
+        const read = async (Key: string | undefined) => {
+          const { Body } = await s3.send(new GetObjectCommand({ ...bucket, Key }));
+          return gunzipSync((await Body?.transformToByteArray()) ?? new Uint8Array())
+            .toString()
+            .trim()
+            .split('\n');
+        };
+        const all = (await Promise.all(Contents.map(({ Key }) => read(Key)))).flatMap(([, ...lines]) => lines);
+        return { Contents, read, lines: all.map((line) => line.split(' ').map(Number)) };
+      },
+      { Flows: [] },
+    );
+
+  it('has a file for every five minutes, and one for an hour of silence that is over for long', async () => {
+    const { Contents } = await quiet(6);
+    const stamps = Contents.map(({ Key }) => /T(\d{4})Z/.exec(Key ?? '')?.[1]);
+    expect(stamps.slice(0, 3)).toEqual(['1005', '1010', '1015']);
+    expect(stamps).toContain('1155');
+    expect(stamps).not.toContain('1150');
+    expect(stamps.slice(-2)).toEqual(['1545', '1550']);
+  });
+
+  it('tells of silence without a hole, whoever reads it', async () => {
+    const { lines } = await quiet(6);
+    const spans = lines.map((values) => [values[10] ?? 0, values[11] ?? 0] as const).sort(([a], [b]) => a - b);
+    expect(spans.length).toBeGreaterThan(20);
+    for (const [index, [start]] of spans.entries()) if (index > 0) expect(start).toBe(spans[index - 1]?.[1]);
+    for (const [start, end] of spans) expect(Math.floor(start / 300)).toBe(Math.floor((end - 1) / 300));
+  });
+
+  it('answers for a file that has become part of an hour', () =>
+    live(
+      async (world, ec2) => {
+        await ec2.send(new CreateFlowLogsCommand({ ...toBucket, ResourceIds: [ENI] }));
+        const s3 = world.attach(new S3Client({ region: 'eu-central-1' }));
+        const keys = async () => {
+          const { Contents = [] } = await s3.send(new ListObjectsV2Command(bucket));
+          return Contents.map(({ Key }) => Key);
+        };
+        await world.clock.sleep(3600 + 1800);
+        const before = await keys();
+        await world.clock.sleep(3 * 3600);
+        const after = await keys();
+        const parts = before.filter((key) => !after.includes(key));
+        expect(parts.length).toBeGreaterThan(2);
+        for (const Key of parts) expect(await outcome(s3.send(new GetObjectCommand({ ...bucket, Key })))).toBe('ok');
+      },
+      { Flows: [] },
+    ));
+
+  it.each([
+    ['PutObject', (s3: S3Client) => s3.send(new PutObjectCommand({ ...bucket, Key: 'AWSLogs/forged', Body: 'x' }))],
+    ['DeleteObject', (s3: S3Client) => s3.send(new DeleteObjectCommand({ ...bucket, Key: 'AWSLogs/any' }))],
+    [
+      'DeleteObjects',
+      (s3: S3Client) => s3.send(new DeleteObjectsCommand({ ...bucket, Delete: { Objects: [{ Key: 'a' }] } })),
+    ],
+  ])('denies %s to everybody', (_, call) =>
+    live(async (world) => {
+      const s3 = world.attach(new S3Client({ region: 'eu-central-1' }));
+      expect(await outcome(call(s3))).toBe('AccessDenied');
+    }),
+  );
+
+  it('is away where S3 is', () =>
+    live(
+      async (world) => {
+        const s3 = world.attach(new S3Client({ region: 'eu-central-1', maxAttempts: 1 }));
+        expect(await outcome(s3.send(new ListObjectsV2Command(bucket)))).toBe('SlowDown');
+        await world.clock.sleep(120);
+        expect(await outcome(s3.send(new ListObjectsV2Command(bucket)))).toBe('ok');
+      },
+      { Faults: [{ Service: 's3', FromSeconds: 0, ToSeconds: 60, Error: 'SlowDown' }] },
     ));
 });
