@@ -33,6 +33,9 @@ const PRICES = {
   logGigabyte: 0.5,
   alarmMetricMonth: 0.1,
   dashboardMonth: 3,
+  // https://aws.amazon.com/s3/pricing/
+  get: 0.4 / 1e6,
+  list: 5 / 1e6,
   // https://aws.amazon.com/xray/pricing/
   trace: 5 / 1e6,
 } as const;
@@ -54,6 +57,8 @@ interface Billed {
   readUnits: number;
   messages: number;
   logBytes: number;
+  gets: number;
+  lists: number;
 }
 
 const bytesOf = (value: unknown): number => Buffer.byteLength(JSON.stringify(value ?? null));
@@ -93,11 +98,15 @@ function countResponse(agentAnswers: boolean): Promise<Billed> {
       readUnits: 0,
       messages: 0,
       logBytes: 0,
+      gets: 0,
+      lists: 0,
     };
     world.interceptors.push({
       after(call) {
         if (call.service === 'dynamodb') addTableUnits(billed, call);
         if (call.service === 'sns') billed.messages += 1;
+        if (call.call === 'GetObject') billed.gets += 1;
+        if (call.call === 'ListObjectsV2') billed.lists += 1;
       },
     });
     const around = async <T>(_state: string, _name: string, run: () => Promise<T>): Promise<T> => {
@@ -163,6 +172,11 @@ function linesOf(billed: Billed, memoryGigabytes: number): readonly Line[] {
       count: `${round(billed.logBytes / 1000)} kB`,
       dollars: (billed.logBytes / 1e9) * PRICES.logGigabyte,
     },
+    {
+      what: 'S3, our own flow log',
+      count: `${billed.gets} files read, ${billed.lists} lists`,
+      dollars: billed.gets * PRICES.get + billed.lists * PRICES.list,
+    },
     { what: 'X-Ray', count: '2 traces', dollars: 2 * PRICES.trace },
   ];
 }
@@ -204,7 +218,7 @@ export async function costTable(template: Template): Promise<string> {
     ...rows,
     `| **one response** | | **${cents(usual.dollars)}** | | **${cents(silent.dollars)}** |`,
     '',
-    `Price list of us-east-1, ${PRICES_OF}, without any free tier. Assumed: every function starts cold, in ${START_SECONDS} s, and each API call takes 0.2 s. Calls to EC2, Systems Manager, Auto Scaling and the load balancers are free; snapshots are billed as storage for as long as you keep them.`,
+    `Price list of us-east-1, ${PRICES_OF}, without any free tier. Assumed: every function starts cold, in ${START_SECONDS} s, and each API call takes 0.2 s. Calls to EC2, Systems Manager, Auto Scaling and the load balancers are free; snapshots are billed as storage for as long as you keep them, and our own flow log by the gigabyte, of which an isolated instance makes little.`,
     '',
     standing(template),
   ].join('\n');

@@ -87,7 +87,7 @@ const PERMISSIONS: readonly ControlPermission[] = [
 
 /**
  * A flow log on every interface of the instance, kept where the instance cannot write: the network's own word, where no flow
- * log of the VPC can be asked. (docs/adr/0010-own-flow-log.md)
+ * log of the VPC can be asked. (docs/adr/0011-own-flow-log.md)
  */
 export const flowLogWitness: Listed<Before, State> = {
   name: 'own flow log',
