@@ -11,6 +11,7 @@ import type { World } from '../../local/toolbox.ts';
 import { runInVirtualTime } from '../../local/world/clock.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';
 import { defaultWorld, ids, readEvent, refusedBy, shellAlone } from '../support/bench.ts';
+import { NO_OWN_FLOW_LOG } from '../support/own-flow-log.ts';
 
 const finding = readEvent('guardduty-ec2-c2activity');
 const event = { at: 0, event: finding };
@@ -42,7 +43,8 @@ interface Printed {
 }
 
 async function play(file: WorldFile, steps: readonly object[], options: SessionOptions = {}) {
-  const played = await playEpisode(file, parseEpisode(steps), options);
+  const config = { ...NO_OWN_FLOW_LOG, ...options.config };
+  const played = await playEpisode(file, parseEpisode(steps), { ...options, config });
   const printed = JSON.parse(JSON.stringify(episodeJson(played))) as Printed;
   const results = printed.steps.map(({ result }) => result);
   return { played, printed, steps: printed.steps, results };

@@ -12,8 +12,8 @@ import { controlContract, type OnGround, unseenContract } from '../controls/cont
 import type { Ground } from '../controls/ground.ts';
 import { type Account, interfaceGround, listedGround, replacedGround } from '../controls/grounds.ts';
 import { buildAccount, type Account as MotoAccount } from './support/account.ts';
-import { type Clients, clientsAt } from './support/clients.ts';
-import { toolboxOf } from './support/toolbox.ts';
+import { type Clients, clientsAt, createFlowLogBucket } from './support/clients.ts';
+import { functionEnvironment, toolboxOf } from './support/toolbox.ts';
 
 const moto = await startMoto();
 afterAll(() => moto?.stop());
@@ -48,6 +48,7 @@ describe.skipIf(moto === null)('controls, over HTTP', () => {
   let cases = 0;
   beforeAll(async () => {
     built = await buildAccount(clients);
+    await createFlowLogBucket(clients);
     isolationGroup = (await createGroup(clients.ec2, built.vpcId, 'flowcut-isolation')) ?? '';
   });
 
@@ -57,7 +58,8 @@ describe.skipIf(moto === null)('controls, over HTTP', () => {
     async (body) => {
       cases += 1;
       const caseId = `case-${String(cases).padStart(20, '0')}`;
-      const tools = { ...toolboxOf(clients), sleep: () => Promise.resolve() };
+      const environment = functionEnvironment({ FLOWCUT_OWN_FLOW_LOG: 'on' });
+      const tools = { ...toolboxOf(clients, environment), sleep: () => Promise.resolve() };
       const story = await ground({ tools, caseId, instanceId: built.victim.instanceId, isolationGroup });
       try {
         await body(story);

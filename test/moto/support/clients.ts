@@ -4,19 +4,21 @@ import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { EC2Client } from '@aws-sdk/client-ec2';
 import { ElasticLoadBalancingClient } from '@aws-sdk/client-elastic-load-balancing';
 import { ElasticLoadBalancingV2Client } from '@aws-sdk/client-elastic-load-balancing-v2';
-import { S3Client } from '@aws-sdk/client-s3';
+import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { SSMClient } from '@aws-sdk/client-ssm';
 import { CLIENT_SETTINGS } from '../../../functions/aws/client-settings.ts';
 
 export const TABLE = 'flowcut-cases';
+/** The bucket of our own flow logs. */
+export const BUCKET = 'flowcut-flow-logs';
 
 /** The account that moto gives to everybody, and the Region that the tests use. */
 export const ACCOUNT = '123456789012';
 export const REGION = 'eu-central-1';
 
-/** The nine clients of the product with the product's own settings, over HTTP to moto. */
+/** The ten clients of the product with the product's own settings, over HTTP to moto. */
 export function clientsAt(endpoint: string) {
   const settings = {
     ...CLIENT_SETTINGS,
@@ -56,4 +58,8 @@ export async function createCaseTable({ dynamodb }: Pick<Clients, 'dynamodb'>): 
       ],
     }),
   );
+}
+
+export async function createFlowLogBucket({ s3 }: Pick<Clients, 's3'>): Promise<void> {
+  await s3.send(new CreateBucketCommand({ Bucket: BUCKET, CreateBucketConfiguration: { LocationConstraint: REGION } }));
 }

@@ -1,7 +1,7 @@
 import { bucketReader } from '../../../functions/shared/bucket-reader.ts';
 import { readConfig } from '../../../functions/shared/environment.ts';
 import type { Toolbox } from '../../../functions/shared/toolbox.ts';
-import { ACCOUNT, type Clients, REGION, TABLE } from './clients.ts';
+import { ACCOUNT, BUCKET, type Clients, REGION, TABLE } from './clients.ts';
 
 /** The environment that a deployment gives its functions; moto's topic and state machine in place of the stack's. */
 export function functionEnvironment(over: Readonly<Record<string, string>> = {}): Record<string, string> {
@@ -12,7 +12,8 @@ export function functionEnvironment(over: Readonly<Record<string, string>> = {})
     FLOWCUT_MODE: 'contain',
     FLOWCUT_LINUX_DOCUMENT: 'flowcut-host-linux',
     FLOWCUT_WINDOWS_DOCUMENT: 'flowcut-host-windows',
-    FLOWCUT_FLOW_LOG_BUCKET: 'arn:aws:s3:::flowcut-flow-logs',
+    FLOWCUT_OWN_FLOW_LOG: 'off',
+    FLOWCUT_FLOW_LOG_BUCKET: `arn:aws:s3:::${BUCKET}`,
     FLOWCUT_TOPIC_ARN: `arn:aws:sns:${REGION}:${ACCOUNT}:flowcut`,
     FLOWCUT_RESPOND_STATE_MACHINE_ARN: `arn:aws:states:${REGION}:${ACCOUNT}:stateMachine:flowcut-respond`,
     ...over,
