@@ -383,7 +383,9 @@ function asOfBucket(hearing: Hearing, log: FlowLogFacts, until: number): Hearing
   const isYoung = until - (log.createdAt ?? 0) < OWN_START_SECONDS;
   const unheard = hearing.unheard ?? (isYoung ? notBegun(log) : null);
   const mayStillSpeak = isYoung && (hearing.unheard === null || hearing.isMute === true);
-  return { ...hearing, coveredUntil: null, unheard, ...(mayStillSpeak && { passing: true }) };
+  // A file may come after the one that follows it.
+  const mayBeFilled = hearing.brokenAt !== undefined && until - hearing.brokenAt < LATE_FILE_SECONDS;
+  return { ...hearing, coveredUntil: null, unheard, ...((mayStillSpeak || mayBeFilled) && { passing: true }) };
 }
 
 /** What was heard is good for the same isolation and the same cuts. */

@@ -173,6 +173,8 @@ export interface Hearing {
   readonly passing?: boolean;
   /** Not a line of the window was heard. */
   readonly isMute?: boolean;
+  /** Where a hole begins that nothing else speaks against. */
+  readonly brokenAt?: number;
   readonly records: readonly SeenFlow[];
 }
 
@@ -301,6 +303,7 @@ export function earFor(listening: Listening): Ear {
       coveredUntil,
       unheard,
       ...(!hasSpoken && skippedAt === null && { isMute: true }),
+      ...(first !== undefined && second !== undefined && skippedAt === null && { brokenAt: first.end }),
       records: [...flows.values()],
     };
   }
