@@ -65,7 +65,7 @@ describe('a watch over days', () => {
     await onOwnLog(silent(), async (bench) => {
       let hidden = 0;
       hideFiles(bench.tools, (key) => {
-        const isLate = key.includes('T1110Z') && bench.world.clock.now() < 6000;
+        const isLate = key.includes('T1035Z') && bench.world.clock.now() < 3300;
         hidden += Number(isLate);
         return isLate;
       });

@@ -9,11 +9,11 @@ describe('the cost of a response', () => {
     [usual, silent] = [await costOf(readTemplate(), true), await costOf(readTemplate(), false)];
   });
 
-  it('stays under one US cent, also where the agent never answers', () => {
+  it('stays under two US cents, also where the agent never answers and the case is watched for days', () => {
     expect(usual?.dollars).toBeGreaterThan(0.0001);
     expect(usual?.dollars).toBeLessThan(0.01);
     expect(silent?.dollars).toBeGreaterThan(usual?.dollars ?? 0);
-    expect(silent?.dollars).toBeLessThan(0.01);
+    expect(silent?.dollars).toBeLessThan(0.02);
   });
 
   it('grows with the memory of the functions', async () => {
