@@ -30,7 +30,8 @@ export function toldOf(
   const caseId = run.caseId();
   const given = verdicts.filter((one) => (caseId === null ? one.run === run.name : one.caseId === caseId));
   const until = restoredAt.get(caseId ?? '') ?? Number.POSITIVE_INFINITY;
-  const last = given.findLast(({ at }) => at <= until) ?? given[0];
+  const told = given.filter(({ kind, report }) => kind === 'told' || report !== null);
+  const last = told.findLast(({ at }) => at <= until) ?? told[0];
   const ownVerdict = { at: own.endedAt, verdict: own.report.verdict, reason: own.report.reason };
   return {
     report: last?.report ?? own.report,

@@ -1,6 +1,8 @@
 import type { Verdict } from '../verdict/verdict.ts';
 import { type CaseDocument, isClosing, laterOf } from './case.ts';
+import { hasEndedAs } from './case-events.ts';
 import { SETTLE_SECONDS } from './expiry.ts';
+import { type LookPart, watchInterval } from './watch.ts';
 
 /** What the response does after a verification; the state machine compares the `kind`. */
 export type NextLook =
@@ -11,7 +13,9 @@ export type NextLook =
   /** Not proven yet: look again after so many seconds. `tell-and-wait`: the verdict has changed, people hear it first. */
   | { readonly kind: 'wait' | 'tell-and-wait'; readonly seconds: number }
   /** It is proven, or waiting proves nothing: the last report. */
-  | { readonly kind: 'report' };
+  | { readonly kind: 'report' }
+  /** A look of the watch has found what people know: it ends, and nobody is told. */
+  | { readonly kind: 'rest' };
 
 /** Cuts after the first one without a pause; then each later look cuts once more at most. */
 const CUTS_WITHOUT_PAUSE = 3;
@@ -34,6 +38,8 @@ export function nextLook({
   cutsMade,
   hasJustCut,
   isBlind,
+  look = null,
+  isWatched = false,
   now,
 }: {
   readonly document: CaseDocument;
@@ -48,17 +54,24 @@ export function nextLook({
   readonly hasJustCut: boolean;
   /** What is in force could not be read back, and may be later. */
   readonly isBlind: boolean;
+  /** How a look of the watch is part of the case; null = it is the response's own. */
+  readonly look?: LookPart | null;
+  /** The deployment has a watch: what somebody undoes is seen within its interval, by the response too. */
+  readonly isWatched?: boolean;
   readonly now: number;
 }): NextLook {
   if (toTake > 0) return { kind: 'take-again', seconds: SETTLE_SECONDS };
   if (toDeny > 0 && (cutsMade < CUTS_WITHOUT_PAUSE || !hasJustCut))
     return { kind: 'cut-again', seconds: SETTLE_SECONDS };
+  const hasCut = hasJustCut && toDeny === 0;
+  if (look !== null) return { kind: isToldBy(look, document, { verdict, hasCut, isBlind }) ? 'report' : 'rest' };
   if (verdict.kind === 'contained' || isClosing(document)) return { kind: 'report' };
   // A cut that was made since begins anew.
   const { isolatedAt, cutAgainAt, openedAt } = document;
   const elapsed = (now - Date.parse(laterOf(isolatedAt, cutAgainAt) ?? openedAt)) / 1000;
   if (elapsed > LONGEST_WATCH_SECONDS) return { kind: 'report' };
-  const pause = pauseAfter(elapsed);
+  const longest = isWatched ? watchInterval(elapsed) : Number.POSITIVE_INFINITY;
+  const pause = Math.min(longest, pauseAfter(elapsed));
   // What was told in the interim report stands until it can be read again.
   if (isBlind) return { kind: 'wait', seconds: pause };
   if (verdict.nextProof === null || document.isolatedAt === null) return { kind: 'report' };
@@ -66,6 +79,30 @@ export function nextLook({
   // A beacon into a deny delays the proof at every look; the pauses still get longer.
   const soonest = Math.max(untilProven, Math.round(elapsed / 16));
   // Where no verdict could be told yet, a report of `held` may wait for the last one. A cut that was made since is news.
-  const isNews = verdict.kind !== (document.verdict ?? 'held') || (hasJustCut && toDeny === 0);
+  const isNews = verdict.kind !== (document.verdict ?? 'held') || hasCut;
   return { kind: isNews ? 'tell-and-wait' : 'wait', seconds: untilProven > 0 ? Math.min(pause, soonest) : pause };
+}
+
+/** A look tells what people do not know. One beside a response leaves to it what it proves, and its end. */
+function isToldBy(
+  look: LookPart,
+  document: CaseDocument,
+  {
+    verdict: { kind },
+    hasCut,
+    isBlind,
+  }: { readonly verdict: Pick<Verdict, 'kind'>; readonly hasCut: boolean; readonly isBlind: boolean },
+): boolean {
+  if (isClosing(document)) return false;
+  switch (look) {
+    case 'last':
+      return true;
+    case 'beside':
+      return !isBlind && (hasCut || (kind !== document.verdict && kind !== 'contained'));
+    case 'alone':
+      // What a response has ended with is known; where it died before its end, people hear the end now.
+      return !isBlind && (hasCut || kind !== document.verdict || !hasEndedAs(document, kind));
+    default:
+      return look satisfies never;
+  }
 }
