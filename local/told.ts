@@ -11,6 +11,8 @@ export interface ToldVerdict {
 /** What an event or a request came to: the last verdict of its case before any restore, and every verdict. */
 export interface Told {
   readonly report: Report;
+  /** When that was told, in seconds. */
+  readonly toldAt: number;
   readonly verdicts: readonly ToldVerdict[];
 }
 
@@ -35,6 +37,7 @@ export function toldOf(
   const ownVerdict = { at: own.endedAt, verdict: own.report.verdict, reason: own.report.reason };
   return {
     report: last?.report ?? own.report,
+    toldAt: last?.at ?? own.endedAt,
     verdicts: given.length === 0 ? [ownVerdict] : given.map(asTold),
   };
 }
