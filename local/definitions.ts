@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { assessExecution } from '../functions/assess-flows/step.ts';
+import { assessExecution } from '../functions/assess-flows/execution.ts';
 import { checkHostCut } from '../functions/check-host-cut/step.ts';
 import { onHost } from '../functions/cut-on-host/step.ts';
 import { deleteSecurityGroups } from '../functions/delete-security-groups/step.ts';

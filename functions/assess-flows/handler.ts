@@ -3,7 +3,7 @@ import { ElasticLoadBalancingV2Client } from '@aws-sdk/client-elastic-load-balan
 import { CLIENT_SETTINGS } from '../aws/client-settings.ts';
 import { commonTools, handlerOf, timely } from '../shared/lambda.ts';
 import { once } from '../shared/once.ts';
-import { assessExecution } from './step.ts';
+import { assessExecution } from './execution.ts';
 
 const elb = once(() => timely(new ElasticLoadBalancingV2Client(CLIENT_SETTINGS)));
 const tools = {

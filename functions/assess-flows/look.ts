@@ -2,16 +2,11 @@ import { readCase } from '../aws/case-table/cases.ts';
 import { isClosing, modeOf } from '../core/case/case.ts';
 import { needCaseId } from '../core/case/case-id.ts';
 import type { Opened } from '../core/case/record.ts';
-import { LOOK_PARTS, type LookPart } from '../core/case/watch.ts';
+import { LOOK_PARTS } from '../core/case/watch.ts';
 import { InputError, quote } from '../core/errors.ts';
 import { isRecord } from '../core/intake/input-fields.ts';
 import type { Tools } from '../shared/toolbox.ts';
 import { refOf } from './ref.ts';
-
-/** What the sweep starts an execution with. */
-export interface LookInput {
-  readonly look: { readonly caseId: string; readonly as?: LookPart };
-}
 
 export const isLook = (input: unknown): input is { readonly look: unknown } => isRecord(input) && 'look' in input;
 

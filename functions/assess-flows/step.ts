@@ -50,22 +50,9 @@ import { startWatch } from '../shared/watch.ts';
 import { isLook, openLook } from './look.ts';
 import { refOf, triggerOf } from './ref.ts';
 
-type AssessTools = Tools<'ec2' | 'elb' | 'cases' | 'later'>;
+export type AssessTools = Tools<'ec2' | 'elb' | 'cases' | 'later'>;
 
 const STEP = 'assess-flows';
-
-/** What the state machine passes: its input as it is, and the ARN of its execution. */
-export interface AssessRequest {
-  readonly input: unknown;
-  readonly execution: string;
-}
-
-/** Takes a bare input as well: by hand there is no execution. */
-export function assessExecution(tools: AssessTools, request: unknown): Promise<Opened> {
-  const isWrapped = typeof request === 'object' && request !== null && 'input' in request && 'execution' in request;
-  if (!isWrapped) return assessFlows(tools, request);
-  return assessFlows(tools, request.input, typeof request.execution === 'string' ? request.execution : null);
-}
 
 /**
  * Open and assess: takes a case id (from start-response), what a person typed into the console, or an EventBridge event;

@@ -4,7 +4,7 @@ import { forgetWatched, noteLookBegun, notePending, postpone, readWatched, takeW
 import { errorText } from '../aws/errors.ts';
 import { executionArnOf, isRunning, startExecution } from '../aws/executions.ts';
 import { isTrail, readTrail, touchedCases } from '../core/case/trail.ts';
-import { decideSweep, type SweepDecision, WAKE_SECONDS, type WatchedCase } from '../core/case/watch.ts';
+import { decideSweep, type LookInput, type SweepDecision, WAKE_SECONDS, type WatchedCase } from '../core/case/watch.ts';
 import { atMost } from '../shared/at-most.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
@@ -118,7 +118,8 @@ async function startLook(
   const { caseId } = watched;
   const stateMachineArn = tools.config.respondStateMachineArn;
   const name = `${caseId}-${occasion}`;
-  await startExecution(tools.sfn, { stateMachineArn, name, input: { look: { caseId, as } } });
+  const input: LookInput = { look: { caseId, as } };
+  await startExecution(tools.sfn, { stateMachineArn, name, input });
   tools.log.info('a look was started', { caseId, as, occasion });
   if (as === 'last') await forgetWatched(tools.cases, watched);
   else await noteLookBegun(tools.cases, watched, { due, look: executionArnOf({ stateMachineArn, name }) });

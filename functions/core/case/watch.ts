@@ -67,6 +67,11 @@ export const LOOK_PARTS = ['alone', 'beside', 'last'] as const;
 
 export type LookPart = (typeof LOOK_PARTS)[number];
 
+/** What the sweep starts an execution with. */
+export interface LookInput {
+  readonly look: { readonly caseId: string; readonly as: LookPart };
+}
+
 /** What the sweep does about one case. */
 export type SweepDecision =
   /** It is being restored, or is, or is not there: nobody looks at it any more. */
