@@ -1,7 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { isTrail, readTrail, touchedCases, UNDOING_CALLS } from '../../../functions/core/case/trail.ts';
 import type { WatchedCase } from '../../../functions/core/case/watch.ts';
-import { isMap, type NodeMap, readTemplate } from '../../../scripts/template.ts';
+import { matches } from '../../../scripts/event-pattern.ts';
+import {
+  isMap,
+  type Node,
+  type NodeMap,
+  type Resource,
+  readTemplate,
+  resolve,
+  resourcesOf,
+} from '../../../scripts/template.ts';
 
 const PLACE = { accountId: '111122223333', region: 'eu-central-1' };
 const ACL = 'acl-00000000000000d01';
@@ -108,12 +117,41 @@ describe('what CloudTrail tells', () => {
 
     expect(touchedCases(touched, [watched('one', ACL), watched('two')])).toHaveLength(2);
   });
+});
 
-  it('is what the rule of the template lets through', () => {
-    const events = readTemplate().Resources['SweepCasesFunction']?.Properties['Events'] as NodeMap | undefined;
-    const at = (node: unknown, ...keys: readonly string[]): unknown =>
-      keys.reduce<unknown>((current, key) => (isMap(current as NodeMap) ? (current as NodeMap)[key] : undefined), node);
+describe('the rule for what CloudTrail tells', () => {
+  const template = readTemplate();
+  const mapOf = (node: Node | undefined): NodeMap => (isMap(node) ? node : {});
+  const events = mapOf(template.Resources['SweepCasesFunction']?.Properties['Events']);
+  const pattern = mapOf(resolve(template, mapOf(mapOf(events['Change'])['Properties'])['Pattern'] ?? null));
+  const by = (sessionContext: object | undefined) =>
+    ({ ...trail({ userIdentity: { type: 'AssumedRole', ...(sessionContext && { sessionContext }) } }) }) as NodeMap;
+  const issuer = (userName: string) => ({ sessionIssuer: { type: 'Role', userName } });
 
-    expect(at(events, 'Change', 'Properties', 'Pattern', 'detail', 'eventName')).toEqual(UNDOING_CALLS);
+  it('takes the calls that the sweep knows', () => {
+    expect(mapOf(pattern['detail'])['eventName']).toEqual(UNDOING_CALLS);
+    expect(matches(pattern, by(issuer('ops')))).toBe(true);
+    expect(matches(pattern, { ...by(issuer('ops')), source: 'aws.iam' })).toBe(false);
+  });
+
+  it('takes what a user does, who has no role', () => {
+    expect(matches(pattern, by(undefined))).toBe(true);
+    expect(matches(pattern, by({}))).toBe(true);
+  });
+
+  it('leaves out every role of the stack that may make one of the calls, and no other', () => {
+    const undoing = UNDOING_CALLS.map((call) => `"ec2:${call}"`);
+    const mayUndo = ({ Properties }: Resource) =>
+      undoing.some((action) => JSON.stringify(Properties['Policies'] ?? null).includes(action));
+    const roles = resourcesOf(template, 'AWS::IAM::Role').filter(([, role]) => mayUndo(role));
+    const left = resourcesOf(template, 'AWS::IAM::Role').filter(([id]) => !matches(pattern, by(issuer(`<${id}>`))));
+
+    expect(roles.length).toBeGreaterThan(5);
+    expect(left.map(([id]) => id).sort()).toEqual(roles.map(([id]) => id).sort());
+  });
+
+  it('holds, with the longest names of roles, what EventBridge takes', () => {
+    // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html; a name of a role has 64 characters.
+    expect(JSON.stringify(pattern).replaceAll(/<\w+>/g, 'r'.repeat(64)).length).toBeLessThanOrEqual(2048);
   });
 });
