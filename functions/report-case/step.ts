@@ -127,11 +127,18 @@ const isChange = (record: Reporting): boolean =>
 /** How a look of the watch is part of its case; null = the response itself reports. */
 const lookOf = ({ assessment }: Reporting): LookPart | null => (assessment?.kind === 'look' ? assessment.as : null);
 
-/** What the last message of a watch says beside all else. */
-const watchText = (record: Reporting, { watchDays }: Config): readonly string[] =>
-  lookOf(record) === 'last'
-    ? [`the watch of this case ends after ${watchDays} days: the controls stay, and nobody looks at them any more`]
-    : [];
+/** Why a look of the watch tells people, beside the verdict. */
+function watchText(record: Reporting, { watchDays }: Config): readonly string[] {
+  const look = lookOf(record);
+  const { cutAgain } = record;
+  const isCut = look !== null && cutAgain !== undefined && cutAgain.made > 0;
+  return [
+    ...(isCut ? ['the watch found denies missing that this case needs, and made them again'] : []),
+    ...(look === 'last'
+      ? [`the watch of this case ends after ${watchDays} days: the controls stay, and nobody looks at them any more`]
+      : []),
+  ];
+}
 
 async function makeReport(tools: ReportTools, record: Reporting): Promise<Report> {
   const { case: ref, assessment } = record;

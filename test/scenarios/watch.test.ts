@@ -174,7 +174,9 @@ describe('a stranger who takes a deny away', () => {
     const later = verdicts.filter((given) => given.at > at);
     expect(later[0]?.verdict).toBe('leaking');
     expect(later[1]?.verdict).toBe('held');
-    expect(messages.filter((message) => message.at > at)).toHaveLength(1);
+    const told = messages.filter((message) => message.at > at);
+    expect(told).toHaveLength(1);
+    expect(told[0]?.body).toContain('made them again');
   });
 
   it('is found beside a response that sleeps until its proof, and the response goes on to it', async () => {

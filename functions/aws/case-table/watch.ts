@@ -129,9 +129,23 @@ export const noteLookBegun = (
   { due, look }: { readonly due: string; readonly look: string },
 ): Promise<boolean> => change(table, watched, { set: { due, look }, remove: ['isPending'] });
 
-/** The case was woken while somebody worked on it: the next sweep sees to it. */
-export const notePending = (table: CaseTable, watched: WatchedCase, due: string): Promise<boolean> =>
-  change(table, watched, { set: { due, isPending: true } });
+/** The case was woken while somebody worked on it: the next sweep sees to it, whatever time was noted meanwhile. */
+export async function notePending(
+  table: CaseTable,
+  { caseId }: Pick<WatchedCase, 'caseId'>,
+  due: string,
+): Promise<boolean> {
+  const set = { due, isPending: true };
+  const update = new UpdateItemCommand({
+    TableName: table.name,
+    Key: key(caseId),
+    UpdateExpression: `SET ${assignments(set)}`,
+    ConditionExpression: 'attribute_exists(pk)',
+    ExpressionAttributeNames: names(Object.keys(set)),
+    ExpressionAttributeValues: values(set),
+  });
+  return (await ifHolds(() => table.client.send(update))) !== null;
+}
 
 /** Takes the one wake that a case has in `seconds`; false = it is taken, or the case is under watch no more. */
 export async function takeWake(
