@@ -55,7 +55,8 @@ describe("the agent's own connection", () => {
   it('stands under what is left open until it is proven, and the report says that it was asked to close', async () => {
     const { verdicts, messages, report } = await simulate(withAgent(), finding);
 
-    expect(verdicts.map(({ verdict }) => verdict)).toEqual(['held', 'contained']);
+    // Looks of the watch that find the same stand there too.
+    expect([...new Set(verdicts.map(({ verdict }) => verdict))]).toEqual(['held', 'contained']);
     expect(messages[0]?.message).toContain("the SSM agent's own connection");
     expect(report.onHost).toContainEqual(expect.stringMatching(/^the SSM agent was asked to close its own connection/));
   });
