@@ -192,7 +192,8 @@ describe('an endpoint in the VPC that the instance goes on to talk to', () => {
     ],
     ['of a service that cannot be read: it leaks', through('com.amazonaws.eu-central-1.ssm', [refused]), 'leaking'],
   ])('is %s', async (_, world, verdict) => {
-    const { report } = await simulate(world, finding);
+    // A month of looks at a log that never falls silent is no part of this.
+    const { report } = await simulate(world, finding, { parameters: { WatchDays: '0' } });
 
     expect(report.verdict).toBe(verdict);
     expect(report.leftOpen.some((what) => what.includes('10.0.9.9'))).toBe(verdict === 'held');
