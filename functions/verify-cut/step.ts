@@ -67,7 +67,6 @@ export async function verifyCut(
     hasJustCut: record.verdict !== undefined && ['cut-again', 'take-again'].includes(record.verdict.next.kind),
     isBlind: current.isBlind,
     look,
-    isWatched: tools.config.watchDays > 0,
     now: tools.now().getTime(),
   });
   const isCutting = next.kind === 'cut-again' || next.kind === 'take-again';

@@ -20,12 +20,6 @@ export type NextLook =
 /** Cuts after the first one without a pause; then each later look cuts once more at most. */
 const CUTS_WITHOUT_PAUSE = 3;
 
-/** How long a tamper may go unseen, by the time since the isolation; seconds. */
-function pauseAfter(elapsed: number): number {
-  if (elapsed < 3600) return 300;
-  return elapsed < 24 * 3600 ? 3600 : 6 * 3600;
-}
-
 /** A case that is not proven by then is left to people: its controls stay. Seconds. */
 const LONGEST_WATCH_SECONDS = 10 * 24 * 3600;
 
@@ -39,7 +33,6 @@ export function nextLook({
   hasJustCut,
   isBlind,
   look = null,
-  isWatched = false,
   now,
 }: {
   readonly document: CaseDocument;
@@ -56,8 +49,6 @@ export function nextLook({
   readonly isBlind: boolean;
   /** How a look of the watch is part of the case; null = it is the response's own. */
   readonly look?: LookPart | null;
-  /** The deployment has a watch: what somebody undoes is seen within its interval, by the response too. */
-  readonly isWatched?: boolean;
   readonly now: number;
 }): NextLook {
   if (toTake > 0) return { kind: 'take-again', seconds: SETTLE_SECONDS };
@@ -70,8 +61,7 @@ export function nextLook({
   const { isolatedAt, cutAgainAt, openedAt } = document;
   const elapsed = (now - Date.parse(laterOf(isolatedAt, cutAgainAt) ?? openedAt)) / 1000;
   if (elapsed > LONGEST_WATCH_SECONDS) return { kind: 'report' };
-  const longest = isWatched ? watchInterval(elapsed) : Number.POSITIVE_INFINITY;
-  const pause = Math.min(longest, pauseAfter(elapsed));
+  const pause = watchInterval(elapsed);
   // What was told in the interim report stands until it can be read again.
   if (isBlind) return { kind: 'wait', seconds: pause };
   if (verdict.nextProof === null || document.isolatedAt === null) return { kind: 'report' };

@@ -89,20 +89,6 @@ describe('the next look', () => {
   });
 });
 
-describe('the next look of a response that is watched', () => {
-  it.each([
-    [90, 300],
-    [1800, 300],
-    [7200, 3600],
-    [100_000, 21_600],
-    [400_000, 21_600],
-  ])('comes within the interval of the watch, %d s after the isolation', (elapsed, seconds) => {
-    const next = nextLook({ ...question, isWatched: true, now: ISOLATED + elapsed * 1000 });
-
-    expect(next).toEqual({ kind: 'wait', seconds });
-  });
-});
-
 describe('a look of the watch', () => {
   const known = { ...theCase, verdict: 'held', endedAs: ['held'] };
   const look = { ...question, look: 'alone', document: known } as const;
