@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { assessFlows } from '../functions/assess-flows/step.ts';
+import { assessExecution } from '../functions/assess-flows/execution.ts';
 import { checkHostCut } from '../functions/check-host-cut/step.ts';
 import { onHost } from '../functions/cut-on-host/step.ts';
 import { deleteSecurityGroups } from '../functions/delete-security-groups/step.ts';
@@ -14,7 +14,7 @@ import { restoreExecution } from '../functions/restore-instance/step.ts';
 import { sealSubnet } from '../functions/seal-subnet/step.ts';
 import type { Toolbox } from '../functions/shared/toolbox.ts';
 import { swapSecurityGroups } from '../functions/swap-security-groups/step.ts';
-import { verifyCut } from '../functions/verify-cut/step.ts';
+import { verifyExecution } from '../functions/verify-cut/step.ts';
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
@@ -23,7 +23,7 @@ export type Step = (tools: Toolbox, input: never) => Promise<unknown>;
 
 /** Which step stands behind which placeholder of the definitions; template.yaml substitutes function ARNs instead. */
 export const STEPS = {
-  AssessFlowsFunctionArn: { name: 'assess-flows', step: assessFlows },
+  AssessFlowsFunctionArn: { name: 'assess-flows', step: assessExecution },
   DenyAtNaclFunctionArn: { name: 'deny-at-nacl', step: denyAtNacl },
   CutOnHostFunctionArn: { name: 'cut-on-host', step: onHost },
   CheckHostCutFunctionArn: { name: 'check-host-cut', step: checkHostCut },
@@ -31,7 +31,7 @@ export const STEPS = {
   PreserveEvidenceFunctionArn: { name: 'preserve-evidence', step: preserveEvidence },
   SealSubnetFunctionArn: { name: 'seal-subnet', step: sealSubnet },
   SwapSecurityGroupsFunctionArn: { name: 'swap-security-groups', step: swapSecurityGroups },
-  VerifyCutFunctionArn: { name: 'verify-cut', step: verifyCut },
+  VerifyCutFunctionArn: { name: 'verify-cut', step: verifyExecution },
   ReleaseNaclFunctionArn: { name: 'release-nacl', step: releaseNacl },
   DeleteSecurityGroupsFunctionArn: { name: 'delete-security-groups', step: deleteSecurityGroups },
   ReportCaseFunctionArn: { name: 'report-case', step: reportExecution },

@@ -1,6 +1,7 @@
 // The step loads it when it needs it; while time is virtual, nothing waits for a file.
 import '../functions/start-response/look.ts';
 import { startResponse } from '../functions/start-response/step.ts';
+import { sweepCases } from '../functions/sweep-cases/step.ts';
 import {
   folderOf,
   isMap,
@@ -17,8 +18,8 @@ import { type Place, stackTemplate, stackValues } from './stack.ts';
 
 /** What a scheduled function's work can be told from. */
 export interface DueView {
-  /** The case table, item by item. */
-  readonly items: readonly Readonly<Record<string, unknown>>[];
+  /** A partition of the case table, item by item. */
+  readonly items: (partition: string) => readonly Readonly<Record<string, unknown>>[];
   /** Seconds, and the ISO time of any second. */
   readonly now: number;
   readonly iso: (seconds: number) => string;
@@ -43,7 +44,15 @@ export interface StartedFunction {
  */
 export const STARTED: Readonly<Record<string, StartedFunction>> = {
   'start-response': { step: startResponse },
+  'sweep-cases': { step: sweepCases, nextDue: nextWatched },
 };
+
+/** The sweep has something to do when a case under watch is due. */
+function nextWatched({ items, iso }: DueView): number | null {
+  const start = Date.parse(iso(0));
+  const due = items('WATCH').map((item) => (Date.parse(String(item['due'])) - start) / 1000);
+  return due.length === 0 ? null : Math.min(...due);
+}
 
 /** One rule of the template: events that match its pattern invoke the function. */
 export interface EventRule {

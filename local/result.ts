@@ -121,7 +121,7 @@ export const printedMessages = (messages: World['messages']) =>
   messages.map(({ at, subject, message }) => ({ at, subject, body: message }));
 
 /** What a result is made of, beside the world that it is about. */
-export interface ResultParts extends Told {
+export interface ResultParts extends Omit<Told, 'toldAt'> {
   readonly calls: ReturnType<World['calls']>;
   readonly timeline: ReturnType<World['timeline']>;
 }

@@ -10,6 +10,7 @@ import type { Parameters } from './parameters.ts';
 import { type Around, type ExecutionResult, type RunningMachine, startMachine, type Visit } from './runner.ts';
 import { localConfig } from './stack.ts';
 import { localToolbox, type World } from './toolbox.ts';
+import type { StartedExecution } from './world/api/executions.ts';
 import { createEmbeddedWorld } from './world/embedded-world.ts';
 import type { WorldFile } from './world/parse-world.ts';
 import { createPhysics } from './world/physics.ts';
@@ -23,12 +24,15 @@ export interface Run {
   belongTo(caseId: string): void;
   /** Resolves when it has a case. */
   readonly named: Promise<void>;
+  /** A schedule of the stack runs it: nobody has asked for it. */
+  readonly isByItself: boolean;
   /** Executions that it started, in order. */
   readonly executions: Promise<ExecutionResult>[];
 }
 
-/** A verdict that was told, by a report or a later look. */
+/** A verdict that was told by a report, or that a look of the watch has found. */
 export interface GivenVerdict {
+  readonly kind: 'told' | 'look';
   readonly at: number;
   readonly caseId: string;
   readonly verdict: Report['verdict'];
@@ -69,12 +73,13 @@ export interface SessionOptions {
   readonly prepare?: (world: World, tools: Toolbox) => void;
 }
 
-export function newRun(name: string): Run {
+export function newRun(name: string, { isByItself = false } = {}): Run {
   let own: string | null = null;
   const { promise: named, resolve } = Promise.withResolvers<void>();
   return {
     name,
     named,
+    isByItself,
     executions: [],
     caseId: () => own,
     belongTo(caseId) {
@@ -97,19 +102,19 @@ export function openSession(
   const visits: Visit[] = [];
   const tools = listeningTools(
     localToolbox(world, { ...localConfig(file, parameters), ...config }),
-    // The line that every report logs, and that the stack's metric counts.
-    (report) => verdicts.push(verdictOf(world, report, runs.getStore()?.name ?? null)),
+    // The lines that every report and every look of the watch log; the stack's metric counts those of reports.
+    (kind, fields) => note(verdicts, verdictOf(world, { kind, fields, run: runs.getStore()?.name ?? null })),
   );
   const around = createAround(world, file, (output) => notice(output, runs.getStore(), verdicts));
   const start = (machine: Machine, input: unknown, executionArn: string): RunningMachine => {
     const onVisit = (visit: Visit) => visits.push(visit);
     const running = startMachine(readDefinition(machine), input, tools, { around, executionArn, onVisit });
-    runs.getStore()?.executions.push(activity.track(running.result));
+    const run = runs.getStore();
+    run?.executions.push(run.isByItself ? activity.attend(running.result) : activity.track(running.result));
     return running;
   };
   world.onStartExecution = ({ executionArn, input }) => {
-    const running = start(machineOf(executionArn), input, executionArn);
-    return { result: running.result.then(outputOrError), abort: () => running.abort() };
+    return startedBy(start(machineOf(executionArn), input, executionArn));
   };
   let byHand = 0;
   prepare?.(world, tools);
@@ -127,16 +132,20 @@ export function openSession(
     execute(machine, input) {
       byHand += 1;
       const place = `${file.Region}:${file.AccountId}`;
-      return start(machine, input, `arn:aws:states:${place}:execution:flowcut-${machine}:local-${byHand}`).result;
+      const executionArn = `arn:aws:states:${place}:execution:flowcut-${machine}:local-${byHand}`;
+      const running = start(machine, input, executionArn);
+      world.executionStarted({ executionArn, input }, startedBy(running));
+      return running.result;
     },
   };
 }
 
-/** Tools whose reports are heard. */
-function listeningTools(tools: Toolbox, onReport: (report: object) => void): Toolbox {
+/** Tools whose reports and looks are heard. */
+function listeningTools(tools: Toolbox, onVerdict: (kind: GivenVerdict['kind'], fields: object) => void): Toolbox {
   const info = (message: string, fields: object = {}): void => {
     tools.log.info(message, fields);
-    if (message === 'report') onReport(fields);
+    if (message === 'report') onVerdict('told', fields);
+    if (message === 'look') onVerdict('look', fields);
   };
   return { ...tools, log: { ...tools.log, info } };
 }
@@ -161,6 +170,11 @@ function createAround(world: World, file: WorldFile, onOutput: (output: unknown)
 /** A state machine of the stack, by an execution's ARN: `...:execution:flowcut-respond:name`. */
 const machineOf = (executionArn: string): Machine => (/-restore:[^:]*$/.test(executionArn) ? 'restore' : 'respond');
 
+const startedBy = (running: RunningMachine): StartedExecution => ({
+  result: running.result.then(outputOrError),
+  abort: () => running.abort(),
+});
+
 function outputOrError({ output, error }: ExecutionResult): unknown {
   if (error !== null) throw Object.assign(new Error(error.cause), { name: error.name });
   return output;
@@ -176,11 +190,22 @@ function createFirstStart({ FunctionStartSeconds }: WorldFile, clock: WorldClock
   };
 }
 
-function verdictOf(world: World, fields: object, run: string | null): GivenVerdict {
+function verdictOf(
+  world: World,
+  { kind, fields, run }: { readonly kind: GivenVerdict['kind']; readonly fields: object; readonly run: string | null },
+): GivenVerdict {
   const { caseId, verdict, reason } = fields as Pick<Report, 'caseId' | 'verdict' | 'reason'>;
-  const stored = isCaseId(caseId) ? storedReport(world, caseId) : null;
+  const stored = kind === 'told' && isCaseId(caseId) ? storedReport(world, caseId) : null;
   const report = stored?.verdict === verdict && stored.reason === reason ? stored : null;
-  return { at: world.clock.now(), caseId, verdict, reason, run, report };
+  return { kind, at: world.clock.now(), caseId, verdict, reason, run, report };
+}
+
+/** What a look has found and then told is one verdict. */
+function note(verdicts: GivenVerdict[], given: GivenVerdict): void {
+  const last = verdicts.findLastIndex(({ caseId, run }) => caseId === given.caseId && run === given.run);
+  const isSame = given.kind === 'told' && verdicts[last]?.kind === 'look' && verdicts[last].verdict === given.verdict;
+  if (isSame) verdicts.splice(last, 1);
+  verdicts.push(given);
 }
 
 /** The newest report of a case, whole, as the case table has it; read by nobody's call. */

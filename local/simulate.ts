@@ -97,7 +97,7 @@ export function simulate(file: WorldFile, input: unknown, options: SimulationOpt
     const { world, visits } = session;
     const ended = restore?.kind === 'ended' ? restore : null;
     const hasBegun = ended !== null && ended.restore.kind !== 'refused';
-    const told = toldOf(session, run, own, new Map(hasBegun ? [[own.report.caseId, begunAt]] : []));
+    const { toldAt, ...told } = toldOf(session, run, own, new Map(hasBegun ? [[own.report.caseId, begunAt]] : []));
     return {
       file,
       ...told,
@@ -106,11 +106,12 @@ export function simulate(file: WorldFile, input: unknown, options: SimulationOpt
       restored: ended?.items ?? [],
       restoreReport: ended?.report ?? null,
       restoreFailure: restore?.kind === 'failed' ? restore.reason : null,
-      calls: world.calls(),
-      timeline: world.timeline(),
+      calls: world.calls(run.name),
+      timeline: world.timeline(run.name),
       messages: world.messages,
       table: world.dumpTable(),
-      reportedAt: own.endedAt,
+      // The response's own end, or a later look that told another verdict.
+      reportedAt: Math.max(own.endedAt, toldAt),
       ...endOf(session),
     };
   });

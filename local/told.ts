@@ -11,6 +11,8 @@ export interface ToldVerdict {
 /** What an event or a request came to: the last verdict of its case before any restore, and every verdict. */
 export interface Told {
   readonly report: Report;
+  /** When that was told, in seconds. */
+  readonly toldAt: number;
   readonly verdicts: readonly ToldVerdict[];
 }
 
@@ -30,10 +32,12 @@ export function toldOf(
   const caseId = run.caseId();
   const given = verdicts.filter((one) => (caseId === null ? one.run === run.name : one.caseId === caseId));
   const until = restoredAt.get(caseId ?? '') ?? Number.POSITIVE_INFINITY;
-  const last = given.findLast(({ at }) => at <= until) ?? given[0];
+  const told = given.filter(({ kind, report }) => kind === 'told' || report !== null);
+  const last = told.findLast(({ at }) => at <= until) ?? told[0];
   const ownVerdict = { at: own.endedAt, verdict: own.report.verdict, reason: own.report.reason };
   return {
     report: last?.report ?? own.report,
+    toldAt: last?.at ?? own.endedAt,
     verdicts: given.length === 0 ? [ownVerdict] : given.map(asTold),
   };
 }

@@ -31,10 +31,10 @@ async function playSchedule(
   isOver: () => boolean,
 ): Promise<void> {
   const { activity, world } = session;
-  const run = newRun(schedule.name);
+  const run = newRun(schedule.name, { isByItself: true });
   let last = 0;
   while (!isOver()) {
-    const due = nextDue === undefined ? dueAtEveryTick(session) : nextDue(viewOf(session));
+    const due = nextDue === undefined ? dueAtEveryTick(session) : inRunOn(session, nextDue(viewOf(session)));
     const news = activity.news();
     if (due === null) {
       activity.rest(schedule.name);
@@ -59,16 +59,18 @@ function tickFrom(moment: number, every: number, last: number): number {
 }
 
 const viewOf = ({ world, tools }: Session): DueView => ({
-  items: world.dumpTable(tools.cases.name),
+  items: (partition) => world.partition(tools.cases.name, partition),
   now: world.clock.now(),
   iso: (seconds) => world.clock.iso(seconds),
 });
 
-/** As long as something goes on, and for as long afterwards as the world runs on. */
-function dueAtEveryTick({ activity, world }: Session): number | null {
-  const now = world.clock.now();
-  return activity.isBusy() || now < activity.lastEnd() + truthHorizon(LONGEST_TIMER) ? now : null;
+/** A moment as long as something goes on, and for as long afterwards as the world runs on; later ones are not played. */
+function inRunOn({ activity, world }: Session, due: number | null): number | null {
+  if (due === null || activity.isBusy()) return due;
+  const end = activity.lastEnd() + truthHorizon(world.physics.longestTimer());
+  return Math.max(due, world.clock.now()) < end ? due : null;
 }
 
-/** The longest default of a tracking timer, in seconds. */
-const LONGEST_TIMER = 432_000;
+function dueAtEveryTick(session: Session): number | null {
+  return inRunOn(session, session.world.clock.now());
+}

@@ -3,7 +3,9 @@
  * the price list. `npm run -s cost` prints the table of the README; `--write` puts it there.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { SWEEP_SECONDS, watchInterval } from '../functions/core/case/watch.ts';
 import { startResponse } from '../functions/start-response/step.ts';
+import { sweepCases } from '../functions/sweep-cases/step.ts';
 import { readDefinition } from '../local/definitions.ts';
 import { runMachine } from '../local/runner.ts';
 import { localConfig, localToolbox } from '../local/simulate.ts';
@@ -82,25 +84,37 @@ function addTableUnits(billed: Billed, { call, input }: CallInfo): void {
   }
 }
 
-/** Runs the response to the default finding, and counts. */
-function countResponse(agentAnswers: boolean): Promise<Billed> {
+const NOTHING: Billed = {
+  transitions: 0,
+  invocations: 0,
+  functionSeconds: 0,
+  writeUnits: 0,
+  readUnits: 0,
+  messages: 0,
+  logBytes: 0,
+  gets: 0,
+  lists: 0,
+};
+
+interface Counted {
+  readonly response: Billed;
+  /** One look of the watch, with the sweep that starts it. */
+  readonly look: Billed;
+  /** A sweep that finds no case due. */
+  readonly sweep: Billed;
+}
+
+const TICK = { 'detail-type': 'Scheduled Event', detail: {} };
+
+/** Runs the response to the default finding, and a look at its case, and counts. */
+function countRun(agentAnswers: boolean): Promise<Counted> {
   const json = (path: string): unknown => JSON.parse(readFileSync(path, 'utf8'));
   const file = parseWorld(json('local/worlds/default.json'));
   for (const host of file.Hosts) host.AgentAnswers &&= agentAnswers;
   return runInVirtualTime(file.Now, async (clock) => {
     const world = createEmbeddedWorld(file, clock);
     const tools = localToolbox(world, localConfig(file));
-    const billed: Billed = {
-      transitions: 0,
-      invocations: 0,
-      functionSeconds: 0,
-      writeUnits: 0,
-      readUnits: 0,
-      messages: 0,
-      logBytes: 0,
-      gets: 0,
-      lists: 0,
-    };
+    let billed = { ...NOTHING };
     world.interceptors.push({
       after(call) {
         if (call.service === 'dynamodb') addTableUnits(billed, call);
@@ -131,12 +145,20 @@ function countResponse(agentAnswers: boolean): Promise<Billed> {
       executions.push(result);
       return { result: result.then(({ output }) => output) };
     };
+    const counted = async (work: () => Promise<unknown>): Promise<Billed> => {
+      billed = { ...NOTHING };
+      await work();
+      await Promise.all(executions);
+      // The way in and the way out count as well.
+      billed.transitions += 2 * executions.splice(0).length;
+      return billed;
+    };
     const finding = json('events/guardduty-ec2-c2activity.json');
-    await around('Start', 'start-response', () => startResponse(tools, finding));
-    await Promise.all(executions);
-    // The way in and the way out count as well.
-    billed.transitions += 2;
-    return billed;
+    const response = await counted(() => around('Start', 'start-response', () => startResponse(tools, finding)));
+    // The response goes on for days: from then on a case is looked at every six hours.
+    await clock.sleep(watchInterval(MONTH_SECONDS) + SWEEP_SECONDS);
+    const tick = () => around('Tick', 'sweep-cases', () => sweepCases(tools, TICK));
+    return { response, look: await counted(tick), sweep: await counted(tick) };
   });
 }
 
@@ -190,9 +212,45 @@ export interface Cost {
 
 export async function costOf(template: Template, agentAnswers: boolean): Promise<Cost> {
   const defaults = template.Globals['Function'] as NodeMap;
-  const lines = linesOf(await countResponse(agentAnswers), Number(defaults['MemorySize']) / 1024);
+  const { response } = await countRun(agentAnswers);
+  return sumOf(response, Number(defaults['MemorySize']) / 1024);
+}
+
+function sumOf(billed: Billed, memoryGigabytes: number): Cost {
+  const lines = linesOf(billed, memoryGigabytes);
   return { lines, dollars: lines.reduce((sum, { dollars }) => sum + dollars, 0) };
 }
+
+const MONTH_SECONDS = 30 * 86_400;
+
+/** Looks in a month of the watch, from the isolation on. */
+function looksInAMonth(): number {
+  let looks = 0;
+  for (let elapsed = 0; elapsed < MONTH_SECONDS; elapsed += watchInterval(elapsed)) looks += 1;
+  return looks;
+}
+
+export interface WatchCost {
+  readonly looks: number;
+  readonly transitions: number;
+  /** Of one look, and of a month of sweeps that find nothing. */
+  readonly look: number;
+  readonly sweeps: number;
+}
+
+export async function watchCost(template: Template): Promise<WatchCost> {
+  const memory = Number((template.Globals['Function'] as NodeMap)['MemorySize']) / 1024;
+  const { look, sweep } = await countRun(true);
+  return {
+    looks: looksInAMonth(),
+    transitions: look.transitions,
+    look: sumOf(look, memory).dollars,
+    sweeps: (sumOf(sweep, memory).dollars * MONTH_SECONDS) / SWEEP_SECONDS,
+  };
+}
+
+const watched = ({ looks, transitions, look, sweeps }: WatchCost): string =>
+  `The watch: a look that finds what people know is ${transitions} transitions, ${cents(look)} cents; a month of a case is ${looks} looks, $${(looks * look).toFixed(2)}. The sweep that starts them comes whether a case is open or not, $${sweeps.toFixed(2)} a month.`;
 
 /** What is billed every month, response or none: the metrics that alarms watch, and dashboards. */
 function standing(template: Template): string {
@@ -219,6 +277,8 @@ export async function costTable(template: Template): Promise<string> {
     `| **one response** | | **${cents(usual.dollars)}** | | **${cents(silent.dollars)}** |`,
     '',
     `Price list of us-east-1, ${PRICES_OF}, without any free tier. Assumed: every function starts cold, in ${START_SECONDS} s, and each API call takes 0.2 s. Calls to EC2, Systems Manager, Auto Scaling and the load balancers are free; snapshots are billed as storage for as long as you keep them, and our own flow log by the gigabyte, of which an isolated instance makes little.`,
+    '',
+    watched(await watchCost(template)),
     '',
     standing(template),
   ].join('\n');

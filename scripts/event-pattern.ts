@@ -1,14 +1,15 @@
 import { isMap, type Node, type NodeMap, text } from './template.ts';
 
 /**
- * Does EventBridge deliver the event to a rule with this pattern? Exact values, `prefix` and `numeric`, as far as a pattern
- * of ours goes; anything else is refused, so that no pattern passes because nobody understood it.
+ * Does EventBridge deliver the event to a rule with this pattern? Exact values, `prefix`, `numeric`, `exists` and
+ * `anything-but`, as far as a pattern of ours goes; anything else is refused, so that no pattern passes because nobody understood it.
  * https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
  */
 export function matches(pattern: NodeMap, event: NodeMap): boolean {
   return Object.entries(pattern).every(([field, wanted]) => {
     const given = event[field];
-    if (isMap(wanted)) return isMap(given) && matches(wanted, given);
+    // What is not there at any depth is not there.
+    if (isMap(wanted)) return matches(wanted, isMap(given) ? given : {});
     if (!Array.isArray(wanted)) throw new Error(`EventBridge refuses ${field}: neither an object nor a list`);
     const values: readonly (Node | undefined)[] = Array.isArray(given) ? given : [given];
     return wanted.some((alternative: Node) => values.some((value) => matchesOne(field, alternative, value)));
@@ -23,6 +24,11 @@ function matchesOne(field: string, alternative: Node, value: Node | undefined): 
     case 'prefix':
       if (typeof operand !== 'string') throw new Error(`EventBridge refuses ${field}: prefix takes text`);
       return typeof value === 'string' && value.startsWith(operand);
+    case 'exists':
+      if (typeof operand !== 'boolean') throw new Error(`EventBridge refuses ${field}: exists takes true or false`);
+      return (value !== undefined) === operand;
+    case 'anything-but':
+      return value !== undefined && !(Array.isArray(operand) ? operand : [operand]).includes(value);
     case 'numeric':
       return numeric(field, operand, value);
     default:

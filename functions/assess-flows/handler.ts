@@ -3,7 +3,7 @@ import { ElasticLoadBalancingV2Client } from '@aws-sdk/client-elastic-load-balan
 import { CLIENT_SETTINGS } from '../aws/client-settings.ts';
 import { commonTools, handlerOf, timely } from '../shared/lambda.ts';
 import { once } from '../shared/once.ts';
-import { assessFlows } from './step.ts';
+import { assessExecution } from './execution.ts';
 
 const elb = once(() => timely(new ElasticLoadBalancingV2Client(CLIENT_SETTINGS)));
 const tools = {
@@ -15,4 +15,4 @@ const tools = {
   later: async () => (await import('../shared/later-clients.ts')).LATER_CLIENTS,
 };
 
-export const handler = handlerOf((input: Parameters<typeof assessFlows>[1]) => assessFlows(tools, input));
+export const handler = handlerOf((input: Parameters<typeof assessExecution>[1]) => assessExecution(tools, input));

@@ -38,7 +38,6 @@ import type { CaseRequest, Intake } from '../core/intake/intake-types.ts';
 import type { Mode } from '../core/model.ts';
 import { isOnlyOn } from '../core/network/isolation-rules.ts';
 import { packDenies } from '../core/network/packed-denies.ts';
-import { urgencyOf } from '../core/pacing.ts';
 import { timersAsFound } from '../shared/as-found.ts';
 import { withBalancer } from '../shared/behind-balancer.ts';
 import { exactGroupIds } from '../shared/isolation-group.ts';
@@ -47,8 +46,11 @@ import { type CaseOpening, openCase } from '../shared/open-case.ts';
 import { tryTurn } from '../shared/paced.ts';
 import { tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
+import { startWatch } from '../shared/watch.ts';
+import { isLook, openLook } from './look.ts';
+import { refOf, triggerOf } from './ref.ts';
 
-type AssessTools = Tools<'ec2' | 'elb' | 'cases' | 'later'>;
+export type AssessTools = Tools<'ec2' | 'elb' | 'cases' | 'later'>;
 
 const STEP = 'assess-flows';
 
@@ -56,7 +58,12 @@ const STEP = 'assess-flows';
  * Open and assess: takes a case id (from start-response), what a person typed into the console, or an EventBridge event;
  * reads everything in one round; decides; records the before-state. Nothing is changed on AWS here.
  */
-export async function assessFlows(tools: AssessTools, input: unknown): Promise<Opened> {
+export async function assessFlows(
+  tools: AssessTools,
+  input: unknown,
+  execution: string | null = null,
+): Promise<Opened> {
+  if (isLook(input)) return openLook(tools, input);
   const caseId = caseIdIn(input);
   const reading = caseId === null ? null : readCase(tools.cases, caseId);
   const [start, ahead] = await Promise.all([
@@ -75,7 +82,7 @@ export async function assessFlows(tools: AssessTools, input: unknown): Promise<O
   const facts = found && (await withBalancer(tools, found, request.flows));
   const mode = start.isLook ? 'observe' : modeOf(document.request, tools.config.defaultMode);
   const byHand = caseId === null || headStartOf(input) === null;
-  const asked: Asked = { mode, byHand, wantsHostCut: start.wantsHostCut };
+  const asked: Asked = { mode, byHand, wantsHostCut: start.wantsHostCut, execution };
   return { case: refOf(document, mode), assessment: await decide(tools, document, facts, asked) };
 }
 
@@ -99,6 +106,7 @@ interface Asked {
   /** Started by a person, not by a finding that came in. */
   readonly byHand: boolean;
   readonly wantsHostCut: boolean;
+  readonly execution: string | null;
 }
 
 /** Reads EC2 while the case is being read, where the input says of which instance. */
@@ -181,18 +189,6 @@ const vpcIdsOf = (interfaces: readonly { readonly vpcId: string }[]): readonly s
   ...new Set(interfaces.map((eni) => eni.vpcId)),
 ];
 
-const triggerOf = (request: CaseRequest): string => request.finding?.type ?? 'manual request';
-
-function refOf(document: CaseDocument, mode: Mode): Opened['case'] {
-  return {
-    caseId: document.caseId,
-    instanceId: document.instanceId,
-    mode,
-    trigger: triggerOf(document.request),
-    urgency: urgencyOf(document.request),
-  };
-}
-
 /** Names that the record of the state machine carries at most: an attack sequence may name hundreds. */
 const CARRIED_NAMES = 20;
 
@@ -229,7 +225,7 @@ async function decide(
   tools: AssessTools,
   document: CaseDocument,
   facts: Facts | null,
-  { mode, byHand, wantsHostCut }: Asked,
+  { mode, byHand, wantsHostCut, execution }: Asked,
 ): Promise<Assessed> {
   const { request } = document;
   if (facts === null) {
@@ -265,7 +261,13 @@ async function decide(
   if (brake !== null) return planned(tools, document, brake, facts, assessment);
   // Only now: a plan records no before-state, for by the time it is acted on the instance may look different.
   const denies = allOf(assessment.denies, missing);
-  await record(tools, document, facts, { assessment: { ...assessment, denies }, isolated, isFirst, hostAsked });
+  await record(tools, document, facts, {
+    assessment: { ...assessment, denies },
+    isolated,
+    isFirst,
+    hostAsked,
+    execution,
+  });
   return {
     kind: 'contain',
     reason: document.classReason,
@@ -394,11 +396,13 @@ async function record(
     isolated,
     isFirst,
     hostAsked,
+    execution,
   }: {
     readonly assessment: Assessment;
     readonly isolated: boolean;
     readonly isFirst: boolean;
     readonly hostAsked: HostAsked;
+    readonly execution: string | null;
   },
 ): Promise<void> {
   const recordedAt = tools.now().toISOString();
@@ -408,6 +412,7 @@ async function record(
     ...interfaces.map((before) => recordBefore(tools.cases, document.caseId, before)),
     isFirst || isolated ? undefined : recordAnew(tools, document.caseId, interfaces),
     noteGroupUse(tools.cases, document.caseId, groupIds),
+    startWatch(tools, document, { interfaces, denies: assessment.denies, execution }),
     recordEvent(tools.cases, document.caseId, {
       kind: 'cutBegun',
       ...assessment,

@@ -41,7 +41,7 @@ export const SETTINGS = {
     linux: ofStack('FLOWCUT_LINUX_DOCUMENT'),
     windows: ofStack('FLOWCUT_WINDOWS_DOCUMENT'),
   },
-  /** The state machine that start-response starts; empty in every other function. */
+  /** The state machine that start-response and the sweep start; empty in every other function. */
   respondStateMachineArn: ofStack('FLOWCUT_RESPOND_STATE_MACHINE_ARN', ''),
   /** Where reports are published; null = nowhere but in the execution's output. */
   topicArn: orNull(ofStack('FLOWCUT_TOPIC_ARN', '')),
@@ -66,6 +66,8 @@ export const SETTINGS = {
   ownFlowLog: isOn(choice('OwnFlowLog', 'FLOWCUT_OWN_FLOW_LOG', ['on', 'off'])),
   /** ARN of the bucket that takes those logs; null = the stack has none. */
   flowLogBucketArn: orNull(ofStack('FLOWCUT_FLOW_LOG_BUCKET', '')),
+  /** How long an open case is looked at after its cut, in days; 0 = no longer than its response goes on. */
+  watchDays: whole('WatchDays', 'FLOWCUT_WATCH_DAYS', { least: 0, most: 365, fallback: 30 }),
   /** `never`: denies stay until a restore. `after-proof`: lifted on two independent kinds of evidence. */
   releaseDenies: choice('ReleaseDenies', 'FLOWCUT_RELEASE_DENIES', ['never', 'after-proof']),
 } as const;

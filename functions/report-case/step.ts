@@ -9,6 +9,7 @@ import { isCaseId } from '../core/case/case-id.ts';
 import type { EvidenceItem } from '../core/case/evidence.ts';
 import { lostControls } from '../core/case/lost-controls.ts';
 import type { Failure, IsolationResult, Reporting } from '../core/case/record.ts';
+import type { LookPart } from '../core/case/watch.ts';
 import type { Config } from '../core/config.ts';
 import { hostSilence } from '../core/host/host-silence.ts';
 import { openingsText } from '../core/network/isolation-rules.ts';
@@ -120,7 +121,24 @@ async function keepWhole(tools: ReportTools, whole: Report, at: string): Promise
 const isInterim = (record: Reporting): boolean => record.isolated !== undefined;
 
 /** A verification has changed the verdict, and the looks go on. */
-const isChange = (record: Reporting): boolean => record.verdict?.next.kind === 'tell-and-wait';
+const isChange = (record: Reporting): boolean =>
+  record.verdict?.next.kind === 'tell-and-wait' || lookOf(record) === 'beside';
+
+/** How a look of the watch is part of its case; null = the response itself reports. */
+const lookOf = ({ assessment }: Reporting): LookPart | null => (assessment?.kind === 'look' ? assessment.as : null);
+
+/** Why a look of the watch tells people, beside the verdict. */
+function watchText(record: Reporting, { watchDays }: Config): readonly string[] {
+  const look = lookOf(record);
+  const { cutAgain } = record;
+  const isCut = look !== null && cutAgain !== undefined && cutAgain.made > 0;
+  return [
+    ...(isCut ? ['the watch found denies missing that this case needs, and made them again'] : []),
+    ...(look === 'last'
+      ? [`the watch of this case ends after ${watchDays} days: the controls stay, and nobody looks at them any more`]
+      : []),
+  ];
+}
 
 async function makeReport(tools: ReportTools, record: Reporting): Promise<Report> {
   const { case: ref, assessment } = record;
@@ -165,7 +183,10 @@ async function makeReport(tools: ReportTools, record: Reporting): Promise<Report
     }
     case 'contain':
     case 'already-contained':
+    case 'look':
       return reportStanding(tools, record, caseId);
+    case 'over':
+      return quietReport({ caseId, instanceId, verdict: 'ignored', reason: assessment.reason });
     default:
       return assessment satisfies never;
   }
@@ -345,6 +366,7 @@ async function readAndReport(tools: ReportTools, record: Reporting, caseId: stri
       ...lostText(document, standing, tools.config),
       ...waitingText(record),
       ...failureText(record),
+      ...watchText(record, tools.config),
     ],
   });
 }

@@ -2,7 +2,7 @@ import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import { EC2Client } from '@aws-sdk/client-ec2';
 import { CLIENT_SETTINGS, SEARCH_SETTINGS } from '../aws/client-settings.ts';
 import { commonTools, handlerOf, timely } from '../shared/lambda.ts';
-import { verifyCut } from './step.ts';
+import { type VerifyRequest, verifyExecution } from './step.ts';
 
 const tools = {
   ...commonTools(),
@@ -11,4 +11,4 @@ const tools = {
   bucket: async () => (await import('../shared/later-bucket.ts')).BUCKET_READER,
 };
 
-export const handler = handlerOf((input: Parameters<typeof verifyCut>[1]) => verifyCut(tools, input));
+export const handler = handlerOf((input: VerifyRequest) => verifyExecution(tools, input));

@@ -20,15 +20,30 @@ import { missingDenies } from '../shared/missing-denies.ts';
 import { judgeStanding, readStanding, type Standing } from '../shared/standing.ts';
 import { tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
+import { keepWatch } from '../shared/watch.ts';
 
 type VerifyTools = Tools<'ec2' | 'logs' | 'bucket' | 'cases'>;
+
+/** What the state machine passes: the record as ever, and the ARN of its execution, so that the sweep can ask how it stands. */
+export interface VerifyRequest {
+  readonly record: Verifying;
+  readonly execution: string;
+}
+
+export const verifyExecution = (tools: VerifyTools, { record, execution }: VerifyRequest): Promise<VerifyResult> =>
+  verifyCut(tools, record, execution);
 
 /**
  * Verify: reads back what is in force, asks the flow log where there is one, and judges. What was seen alive, or lacks a
  * deny, is cut again; what is held is looked at again until it is proven.
  */
-export async function verifyCut(tools: VerifyTools, record: Verifying): Promise<VerifyResult> {
+export async function verifyCut(
+  tools: VerifyTools,
+  record: Verifying,
+  execution: string | null = null,
+): Promise<VerifyResult> {
   const { caseId } = record.case;
+  const look = record.assessment.kind === 'look' ? record.assessment.as : null;
   // Noted only by the look that comes after the cut: one that dies and looks again must hear the same of the flow log.
   const stored = withCut(await needCase(tools.cases, caseId), lateCutOf(record));
   const standing = await readStanding(tools, stored);
@@ -52,6 +67,7 @@ export async function verifyCut(tools: VerifyTools, record: Verifying): Promise<
     cutsMade,
     hasJustCut: record.verdict !== undefined && ['cut-again', 'take-again'].includes(record.verdict.next.kind),
     isBlind: current.isBlind,
+    look,
     now: tools.now().getTime(),
   });
   const isCutting = next.kind === 'cut-again' || next.kind === 'take-again';
@@ -64,6 +80,7 @@ export async function verifyCut(tools: VerifyTools, record: Verifying): Promise<
       watched: isWatched(tools, standing),
     }),
     keepWord(tools, dated, standing, witness),
+    keepWatch(tools, { document, standing: current, verdict, next, look, execution }),
     tell(tools, caseId, 'verify-cut', [`${verdict.kind}: ${verdict.reason}`, ...lostText(lost)].join('; ')),
   ]);
   // After the verdict was noted: it dates the isolation that is lost now.
@@ -71,6 +88,7 @@ export async function verifyCut(tools: VerifyTools, record: Verifying): Promise<
     const at = tools.now().toISOString();
     await recordEvent(tools.cases, caseId, { kind: 'retaken', items: lost.again, at });
   }
+  if (look !== null) tools.log.info('look', { caseId, verdict: verdict.kind, reason: verdict.reason });
   return {
     kind: verdict.kind,
     reason: verdict.reason,

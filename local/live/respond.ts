@@ -138,6 +138,8 @@ async function openTools(
       ...config,
       hostDocuments: { ...HOST_DOCUMENTS, ...hostDocuments },
       defaultMode: mode ?? 'observe',
+      // Nothing is scheduled here: the response looks itself.
+      watchDays: 0,
       topicArn: null,
       ...NO_BUCKET,
     },

@@ -2,7 +2,7 @@ import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import { tables } from '../dynamodb/keys.ts';
 import { takenSnapshots } from './api/ec2/snapshots.ts';
-import type { ExecutionStarter } from './api/executions.ts';
+import type { ExecutionStarter, StartedExecution } from './api/executions.ts';
 import { playedFindings } from './api/guardduty.ts';
 import type { CallCounts, JournalEntry } from './api/journal.ts';
 import {
@@ -13,6 +13,7 @@ import {
   settle,
   type TrailListener,
 } from './api/middleware.ts';
+import { noteExecution } from './api/sfn.ts';
 import type { ApiState } from './api/shapes.ts';
 import { type PublishedMessage, publishedMessages } from './api/sns.ts';
 import type { WorldFile } from './parse-world.ts';
@@ -48,6 +49,13 @@ export interface EmbeddedWorld<P extends Physics = WorldPhysics> {
   readonly messages: readonly PublishedMessage[];
   /** Items of a table (of all tables without a name), as plain objects, by key. */
   dumpTable(name?: string): Record<string, unknown>[];
+  /** Items of one partition of a table, as plain objects, by key. */
+  partition(name: string, key: string): Record<string, unknown>[];
+  /** An execution that was not started by a call, as from the console: whoever asks for it finds it. */
+  executionStarted(
+    execution: { readonly executionArn: string; readonly input: unknown },
+    started: StartedExecution,
+  ): void;
   /** Runs calls on somebody else's behalf; without it they are the responder's. */
   callAs<T>(callerArn: string, run: () => T): T;
   /** GuardDuty knows the finding of an event that is played, unless the file says what GuardDuty knows. */
@@ -103,6 +111,13 @@ export function createEmbeddedWorld(
       const chosen = [...memory.of(tables)].filter(([table]) => name === undefined || table === name);
       const items = chosen.flatMap(([, table]) => [...table].sort(([a], [b]) => (a < b ? -1 : 1)));
       return items.map(([, item]) => unmarshall(item as Record<string, AttributeValue>));
+    },
+    partition(name, key) {
+      const items = [...(memory.of(tables).get(name)?.values() ?? [])].filter(({ pk }) => pk?.S === key);
+      return items.map((item) => unmarshall(item as Record<string, AttributeValue>));
+    },
+    executionStarted(execution, started) {
+      noteExecution(memory, { ...execution, startDate: clock.iso(clock.now()) }, started);
     },
     callAs: (callerArn, run) => wire.callers.as(callerArn, run),
     playFinding(detail) {

@@ -17,6 +17,8 @@ export interface WorldPhysics extends Physics {
   truth(): FlowTruth[];
   /** The same as of now, without running on. */
   truthNow(): FlowTruth[];
+  /** The longest tracking timer of the world so far, in seconds. */
+  longestTimer(): number;
   /** Steps that were simulated, to guard the cost of long worlds. */
   processedEvents(): number;
 }
@@ -60,6 +62,7 @@ export function createPhysics(world: WorldFile): WorldPhysics {
       return truthNow(engine);
     },
     truthNow: () => truthNow(engine),
+    longestTimer: () => engine.longestTimer,
     processedEvents: () => engine.steps,
   };
 }

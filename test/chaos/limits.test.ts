@@ -303,22 +303,22 @@ const manyStopped = (_world: World, tools: Toolbox): void => {
 };
 
 /** Times that a response looks again in five days. */
-const MOST_LOOKS = 40;
+const MOST_LOOKS = 70;
 
 describe('the history of an execution', () => {
   it.each([DEFAULT_WORLD, ...OTHER_WORLDS].map((world) => [world.name, world] as const))(
-    'has fewer than 1,000 events in the response and 500 in the restore, with every retry: %s',
+    'has fewer than 1,500 events in the response and 500 in the restore, with every retry: %s',
     async (_, { file, input, config }) => {
       const { respond, restore } = await respondAndRestore(file(), input, { config });
 
-      expect(eventsIn(respond, readDefinition('respond'))).toBeLessThan(1000);
+      expect(eventsIn(respond, readDefinition('respond'))).toBeLessThan(1500);
       if (restore === null) throw new Error('there is nothing to restore');
       expect(eventsIn(restore, readDefinition('restore'))).toBeLessThan(500);
     },
     120_000,
   );
 
-  it('has fewer than 2,000 events on the longest way that there is, with the longest time for the host', async () => {
+  it('has fewer than 5,000 events on the longest way that there is, with the longest time for the host', async () => {
     const silent = await respondAndRestore(defaultWorld(silentHost), finding, {
       config: { hostCutBudgetSeconds: LONGEST_BUDGET },
     });
@@ -336,7 +336,7 @@ describe('the history of an execution', () => {
       Verify: MOST_LOOKS,
       'Wait until the next look': MOST_LOOKS,
     };
-    expect(ENDS + mostEvents(readDefinition('respond'), most)).toBeLessThan(2000);
+    expect(ENDS + mostEvents(readDefinition('respond'), most)).toBeLessThan(5000);
   }, 120_000);
 
   it.each<[string, (world: WorldFile) => void, (world: World, tools: Toolbox) => void]>([
@@ -359,7 +359,7 @@ describe('the history of an execution', () => {
     120_000,
   );
 
-  it('looks again for five days, at growing distances, until the flow log proves it', async () => {
+  it('looks again for five days, every six hours at last, until the flow log proves it', async () => {
     const { respond, whole } = await respondAndRestore(shellWatched(withoutAgent), finding);
 
     const waits = respond.entered.flatMap(({ state, at }, index) =>
@@ -367,7 +367,7 @@ describe('the history of an execution', () => {
     );
     expect(waits.length).toBeGreaterThan(5);
     expect(waits.length).toBeLessThan(MOST_LOOKS);
-    expect(Math.max(...waits)).toBeGreaterThan(86_400);
+    expect(Math.round(Math.max(...waits))).toBe(21_600);
     expect(whole.verdict).toBe('contained');
     expect((respond.entered.at(-1)?.at ?? 0) - (respond.entered[0]?.at ?? 0)).toBeGreaterThan(5 * 86_400);
   });

@@ -55,7 +55,8 @@ describe("the agent's own connection", () => {
   it('stands under what is left open until it is proven, and the report says that it was asked to close', async () => {
     const { verdicts, messages, report } = await simulate(withAgent(), finding);
 
-    expect(verdicts.map(({ verdict }) => verdict)).toEqual(['held', 'contained']);
+    // Looks of the watch that find the same stand there too.
+    expect([...new Set(verdicts.map(({ verdict }) => verdict))]).toEqual(['held', 'contained']);
     expect(messages[0]?.message).toContain("the SSM agent's own connection");
     expect(report.onHost).toContainEqual(expect.stringMatching(/^the SSM agent was asked to close its own connection/));
   });
@@ -191,7 +192,8 @@ describe('an endpoint in the VPC that the instance goes on to talk to', () => {
     ],
     ['of a service that cannot be read: it leaks', through('com.amazonaws.eu-central-1.ssm', [refused]), 'leaking'],
   ])('is %s', async (_, world, verdict) => {
-    const { report } = await simulate(world, finding);
+    // A month of looks at a log that never falls silent is no part of this.
+    const { report } = await simulate(world, finding, { parameters: { WatchDays: '0' } });
 
     expect(report.verdict).toBe(verdict);
     expect(report.leftOpen.some((what) => what.includes('10.0.9.9'))).toBe(verdict === 'held');

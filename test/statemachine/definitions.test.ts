@@ -57,10 +57,13 @@ interface Rule {
 const MAY_FAIL = ['Report', 'Report the restore'];
 
 /**
- * The only inputs that are reshaped: who reports has to name the execution, who restores has to know it again. What they are
+ * The only inputs that are reshaped: who reports has to name the execution, who restores has to know it again, and the sweep
+ * has to be able to ask how it stands. What they are
  * given stays as it is.
  */
 const TOLD_THE_EXECUTION: Readonly<Record<string, string>> = {
+  '${AssessFlowsFunctionArn}': '{"input.$":"$","execution.$":"$$.Execution.Id"}',
+  '${VerifyCutFunctionArn}': '{"record.$":"$","execution.$":"$$.Execution.Id"}',
   '${ReportCaseFunctionArn}': '{"record.$":"$","execution.$":"$$.Execution.Id"}',
   '${ReportRestoreFunctionArn}': '{"record.$":"$","execution.$":"$$.Execution.Id"}',
   '${RestoreInstanceFunctionArn}': '{"request.$":"$","execution.$":"$$.Execution.Id"}',
@@ -226,14 +229,14 @@ describe('a broken definition is caught', () => {
     ],
     [
       'a task that reshapes its input',
-      '"TimeoutSeconds": 60,',
-      '"TimeoutSeconds": 60, "Parameters": {},',
-      'Open and assess: "Parameters" is no field of it',
+      '"TimeoutSeconds": 30,',
+      '"TimeoutSeconds": 30, "Parameters": {},',
+      'Cut on the host: "Parameters" is no field of it',
     ],
     [
       'a report that does not learn its execution',
-      '"$$.Execution.Id"',
-      '"$$.Execution.Name"',
+      '"record.$": "$", "execution.$": "$$.Execution.Id"',
+      '"record.$": "$", "execution.$": "$$.Execution.Name"',
       'Tell people what is cut so far: does not learn its execution',
     ],
     [

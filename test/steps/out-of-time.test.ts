@@ -16,6 +16,7 @@ import { restoreExecution } from '../../functions/restore-instance/step.ts';
 import { sealSubnet } from '../../functions/seal-subnet/step.ts';
 import type { Toolbox } from '../../functions/shared/toolbox.ts';
 import { swapSecurityGroups } from '../../functions/swap-security-groups/step.ts';
+import { sweepCases } from '../../functions/sweep-cases/step.ts';
 import { verifyCut } from '../../functions/verify-cut/step.ts';
 import { withSeconds } from '../../local/step-deadline.ts';
 import { folderOf, resourcesOf } from '../../scripts/template.ts';
@@ -68,7 +69,19 @@ const WHY: unknown = expect.stringContaining('DeadlineError: ');
 
 type Case = readonly [folder: string, run: (tools: Toolbox, made: Verifying) => Promise<unknown>, says: object];
 
-/** Every step that a state machine calls, on a case that is contained: what it says when nothing answers any more. */
+/** A stranger has changed the ACL of the case. */
+const CHANGE = {
+  'detail-type': 'AWS API Call via CloudTrail',
+  detail: {
+    eventSource: 'ec2.amazonaws.com',
+    eventName: 'DeleteNetworkAclEntry',
+    awsRegion: 'eu-central-1',
+    recipientAccountId: '111122223333',
+    requestParameters: { networkAclId: ids.acl },
+  },
+};
+
+/** Every step that a state machine calls, and the sweep, on a case that is contained: what it says when nothing answers any more. */
 const STEPS: readonly Case[] = [
   ['assess-flows', (tools, { case: { caseId } }) => assessFlows(tools, { caseId }), THROWN],
   ['deny-at-nacl', (tools, made) => denyAtNacl(tools, opened(made)), { kind: 'waiting', made: 0 }],
@@ -100,6 +113,7 @@ const STEPS: readonly Case[] = [
     },
     THROWN,
   ],
+  ['sweep-cases', (tools) => sweepCases(tools, CHANGE), THROWN],
 ];
 
 const EVERYTHING: Partial<Config> = { releaseDenies: 'after-proof', deleteReplacedGroups: true };
@@ -165,7 +179,7 @@ describe('a step to which nothing answers any more', () => {
     expect(entries).toEqual(expect.arrayContaining([`in 1 deny -1 ${ids.peer}/32`, `out 1 deny -1 ${ids.peer}/32`]));
   });
 
-  it('is each one that calls more than the case table and the topic, and that a state machine runs', () => {
+  it('is each one that calls more than the case table and the topic, but for the one that Lambda tries again', () => {
     const works = (folder: string) => readFileSync(`functions/${folder}/handler.ts`, 'utf8').includes('timely(');
     const called = PROJECT.folders.filter((folder) => works(folder) && folder !== 'start-response');
 

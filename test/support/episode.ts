@@ -44,7 +44,8 @@ export function inEpisode<T>(
 ): Promise<T> {
   return runInVirtualTime(file.Now, (clock) => {
     const world: World = createEmbeddedWorld(file, clock, createPhysics(file));
-    const tools = localToolbox(world, { ...localConfig(file), ...NO_OWN_FLOW_LOG, ...config });
+    // No schedule is played here: the response looks at its own pace.
+    const tools = localToolbox(world, { ...localConfig(file), watchDays: 0, ...NO_OWN_FLOW_LOG, ...config });
     const around: Around = (state, _name, run) => world.inState(state, run);
     const run = async (name: 'respond' | 'restore', input: unknown): Promise<unknown> => {
       const { output, error } = await runMachine(readDefinition(name), input, tools, { around });

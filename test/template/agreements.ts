@@ -321,6 +321,7 @@ const OUTCOMES: Readonly<Record<RestoreReport['kind'], true>> = {
 
 /** Metrics of AWS that are used, with the dimension that they have. */
 const AWS_METRICS: Readonly<Record<string, string>> = {
+  'AWS/Lambda Errors': 'FunctionName',
   'AWS/SQS ApproximateNumberOfMessagesVisible': 'QueueName',
   'AWS/States ExecutionsAborted': 'StateMachineArn',
   'AWS/States ExecutionsFailed': 'StateMachineArn',

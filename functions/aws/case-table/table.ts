@@ -25,6 +25,7 @@ import { errorCode } from '../errors.ts';
  * | `CASE#id` | `HEARD` | what the flow log told the last look (heard.ts) |
  * | `CASE#id` | `REPORT` | the newest report, whole (reports.ts) |
  * | `CASE#id` | `SAID#step#last` | what the step put on the timeline last |
+ * | `WATCH` | `CASE#id` | when the sweep sees to an open case next (watch.ts) |
  * | `SETTINGS` | `MODE` | the switch: `observe` stops everything |
  * | `CAP#vpc-...#hour` | `PLACES` | the cases that were newly isolated in the hour |
  * | `CASE#id` | `SUCCESSOR#sg-...` | the id under which it was made again |

@@ -1,6 +1,8 @@
 import type { Verdict } from '../verdict/verdict.ts';
 import { type CaseDocument, isClosing, laterOf } from './case.ts';
+import { hasEndedAs } from './case-events.ts';
 import { SETTLE_SECONDS } from './expiry.ts';
+import { type LookPart, watchInterval } from './watch.ts';
 
 /** What the response does after a verification; the state machine compares the `kind`. */
 export type NextLook =
@@ -11,16 +13,12 @@ export type NextLook =
   /** Not proven yet: look again after so many seconds. `tell-and-wait`: the verdict has changed, people hear it first. */
   | { readonly kind: 'wait' | 'tell-and-wait'; readonly seconds: number }
   /** It is proven, or waiting proves nothing: the last report. */
-  | { readonly kind: 'report' };
+  | { readonly kind: 'report' }
+  /** A look of the watch has found what people know: it ends, and nobody is told. */
+  | { readonly kind: 'rest' };
 
 /** Cuts after the first one without a pause; then each later look cuts once more at most. */
 const CUTS_WITHOUT_PAUSE = 3;
-
-/** How long a tamper may go unseen, by the time since the isolation; seconds. */
-function pauseAfter(elapsed: number): number {
-  if (elapsed < 3600) return 300;
-  return elapsed < 24 * 3600 ? 3600 : 6 * 3600;
-}
 
 /** A case that is not proven by then is left to people: its controls stay. Seconds. */
 const LONGEST_WATCH_SECONDS = 10 * 24 * 3600;
@@ -34,6 +32,7 @@ export function nextLook({
   cutsMade,
   hasJustCut,
   isBlind,
+  look = null,
   now,
 }: {
   readonly document: CaseDocument;
@@ -48,17 +47,21 @@ export function nextLook({
   readonly hasJustCut: boolean;
   /** What is in force could not be read back, and may be later. */
   readonly isBlind: boolean;
+  /** How a look of the watch is part of the case; null = it is the response's own. */
+  readonly look?: LookPart | null;
   readonly now: number;
 }): NextLook {
   if (toTake > 0) return { kind: 'take-again', seconds: SETTLE_SECONDS };
   if (toDeny > 0 && (cutsMade < CUTS_WITHOUT_PAUSE || !hasJustCut))
     return { kind: 'cut-again', seconds: SETTLE_SECONDS };
+  const hasCut = hasJustCut && toDeny === 0;
+  if (look !== null) return { kind: isToldBy(look, document, { verdict, hasCut, isBlind }) ? 'report' : 'rest' };
   if (verdict.kind === 'contained' || isClosing(document)) return { kind: 'report' };
   // A cut that was made since begins anew.
   const { isolatedAt, cutAgainAt, openedAt } = document;
   const elapsed = (now - Date.parse(laterOf(isolatedAt, cutAgainAt) ?? openedAt)) / 1000;
   if (elapsed > LONGEST_WATCH_SECONDS) return { kind: 'report' };
-  const pause = pauseAfter(elapsed);
+  const pause = watchInterval(elapsed);
   // What was told in the interim report stands until it can be read again.
   if (isBlind) return { kind: 'wait', seconds: pause };
   if (verdict.nextProof === null || document.isolatedAt === null) return { kind: 'report' };
@@ -66,6 +69,30 @@ export function nextLook({
   // A beacon into a deny delays the proof at every look; the pauses still get longer.
   const soonest = Math.max(untilProven, Math.round(elapsed / 16));
   // Where no verdict could be told yet, a report of `held` may wait for the last one. A cut that was made since is news.
-  const isNews = verdict.kind !== (document.verdict ?? 'held') || (hasJustCut && toDeny === 0);
+  const isNews = verdict.kind !== (document.verdict ?? 'held') || hasCut;
   return { kind: isNews ? 'tell-and-wait' : 'wait', seconds: untilProven > 0 ? Math.min(pause, soonest) : pause };
+}
+
+/** A look tells what people do not know. One beside a response leaves to it what it proves, and its end. */
+function isToldBy(
+  look: LookPart,
+  document: CaseDocument,
+  {
+    verdict: { kind },
+    hasCut,
+    isBlind,
+  }: { readonly verdict: Pick<Verdict, 'kind'>; readonly hasCut: boolean; readonly isBlind: boolean },
+): boolean {
+  if (isClosing(document)) return false;
+  switch (look) {
+    case 'last':
+      return true;
+    case 'beside':
+      return !isBlind && (hasCut || (kind !== document.verdict && kind !== 'contained'));
+    case 'alone':
+      // What a response has ended with is known; where it died before its end, people hear the end now.
+      return !isBlind && (hasCut || kind !== document.verdict || !hasEndedAs(document, kind));
+    default:
+      return look satisfies never;
+  }
 }

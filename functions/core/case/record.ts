@@ -4,6 +4,7 @@ import type { Mode } from '../model.ts';
 import type { PackedDenies } from '../network/packed-denies.ts';
 import type { InterfaceStanding, VerdictKind } from '../verdict/verdict.ts';
 import type { NextLook } from './next-look.ts';
+import type { LookPart } from './watch.ts';
 
 /**
  * The record that the state machine carries: it grows by one key per step, and each step takes the record as the steps
@@ -39,6 +40,10 @@ export type Assessed =
       readonly hostOptions: HostOptions;
     }
   | { readonly kind: 'already-contained'; readonly reason: string }
+  /** A look of the watch: what is in force is verified, and nothing is planned, asked or opened. */
+  | { readonly kind: 'look'; readonly reason: string; readonly as: LookPart }
+  /** A look that came too late: the case is being restored, or is. */
+  | { readonly kind: 'over'; readonly reason: string }
   | { readonly kind: 'planned'; readonly reason: string; readonly plan: readonly PlannedChange[] }
   | { readonly kind: 'refused'; readonly reason: string; readonly cause?: Cause }
   | { readonly kind: 'ignored'; readonly reason: string; readonly advice: string; readonly cause?: Cause };

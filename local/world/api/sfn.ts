@@ -3,7 +3,7 @@ import type {
   StartExecutionCommandInput,
   StopExecutionCommandInput,
 } from '@aws-sdk/client-sfn';
-import { memorySlot } from '../../memory-slots.ts';
+import { memorySlot, type ServiceMemory } from '../../memory-slots.ts';
 import type { ApiContext, Handlers } from './context.ts';
 import { AwsError } from './errors.ts';
 import type { StartedExecution } from './executions.ts';
@@ -56,14 +56,38 @@ function startExecution(context: ApiContext, input: StartExecutionCommandInput):
   const parsed = parseInput(text);
   context.memory.of(executions).set(executionArn, record);
   record.started = context.startExecution?.({ executionArn, name, stateMachineArn, input: parsed }) ?? null;
+  follow(record);
+  return { executionArn, startDate: record.startDate };
+}
+
+function follow(record: ExecutionRecord): void {
   record.started?.result.then(
     (output) => end(record, { status: 'SUCCEEDED', output: JSON.stringify(output) ?? 'null' }),
     (error: unknown) => {
-      const { name: errorName, message } = error instanceof Error ? error : { name: 'Error', message: String(error) };
-      end(record, { status: 'FAILED', error: errorName, cause: message });
+      const { name, message } = error instanceof Error ? error : { name: 'Error', message: String(error) };
+      end(record, { status: 'FAILED', error: name, cause: message });
     },
   );
-  return { executionArn, startDate: record.startDate };
+}
+
+/** An execution that somebody has started by hand. */
+export function noteExecution(
+  memory: ServiceMemory,
+  { executionArn, input, startDate }: { executionArn: string; input: unknown; startDate: string },
+  started: StartedExecution,
+): void {
+  const [, name = ''] = /:([^:]*)$/.exec(executionArn) ?? [];
+  const record: ExecutionRecord = {
+    executionArn,
+    stateMachineArn: executionArn.replace(':execution:', ':stateMachine:').replace(/:[^:]*$/, ''),
+    name,
+    input: JSON.stringify(input) ?? '{}',
+    startDate,
+    status: 'RUNNING',
+    started,
+  };
+  memory.of(executions).set(executionArn, record);
+  follow(record);
 }
 
 function parseInput(text: string): unknown {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { nextLook } from '../../../functions/core/case/next-look.ts';
+import { LOOK_PARTS, type LookPart } from '../../../functions/core/case/watch.ts';
 import { theCase } from '../../support/incident.ts';
 
 const ISOLATED = Date.parse(theCase.isolatedAt ?? '');
@@ -53,7 +54,7 @@ describe('the next look', () => {
     let looks = 0;
     for (; elapsed < 432_000; looks += 1) {
       const next = nextLook({ ...question, now: ISOLATED + elapsed * 1000 });
-      elapsed += next.kind === 'report' ? Number.POSITIVE_INFINITY : next.seconds;
+      elapsed += 'seconds' in next ? next.seconds : Number.POSITIVE_INFINITY;
     }
     expect(looks).toBeGreaterThan(40);
     expect(looks).toBeLessThan(60);
@@ -85,5 +86,49 @@ describe('the next look', () => {
     ['a month has passed', { now: ISOLATED + 31 * 24 * 3600 * 1000 }],
   ])('is none where %s', (_, change) => {
     expect(nextLook({ ...question, ...change }).kind).toBe('report');
+  });
+});
+
+describe('a look of the watch', () => {
+  const known = { ...theCase, verdict: 'held', endedAs: ['held'] };
+  const look = { ...question, look: 'alone', document: known } as const;
+  const contained = { kind: 'contained', nextProof: null } as const;
+  const leaking = { kind: 'leaking', nextProof: null } as const;
+
+  it('cuts again what lacks a deny, and tells once that it did', () => {
+    expect(nextLook({ ...look, toDeny: 2 }).kind).toBe('cut-again');
+    expect(nextLook({ ...look, hasJustCut: true, cutsMade: 1 }).kind).toBe('report');
+  });
+
+  it('never waits', () => {
+    for (const as of LOOK_PARTS)
+      for (const isBlind of [true, false])
+        for (const verdict of [held, contained, leaking])
+          expect(['report', 'rest']).toContain(nextLook({ ...look, look: as, isBlind, verdict }).kind);
+  });
+
+  it.each<[string, Partial<typeof question> & { readonly look?: LookPart }, string]>([
+    ['rests on what people know', {}, 'rest'],
+    ['rests where nothing can be read', { isBlind: true, verdict: leaking as never }, 'rest'],
+    ['rests where a restore has begun', { document: { ...known, status: 'restoring' } as never }, 'rest'],
+    ['tells another verdict', { verdict: leaking as never }, 'report'],
+    ['tells a better one too', { verdict: contained as never }, 'report'],
+    ['tells the end of a response that died before it', { document: { ...known, endedAs: [] } as never }, 'report'],
+    ['tells that nobody heard anything', { document: { ...known, verdict: null } as never }, 'report'],
+    ['beside a response tells what is worse', { look: 'beside', verdict: leaking as never }, 'report'],
+    ['beside a response leaves the proof to it', { look: 'beside', verdict: contained as never }, 'rest'],
+    [
+      'beside a response leaves the end to it',
+      { look: 'beside', document: { ...known, endedAs: [] } as never },
+      'rest',
+    ],
+    ['that is the last tells in any case', { look: 'last' }, 'report'],
+    [
+      'that is the last tells nobody of a restored case',
+      { look: 'last', document: { ...known, status: 'restored' } as never },
+      'rest',
+    ],
+  ])('%s', (_, change, kind) => {
+    expect(nextLook({ ...look, ...change }).kind).toBe(kind);
   });
 });

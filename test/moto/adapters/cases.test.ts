@@ -27,6 +27,17 @@ import { recordHostAnswer } from '../../../functions/aws/case-table/host-answers
 import { notePutBack, readPreserved, recordPreserved } from '../../../functions/aws/case-table/preserved.ts';
 import { noteRefusal, takeTurn } from '../../../functions/aws/case-table/rate-limit.ts';
 import { addToTimeline } from '../../../functions/aws/case-table/timeline.ts';
+import {
+  beginWatch,
+  forgetWatched,
+  noteLook,
+  noteLookBegun,
+  noteLookOver,
+  notePending,
+  postpone,
+  readWatched,
+  takeWake,
+} from '../../../functions/aws/case-table/watch.ts';
 import type { RecordedGroup } from '../../../functions/aws/replaced-groups.ts';
 import type { CaseDocument } from '../../../functions/core/case/case.ts';
 import { bucketTimes, rateOf } from '../../../functions/core/pacing.ts';
@@ -204,5 +215,46 @@ describe.skipIf(moto === null)('the case table, over HTTP', () => {
     const keys = Items.map(({ sk }) => sk?.S ?? '');
     expect(keys.filter((key) => key.startsWith('TIME#'))).toHaveLength(1);
     expect(keys.filter((key) => key.startsWith('HOST#'))).toEqual(['HOST#c-1']);
+  });
+
+  test('the watch: begun, moved ahead, woken once a minute, let go of once', async () => {
+    const watch = {
+      caseId: CASE,
+      from: '2026-01-15T10:00:00.000Z',
+      due: '2026-01-15T10:05:00.000Z',
+      touches: ['eni-1'],
+    };
+    await beginWatch(table, { ...watch, execution: null });
+    await noteLook(table, {
+      ...watch,
+      due: '2026-01-15T11:00:00.000Z',
+      execution: 'arn:one',
+      wakesAt: '2026-01-15T10:58:00.000Z',
+    });
+    const [first] = await readWatched(table);
+    expect(first).toMatchObject({ ...watch, due: '2026-01-15T11:00:00.000Z', execution: 'arn:one', isPending: false });
+    if (first === undefined) throw new Error('nothing is under watch');
+
+    const wake = { at: '2026-01-15T10:30:00.000Z', since: '2026-01-15T10:29:00.000Z' };
+    expect(await takeWake(table, watch, wake)).toBe(true);
+    expect(await takeWake(table, watch, wake)).toBe(false);
+    expect(await notePending(table, first, '2026-01-15T10:30:00.000Z')).toBe(true);
+    await noteLookOver(table, { ...watch, due: '2026-01-15T16:00:00.000Z' });
+    const [pending] = await readWatched(table);
+    expect(pending).toMatchObject({
+      due: '2026-01-15T10:30:00.000Z',
+      isPending: true,
+      wakesAt: '2026-01-15T10:58:00.000Z',
+    });
+    if (pending === undefined) throw new Error('nothing is under watch');
+
+    expect(await postpone(table, first, '2026-01-15T12:00:00.000Z')).toBe(false);
+    expect(await noteLookBegun(table, pending, { due: '2026-01-15T12:00:00.000Z', look: 'arn:two' })).toBe(true);
+    await forgetWatched(table, { ...first, from: '2026-01-15T09:00:00.000Z' });
+    expect(await readWatched(table)).toMatchObject([{ look: 'arn:two', isPending: false }]);
+    await forgetWatched(table, first);
+    expect(await readWatched(table)).toEqual([]);
+    await noteLookOver(table, watch);
+    expect(await readWatched(table)).toEqual([]);
   });
 });

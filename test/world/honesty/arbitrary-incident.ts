@@ -364,6 +364,7 @@ export const incidents: Arbitrary<Incident> = fc
           functionStartSeconds: mostly(0, 4, one(1, 8)),
           seal: mostly<Incident['seal']>('never', 1, one('when-alone', 'ordered')),
           secondaryInterface: mostly(false, 9, fc.constant(true)),
+          watchDays: mostly<Incident['watchDays']>(0, 11, fc.constant(30)),
           watchesForDays: mostly(false, 4, fc.constant(true)),
         }),
       ),

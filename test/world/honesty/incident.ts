@@ -33,6 +33,8 @@ export interface Incident {
   readonly seal: 'never' | 'when-alone' | 'ordered';
   /** An interface that no group, ACL and flow log reaches. */
   readonly secondaryInterface: boolean;
+  /** `WatchDays` of the deployment: looks cost time, and most incidents are about the response. */
+  readonly watchDays: 0 | 30;
 }
 
 export interface SubnetPlan {
@@ -220,6 +222,7 @@ export const UNDISTURBED = {
   functionStartSeconds: 0,
   seal: 'never',
   secondaryInterface: false,
+  watchDays: 0,
 } as const satisfies Partial<Incident>;
 
 /** The plainest incident: one shell, one interface, an honest host, nothing goes wrong. */

@@ -30,6 +30,7 @@ export async function run(incident: Incident, { restore = false } = {}): Promise
   const groupsBefore = groupLines(file);
   let breaches: readonly string[] = [];
   const options: SimulationOptions = {
+    parameters: { WatchDays: String(incident.watchDays) },
     ...(restore && { restore: { force: true } }),
     config: {
       sealSubnet: incident.seal === 'never' ? 'never' : 'when-alone',
