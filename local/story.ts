@@ -54,11 +54,14 @@ export async function tellStory(world: () => WorldFile, event: unknown): Promise
       at('ModifyNetworkInterfaceAttribute', 'Groups'),
       'isolated: every interface on a group that was read back without a rule',
     ),
+    ...run.verdicts
+      .slice(0, 1)
+      .map(({ at: told, verdict, reason }) => step(duration(told), `people hear ${verdict.toUpperCase()}: ${reason}`)),
     step(duration(run.reportedAt), 'verified: everything read back, verdict given'),
     `    the shell: ${truthText(flow?.truth ?? null)}`,
     `      ${wrap(`${flow?.tracking}: ${flow?.because}`, '      ')}`,
     '',
-    `VERDICT: ${report.verdict.toUpperCase()}; who agrees so far: ${report.basis.join(', ') || 'nobody'}`,
+    `VERDICT: ${report.verdict.toUpperCase()}; who agrees${report.verdict === 'contained' ? '' : ' so far'}: ${report.basis.join(', ') || 'nobody'}`,
     `  ${wrap(report.reason, '  ')}`,
     ...report.held.map((deny) => `  held: ${denyText(deny)}`),
     ...(innocent.length === 0 ? [] : [`  ${closedText(innocent.map(({ RemoteAddress }) => RemoteAddress))}`]),

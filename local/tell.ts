@@ -94,13 +94,21 @@ function flowsToTell(ended: Ended, report: Report): readonly ResultFlow[] {
 }
 
 function verdictLines({ verdicts }: Pick<ResultParts, 'verdicts'>): string[] {
+  // The watch looks on for a month, and says the same as long as nothing stirs.
+  const changes = verdicts.filter(({ verdict, reason }, index) => {
+    const before = verdicts[index - 1];
+    return before?.verdict !== verdict || before.reason !== reason;
+  });
+  const lines = changes.map(({ at, verdict, reason }) =>
+    bullet(`t = ${duration(at)}: ${verdict.toUpperCase()}, ${reason}`),
+  );
+  const same = verdicts.length - changes.length;
   // One alone stands at the top already.
-  return verdicts.length < 2
-    ? []
-    : section(
-        'Verdicts, oldest first',
-        verdicts.map(({ at, verdict, reason }) => bullet(`t = ${duration(at)}: ${verdict.toUpperCase()}, ${reason}`)),
-      );
+  if (verdicts.length < 2) return [];
+  return section('Verdicts, oldest first', [
+    ...lines,
+    ...(same === 0 ? [] : [bullet(`${same} more looks find the same`)]),
+  ]);
 }
 
 /** What one event or request came to, for a person. */
