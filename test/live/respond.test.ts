@@ -11,7 +11,6 @@ import { readCheckpoint, resumed } from '../../local/live/execution.ts';
 import { respond, restore, resume, type Setting } from '../../local/live/respond.ts';
 import { tellReport, tellRestore } from '../../local/live/tell-report.ts';
 import { failure } from '../../local/runner.ts';
-import { simulate } from '../../local/simulate.ts';
 import { createEmbeddedWorld } from '../../local/world/embedded-world.ts';
 import { createPhysics } from '../../local/world/physics.ts';
 import type { WorldClock } from '../../local/world/state.ts';
@@ -25,6 +24,7 @@ import {
   shellWatched,
   twoInterfaces,
 } from '../support/bench.ts';
+import { simulate } from '../support/own-flow-log.ts';
 import { clientsOf } from './worlds.ts';
 
 const event = readEvent('guardduty-ec2-c2activity');
