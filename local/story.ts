@@ -66,7 +66,7 @@ export async function tellStory(world: () => WorldFile, event: unknown): Promise
     ...report.held.map((deny) => `  held: ${denyText(deny)}`),
     ...(innocent.length === 0 ? [] : [`  ${closedText(innocent.map(({ RemoteAddress }) => RemoteAddress))}`]),
     `  still open: ${report.leftOpen.join(', ')}`,
-    `  to undo: ${report.undo}; here: npm run -s demo -- --restore --force`,
+    `  to undo: ${report.undo}; here: npm run -s demo -- --restore${report.verdict === 'contained' ? '' : ' --force'}`,
   ].join('\n');
 }
 

@@ -47,7 +47,8 @@ describe('the demo, as a process', () => {
       'ALIVE',
       'denied at the subnet, both ways: 198.51.100.7',
       'cut on the host',
-      'VERDICT: HELD',
+      'people hear HELD',
+      'VERDICT: CONTAINED',
       'held: acl-00000000000000d01 rule 1',
       'still open: VPC DNS resolver',
       'to undo:',
@@ -89,7 +90,11 @@ describe('the demo, as a process', () => {
   });
 
   it('says how to force a restore here, and in JSON how a state machine is told to', async () => {
-    const [text, json] = await Promise.all([runDemo('--restore'), runDemo('--restore', '--json')]);
+    const parameters = ['--parameters', file('parameters.json', { OwnFlowLog: 'off' })];
+    const [text, json] = await Promise.all([
+      runDemo('--restore', ...parameters),
+      runDemo('--restore', '--json', ...parameters),
+    ]);
 
     expect(text.stdout.replaceAll(/\s+/g, ' ')).toContain('give --force to restore all the same');
     expect(text.stdout).not.toContain('"force"');

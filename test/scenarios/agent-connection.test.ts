@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { type Simulation, simulate } from '../../local/simulate.ts';
+import type { Simulation } from '../../local/simulate.ts';
 import type { WorldFile, WorldHost } from '../../local/world/parse-world.ts';
 import { ids, readEvent, shellAlone, shellWatched } from '../support/bench.ts';
 import { inEpisode } from '../support/episode.ts';
+import { simulate } from '../support/own-flow-log.ts';
 
 const finding = readEvent('guardduty-ec2-c2activity');
 const AGENT = `SSM agent of ${ids.instance}`;

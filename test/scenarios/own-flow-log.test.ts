@@ -33,7 +33,9 @@ function deadAgent(world: WorldFile): void {
 }
 
 async function play(file: WorldFile, steps: readonly object[], parameters: Record<string, string> = {}) {
-  const played = await playEpisode(file, parseEpisode(steps), { parameters });
+  const played = await playEpisode(file, parseEpisode(steps), {
+    parameters: { WatchDays: '0', ...parameters },
+  });
   return JSON.parse(JSON.stringify(episodeJson(played))) as Printed;
 }
 

@@ -7,6 +7,7 @@ import { episodeJson } from '../../local/print-episode.ts';
 import type { SessionOptions } from '../../local/session.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';
 import { ids, readEvent, shellAlone, shellWatched } from '../support/bench.ts';
+import { NO_OWN_FLOW_LOG } from '../support/own-flow-log.ts';
 
 const HOUR = 3600;
 const DAY = 24 * HOUR;
@@ -21,7 +22,10 @@ interface Given {
 }
 
 async function play(file: WorldFile, steps: readonly object[], options: SessionOptions = {}) {
-  const played = await playEpisode(file, parseEpisode(steps), options);
+  const played = await playEpisode(file, parseEpisode(steps), {
+    ...options,
+    config: { ...NO_OWN_FLOW_LOG, ...options.config },
+  });
   const { steps: printed, messages } = JSON.parse(JSON.stringify(episodeJson(played))) as {
     steps: { result?: { verdicts: readonly Given[] } }[];
     messages: { at: number; subject: string; body: string }[];

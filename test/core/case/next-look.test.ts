@@ -117,11 +117,7 @@ describe('a look of the watch', () => {
     ['tells that nobody heard anything', { document: { ...known, verdict: null } as never }, 'report'],
     ['beside a response tells what is worse', { look: 'beside', verdict: leaking as never }, 'report'],
     ['beside a response leaves the proof to it', { look: 'beside', verdict: contained as never }, 'rest'],
-    [
-      'beside a response leaves the end to it',
-      { look: 'beside', document: { ...known, endedAs: [] } },
-      'rest',
-    ],
+    ['beside a response leaves the end to it', { look: 'beside', document: { ...known, endedAs: [] } }, 'rest'],
     ['that is the last tells in any case', { look: 'last' }, 'report'],
     [
       'that is the last tells nobody of a restored case',
