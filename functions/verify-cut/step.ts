@@ -17,7 +17,7 @@ import { DeadlineError } from '../shared/deadline.ts';
 import { listenOn } from '../shared/listen-on.ts';
 import { isWatched, keepWord } from '../shared/listening.ts';
 import { missingDenies } from '../shared/missing-denies.ts';
-import { judgeStanding, readStanding, type Standing } from '../shared/standing.ts';
+import { judgeStanding, longestTimer, readStanding, type Standing } from '../shared/standing.ts';
 import { tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
 import { keepWatch } from '../shared/watch.ts';
@@ -67,6 +67,7 @@ export async function verifyCut(
     cutsMade,
     hasJustCut: record.verdict !== undefined && ['cut-again', 'take-again'].includes(record.verdict.next.kind),
     isBlind: current.isBlind,
+    longestTimerSeconds: longestTimer(current.before),
     look,
     now: tools.now().getTime(),
   });

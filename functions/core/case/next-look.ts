@@ -20,8 +20,23 @@ export type NextLook =
 /** Cuts after the first one without a pause; then each later look cuts once more at most. */
 const CUTS_WITHOUT_PAUSE = 3;
 
-/** A case that is not proven by then is left to people: its controls stay. Seconds. */
-const LONGEST_WATCH_SECONDS = 10 * 24 * 3600;
+const DAY_SECONDS = 24 * 3600;
+
+/**
+ * How long a response itself looks on, in seconds from the last change; its controls stay, and the watch goes on. What is held
+ * gets the time to be silent for the longest timer, twice over; what leaks or is in doubt will not end by waiting.
+ */
+function longestResponse(kind: Verdict['kind'], { isBlind, longestTimerSeconds }: Patience): number {
+  if (isBlind) return 10 * DAY_SECONDS;
+  return kind === 'held' ? 2 * longestTimerSeconds + 2 * DAY_SECONDS : DAY_SECONDS;
+}
+
+interface Patience {
+  /** What is in force could not be read back, and may be later. */
+  readonly isBlind: boolean;
+  /** The longest tracking timer of the interfaces. */
+  readonly longestTimerSeconds: number;
+}
 
 /** Decides what comes after a verification. Times in ms. */
 export function nextLook({
@@ -32,6 +47,7 @@ export function nextLook({
   cutsMade,
   hasJustCut,
   isBlind,
+  longestTimerSeconds,
   look = null,
   now,
 }: {
@@ -45,12 +61,10 @@ export function nextLook({
   readonly cutsMade: number;
   /** The look before this one asked for a cut, or took controls again. */
   readonly hasJustCut: boolean;
-  /** What is in force could not be read back, and may be later. */
-  readonly isBlind: boolean;
   /** How a look of the watch is part of the case; null = it is the response's own. */
   readonly look?: LookPart | null;
   readonly now: number;
-}): NextLook {
+} & Patience): NextLook {
   if (toTake > 0) return { kind: 'take-again', seconds: SETTLE_SECONDS };
   if (toDeny > 0 && (cutsMade < CUTS_WITHOUT_PAUSE || !hasJustCut))
     return { kind: 'cut-again', seconds: SETTLE_SECONDS };
@@ -60,7 +74,7 @@ export function nextLook({
   // A cut that was made since begins anew.
   const { isolatedAt, cutAgainAt, openedAt } = document;
   const elapsed = (now - Date.parse(laterOf(isolatedAt, cutAgainAt) ?? openedAt)) / 1000;
-  if (elapsed > LONGEST_WATCH_SECONDS) return { kind: 'report' };
+  if (elapsed > longestResponse(verdict.kind, { isBlind, longestTimerSeconds })) return { kind: 'report' };
   const pause = watchInterval(elapsed);
   // What was told in the interim report stands until it can be read again.
   if (isBlind) return { kind: 'wait', seconds: pause };

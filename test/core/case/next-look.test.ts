@@ -14,6 +14,7 @@ const question = {
   cutsMade: 0,
   hasJustCut: false,
   isBlind: false,
+  longestTimerSeconds: 432_000,
   now: ISOLATED + 90_000,
 };
 

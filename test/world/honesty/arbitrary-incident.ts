@@ -365,7 +365,7 @@ export const incidents: Arbitrary<Incident> = fc
           seal: mostly<Incident['seal']>('never', 1, one('when-alone', 'ordered')),
           secondaryInterface: mostly(false, 9, fc.constant(true)),
           watchDays: mostly<Incident['watchDays']>(0, 11, fc.constant(30)),
-          watchesForDays: mostly(false, 4, fc.constant(true)),
+          watchesForDays: mostly(false, 24, fc.constant(true)),
         }),
       ),
     ),
