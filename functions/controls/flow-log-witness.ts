@@ -3,6 +3,7 @@ import { createOwnFlowLog, deleteFlowLogs, type OwnFlowLog } from '../aws/own-fl
 import { CASE_TAG } from '../core/case/evidence.ts';
 import type { FlowLogFacts } from '../core/case/facts.ts';
 import { nameSome } from '../core/case/name-some.ts';
+import { flowLogItem } from '../core/case/restore-items.ts';
 import type { ControlPermission } from '../core/control.ts';
 import { isAsOurs, LOGS_PER_RESOURCE } from '../core/verdict/own-log.ts';
 import type { Listed } from './subject.ts';
@@ -12,8 +13,7 @@ type Before = OwnFlowLog & { readonly kind: 'flow-log' };
 /** The log of the interface that delivers to our bucket as ours does; null = there is none. */
 type State = FlowLogFacts | null;
 
-const itemOf = ({ networkInterfaceId }: Pick<Before, 'networkInterfaceId'>): string =>
-  `flow log of ${networkInterfaceId}`;
+const itemOf = ({ networkInterfaceId }: Pick<Before, 'networkInterfaceId'>): string => flowLogItem(networkInterfaceId);
 
 /** Of several the one that the case made. */
 function asOurs(logs: readonly FlowLogFacts[], { networkInterfaceId, bucketArn, caseId }: OwnFlowLog): State {

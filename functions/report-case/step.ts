@@ -363,7 +363,7 @@ async function readAndReport(tools: ReportTools, record: Reporting, caseId: stri
       ...standing.unread,
       ...unheardText(flowLog),
       ...secondaryText(standing),
-      ...lostText(document, standing, tools.config),
+      ...lostText(document, standing, tools.config, tools.now().getTime()),
       ...waitingText(record),
       ...failureText(record),
       ...watchText(record, tools.config),
@@ -395,9 +395,9 @@ const secondaryText = ({ standings }: Standing): readonly string[] =>
     .map(({ id }) => `the secondary interface ${id}, in a network that no security group and no network ACL reaches`);
 
 /** What somebody has undone lately, and what is left to people. */
-function lostText(document: CaseDocument, standing: Standing, config: Config): readonly string[] {
+function lostText(document: CaseDocument, standing: Standing, config: Config, now: number): readonly string[] {
   if (isClosing(document)) return [];
-  const { left } = lostControls(document, standing, config);
+  const { left } = lostControls(document, standing, config, now);
   const retaken = new Map((document.retaken ?? []).map(({ item, at }) => [item, at]));
   return [
     ...left.map((item) => `${item}: lost three times within a day, and left to people`),

@@ -56,7 +56,10 @@ export async function verifyCut(
   // What a restore has put back is not cut again; what cannot be seen waits for the next look.
   const denies =
     isClosing(document) || current.isBlind ? [] : await stillToDeny(tools, document, verdict.kind === 'contained');
-  const lost = isClosing(document) || current.isBlind ? NOTHING_LOST : lostControls(document, current, tools.config);
+  const lost =
+    isClosing(document) || current.isBlind
+      ? NOTHING_LOST
+      : lostControls(document, current, tools.config, tools.now().getTime());
   const attempt = (record.verdict?.attempt ?? 0) + 1;
   const cutsMade = record.verdict?.cuts ?? 0;
   const next = nextLook({

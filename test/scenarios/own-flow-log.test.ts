@@ -73,11 +73,25 @@ describe('a flow log of our own, in a subnet that is shared, with a dead agent a
     expect(world.FlowLogs).toEqual([]);
   });
 
-  it('deleted by a stranger proves nothing any more, and people are told', async () => {
+  it('deleted by a stranger is made again and told, and nothing counts that was silent before', async () => {
     const gone = { at: 3600, by, calls: [ec2('DeleteFlowLogs', { FlowLogIds: ['$1.flowLogId'] })] };
-    const { steps, messages } = await play(shellAlone(deadAgent), [event, gone]);
+    const { steps, world } = await play(shellAlone(deadAgent), [event, gone]);
     const result = steps[0]?.result;
     expect(steps[1]?.outcomes).toEqual(['ok']);
+    expect(world.FlowLogs).toHaveLength(1);
+    expect(result?.leftOpen.join('\n')).toContain(`flow log of ${ids.eni}: was not in force`);
+    expect(result?.verdict).toBe('contained');
+    expect(result?.verdicts.find(({ verdict }) => verdict === 'contained')?.at).toBeGreaterThan(3600 + FIVE_DAYS);
+  });
+
+  it('deleted again and again is left to people, proves nothing any more, and is told', async () => {
+    const gone = Array.from({ length: 40 }, (_, index) => ({
+      at: 600 + 1800 * index,
+      by,
+      calls: [ec2('DeleteFlowLogs', { FlowLogIds: ['$1.flowLogId'] })],
+    }));
+    const { steps, messages } = await play(shellAlone(deadAgent), [event, ...gone]);
+    const result = steps[0]?.result;
     expect(result?.verdict).toBe('held');
     expect(result?.verdicts.some(({ verdict }) => verdict === 'contained')).toBe(false);
     expect(result?.provenAt).toBeNull();

@@ -1,9 +1,11 @@
 import type { Config } from '../config.ts';
 import type { NetworkInterfaceFacts } from '../model.ts';
+import { isAsOurs } from '../verdict/own-log.ts';
 import type { InterfaceStanding } from '../verdict/verdict.ts';
 import { isInBounds } from './assess.ts';
 import type { CaseDocument } from './case.ts';
-import { groupsItem, isSealItem, sealItem } from './restore-items.ts';
+import type { FlowLogFacts } from './facts.ts';
+import { flowLogItem, groupsItem, isSealItem, sealItem } from './restore-items.ts';
 
 /** A control that is lost so often within a day is somebody's will: people decide. */
 const MOST_ROUNDS = 3;
@@ -30,27 +32,45 @@ export interface LostControls {
 interface Seen {
   readonly interfaces: readonly NetworkInterfaceFacts[];
   readonly standings: readonly InterfaceStanding[];
+  /** null = they could not be listed. */
+  readonly flowLogs: readonly FlowLogFacts[] | null;
 }
+
+/** So long after the isolation reads show a flow log that was made beside it, in ms: before that it is not missed. */
+const SHOWN_AFTER = 300_000;
 
 /**
  * What should be in force and is not, whoever took it away: the isolation of an interface, be it one that was attached since,
- * and the seal of a subnet. What could not be read is not lost: nothing is said of it.
+ * the seal of a
+ * subnet, and the flow log that watches an interface. `now` in ms. What could not be read is not lost: nothing is said of it.
  */
 export function lostControls(
-  { evidence, retaken = [] }: Pick<CaseDocument, 'evidence' | 'retaken'>,
-  { interfaces, standings }: Seen,
-  { vpcIds }: Pick<Config, 'vpcIds'>,
+  { evidence, isolatedAt, retaken = [] }: Pick<CaseDocument, 'evidence' | 'isolatedAt' | 'retaken'>,
+  { interfaces, standings, flowLogs }: Seen,
+  { vpcIds, ownFlowLog, flowLogBucketArn }: Pick<Config, 'vpcIds' | 'ownFlowLog' | 'flowLogBucketArn'>,
+  now: number,
 ): LostControls {
   const standingOf = (id: string) => standings.find((one) => one.id === id);
   const open = interfaces
     .filter((eni) => isInBounds(eni, vpcIds) && standingOf(eni.id)?.isolation === 'failed')
     .map(({ id }) => groupsItem(id));
-  const sealed = evidence.filter(({ item, outcome }) => isSealItem(item) && outcome === 'done').map(({ item }) => item);
+  const taken = evidence.filter(({ outcome }) => outcome === 'done').map(({ item }) => item);
+  const sealed = taken.filter(isSealItem);
   const unsealed = interfaces
     .filter((eni) => standingOf(eni.id)?.sealed !== true)
     .map(({ subnetId }) => sealItem(subnetId))
     .filter((item) => sealed.includes(item));
-  const lost = [...new Set([...open, ...unsealed])];
+  const isShown = isolatedAt !== null && now - Date.parse(isolatedAt) > SHOWN_AFTER;
+  const bucketArn = ownFlowLog && isShown ? flowLogBucketArn : null;
+  const isLogged = ({ id }: NetworkInterfaceFacts): boolean =>
+    bucketArn === null ||
+    flowLogs === null ||
+    flowLogs.some((log) => log.resourceId === id && isAsOurs(log, bucketArn));
+  const unwatched = interfaces
+    .filter((eni) => !isLogged(eni))
+    .map(({ id }) => flowLogItem(id))
+    .filter((item) => taken.includes(item));
+  const lost = [...new Set([...open, ...unsealed, ...unwatched])];
   const isLeft = (item: string): boolean => {
     const times = retaken.filter((one) => one.item === item).map(({ at }) => Date.parse(at));
     return times.some((at) => times.filter((other) => other >= at && other - at < DAY).length >= MOST_ROUNDS);

@@ -17,6 +17,9 @@ export const sealItem = (subnetId: string): string => `seal of ${subnetId}`;
 
 export const isSealItem = (item: string): boolean => item.startsWith(sealItem(''));
 
+/** The flow log that watches an interface, as an item of plan, report and restore. */
+export const flowLogItem = (networkInterfaceId: string): string => `flow log of ${networkInterfaceId}`;
+
 /** What stays as the response made it when the network could not be put back. */
 export const KEPT = {
   outcome: 'failed',

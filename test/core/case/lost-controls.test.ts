@@ -6,7 +6,8 @@ import { theCase, theEni } from '../../support/incident.ts';
 
 const NOW = Date.parse('2026-01-16T10:00:00Z');
 const ago = (hours: number): string => new Date(NOW - hours * 3_600_000).toISOString();
-const config = { vpcIds: [] };
+const BUCKET = 'arn:aws:s3:::flow-logs';
+const config = { vpcIds: [], ownFlowLog: true, flowLogBucketArn: BUCKET };
 
 const standing = (change: Partial<InterfaceStanding> = {}): InterfaceStanding => ({
   id: theEni.id,
@@ -15,7 +16,11 @@ const standing = (change: Partial<InterfaceStanding> = {}): InterfaceStanding =>
   ...change,
 });
 
-const seen = (change: Partial<InterfaceStanding> = {}) => ({ interfaces: [theEni], standings: [standing(change)] });
+const seen = (change: Partial<InterfaceStanding> = {}) => ({
+  interfaces: [theEni],
+  standings: [standing(change)],
+  flowLogs: [],
+});
 
 const GROUPS = `${theEni.id} groups`;
 const SEAL = `seal of ${theEni.subnetId}`;
@@ -26,26 +31,44 @@ describe('what is lost of a case', () => {
     ['nothing where all is in force', theCase, seen(), []],
     ['the isolation of an interface that has other groups', theCase, seen({ isolation: 'failed' }), [GROUPS]],
     ['nothing of an interface that nobody may change', theCase, seen({ isolation: 'not-modifiable' }), []],
-    ['nothing where no interface could be read', theCase, { interfaces: [], standings: [standing()] }, []],
+    [
+      'nothing where no interface could be read',
+      theCase,
+      { interfaces: [], standings: [standing()], flowLogs: [] },
+      [],
+    ],
     ['the seal of a subnet that has another ACL', sealed, seen(), [SEAL]],
     ['nothing of a seal that stands', sealed, seen({ sealed: true }), []],
     ['no seal that was never taken', theCase, seen({ sealed: false }), []],
   ] as const)('is %s', (_, document, found, again) => {
-    expect(lostControls(document, found, config)).toEqual({ again, left: [] });
+    expect(lostControls(document, found, config, NOW)).toEqual({ again, left: [] });
+  });
+
+  it('is the flow log that watches an interface, once reads would show it', () => {
+    const at = (seconds: number) => Date.parse(theCase.isolatedAt ?? '') + seconds * 1000;
+    const item = `flow log of ${theEni.id}`;
+    const watched = { ...theCase, evidence: [{ item, outcome: 'done' as const }] };
+    expect(lostControls(watched, seen(), config, at(301)).again).toEqual([item]);
+    expect(lostControls(watched, seen(), config, at(299)).again).toEqual([]);
+    expect(lostControls(theCase, seen(), config, at(301)).again).toEqual([]);
+    expect(lostControls(watched, { ...seen(), flowLogs: null }, config, at(301)).again).toEqual([]);
+    expect(lostControls(watched, seen(), { ...config, ownFlowLog: false }, at(301)).again).toEqual([]);
   });
 
   it('is not what lies in a VPC where nothing may be changed', () => {
-    expect(lostControls(theCase, seen({ isolation: 'failed' }), { vpcIds: ['vpc-other'] }).again).toEqual([]);
+    expect(
+      lostControls(theCase, seen({ isolation: 'failed' }), { ...config, vpcIds: ['vpc-other'] }, NOW).again,
+    ).toEqual([]);
   });
 
   it('is left to people once it was lost three times within a day', () => {
     const times = [ago(23), ago(2), ago(1)].map((at) => ({ item: GROUPS, at }));
     const lost = seen({ isolation: 'failed' });
-    expect(lostControls({ ...theCase, retaken: times }, lost, config)).toEqual({ again: [], left: [GROUPS] });
+    expect(lostControls({ ...theCase, retaken: times }, lost, config, NOW)).toEqual({ again: [], left: [GROUPS] });
     const apart = [ago(49), ago(25), ago(1)].map((at) => ({ item: GROUPS, at }));
-    expect(lostControls({ ...theCase, retaken: apart }, lost, config).again).toEqual([GROUPS]);
+    expect(lostControls({ ...theCase, retaken: apart }, lost, config, NOW).again).toEqual([GROUPS]);
     const others = times.map(({ at }) => ({ item: 'eni-9 groups', at }));
-    expect(lostControls({ ...theCase, retaken: others }, lost, config).again).toEqual([GROUPS]);
+    expect(lostControls({ ...theCase, retaken: others }, lost, config, NOW).again).toEqual([GROUPS]);
   });
 
   it('is taken again three times within any day at most, however often it is lost', () => {
@@ -56,7 +79,7 @@ describe('what is lost of a case', () => {
         const taken: number[] = [];
         for (const pause of minutes) {
           now += pause * 60_000;
-          if (lostControls(document, seen({ isolation: 'failed' }), config).again.length === 0) continue;
+          if (lostControls(document, seen({ isolation: 'failed' }), config, now).again.length === 0) continue;
           taken.push(now);
           document = withRetaken(document, [GROUPS], new Date(now).toISOString());
         }
