@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { type SimulationOptions, simulate } from '../../local/simulate.ts';
+import type { SimulationOptions } from '../../local/simulate.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';
 import { defaultWorld, ids, readEvent } from '../support/bench.ts';
+import { simulate } from '../support/own-flow-log.ts';
 import { worldOf } from './worlds.ts';
 
 const finding = readEvent('guardduty-ec2-c2activity');
