@@ -38,6 +38,11 @@ async function cleanUp({ control, tools, records }: Ground): Promise<void> {
   for (const before of (await records()).known) {
     await control.apply(hand, before).catch(() => undefined);
     await control.undo(hand, before).catch(() => undefined);
+    const thing = control.shared?.(before);
+    if (thing === undefined) continue;
+    // No other story needs it.
+    await hand.ledger?.leave(thing);
+    await hand.ledger?.endUndo(thing);
   }
 }
 

@@ -210,6 +210,8 @@ describe.skipIf(moto === null)('the adapters that read, over HTTP', () => {
         destinationType: 'cloud-watch-logs',
         destinationAccountId: expect.toBeOneOf([null, ACCOUNT]),
         logGroupName: 'flows',
+        destination: expect.toBeOneOf([null, expect.any(String)]),
+        caseId: null,
         problem: null,
         trafficType: 'ALL',
         format: expect.stringContaining('interface-id'),
