@@ -13,6 +13,7 @@ const NOT_MADE = [
   'AWS::CloudWatch::Alarm',
   'AWS::Lambda::EventInvokeConfig',
   'AWS::Logs::MetricFilter',
+  'AWS::S3::BucketPolicy',
   'AWS::SNS::Subscription',
   'AWS::SNS::TopicPolicy',
   'AWS::SQS::QueuePolicy',
@@ -30,8 +31,8 @@ function statementsIn({ roles, policies, resources }: StackState): readonly stri
     ({ id, name }) => [id, name?.split(/[/:]/).at(-1) ?? '', RECORDED_NAMES[id] ?? `flowcut-${id}`] as const,
   );
   const renamed = names
-    // A name that the template gives is the same everywhere; moto names documents by UUIDs.
-    .filter(([id, name]) => name.includes(id) || UUID.test(name))
+    // A name that the template gives is the same everywhere; a bucket's is in small letters, and moto names documents by UUIDs.
+    .filter(([id, name]) => name.toLowerCase().includes(id.toLowerCase()) || UUID.test(name))
     .reduce(
       (all, [, name, ours]) => all.replaceAll(name, ours),
       JSON.stringify([...roles.flatMap(({ documents }) => documents), ...policies]),
