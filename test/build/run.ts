@@ -90,15 +90,15 @@ const INVOCATIONS: readonly Invocation[] = [
       assert.equal(rules, 0, 'rules of the isolation group');
     },
   },
-  // Others live in the subnet.
-  { name: 'seal-subnet', answers: { kind: 'not-sealed' } },
+  // Nobody else lives in the subnet.
+  { name: 'seal-subnet', answers: { kind: 'sealed' } },
   { name: 'preserve-evidence', answers: { kind: 'done', failed: 0 } },
-  { name: 'verify-cut', answers: { kind: 'held', next: { kind: 'report' } } },
+  { name: 'verify-cut', answers: { kind: 'contained', next: { kind: 'report' } } },
   { name: 'release-nacl', answers: { kind: 'kept' } },
   { name: 'delete-security-groups', answers: { kind: 'kept' } },
   {
     name: 'report-case',
-    answers: { verdict: 'held', flows: [{ remoteAddress: '198.51.100.7', evidence: 'in-force' }] },
+    answers: { verdict: 'contained', flows: [{ remoteAddress: '198.51.100.7', evidence: 'in-force' }] },
     check: ({ log }) => {
       assert.match(log, /"message":"report"/);
       assert.doesNotMatch(log, /could not be published/);
