@@ -31,7 +31,8 @@ export function accountsOf(plan: Plan, file: WorldFile, clock: WorldClock, physi
     return {
       index,
       world: createEmbeddedWorld(view, clock, physics),
-      config: { ...localConfig(view), isolationsPerHour, releaseDenies },
+      // It is about the denies: a sealed subnet needs none.
+      config: { ...localConfig(view), isolationsPerHour, releaseDenies, sealSubnet: 'never' },
     };
   });
 }

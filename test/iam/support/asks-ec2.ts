@@ -156,6 +156,38 @@ const createGroup: Asker = (input, scene) => {
   ];
 };
 
+const createAcl: Asker = (input, scene) => {
+  const vpcId = textAt(input, 'VpcId');
+  const fresh = thing(scene, 'network-acl', 'acl-0', undefined, inVpc(scene, vpcId));
+  return [
+    ...made('CreateNetworkAcl', fresh, tagsFor(input, 'network-acl')),
+    ...asks('CreateNetworkAcl', [vpc(scene, vpcId)]),
+  ];
+};
+
+/** The ACL that is put in front, the one that is there, and the subnet: AWS does not say which ACL it asks about. */
+const replaceAssociation: Asker = (input, scene) => {
+  const id = textAt(input, 'AssociationId');
+  const held = scene.state.NetworkAcls.flatMap(({ NetworkAclId, VpcId, Associations }) =>
+    Associations.filter((one) => one.NetworkAclAssociationId === id).map(({ SubnetId = '' }) => ({
+      aclId: NetworkAclId ?? '',
+      subnet: thing(scene, 'subnet', SubnetId, undefined, inVpc(scene, VpcId ?? '')),
+    })),
+  );
+  const aclIds = [textAt(input, 'NetworkAclId'), ...held.map(({ aclId }) => aclId)];
+  const action = 'ReplaceNetworkAclAssociation';
+  return [
+    ...asks(
+      action,
+      aclIds.map((aclId) => acl(scene, aclId)),
+    ),
+    ...asks(
+      action,
+      held.map(({ subnet }) => subnet),
+    ),
+  ];
+};
+
 const createSnapshots: Asker = (input, scene) => {
   const id = textAt(input, 'InstanceSpecification', 'InstanceId');
   // Snapshots have no account in their ARN.
@@ -198,6 +230,7 @@ const prefixList: Asker = (input, scene) => {
 export const EC2_ASKS: Readonly<Record<string, Asker>> = {
   'ec2:AuthorizeSecurityGroupEgress': onGroup('AuthorizeSecurityGroupEgress'),
   'ec2:AuthorizeSecurityGroupIngress': onGroup('AuthorizeSecurityGroupIngress'),
+  'ec2:CreateNetworkAcl': createAcl,
   'ec2:CreateNetworkAclEntry': onAcl('CreateNetworkAclEntry'),
   'ec2:CreateSecurityGroup': createGroup,
   'ec2:CreateSnapshots': createSnapshots,
@@ -210,6 +243,7 @@ export const EC2_ASKS: Readonly<Record<string, Asker>> = {
   'ec2:GetManagedPrefixListEntries': prefixList,
   'ec2:ModifyInstanceAttribute': modifyInstance,
   'ec2:ModifyNetworkInterfaceAttribute': modifyInterface,
+  'ec2:ReplaceNetworkAclAssociation': replaceAssociation,
   'ec2:RevokeSecurityGroupEgress': onGroup('RevokeSecurityGroupEgress'),
   'ec2:RevokeSecurityGroupIngress': onGroup('RevokeSecurityGroupIngress'),
 };
