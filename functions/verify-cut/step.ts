@@ -3,6 +3,7 @@ import { isDenied, orDenied } from '../aws/errors.ts';
 import { readFacts } from '../aws/facts.ts';
 import { caseFlow, flowClassifier, OPENER_RANK } from '../core/case/assess.ts';
 import { type CaseDocument, type CaseFlow, flowId, isClosing, laterOf, type WantedDeny } from '../core/case/case.ts';
+import { isNewToFlowLog } from '../core/case/case-events.ts';
 import { nextLook } from '../core/case/next-look.ts';
 import type { Verifying, VerifyResult } from '../core/case/record.ts';
 import { packDenies } from '../core/network/packed-denies.ts';
@@ -110,8 +111,7 @@ async function joinSeenFlows(
   const accepted = stirring.filter(({ action }) => action === 'ACCEPT');
   const strangers = stirring.filter((record) => !isKnown(record));
   const revived = document.flows.filter(
-    (flow) =>
-      (flow.seenAlive !== true || flow.source === 'host') && accepted.some((record) => mayBeRecordOf(record, flow)),
+    (flow) => isNewToFlowLog(flow) && accepted.some((record) => mayBeRecordOf(record, flow)),
   );
   // A deny that another case holds may be all that stops a flow that the host calls closed.
   const dropping = stirring.filter(
