@@ -17,8 +17,14 @@ const CUTS_WITHOUT_PAUSE = 3;
 /** The next look comes after half the time that has passed since the isolation, and not before so many seconds. */
 const SHORTEST_PAUSE_SECONDS = 300;
 
-/** A case that is not proven by then is left to people: its controls stay. Seconds. */
-const LONGEST_WATCH_SECONDS = 10 * 24 * 3600;
+const DAY_SECONDS = 24 * 3600;
+
+/**
+ * How long a response looks on, in seconds since the isolation; then its controls stay, and people decide. What is held may be
+ * proven by silence for days. What leaks or is in doubt for a day does not end by waiting.
+ */
+const longestWatch = (kind: Verdict['kind'], isBlind: boolean): number =>
+  kind === 'held' || isBlind ? 10 * DAY_SECONDS : DAY_SECONDS;
 
 /** Decides what comes after a verification. Times in ms. */
 export function nextLook({
@@ -46,7 +52,7 @@ export function nextLook({
     return { kind: 'cut-again', seconds: SETTLE_SECONDS };
   if (verdict.kind === 'contained' || isClosing(document)) return { kind: 'report' };
   const elapsed = (now - Date.parse(document.isolatedAt ?? document.openedAt)) / 1000;
-  if (elapsed > LONGEST_WATCH_SECONDS) return { kind: 'report' };
+  if (elapsed > longestWatch(verdict.kind, isBlind)) return { kind: 'report' };
   const pause = Math.max(SHORTEST_PAUSE_SECONDS, Math.round(elapsed / 2));
   // What was told in the interim report stands until it can be read again.
   if (isBlind) return { kind: 'wait', seconds: pause };
