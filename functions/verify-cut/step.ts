@@ -4,6 +4,7 @@ import { readFacts } from '../aws/facts.ts';
 import { endpointServices } from '../aws/vpc-endpoints.ts';
 import { caseFlow, flowClassifier, OPENER_RANK } from '../core/case/assess.ts';
 import { type CaseDocument, type CaseFlow, flowId, isClosing, laterOf, type WantedDeny } from '../core/case/case.ts';
+import { isNewToFlowLog } from '../core/case/case-events.ts';
 import { type LostControls, lostControls } from '../core/case/lost-controls.ts';
 import { nameSome } from '../core/case/name-some.ts';
 import { nextLook } from '../core/case/next-look.ts';
@@ -152,8 +153,7 @@ async function joinSeenFlows(
   const accepted = stirring.filter(({ action }) => action === 'ACCEPT');
   const strangers = stirring.filter((record) => !isKnown(record));
   const revived = document.flows.filter(
-    (flow) =>
-      (flow.seenAlive !== true || flow.source === 'host') && accepted.some((record) => mayBeRecordOf(record, flow)),
+    (flow) => isNewToFlowLog(flow) && accepted.some((record) => mayBeRecordOf(record, flow)),
   );
   // A deny that another case holds may be all that stops a flow that the host calls closed.
   const dropping = stirring.filter(

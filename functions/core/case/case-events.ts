@@ -257,17 +257,17 @@ function agentAsked(stored: CaseDocument, { at }: Extract<CaseEvent, { kind: 'ag
   return agentAskedAt === stored.agentAskedAt ? stored : { ...stored, agentAskedAt };
 }
 
-/** Only a flow log shows flows alive after the verdict was asked for; what only the host has listed is its record then. */
-const sourceOnceSeen = ({ source }: CaseFlow): CaseFlow['source'] => (source === 'host' ? 'flow-log' : source);
-
-const isNews = ({ seenAlive, source }: CaseFlow): boolean => seenAlive !== true || source === 'host';
+/** No flow log has shown the flow yet: nobody has seen it alive, or the host alone has listed it. */
+export const isNewToFlowLog = ({ seenAlive, source }: CaseFlow): boolean => seenAlive !== true || source === 'host';
 
 function flowsSeen(stored: CaseDocument, seen: readonly CaseFlow[]): CaseDocument {
   const dropped = new Set(seen.filter((flow) => flow.dropped === true && flow.seenAlive !== true).map(({ id }) => id));
   const alive = new Set(seen.map(({ id }) => id).filter((id) => !dropped.has(id)));
   const known = stored.flows.map((flow) => {
-    // The network's own record has shown it: it is no longer the host's word alone.
-    if (alive.has(flow.id) && isNews(flow)) return { ...flow, seenAlive: true, source: sourceOnceSeen(flow) };
+    if (alive.has(flow.id) && isNewToFlowLog(flow)) {
+      // The flow log has shown it: it is not the host's word alone any more.
+      return { ...flow, seenAlive: true, source: flow.source === 'host' ? 'flow-log' : flow.source };
+    }
     return dropped.has(flow.id) && flow.dropped !== true ? { ...flow, dropped: true } : flow;
   });
   const ids = new Set(stored.flows.map(({ id }) => id));

@@ -50,6 +50,12 @@ describe('the next look', () => {
     expect(nextLook({ ...question, verdict, now: ISOLATED + 19_000_000 })).toEqual({ kind: 'wait', seconds });
   });
 
+  it('comes after more than a day too, where it is held or what is in force cannot be read', () => {
+    const later = { ...question, now: ISOLATED + 25 * 3_600_000 };
+    expect(nextLook(later).kind).toBe('wait');
+    expect(nextLook({ ...later, isBlind: true, verdict: { ...held, kind: 'not-proven' } }).kind).toBe('wait');
+  });
+
   it('reaches the proof of five days in some fifty looks', () => {
     let elapsed = 90;
     let looks = 0;
@@ -85,6 +91,14 @@ describe('the next look', () => {
     ['a restore has begun', { document: { ...theCase, status: 'restoring' } as never }],
     ['it was never isolated', { document: { ...theCase, isolatedAt: null } as never }],
     ['a month has passed', { now: ISOLATED + 31 * 24 * 3600 * 1000 }],
+    [
+      'it leaks, and a day has passed',
+      { verdict: { ...held, kind: 'leaking' } as never, now: ISOLATED + 25 * 3_600_000 },
+    ],
+    [
+      'it is in doubt, and a day has passed',
+      { verdict: { ...held, kind: 'not-proven' } as never, now: ISOLATED + 25 * 3_600_000 },
+    ],
   ])('is none where %s', (_, change) => {
     expect(nextLook({ ...question, ...change }).kind).toBe('report');
   });
