@@ -185,6 +185,6 @@ export const PURPOSES: Readonly<Record<string, string>> = {
   WriteTraces: 'X-Ray',
   UseKey: 'only with EncryptionKeyArn, and only through DynamoDB and SNS',
   StayInChosenVpcs: 'only with VpcIds: a denial that no role can get around',
-  MakeGroupsInChosenVpcs: 'only with VpcIds: a denial that no role can get around',
+  MakeOnlyInChosenVpcs: 'only with VpcIds: a denial that no role can get around',
   DeliverLogs: 'logs of executions',
 };

@@ -46,7 +46,7 @@ const INVOCATIONS: readonly Invocation[] = [
     check: ({ payload }, { known }) => {
       const [caseId] = part(payload, 'caseIds') as [string];
       assert.match(caseId, /^case-[0-9a-f]{20}$/);
-      known.set(String(part(eventOf('assess-flows'), 'caseId')), caseId);
+      known.set(String(part(eventOf('assess-flows'), 'input', 'caseId')), caseId);
     },
   },
   {
@@ -94,6 +94,8 @@ const INVOCATIONS: readonly Invocation[] = [
   { name: 'seal-subnet', answers: { kind: 'sealed' } },
   { name: 'preserve-evidence', answers: { kind: 'done', failed: 0 } },
   { name: 'verify-cut', answers: { kind: 'contained', next: { kind: 'report' } } },
+  // The case is under watch, and its time has not come.
+  { name: 'sweep-cases', event: { source: 'aws.scheduler' }, answers: { watched: 1, seen: 0, looks: 0 } },
   { name: 'release-nacl', answers: { kind: 'kept' } },
   { name: 'delete-security-groups', answers: { kind: 'kept' } },
   {

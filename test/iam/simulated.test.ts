@@ -83,6 +83,9 @@ describe.each(Object.entries(sets))('with %s', (name, values) => {
   });
 });
 
+/** APIs that make something in a VPC. */
+const MAKERS: readonly string[] = ['ec2:CreateNetworkAcl', 'ec2:CreateSecurityGroup'];
+
 describe('with another VPC in VpcIds', () => {
   const values = { VpcIds: 'vpc-0123456789abcdef0' };
 
@@ -95,8 +98,8 @@ describe('with another VPC in VpcIds', () => {
       const role = deployed.get(record.function);
       if (typeof asks === 'string' || role === undefined) continue;
       for (const ask of asks) {
-        // A group that is made is in no VPC yet: the right to make it is asked for the VPC itself as well.
-        const isNew = ask.context['ec2:CreateAction'] !== undefined || record.api === 'ec2:CreateSecurityGroup';
+        // What is made is in no VPC yet: the right to make it is asked for the VPC itself as well.
+        const isNew = ask.context['ec2:CreateAction'] !== undefined || MAKERS.includes(record.api);
         const inVpc = ask.context['ec2:Vpc'] !== undefined || ask.context['ec2:VpcID'] !== undefined;
         if (isNew ? !ask.resource.includes(':vpc/') : !inVpc) continue;
         asked += 1;

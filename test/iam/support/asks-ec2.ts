@@ -198,6 +198,34 @@ const createSnapshots: Asker = (input, scene) => {
   ];
 };
 
+/** The log is made, and each interface is watched. */
+const createFlowLogs: Asker = (input, scene) => {
+  const fresh = thing(scene, 'vpc-flow-log', 'fl-0', undefined, {});
+  const watched = listAt(input, 'ResourceIds').map((id) => {
+    const eni = scene.state.NetworkInterfaces.find(({ NetworkInterfaceId }) => NetworkInterfaceId === id);
+    if (eni === undefined) return null;
+    const context = { ...inVpc(scene, eni.VpcId), ...resourceTags(eni.TagSet) };
+    return thing(scene, 'network-interface', String(id), eni.OwnerId, context);
+  });
+  return [
+    ...made('CreateFlowLogs', fresh, tagsFor(input, 'vpc-flow-log')),
+    ...asks('CreateFlowLogs', watched),
+    // EC2 sets the delivery up with the rights of its caller: scripts/permission-rules.ts, COMPANIONS.
+    { action: 'logs:CreateLogDelivery', resource: '*', context: {} },
+  ];
+};
+
+const deleteFlowLogs: Asker = (input, scene) => [
+  ...asks(
+    'DeleteFlowLogs',
+    listAt(input, 'FlowLogIds').map((id) => {
+      const log = scene.state.FlowLogs.find(({ FlowLogId }) => FlowLogId === id);
+      return log === undefined ? null : thing(scene, 'vpc-flow-log', String(id), undefined, resourceTags(log.Tags));
+    }),
+  ),
+  { action: 'logs:DeleteLogDelivery', resource: '*', context: {} },
+];
+
 const TAGGED: readonly (readonly [prefix: string, find: (scene: Scene, id: string) => Thing | null])[] = [
   ['i-', instance],
   ['sg-', group],
@@ -230,11 +258,13 @@ const prefixList: Asker = (input, scene) => {
 export const EC2_ASKS: Readonly<Record<string, Asker>> = {
   'ec2:AuthorizeSecurityGroupEgress': onGroup('AuthorizeSecurityGroupEgress'),
   'ec2:AuthorizeSecurityGroupIngress': onGroup('AuthorizeSecurityGroupIngress'),
+  'ec2:CreateFlowLogs': createFlowLogs,
   'ec2:CreateNetworkAcl': createAcl,
   'ec2:CreateNetworkAclEntry': onAcl('CreateNetworkAclEntry'),
   'ec2:CreateSecurityGroup': createGroup,
   'ec2:CreateSnapshots': createSnapshots,
   'ec2:CreateTags': tagging('CreateTags'),
+  'ec2:DeleteFlowLogs': deleteFlowLogs,
   'ec2:DeleteNetworkAclEntry': onAcl('DeleteNetworkAclEntry'),
   'ec2:DeleteSecurityGroup': onGroup('DeleteSecurityGroup'),
   'ec2:DeleteTags': tagging('DeleteTags'),

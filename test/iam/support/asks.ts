@@ -100,6 +100,15 @@ const logGroup: Asker = (input, scene) => [
   },
 ];
 
+/** Buckets have no Region and no account in their ARN. */
+const listBucket: Asker = (input) => [
+  { action: 's3:ListBucket', resource: `arn:aws:s3:::${textAt(input, 'Bucket')}`, context: {} },
+];
+
+const getObject: Asker = (input) => [
+  { action: 's3:GetObject', resource: `arn:aws:s3:::${textAt(input, 'Bucket')}/${textAt(input, 'Key')}`, context: {} },
+];
+
 /**
  * What IAM is asked for each API whose action knows resources. An API that is not here is asked about with `*`, which the
  * suite admits only where the Service Authorization Reference knows no resource for the action.
@@ -126,6 +135,8 @@ export const ASKS: Readonly<Record<string, Asker>> = {
   'sns:Publish': named('sns:Publish', 'TopicArn'),
   'ssm:SendCommand': sendCommand,
   'logs:FilterLogEvents': logGroup,
+  's3:GetObject': getObject,
+  's3:ListObjectsV2': listBucket,
 };
 
 /** What IAM is asked about a call, with ids that are the same for all calls of a kind; null = the table has no line for it. */

@@ -31,6 +31,7 @@ export const RECORDED_NAMES: Values = {
   NotificationTopic: 'flowcut',
   LinuxDocument: 'flowcut-host-linux',
   WindowsDocument: 'flowcut-host-windows',
+  FlowLogBucket: 'flowcut-flowlogbucket-111122223333-eu-central-1',
 };
 
 type Identity = (at: string, name: string) => { readonly ref: string; readonly arn: string };
@@ -45,7 +46,7 @@ const IDENTITIES: Readonly<Record<string, Identity>> = {
   'AWS::Lambda::Function': lambda,
   'AWS::Serverless::Function': lambda,
   'AWS::Logs::LogGroup': (at, name) => ({ ref: name, arn: `arn:aws:logs:${at}:log-group:${name}:*` }),
-  'AWS::S3::Bucket': (_, name) => ({ ref: name.toLowerCase(), arn: `arn:aws:s3:::${name.toLowerCase()}` }),
+  'AWS::S3::Bucket': (_, name) => ({ ref: name, arn: `arn:aws:s3:::${name}` }),
   'AWS::IAM::Role': (_, name) => ({ ref: name, arn: `arn:aws:iam::${ACCOUNT}:role/${name}` }),
   'AWS::IAM::ManagedPolicy': (_, name) => ({
     ref: `arn:aws:iam::${ACCOUNT}:policy/${name}`,
