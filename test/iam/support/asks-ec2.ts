@@ -207,24 +207,17 @@ const createFlowLogs: Asker = (input, scene) => {
     const context = { ...inVpc(scene, eni.VpcId), ...resourceTags(eni.TagSet) };
     return thing(scene, 'network-interface', String(id), eni.OwnerId, context);
   });
-  return [
-    ...made('CreateFlowLogs', fresh, tagsFor(input, 'vpc-flow-log')),
-    ...asks('CreateFlowLogs', watched),
-    // EC2 sets the delivery up with the rights of its caller: scripts/permission-rules.ts, COMPANIONS.
-    { action: 'logs:CreateLogDelivery', resource: '*', context: {} },
-  ];
+  return [...made('CreateFlowLogs', fresh, tagsFor(input, 'vpc-flow-log')), ...asks('CreateFlowLogs', watched)];
 };
 
-const deleteFlowLogs: Asker = (input, scene) => [
-  ...asks(
+const deleteFlowLogs: Asker = (input, scene) =>
+  asks(
     'DeleteFlowLogs',
     listAt(input, 'FlowLogIds').map((id) => {
       const log = scene.state.FlowLogs.find(({ FlowLogId }) => FlowLogId === id);
       return log === undefined ? null : thing(scene, 'vpc-flow-log', String(id), undefined, resourceTags(log.Tags));
     }),
-  ),
-  { action: 'logs:DeleteLogDelivery', resource: '*', context: {} },
-];
+  );
 
 const TAGGED: readonly (readonly [prefix: string, find: (scene: Scene, id: string) => Thing | null])[] = [
   ['i-', instance],

