@@ -16,10 +16,12 @@ interface Printed {
   readonly steps: readonly {
     readonly result?: {
       readonly verdict: string;
+      readonly reason: string;
       readonly verdicts: readonly { readonly at: number; readonly verdict: string; readonly reason: string }[];
       readonly held: readonly { readonly Cidr: string; readonly RuleNumber: number }[];
     };
     readonly outcomes?: readonly string[];
+    readonly restore?: readonly { readonly item: string; readonly outcome: string }[];
   }[];
   readonly flows: readonly ResultFlow[];
 }
@@ -155,44 +157,50 @@ describe('an interface with sixteen groups', () => {
 });
 
 describe('an instance that is terminated while it is contained', () => {
-  it('is contained on the word of EC2, and its restore fails at nothing', async () => {
-    const world = shellAlone();
-    let isTerminated = false;
-    const run = await simulate(world, finding, {
-      restore: { force: false },
-      prepare: ({ interceptors }) => {
-        interceptors.push({
-          after: ({ call }) => {
-            if (call !== 'ModifyNetworkInterfaceAttribute' || isTerminated) return;
-            isTerminated = true;
-            const [one] = world.Reservations.flatMap(({ Instances }) => Instances);
-            Object.assign(one ?? {}, { State: { Code: 48, Name: 'terminated' } });
-          },
-        });
-      },
-    });
+  it.each([2, 6])('after %d s: is contained on the word of EC2, and its restore fails at nothing', async (at) => {
+    const terminate = { service: 'ec2', api: 'TerminateInstances', input: { InstanceIds: [ids.instance] } };
+    const { steps } = await play(shellAlone(), [
+      { at: 0, event: finding },
+      { at, by: 'arn:aws:sts::111122223333:assumed-role/ops/owner', calls: [terminate] },
+      { at: 4000, restore: { caseId: '$1', force: false } },
+    ]);
 
-    expect(run.report).toMatchObject({
+    expect(steps[1]?.outcomes).toEqual(['ok']);
+    expect(steps[0]?.result?.verdicts.map(({ verdict }) => verdict)).not.toContain('leaking');
+    expect(steps[0]?.result).toMatchObject({
       verdict: 'contained',
       reason: 'EC2 says that the instance is terminated: none of its flows is left',
     });
-    expect(run.restored.filter(({ outcome }) => outcome === 'failed')).toEqual([]);
-    expect(run.restored).toContainEqual({
-      item: `${ids.acl} rule 1 outbound deny ${ids.peer}/32`,
-      outcome: 'restored',
-    });
+    expect(new Set(steps[2]?.restore?.map(({ outcome }) => outcome))).toEqual(new Set(['restored', 'gone']));
   });
 });
 
 describe('a response that could not begin', () => {
-  it('for want of the case table leaks: nothing was cut', async () => {
-    const world = shellAlone((file) => {
-      file.Faults = [{ Api: 'GetItem', Call: '1+', Error: 'InternalServerError', AfterEffect: false }];
-    });
-    const run = await simulate(world, finding);
+  const noTable = (file: WorldFile): void => {
+    file.Faults = [{ Api: 'GetItem', Call: '1+', Error: 'InternalServerError', AfterEffect: false }];
+  };
+  /** The case is claimed and the execution started; from then on the table answers nobody. */
+  const noTableInResponse = (file: WorldFile): void => {
+    noTable(file);
+    for (const fault of file.Faults) fault.Call = '4+';
+  };
 
-    expect(run.report).toMatchObject({ verdict: 'leaking', reason: expect.stringContaining('dead-letter queue') });
+  it.each<[string, (file: WorldFile) => void, unknown]>([
+    ['a finding', noTable, finding],
+    ['a finding, once its execution has started', noTableInResponse, finding],
+    ["a person's request", noTable, { instanceId: ids.instance, remoteAddresses: [ids.peer] }],
+  ])('for want of the case table leaks, for nothing was cut: %s', async (_, fail, input) => {
+    const run = await simulate(shellAlone(fail), input);
+
+    expect(run.report).toMatchObject({ verdict: 'leaking', instanceId: ids.instance, held: [] });
     expect(flowNamed(run, 'reverse shell')).toMatchObject({ evidence: 'unproven', truth: { stoppedBy: null } });
+  });
+
+  it('names the peer of whoever has started it all the same, and what a person can do', async () => {
+    const run = await simulate(shellAlone(noTable), { instanceId: ids.instance, remoteAddresses: [ids.peer] });
+
+    expect(run.report.flows).toMatchObject([{ remoteAddress: ids.peer, evidence: 'unproven' }]);
+    expect(run.report.lastResort[0]).toContain(`stop the instance ${ids.instance}`);
   });
 
   it('as far as the starter hears, for every answer to it was lost, is told by what the execution did', async () => {
@@ -221,6 +229,7 @@ describe('a flow log with a gap of a day in the middle', () => {
 });
 
 describe('a restore of an instance without an agent', () => {
+  // Systems Manager takes no command for it, neither to cut nor to undo, and the case does not know that none was taken.
   it.fails('fails at nothing on the host, where nothing was done', async () => {
     const run = await simulate(shellAlone(noAgent), finding, { restore: { force: true } });
 
