@@ -7,10 +7,12 @@ import { type CaseDocument, isClosing, isNamedFlow } from '../core/case/case.ts'
 import { hasEndedAs } from '../core/case/case-events.ts';
 import { isCaseId } from '../core/case/case-id.ts';
 import type { EvidenceItem } from '../core/case/evidence.ts';
+import { namedByInput } from '../core/case/head-start.ts';
 import { lostControls } from '../core/case/lost-controls.ts';
 import type { Failure, IsolationResult, Reporting } from '../core/case/record.ts';
 import type { LookPart } from '../core/case/watch.ts';
 import type { Config } from '../core/config.ts';
+import { ERROR_NAMES } from '../core/errors.ts';
 import { hostSilence } from '../core/host/host-silence.ts';
 import { openingsText } from '../core/network/isolation-rules.ts';
 import { waitingAfter } from '../core/network/packed-denies.ts';
@@ -222,9 +224,12 @@ const hasActed = async ({ cases }: ReportTools, { caseId, status }: CaseDocument
 
 const NOT_READ = { kind: 'unknown', because: 'the groups and routes could not be read' } as const;
 
+/** What is known of a flow beside its peer, where only the input of the execution names that. */
+const NO_MORE_KNOWN = { protocol: 'unknown', remotePort: null, localAddress: null, localPort: null } as const;
+
 /**
  * Open and assess itself failed. Where an earlier response has acted, what that one did stands and is reported; otherwise nothing
- * has been changed, so nothing in force reaches the flows that were named.
+ * has been changed, so nothing in force reaches the flows that were named, be it only in the input of the execution.
  */
 async function unassessedReport(tools: ReportTools, record: Reporting): Promise<Report> {
   const caseId = 'caseId' in record && typeof record.caseId === 'string' ? record.caseId : null;
@@ -233,14 +238,18 @@ async function unassessedReport(tools: ReportTools, record: Reporting): Promise<
   if (document !== null && (await hasActed(tools, document).catch(() => false)))
     return unassessedAgain(tools, record, document, why);
   const reason = `nothing was changed, for the instance could not be assessed: ${why}`;
-  const flows = document?.request.flows ?? [];
+  // Of input that was refused nothing is taken.
+  const isRefused = record.failure?.Error === ERROR_NAMES.input;
+  const named = namedByInput(isRefused ? null : record);
+  const flows = document?.request.flows ?? named.peers.map((remoteAddress) => ({ ...NO_MORE_KNOWN, remoteAddress }));
+  const instanceId = document?.instanceId ?? named.instanceId;
   return {
-    ...quietReport({ caseId: caseId ?? 'none', instanceId: document?.instanceId ?? null, verdict: 'refused', reason }),
+    ...quietReport({ caseId: caseId ?? 'none', instanceId, verdict: 'refused', reason }),
     verdict: flows.length > 0 ? 'leaking' : 'not-proven',
     ...causeOf(document?.request),
     flows: flows.map((flow) => describeFlow(flow, NOT_READ, 'unproven')),
     leftOpen: leftOpenOf(document?.request ?? { notes: [] }),
-    lastResort: document === null ? [] : lastResorts('leaking', document.instanceId, []),
+    lastResort: instanceId === null ? [] : lastResorts('leaking', instanceId, []),
   };
 }
 

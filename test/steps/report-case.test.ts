@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { keepReport, readReport } from '../../functions/aws/case-table/reports.ts';
+import type { Reporting } from '../../functions/core/case/record.ts';
 import { LEFT_OPEN } from '../../functions/core/report/report.ts';
 import { reportCase } from '../../functions/report-case/step.ts';
 import { type Bench, ids, onBench, readEvent, refusedBy, shellAlone, shellWatched } from '../support/bench.ts';
@@ -110,6 +111,25 @@ describe('report', () => {
       ]);
       expect(report.leftOpen).toContain('the response stopped early: the swap has failed');
       expect(report.undo).not.toBeNull();
+    });
+  });
+
+  it.each<[string, string, object]>([
+    [
+      'names what the input does, for nothing was done about it',
+      'InternalServerError',
+      { verdict: 'leaking', instanceId: ids.instance, flows: [{ remoteAddress: ids.peer, evidence: 'unproven' }] },
+    ],
+    [
+      'takes nothing of input that was refused',
+      'InputError',
+      { verdict: 'not-proven', instanceId: null, flows: [], lastResort: [] },
+    ],
+  ])('of a case that was never opened %s', async (_, name, report) => {
+    await onBench(shellAlone(), async (bench) => {
+      const failure = { Error: name, Cause: JSON.stringify({ errorType: name, errorMessage: 'no' }) };
+      const record = { instanceId: ids.instance, remoteAddresses: [ids.peer], failure };
+      expect(await reportCase(bench.tools, record as Reporting)).toMatchObject(report);
     });
   });
 

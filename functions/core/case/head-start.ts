@@ -21,10 +21,10 @@ function idsOf(value: unknown, prefix: string): readonly string[] {
   return Array.isArray(value) ? value.filter((id) => isId(prefix, id)).slice(0, MOST_IDS) : [];
 }
 
-function peersIn(value: unknown): Pick<Hints, 'peers'> {
-  if (!Array.isArray(value)) return {};
-  return { peers: value.flatMap((text) => parseAddress(text)?.address ?? []).slice(0, MOST_IDS) };
-}
+const addressesIn = (values: readonly unknown[]): readonly string[] =>
+  values.flatMap((text) => parseAddress(text)?.address ?? []).slice(0, MOST_IDS);
+
+const peersIn = (value: unknown): Pick<Hints, 'peers'> => (Array.isArray(value) ? { peers: addressesIn(value) } : {});
 
 /** The head start in the input of an execution; null = there is none, and ids that are none are left out. */
 export function headStartOf(input: unknown): HeadStart | null {
@@ -42,4 +42,25 @@ export function headStartOf(input: unknown): HeadStart | null {
       ...peersIn(given.peers),
     },
   };
+}
+
+/** What the input of an execution says by itself of its case, where that cannot be read. */
+interface NamedByInput {
+  readonly instanceId: string | null;
+  /** Of the finding that has started it, or of a person's request. */
+  readonly peers: readonly string[];
+}
+
+/**
+ * Reads the input of an execution as far as it goes: whatever is no id and no address is left out.
+ *
+ * @example namedByInput({ instanceId: 'i-0000000000000ab01', remoteAddresses: ['198.51.100.7'] })
+ */
+export function namedByInput(input: unknown): NamedByInput {
+  if (typeof input !== 'object' || input === null) return { instanceId: null, peers: [] };
+  const { instanceId, remoteAddresses, hints } = input as Readonly<Record<string, unknown>>;
+  const asked = Array.isArray(remoteAddresses) ? addressesIn(remoteAddresses) : [];
+  const found =
+    typeof hints === 'object' && hints !== null && 'peers' in hints ? (peersIn(hints.peers).peers ?? []) : [];
+  return { instanceId: isId('i', instanceId) ? instanceId : null, peers: [...new Set([...asked, ...found])] };
 }

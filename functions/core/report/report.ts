@@ -109,7 +109,7 @@ export function causeOf(
 
 /** A flow as reports show it, with what is known of its tracking. */
 export function describeFlow(
-  flow: KnownFlow,
+  flow: Pick<KnownFlow, 'protocol' | 'remoteAddress' | 'remotePort' | 'localPort' | 'localAddress'>,
   tracking: { readonly kind: string; readonly because: string },
   evidence: EvidenceLevel,
 ): ReportedFlow {
