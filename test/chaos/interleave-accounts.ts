@@ -11,6 +11,9 @@ import type { Plan } from './interleave-plan.ts';
 import type { Scheduler } from './interleave-scheduler.ts';
 import { accountId } from './interleave-world.ts';
 
+/** More flow logs than so many at once take minutes to read and show nothing new. */
+const FEW_FINDINGS = 3;
+
 /** One account's responder: its view of the world, and its own case table. */
 export interface Account {
   readonly index: number;
@@ -31,8 +34,15 @@ export function accountsOf(plan: Plan, file: WorldFile, clock: WorldClock, physi
     return {
       index,
       world: createEmbeddedWorld(view, clock, physics),
-      // It is about the denies: a sealed subnet needs none.
-      config: { ...localConfig(view), isolationsPerHour, releaseDenies, sealSubnet: 'never' },
+      config: {
+        ...localConfig(view),
+        isolationsPerHour,
+        releaseDenies,
+        // It is about the denies: a sealed subnet needs none.
+        sealSubnet: 'never',
+        // Each account counts its flow logs from 1, and they stand in one list: those of two accounts would have the same ids.
+        ownFlowLog: plan.accounts === 1 && plan.findings.length <= FEW_FINDINGS,
+      },
     };
   });
 }
