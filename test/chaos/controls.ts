@@ -27,7 +27,7 @@ function denies(file: WorldFile, original: WorldFile): readonly string[] {
       .filter((line) => before.get(id)?.includes(line) !== true)
       .map((line) => {
         const [side, , action, , cidr] = line.split(' ');
-        return `${action} ${cidr} ${side} at ${id}`;
+        return `${action} ${cidr} ${side} at ${before.has(id) ? id : 'the seal'}`;
       }),
   );
 }

@@ -15,7 +15,18 @@ const EXECUTION = /(?:arn:aws:states:[^ "]*:flowcut:)?local-\d+/;
 const SILENCE = /the agent did not answer within \d+ s|the command ended as Cancell(ed|ing) without an answer/;
 
 /** Members that hold an id made by AWS, a moment or a count of writes. */
-const MADE = ['SecurityGroupRuleId', 'SnapshotId', 'StartTime', 'Progress', 'version', 'taken', 'SecurityGroupArn'];
+const MADE = [
+  'SecurityGroupRuleId',
+  'SnapshotId',
+  'FlowLogId',
+  'NetworkAclAssociationId',
+  'StartsAtSeconds',
+  'StartTime',
+  'Progress',
+  'version',
+  'taken',
+  'SecurityGroupArn',
+];
 
 /** Members that hold the cautious answer where the read behind them failed: how a flow is tracked, and a type's own timers. */
 const CAUTIOUS = ['tracking', 'defaultTimeouts'];
@@ -42,16 +53,26 @@ function normal(value: Json, key: string): Json {
   );
 }
 
-/** Ids of groups that were not there at first become their names. */
-function groupNames(file: WorldFile, original: WorldFile): (text: string) => string {
-  const known = new Set(original.SecurityGroups.map(({ GroupId }) => GroupId));
-  const made = file.SecurityGroups.filter(({ GroupId }) => !known.has(GroupId));
-  return (text) => made.reduce((left, { GroupId, GroupName }) => left.replaceAll(GroupId, `<${GroupName}>`), text);
+/** Ids of groups and ACLs that were not there at first become names. */
+function namesOfMade(file: WorldFile, original: WorldFile): (text: string) => string {
+  const known = new Set([
+    ...original.SecurityGroups.map(({ GroupId }) => GroupId),
+    ...original.NetworkAcls.map(({ NetworkAclId }) => NetworkAclId),
+  ]);
+  const made = [
+    ...file.SecurityGroups.map(({ GroupId, GroupName }) => [GroupId, GroupName ?? ''] as const),
+    ...file.NetworkAcls.map(({ NetworkAclId }) => [NetworkAclId, 'ACL that was made'] as const),
+  ].filter(([id]) => !known.has(id));
+  return (text) => made.reduce((left, [id, name]) => left.replaceAll(id, `<${name}>`), text);
 }
+
+/** Ours, for the whole VPC: it stays when the last case is restored, as the isolation group does. */
+const isSeal = ({ Tags = [] }: WorldFile['NetworkAcls'][number]): boolean =>
+  Tags.some(({ Key, Value }) => Key === 'flowcut:purpose' && Value === 'seal');
 
 /** The world in the file's shapes, one line per thing. */
 export function pictureOfWorld(snapshot: Record<string, unknown>, file: WorldFile, original: WorldFile): Picture {
-  const renamed = groupNames(file, original);
+  const renamed = namesOfMade(file, original);
   return Object.entries(snapshot)
     .filter(([kind]) => kind !== 'Faults')
     .flatMap(([kind, content]) =>
@@ -76,12 +97,19 @@ function withoutDetails(item: Record<string, unknown>): Record<string, unknown> 
   return { ...rest, pk, sk: String(sk).startsWith('TIME#') ? 'TIME#' : sk };
 }
 
+/** A start that Lambda repeats when the response has ended already only looks again. */
+const LOOKED_AGAIN = 'the case is isolated and knows every peer: it is verified again';
+
 /**
- * Items that are a matter of time alone: when a step said something last, what the flow log said until then, and how full
- * EC2's token buckets are.
+ * Items that are a matter of time alone: when a step said something last, what the flow log and the interim report said until
+ * then, whether a repeated start came before or after the end, and how full EC2's token buckets are.
  */
-const isOfTheMoment = ({ pk, sk }: Record<string, unknown>): boolean =>
-  String(sk).startsWith('SAID#') || sk === 'HEARD' || String(pk).startsWith('PACE#');
+const isOfTheMoment = ({ pk, sk, what }: Record<string, unknown>): boolean =>
+  String(sk).startsWith('SAID#') ||
+  sk === 'HEARD' ||
+  what === LOOKED_AGAIN ||
+  String(what).startsWith('interim report') ||
+  String(pk).startsWith('PACE#');
 
 /** The case table, one line per item; the timeline without its times. */
 export function pictureOfTable(
@@ -89,7 +117,7 @@ export function pictureOfTable(
   file: WorldFile,
   original: WorldFile,
 ): Picture {
-  const renamed = groupNames(file, original);
+  const renamed = namesOfMade(file, original);
   return items
     .filter((item) => !isOfTheMoment(item))
     .map((item) => {
@@ -114,7 +142,12 @@ export function essence(file: WorldFile): readonly string[] {
     ...file.NetworkInterfaces.map(
       (eni) => `${eni.NetworkInterfaceId}: ${eni.Groups.map((g) => nameOf(g.GroupId)).join()}`,
     ),
-    ...[...aclLines(file)].map(([id, lines]) => `${id}: ${lines.join('; ')}`),
+    ...[...aclLines({ ...file, NetworkAcls: file.NetworkAcls.filter((acl) => !isSeal(acl)) })].map(
+      ([id, lines]) => `${id}: ${lines.join('; ')}`,
+    ),
+    ...file.NetworkAcls.flatMap(({ NetworkAclId, Associations }) =>
+      Associations.map(({ SubnetId }) => `${SubnetId}: ${NetworkAclId}`),
+    ),
     ...file.Reservations.flatMap(({ Instances }) => Instances.map(({ InstanceId }) => attributesOf(file, InstanceId))),
     ...file.TargetHealth.map(
       ({ TargetGroupArn, Target }) => `${TargetGroupArn} ${Target.Id}:${Target.Port ?? ''}`,

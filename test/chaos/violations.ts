@@ -69,7 +69,7 @@ function explanation(disturbance: Disturbance, points: readonly Point[]): string
 
 /** The process that sent the command dies before it has passed on its id. */
 const isCommandLost = (point: Point | undefined, moment: Moment): boolean =>
-  point?.state === 'Cut on the host' &&
+  ['Cut on the host', 'Ask the agent to close its connection'].includes(point?.state ?? '') &&
   point.phase === 'response' &&
   (point.api !== 'SendCommand' || moment !== 'before');
 
@@ -131,11 +131,11 @@ function missing(outcome: Outcome, clean: Outcome, disturbance: Disturbance): re
   ];
 }
 
-function sameState(outcome: Outcome, clean: Outcome, livesOn: boolean): readonly string[] {
+function sameState(outcome: Outcome, clean: Outcome, wasRepeated: boolean): readonly string[] {
   const unlike = (name: string, expected: Picture, found: Picture) =>
     difference(expected, found)
-      // Two processes that both came to the end both say what they saw.
-      .filter((line) => !(livesOn && line.startsWith('+') && isTimeline(line)))
+      // Who does a step again says what it sees, which may be more than the one before it saw.
+      .filter((line) => !(wasRepeated && line.startsWith('+') && isTimeline(line)))
       .map((line) => `${name}: ${line}`);
   return [
     ...unlike('after the response', clean.contained, outcome.contained),
@@ -159,8 +159,7 @@ export function judgeRun(outcome: Outcome, clean: Outcome, disturbance: Disturba
   }
   if (isRefused(disturbance)) violations.push(...missing(outcome, clean, disturbance));
   else if (explained === null) {
-    const livesOn = disturbance.kind === 'death' && disturbance.moment === 'lives on';
-    violations.push(...sameState(outcome, clean, livesOn));
+    violations.push(...sameState(outcome, clean, disturbance.kind === 'death'));
   }
   return { violations, isWeaker, explained: isRefused(disturbance) ? null : explained };
 }

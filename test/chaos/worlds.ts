@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Config } from '../../functions/core/config.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';
+import { NO_OWN_FLOW_LOG } from '../support/own-flow-log.ts';
 import { parseQuietWorld } from '../support/quiet-agents.ts';
 import { buildRequest } from '../world/honesty/build-request.ts';
 import { buildWorld } from '../world/honesty/build-world.ts';
@@ -33,7 +34,7 @@ function fromFile(
     return parseQuietWorld(given);
   };
   const isWatched = config.openings === undefined && config.deleteReplacedGroups !== true;
-  return { name, file, input: FINDING, config, isWatched };
+  return { name, file, input: FINDING, config: { ...NO_OWN_FLOW_LOG, ...config }, isWatched };
 }
 
 function named(name: string, config: Partial<Config> = {}): ChaosWorld {
@@ -44,9 +45,16 @@ function named(name: string, config: Partial<Config> = {}): ChaosWorld {
     name,
     file: () => parseQuietWorld(buildWorld(incident)),
     input: buildRequest(incident),
-    config,
+    // Most have a subnet to themselves, and are about other controls than the seal.
+    config: { ...NO_OWN_FLOW_LOG, sealSubnet: 'never', ...config },
     isWatched: true,
   };
+}
+
+/** A named world with no flow log but our own, whose timers end within minutes: few looks, and each file is read. */
+function withOwnFlowLog(name: string): ChaosWorld {
+  const { file, ...world } = named(name, { ownFlowLog: true });
+  return { ...world, name: 'Nitro v6, a flow log of our own and no agent', file: () => ({ ...file(), FlowLogs: [] }) };
 }
 
 /** Nobody but the instance uses its group, so that it can be deleted. */
@@ -81,6 +89,7 @@ export const OTHER_WORLDS: readonly ChaosWorld[] = [
   fromFile('denies that are released after proof', 'default', { releaseDenies: 'after-proof' }, watchedShell),
   named('Nitro v6, a flow log and no agent', { releaseDenies: 'after-proof' }),
   named('a flow log and a host that hides a shell that wakes on day 2', { releaseDenies: 'after-proof' }),
+  withOwnFlowLog('Nitro v6, a flow log and no agent'),
   named('behind a NAT gateway, no agent'),
   named('two ENIs, a shell over IPv6 on the second'),
   named('a second ENI that its requester manages'),
