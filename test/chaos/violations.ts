@@ -69,7 +69,8 @@ function explanation(disturbance: Disturbance, points: readonly Point[]): string
 
 /** The process that sent the command dies before it has passed on its id. */
 const isCommandLost = (point: Point | undefined, moment: Moment): boolean =>
-  ['Cut on the host', 'Ask the agent to close its connection'].includes(point?.state ?? '') &&
+  point !== undefined &&
+  ['Cut on the host', 'Ask the agent to close its connection'].includes(point.state) &&
   point.phase === 'response' &&
   (point.api !== 'SendCommand' || moment !== 'before');
 
