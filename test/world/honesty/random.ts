@@ -20,7 +20,7 @@ import { IS_LONG } from './settings.ts';
 const USUAL_SEED = 20_260_115;
 
 const RUNS = Number(process.env['HONESTY_RUNS'] ?? 400) * (IS_LONG ? 20 : 1);
-const SEED = Number(process.env['HONESTY_SEED'] ?? (IS_LONG ? Date.now() % 2 ** 31 : USUAL_SEED));
+export const SEED = Number(process.env['HONESTY_SEED'] ?? (IS_LONG ? Date.now() % 2 ** 31 : USUAL_SEED));
 const PATH = process.env['HONESTY_PATH'];
 const DUMP = process.env['HONESTY_DUMP'];
 
@@ -52,6 +52,7 @@ export interface SweepOptions {
 export const RUNS_PER_PART = Math.ceil(RUNS / PARTS);
 export const RESTORE_RUNS = Math.ceil(RUNS / 10);
 export const HEALTHY_RUNS = Math.ceil(RUNS / 20);
+export const SEVERAL_RUNS = Math.ceil(RUNS / 20);
 
 export async function sweep({
   name,
