@@ -14,8 +14,6 @@ const MEASURES_TO_COME: Readonly<Record<string, string>> = {
   CloseCredentials: 'never',
   CloseMetadata: 'never',
   BlockDomains: 'never',
-  NeverDeny: '',
-  ExemptInstanceIds: '',
 };
 
 /**
