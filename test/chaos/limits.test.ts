@@ -307,11 +307,11 @@ const MOST_LOOKS = 70;
 
 describe('the history of an execution', () => {
   it.each([DEFAULT_WORLD, ...OTHER_WORLDS].map((world) => [world.name, world] as const))(
-    'has fewer than 1,500 events in the response and 500 in the restore, with every retry: %s',
+    'has fewer than 2,500 events in the response and 500 in the restore, with every retry: %s',
     async (_, { file, input, config }) => {
       const { respond, restore } = await respondAndRestore(file(), input, { config });
 
-      expect(eventsIn(respond, readDefinition('respond'))).toBeLessThan(1500);
+      expect(eventsIn(respond, readDefinition('respond'))).toBeLessThan(2500);
       if (restore === null) throw new Error('there is nothing to restore');
       expect(eventsIn(restore, readDefinition('restore'))).toBeLessThan(500);
     },
