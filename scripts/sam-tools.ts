@@ -199,6 +199,20 @@ const REGIONS = {
   'aws-cn': ['cn-north-1', 'cn-northwest-1'],
 } as const;
 
+/**
+ * The transform joins a definition of its lines, and cfn-lint follows a join line by line, deeper than Python lets it: a join of
+ * nothing but text is that text.
+ */
+function withJoinedTexts(node: Node): Node {
+  if (Array.isArray(node)) return node.map(withJoinedTexts);
+  if (!isMap(node)) return node;
+  const [separator, parts] = Array.isArray(node['Fn::Join']) ? node['Fn::Join'] : [];
+  if (typeof separator === 'string' && Array.isArray(parts) && parts.every((part) => typeof part === 'string')) {
+    return parts.join(separator);
+  }
+  return Object.fromEntries(Object.entries(node).map(([name, value]) => [name, withJoinedTexts(value)]));
+}
+
 /** What CloudFormation is given in the end, in each Region. */
 function transformInRegions(tool: Tool): Outcome {
   const folder = mkdtempSync('.cache/transformed-');
@@ -208,7 +222,7 @@ function transformInRegions(tool: Tool): Outcome {
     if (template === null) return 'there was a Python, and now there is none';
     const serverless = Object.values(template.Resources).filter(({ Type }) => Type.startsWith('AWS::Serverless::'));
     if (serverless.length > 0) return 'the transform left resources of AWS::Serverless';
-    writeFileSync(file, JSON.stringify(template));
+    writeFileSync(file, JSON.stringify(withJoinedTexts(template as unknown as Node)));
     return judged(tool('cfn-lint', ['--regions', ...Object.values(REGIONS).flat(), '--', file]));
   } finally {
     rmSync(folder, { recursive: true, force: true });
