@@ -55,6 +55,15 @@ function missingFiles(text: string): string[] {
     .map((span) => `\`${span}\`: there is no such file`);
 }
 
+/** A test that a page names as `test/file.ts`: "words of its title" has these words. */
+function missingTests(text: string): string[] {
+  return [...text.matchAll(/`(test\/[\w./-]+\.ts)`: "([^"]*)"/g)]
+    .filter(
+      ([, file = '', title = '']) => !existsSync(file) || title === '' || !readFileSync(file, 'utf8').includes(title),
+    )
+    .map(([, file, title]) => `${file}: there is no test "${title}"`);
+}
+
 function missingScripts(markdown: string): string[] {
   return [...markdown.matchAll(/\bnpm run (?:-s |--silent )?([\w:-]+)/g)]
     .map(([, script = '']) => script)
@@ -79,7 +88,7 @@ const decisions = pages.filter((page) => dirname(page) === 'docs/adr' && basenam
 const problems = pages.flatMap((page) => {
   const markdown = readFileSync(page, 'utf8');
   const text = prose(markdown);
-  const found = [...brokenLinks(page, text), ...missingFiles(text), ...missingScripts(markdown)];
+  const found = [...brokenLinks(page, text), ...missingFiles(text), ...missingTests(text), ...missingScripts(markdown)];
   if (decisions.includes(page)) found.push(...decisionProblems(page, markdown));
   return found.map((problem) => `${page}: ${problem}`);
 });
