@@ -206,7 +206,8 @@ const REGIONS = {
 function withJoinedTexts(node: Node): Node {
   if (Array.isArray(node)) return node.map(withJoinedTexts);
   if (!isMap(node)) return node;
-  const [separator, parts] = Array.isArray(node['Fn::Join']) ? node['Fn::Join'] : [];
+  const join = node['Fn::Join'];
+  const [separator, parts] = (Array.isArray(join) ? join : []) as readonly Node[];
   if (typeof separator === 'string' && Array.isArray(parts) && parts.every((part) => typeof part === 'string')) {
     return parts.join(separator);
   }
