@@ -333,6 +333,15 @@ const alone = (incident: Incident): Incident => ({
   seal: 'when-alone',
 });
 
+/** Who lives in a subnet has an interface there, which the subnet's owner sees: so a seal knows whether the instance is alone. */
+const withNeighboursSeen = (incident: Incident): Incident => ({
+  ...incident,
+  flows: incident.flows.map((plan): FlowPlan => {
+    if (incident.seal === 'never' || plan.peer.kind !== 'same subnet') return plan;
+    return { ...plan, peer: { ...plan.peer, withInterface: true } };
+  }),
+});
+
 const isWatched = ({ flowLogs, ownFlowLog }: Incident): boolean => flowLogs !== 'none' || ownFlowLog;
 
 /** Any incident. */
@@ -371,7 +380,9 @@ export const incidents: Arbitrary<Incident> = fc
     ),
   )
   .map(({ watchesForDays, ...incident }) =>
-    withTimersOnlyLowered(watchesForDays || !isWatched(incident) ? incident : withShortTimers(incident)),
+    withNeighboursSeen(
+      withTimersOnlyLowered(watchesForDays || !isWatched(incident) ? incident : withShortTimers(incident)),
+    ),
   );
 
 /** Incidents that need no witness. */
