@@ -16,8 +16,6 @@ const MEASURES_TO_COME: Readonly<Record<string, string>> = {
   CloseCredentials: 'never',
   CloseMetadata: 'never',
   BlockDomains: 'never',
-  NeverDeny: '',
-  ExemptInstanceIds: '',
 };
 
 /**

@@ -1,5 +1,6 @@
 import { InputError, quote } from './errors.ts';
 import { HOST_OPTIONS } from './host/host-options.ts';
+import { canonicalCidr } from './network/addresses.ts';
 
 /**
  * Everything that a deployment chooses, in one table: the name by which steps know it, the parameter of template.yaml, the
@@ -16,6 +17,16 @@ export const SETTINGS = {
   defaultMode: choice('Mode', 'FLOWCUT_MODE', ['observe', 'contain']),
   /** An instance with this tag key (whatever its value) is refused. */
   exemptTag: text('ExemptTag', 'FLOWCUT_EXEMPT_TAG', 'flowcut:exempt'),
+  /** Instances that are refused, whatever a finding or a person says. */
+  exemptInstanceIds: each('ExemptInstanceIds', 'FLOWCUT_EXEMPT_INSTANCE_IDS', {
+    isTaken: (id) => /^i-([0-9a-f]{8}|[0-9a-f]{17})$/.test(id),
+    wanted: 'the id of an instance',
+  }),
+  /** CIDRs whose addresses are never denied at an ACL, whoever names them. */
+  neverDeny: each('NeverDeny', 'FLOWCUT_NEVER_DENY', {
+    isTaken: (cidr) => canonicalCidr(cidr) !== null,
+    wanted: 'a network with its prefix length',
+  }),
   /** Rule numbers that denies may take; the two ends may be given in either order. */
   aclRuleNumbers: {
     first: whole('AclFirstRule', 'FLOWCUT_ACL_FIRST_RULE', { least: 1, most: 32_766, fallback: 1 }),
@@ -148,6 +159,22 @@ function list(parameter: string, variable: string): Setting<readonly string[]> {
       .map((part) => part.trim())
       .filter((part) => part !== '');
   return { parameter, variable, fallback: '', bounds: { kind: 'list' }, read };
+}
+
+/** Entries between commas of which every one has to pass; none by default. */
+function each(
+  parameter: string,
+  variable: string,
+  { isTaken, wanted }: { readonly isTaken: (entry: string) => boolean; readonly wanted: string },
+): Setting<readonly string[]> {
+  const entries = list(parameter, variable);
+  const read = (value: string): readonly string[] => {
+    const given = entries.read(value);
+    const odd = given.find((entry) => !isTaken(entry));
+    if (odd !== undefined) throw new InputError(variable, `${quote(odd)} is not ${wanted}`);
+    return given;
+  };
+  return { ...entries, read };
 }
 
 /** Ids of VPCs, or `*` for every VPC, which is read as none by name. */

@@ -50,7 +50,7 @@ describe('a file of parameters', () => {
   });
 
   it('may ask for none of the measures that are to come, and is refused where it asks for one', () => {
-    expect(readParameters({ Mode: 'contain', OwnFlowLog: 'off', NeverDeny: '' })).toEqual({ Mode: 'contain' });
+    expect(readParameters({ Mode: 'contain', OwnFlowLog: 'off', VerifyFindings: 'off' })).toEqual({ Mode: 'contain' });
     expect(() => readParameters({ SealSubnet: 'when-alone' })).toThrow(
       'parameters.SealSubnet: "when-alone" asks for what this version does not do; it takes "never" alone',
     );

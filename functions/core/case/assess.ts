@@ -16,6 +16,8 @@ export function refusal(request: CaseRequest, facts: Facts, config: Config): str
   if (instance.state === 'terminated' || instance.state === 'shutting-down') {
     return `instance ${instance.id} is ${instance.state}: there is nothing left to contain`;
   }
+  if (config.exemptInstanceIds.includes(instance.id))
+    return `instance ${instance.id} is exempt: ExemptInstanceIds lists it`;
   // The mere presence of the tag exempts, whatever its value: `flowcut:exempt=false` is more likely an oversight than a wish.
   if (config.exemptTag in instance.tags) return `instance ${instance.id} carries the exempt tag ${config.exemptTag}`;
   if (instance.accountId !== null && instance.accountId !== config.accountId) {
@@ -249,7 +251,14 @@ const isSecondary = (interfaceId: string): boolean => interfaceId.startsWith('si
 const isTestified = ({ named, source }: CaseFlow): boolean => !named && source === 'host';
 
 /** `testified`: peers that are denied already on the word of the host alone. */
-function denyObjection(flow: CaseFlow, testified: ReadonlySet<string>): string | null {
+function denyObjection(
+  flow: CaseFlow,
+  testified: ReadonlySet<string>,
+  { neverDeny }: Pick<Config, 'neverDeny'>,
+): string | null {
+  const spared = neverDeny.find((cidr) => contains(cidr, flow.remoteAddress));
+  if (spared !== undefined)
+    return `NeverDeny lists ${spared}: a person decides what becomes of the subnet's traffic with it`;
   if (isTestified(flow) && testified.size >= TESTIFIED_PEER_LIMIT && !testified.has(flow.remoteAddress)) {
     return `only the host says that it is alive, and ${TESTIFIED_PEER_LIMIT} such peers are denied already: a person decides`;
   }
@@ -297,7 +306,7 @@ export function planDenies(
   const refuse = ({ remoteAddress }: CaseFlow, aclId: string | null, reason: string) =>
     refusals.push({ address: remoteAddress, aclId, reason });
   for (const flow of flows.filter(isToBeDenied).sort(byUrgency)) {
-    const objection = denyObjection(flow, testified);
+    const objection = denyObjection(flow, testified, config);
     if (objection !== null) {
       refuse(flow, null, objection);
       continue;

@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest';
+import { readConfig } from '../../functions/shared/environment.ts';
+import { simulate } from '../../local/simulate.ts';
+import { defaultWorld, ids, readEvent, shellAlone } from '../support/bench.ts';
+import { environmentOf, PROJECT } from '../template/agreements.ts';
+
+const finding = readEvent('guardduty-ec2-c2activity');
+
+const withoutAgent = (): ReturnType<typeof shellAlone> =>
+  shellAlone((world) => {
+    world.InstanceInformationList = [];
+  });
+
+describe('a peer that NeverDeny lists', () => {
+  it('is denied by no ACL though the finding names it, and a tracked flow to it leaks and is told', async () => {
+    const run = await simulate(withoutAgent(), finding, { parameters: { NeverDeny: '192.0.2.0/24,198.51.100.0/28' } });
+
+    expect(run.timeline.filter(({ call }) => call === 'CreateNetworkAclEntry')).toEqual([]);
+    expect(run.report.verdict).toBe('leaking');
+    expect(JSON.stringify(run.report.skipped)).toContain('NeverDeny lists 198.51.100.0/28');
+    const [shell] = run.file.Flows;
+    expect(run.truth.get(shell?.Name ?? '')?.lastPacketAt).toBeGreaterThan(run.reportedAt);
+  });
+
+  it('is spared by no neighbour: other peers are denied as ever', async () => {
+    const run = await simulate(withoutAgent(), finding, { parameters: { NeverDeny: '192.0.2.0/24' } });
+
+    expect(run.timeline.filter(({ call }) => call === 'CreateNetworkAclEntry')).toHaveLength(2);
+    expect(run.report.verdict).toBe('held');
+  });
+});
+
+describe('an instance that ExemptInstanceIds lists', () => {
+  it.each([
+    ['a finding', finding],
+    ['a person', { instanceId: ids.instance, mode: 'contain', remoteAddresses: [ids.peer] }],
+  ])('is not touched, whatever %s asks', async (_, input) => {
+    const parameters = { ExemptInstanceIds: `i-0123456789abcdef0,${ids.instance}` };
+    const before = JSON.stringify(defaultWorld().NetworkAcls);
+    const run = await simulate(defaultWorld(), input, { parameters });
+
+    expect(run.report.verdict).toBe('refused');
+    expect(run.report.reason).toContain('ExemptInstanceIds');
+    expect(JSON.stringify(run.file.NetworkAcls)).toBe(before);
+    expect(run.timeline.filter(({ service, call }) => service === 'ec2' && !call.startsWith('Describe'))).toEqual([]);
+  });
+});
+
+describe('lists that are no lists', () => {
+  it.each([
+    [{ NeverDeny: '198.51.100.7' }, 'FLOWCUT_NEVER_DENY: "198.51.100.7" is not a network with its prefix length'],
+    [{ ExemptInstanceIds: 'web-1' }, 'FLOWCUT_EXEMPT_INSTANCE_IDS: "web-1" is not the id of an instance'],
+  ])('are refused by the functions too: %j', (values, sentence) => {
+    expect(() => readConfig(environmentOf(PROJECT.template, 'AssessFlowsFunction', values))).toThrow(sentence);
+  });
+});
