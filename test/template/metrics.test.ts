@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type SimulationOptions, simulate } from '../../local/simulate.ts';
 import type { WorldFile } from '../../local/world/parse-world.ts';
+import { resolve } from '../../scripts/template.ts';
 import { laterFinding } from '../scenarios/worlds.ts';
 import { defaultWorld, ids, readEvent, refusedBy } from '../support/bench.ts';
 import { inEpisode } from '../support/episode.ts';
@@ -33,6 +34,40 @@ const counted = (id: string, lines: readonly string[]): readonly string[] => {
 };
 
 const event = readEvent('guardduty-ec2-c2activity');
+
+describe('an alarm', () => {
+  it.each([
+    ['NotProvenAlarm', 'not-proven'],
+    ['RefusedAlarm', 'refused'],
+    ['PlanWaitsAlarm', 'planned'],
+  ])('%s rings for a report that is %s', (id, verdict) => {
+    const { Namespace, MetricName, Dimensions } = PROJECT.template.Resources[id]?.Properties ?? {};
+
+    expect({ MetricName, Dimensions }).toEqual({
+      MetricName: 'Reports',
+      Dimensions: [{ Name: 'Verdict', Value: verdict }],
+    });
+    expect(JSON.stringify(Namespace)).toContain('AWS::StackName');
+  });
+
+  it('of a plan is silent where the mode is to plan', () => {
+    const enabled = (Mode: string) =>
+      resolve(PROJECT.template, PROJECT.template.Resources['PlanWaitsAlarm']?.Properties['ActionsEnabled'] ?? null, {
+        Mode,
+      });
+
+    expect([enabled('observe'), enabled('contain')]).toEqual([false, true]);
+  });
+
+  it('of a refusal is counted where the exempt tag keeps an instance from being contained', async () => {
+    const exempt = defaultWorld((file) => {
+      file.Reservations[0]?.Instances[0]?.Tags?.push({ Key: 'flowcut:exempt', Value: '' });
+    });
+    const { lines } = await logged(exempt, event);
+
+    expect(counted('ReportsMetric', lines)).toEqual(['refused']);
+  });
+});
 
 describe('one incident', () => {
   it('counts once, though people hear of it twice', async () => {
