@@ -7,7 +7,15 @@ import { readFacts } from '../aws/facts.ts';
 import { interfacesOf } from '../aws/network-interfaces.ts';
 import { groupsThatIsolated } from '../aws/security-groups.ts';
 import { readSurroundings } from '../aws/surroundings.ts';
-import { type Assessment, assess, borderRefusal, placeRefusal, refusal, unmodifiable } from '../core/case/assess.ts';
+import {
+  type Assessment,
+  assess,
+  borderRefusal,
+  exemptByTag,
+  placeRefusal,
+  refusal,
+  unmodifiable,
+} from '../core/case/assess.ts';
 import {
   type BeforeInterface,
   beforeOf,
@@ -34,7 +42,7 @@ import {
 } from '../core/case/record.ts';
 import type { Config } from '../core/config.ts';
 import { InputError, quote } from '../core/errors.ts';
-import type { CaseRequest, Intake } from '../core/intake/intake-types.ts';
+import { type CaseRequest, HIGH_SEVERITY, type Intake } from '../core/intake/intake-types.ts';
 import type { Mode } from '../core/model.ts';
 import { isOnlyOn } from '../core/network/isolation-rules.ts';
 import { packDenies } from '../core/network/packed-denies.ts';
@@ -245,7 +253,8 @@ async function decide(
   const isFirst = document.flows.length === 0 && document.isolatedAt === null;
   const found = isFirst ? facts : (await timersAsFound(tools, document.caseId))(facts);
   const assessment = assess(request, found, tools.config);
-  const watch = document.decision === 'ask' ? document.classReason : null;
+  const doubt = document.decision === 'ask' ? document.classReason : null;
+  const watch = doubt ?? (byHand ? null : exemptByTag(facts, tools.config));
   if (watch !== null || mode === 'observe') {
     await recordEvent(tools.cases, document.caseId, { kind: 'planned', ...assessment });
     const reason = watch ?? 'observe mode: nothing was changed, this is what would be done';
@@ -356,15 +365,17 @@ async function brakes(tools: AssessTools, document: CaseDocument, facts: Facts):
     return 'the switch in the case table says observe: nothing was changed';
   }
   if (!isCounted) return null;
+  const isHigh = (document.request.severity ?? 0) >= HIGH_SEVERITY;
   const taken = await Promise.all(
     vpcIds.map(async (vpcId) => ({
       vpcId,
-      got: await takePlace(tools.cases, { vpcId, hour, caseId: document.caseId, places }),
+      got: await takePlace(tools.cases, { vpcId, hour, isHigh, caseId: document.caseId, places }),
     })),
   );
   const full = taken.find(({ got }) => !got);
   if (full === undefined) return null;
-  return `cap reached: ${places} new isolations in ${full.vpcId} within this hour; a person decides`;
+  const which = isHigh ? ` for severity ${HIGH_SEVERITY} and above` : '';
+  return `cap reached: ${places} new isolations in ${full.vpcId}${which} within this hour; a person decides`;
 }
 
 /** Reported before and nothing new: where it is isolated still, it is verified and not started over. */

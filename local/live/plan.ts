@@ -4,7 +4,7 @@ import { readFacts } from '../../functions/aws/facts.ts';
 import { flowLogsOn } from '../../functions/aws/flow-logs.ts';
 import { readSurroundings } from '../../functions/aws/surroundings.ts';
 import { planControls } from '../../functions/controls/planned.ts';
-import { assess, flowClassifier, refusal, unmodifiable } from '../../functions/core/case/assess.ts';
+import { assess, exemptByTag, flowClassifier, refusal, unmodifiable } from '../../functions/core/case/assess.ts';
 import { type CaseFlow, caseIdOf, type DenyRefusal } from '../../functions/core/case/case.ts';
 import type { Facts } from '../../functions/core/case/facts.ts';
 import { describePlan } from '../../functions/core/case/plan.ts';
@@ -139,7 +139,10 @@ function requestOf({ instanceId, remoteAddresses = [] }: PlanQuestion): CaseRequ
 }
 
 function refusedOrNot(request: CaseRequest, facts: Facts, config: Config): Readiness {
-  const objection = facts.interfaces.length === 0 ? 'it has no network interface' : refusal(request, facts, config);
+  const objection =
+    facts.interfaces.length === 0
+      ? 'it has no network interface'
+      : (refusal(request, facts, config) ?? exemptByTag(facts, config));
   return { what: 'instance', ok: objection === null, detail: objection ?? `${facts.instance.state}, not exempt` };
 }
 

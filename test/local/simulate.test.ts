@@ -37,14 +37,6 @@ describe('the whole response', () => {
 
   it.each<[string, (world: WorldFile) => void, unknown, string]>([
     [
-      'an exempt instance',
-      (world) => {
-        instanceOf(world).Tags = [{ Key: 'flowcut:exempt', Value: '1' }];
-      },
-      finding,
-      'exempt',
-    ],
-    [
       'a terminated instance',
       (world) => {
         instanceOf(world).State = { Code: 48, Name: 'terminated' };

@@ -40,6 +40,24 @@ describe('the cap on new isolations', () => {
     );
   });
 
+  it('has places of their own for findings of severity 7 and above, whatever flood of others came first', async () => {
+    const ofSeverity = (severity: number): unknown => {
+      const event = structuredClone(neighbourFinding()) as { detail: { severity: number } };
+      event.detail.severity = severity;
+      return event;
+    };
+    await inEpisode(
+      defaultWorld(),
+      async ({ send }) => {
+        const [medium] = await send(ofSeverity(5));
+        expect(medium?.verdict).toBe('held');
+        const [high] = await send(finding);
+        expect(high).toMatchObject({ verdict: 'held', instanceId: ids.instance });
+      },
+      { isolationsPerHour: 1 },
+    );
+  });
+
   it('holds for the hour: in the next one the same case acts on a later occurrence', async () => {
     await inEpisode(
       defaultWorld(),

@@ -46,6 +46,23 @@ describe('an instance that ExemptInstanceIds lists', () => {
   });
 });
 
+describe('an instance with the exempt tag', () => {
+  it('is planned for a finding, and contained when a person asks', async () => {
+    const tagged = () =>
+      defaultWorld((world) => {
+        world.Reservations[0]?.Instances[0]?.Tags?.push({ Key: 'flowcut:exempt', Value: 'false' });
+      });
+    const told = await simulate(tagged(), finding);
+
+    expect(told.report.verdict).toBe('planned');
+    expect(told.report.reason).toContain('carries the exempt tag flowcut:exempt');
+    expect(told.timeline.filter(({ service, call }) => service === 'ec2' && !call.startsWith('Describe'))).toEqual([]);
+
+    const asked = await simulate(tagged(), { instanceId: ids.instance, mode: 'contain', remoteAddresses: [ids.peer] });
+    expect(asked.report.verdict).toBe('held');
+  });
+});
+
 describe('lists that are no lists', () => {
   it.each([
     [{ NeverDeny: '198.51.100.7' }, 'FLOWCUT_NEVER_DENY: "198.51.100.7" is not a network with its prefix length'],

@@ -93,11 +93,6 @@ describe('open and assess', () => {
 
   it.each<[string, (world: WorldFile) => void, string]>([
     [
-      'exempt',
-      (world) => Object.assign(instanceIn(world), { Tags: [{ Key: 'flowcut:exempt', Value: '' }] }),
-      'carries the exempt tag',
-    ],
-    [
       'terminated',
       (world) => Object.assign(instanceIn(world), { State: { Code: 48, Name: 'terminated' } }),
       'is terminated',

@@ -11,7 +11,7 @@ import { createEmbeddedWorld } from '../../local/world/embedded-world.ts';
 import { createPhysics } from '../../local/world/physics.ts';
 import { deployedFolders } from '../../scripts/bundled-commands.ts';
 import { type ChaosWorld, DEFAULT_WORLD, OTHER_WORLDS } from '../chaos/worlds.ts';
-import { defaultWorld, onBench, readEvent, refusedBy } from '../support/bench.ts';
+import { defaultWorld, ids, onBench, readEvent, refusedBy } from '../support/bench.ts';
 
 type Table = readonly Record<string, unknown>[];
 
@@ -65,10 +65,7 @@ describe('the timeline of a case', () => {
       expect.stringMatching(/^assess-flows: a plan was made: observe mode/),
       expect.stringMatching(/^report-case: final report, planned: observe mode/),
     ]);
-    const exempt = defaultWorld((file) => {
-      file.Reservations[0]?.Instances[0]?.Tags?.push({ Key: 'flowcut:exempt', Value: 'true' });
-    });
-    const refused = await simulate(exempt, finding);
+    const refused = await simulate(defaultWorld(), finding, { parameters: { ExemptInstanceIds: ids.instance } });
     expect(entriesOf(refused.table)).toEqual(
       expect.arrayContaining([expect.stringMatching(/^assess-flows: refused: .*exempt/)]),
     );

@@ -59,13 +59,13 @@ describe('an alarm', () => {
     expect([enabled('observe'), enabled('contain')]).toEqual([false, true]);
   });
 
-  it('of a refusal is counted where the exempt tag keeps an instance from being contained', async () => {
-    const exempt = defaultWorld((file) => {
-      file.Reservations[0]?.Instances[0]?.Tags?.push({ Key: 'flowcut:exempt', Value: '' });
-    });
-    const { lines } = await logged(exempt, event);
+  it.each<[string, string, SimulationOptions]>([
+    ['refused', 'the stack lists it as exempt', { parameters: { ExemptInstanceIds: ids.instance } }],
+    ['planned', 'the cap is reached', { parameters: { IsolationsPerHour: '0' } }],
+  ])('hears of a finding that is %s because %s', async (verdict, _, options) => {
+    const { lines } = await logged(defaultWorld(), event, options);
 
-    expect(counted('ReportsMetric', lines)).toEqual(['refused']);
+    expect(counted('ReportsMetric', lines)).toEqual([verdict]);
   });
 });
 

@@ -8,17 +8,24 @@ export async function readSwitch(table: CaseTable): Promise<'observe' | 'contain
 }
 
 /**
- * Takes one of the hour's places for a new isolation in the VPC; false = they are taken. The same case takes one place
+ * Takes one of the hour's places for a new isolation in the VPC; false = they are taken. Findings of high severity have as many
+ * places of their own, so that a flood of others takes none of them. The same case takes one place
  * however often it asks. One write, however many ask at once: in a storm every response passes here.
  */
 export async function takePlace(
   table: CaseTable,
-  { vpcId, hour, caseId, places }: { vpcId: string; hour: string; caseId: string; places: number },
+  {
+    vpcId,
+    hour,
+    isHigh,
+    caseId,
+    places,
+  }: { vpcId: string; hour: string; isHigh: boolean; caseId: string; places: number },
 ): Promise<boolean> {
   if (places === 0) return false;
   const take = new UpdateItemCommand({
     TableName: table.name,
-    Key: keyOf(`CAP#${vpcId}#${hour}`, 'PLACES'),
+    Key: keyOf(`CAP#${vpcId}#${hour}${isHigh ? '#HIGH' : ''}`, 'PLACES'),
     UpdateExpression: 'ADD #cases :set',
     ConditionExpression: 'attribute_not_exists(#cases) OR contains(#cases, :case) OR size(#cases) < :places',
     ExpressionAttributeNames: { '#cases': 'cases' },

@@ -26,7 +26,7 @@ import { errorCode } from '../errors.ts';
  * | `CASE#id` | `REPORT` | the newest report, whole (reports.ts) |
  * | `CASE#id` | `SAID#step#last` | what the step put on the timeline last |
  * | `SETTINGS` | `MODE` | the switch: `observe` stops everything |
- * | `CAP#vpc-...#hour` | `PLACES` | the cases that were newly isolated in the hour |
+ * | `CAP#vpc-...#hour`, `CAP#vpc-...#hour#HIGH` | `PLACES` | the cases that were newly isolated in the hour; those of high severity apart |
  * | `CASE#id` | `SUCCESSOR#sg-...` | the id under which it was made again |
  * | `GROUP#sg-...` | `CASE#id` | the case's restore needs the group |
  * | `ACL#acl-...` | `DENY#in\|out#cidr` | ledger: the rule number of our deny and the set of cases that need it |

@@ -18,12 +18,22 @@ export function refusal(request: CaseRequest, facts: Facts, config: Config): str
   }
   if (config.exemptInstanceIds.includes(instance.id))
     return `instance ${instance.id} is exempt: ExemptInstanceIds lists it`;
-  // The mere presence of the tag exempts, whatever its value: `flowcut:exempt=false` is more likely an oversight than a wish.
-  if (config.exemptTag in instance.tags) return `instance ${instance.id} carries the exempt tag ${config.exemptTag}`;
   if (instance.accountId !== null && instance.accountId !== config.accountId) {
     return `instance ${instance.id} belongs to account ${instance.accountId}, this responder acts in ${config.accountId}`;
   }
   return placeRefusal(request, config) ?? borderRefusal(instance.id, facts.interfaces, config);
+}
+
+/**
+ * Whoever may tag the instance can write the exempt tag, its attacker among them: so it exempts nothing by itself, and a person
+ * decides. Its mere presence counts, whatever its value. null = it is not there.
+ */
+export function exemptByTag(
+  { instance }: Pick<Facts, 'instance'>,
+  { exemptTag }: Pick<Config, 'exemptTag'>,
+): string | null {
+  if (!(exemptTag in instance.tags)) return null;
+  return `instance ${instance.id} carries the exempt tag ${exemptTag}: a person decides, and may ask for the response`;
 }
 
 /**

@@ -14,7 +14,7 @@ import {
   withResourceType,
 } from './finding-subject.ts';
 import { describe, type Place, valueAt } from './input-fields.ts';
-import type { Intake } from './intake-types.ts';
+import { HIGH_SEVERITY, type Intake } from './intake-types.ts';
 import { actionIn, inside, readFinding, readHead, sequenceIn, summaryOf, toldOf } from './read-finding.ts';
 
 type Ignored = Extract<Intake, { kind: 'ignored' }>;
@@ -33,9 +33,6 @@ function unnamedInstance(finding: unknown, head: FindingHead, decision: Decision
       : 'Find the instance (its volume, node, task or the finding that triggered this one) and contain it with a manual request.',
   };
 }
-
-/** GuardDuty calls findings from 7 on high. https://docs.aws.amazon.com/guardduty/latest/ug/guardduty_findings-severity.html */
-const HIGH_SEVERITY = 7;
 
 /** ISO, ISO-ASK and ASK: someone acts, now or after a person's word. */
 function containable(

@@ -68,6 +68,9 @@ export interface CaseRequest {
   readonly notes: readonly string[];
 }
 
+/** GuardDuty calls findings from 7 on high. https://docs.aws.amazon.com/guardduty/latest/ug/guardduty_findings-severity.html */
+export const HIGH_SEVERITY = 7;
+
 /** Findings name domains, and no peer that could be denied. */
 export const isDomainOnly = ({ flows, domains }: Pick<CaseRequest, 'flows' | 'domains'>): boolean =>
   domains.length > 0 && flows.length === 0;

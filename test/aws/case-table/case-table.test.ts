@@ -474,7 +474,7 @@ describe('the use of a group', () => {
 
 describe('a place for a new isolation', () => {
   const ask = (table: CaseTable, id: string, places = 2) =>
-    takePlace(table, { vpcId: 'vpc-1', hour: '2026-01-15T10', caseId: id, places });
+    takePlace(table, { vpcId: 'vpc-1', hour: '2026-01-15T10', isHigh: false, caseId: id, places });
 
   it('is kept with the cases that have one', async () => {
     await onTable(async (table, { world }) => {
@@ -501,12 +501,14 @@ describe('a place for a new isolation', () => {
     });
   });
 
-  it('is of one VPC and one hour, and a question that cannot be asked is no answer', async () => {
+  it('is of one VPC, one hour and one severity, and a question that cannot be asked is no answer', async () => {
     await onTable(async (table, bench) => {
       expect(await ask(table, 'case-a', 1)).toBe(true);
-      const elsewhere = { vpcId: 'vpc-2', hour: '2026-01-15T10', caseId: 'case-b', places: 1 };
+      const elsewhere = { vpcId: 'vpc-2', hour: '2026-01-15T10', isHigh: false, caseId: 'case-b', places: 1 };
       expect(await takePlace(table, elsewhere)).toBe(true);
       expect(await takePlace(table, { ...elsewhere, vpcId: 'vpc-1', hour: '2026-01-15T11' })).toBe(true);
+      expect(await takePlace(table, { ...elsewhere, vpcId: 'vpc-1' })).toBe(false);
+      expect(await takePlace(table, { ...elsewhere, vpcId: 'vpc-1', isHigh: true })).toBe(true);
       bench.fail(({ call }) => call === 'UpdateItem', refusedBy('AccessDeniedException'));
       await expect(ask(table, 'case-c', 9)).rejects.toThrow('AccessDeniedException');
     });
@@ -896,7 +898,7 @@ describe('the brakes', () => {
 
   it('give each place of an hour to one case, once, and to ten at once no more than there are', async () => {
     await onTable(async (table) => {
-      const place = { vpcId: 'vpc-1', hour: '2026-01-15T10', places: 3 };
+      const place = { vpcId: 'vpc-1', hour: '2026-01-15T10', isHigh: false, places: 3 };
       const take = (id: string, change: Partial<typeof place> = {}) =>
         takePlace(table, { ...place, ...change, caseId: id });
       const taken = await Promise.all(Array.from({ length: 10 }, (_, n) => take(`case-${n}`)));

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   assess,
   caseFlow,
+  exemptByTag,
   flowClassifier,
   placeRefusal,
   planDenies,
@@ -46,16 +47,6 @@ describe('refusal', () => {
       'instance i-0000000000000ab01 is shutting-down: there is nothing left to contain',
     ],
     [
-      'exempt',
-      withInstance({ tags: { 'flowcut:exempt': 'true' } }),
-      'instance i-0000000000000ab01 carries the exempt tag flowcut:exempt',
-    ],
-    [
-      'exempt, whatever the value of the tag',
-      withInstance({ tags: { 'flowcut:exempt': 'false' } }),
-      'instance i-0000000000000ab01 carries the exempt tag flowcut:exempt',
-    ],
-    [
       'of another account',
       withInstance({ accountId: '444455556666' }),
       'instance i-0000000000000ab01 belongs to account 444455556666, this responder acts in 111122223333',
@@ -64,11 +55,21 @@ describe('refusal', () => {
     expect(refusal(theRequest, facts, theConfig)).toBe(reason);
   });
 
-  it('asks for the exempt tag that is configured', () => {
-    const facts = withInstance({ tags: { 'flowcut:exempt': '', 'no-touch': '' } });
-    expect(refusal(theRequest, facts, { ...theConfig, exemptTag: 'hands-off' })).toBeNull();
-    expect(refusal(theRequest, facts, { ...theConfig, exemptTag: 'no-touch' })).toContain('no-touch');
+  it('refuses an instance that the stack lists, and none for its tags', () => {
+    const facts = withInstance({ tags: { 'flowcut:exempt': 'true' } });
+    const listed = { ...theConfig, exemptInstanceIds: ['i-0000000000000ab01'] };
+    expect(refusal(theRequest, facts, theConfig)).toBeNull();
+    expect(refusal(theRequest, facts, listed)).toContain('ExemptInstanceIds');
   });
+
+  it.each(['', 'true', 'false'])(
+    'leaves an instance to a person that has the exempt tag with the value "%s"',
+    (value) => {
+      const facts = withInstance({ tags: { 'no-touch': value } });
+      expect(exemptByTag(facts, { exemptTag: 'hands-off' })).toBeNull();
+      expect(exemptByTag(facts, { exemptTag: 'no-touch' })).toContain('carries the exempt tag no-touch');
+    },
+  );
 
   it.each([
     [{ accountId: '444455556666' }, 'the finding is about account 444455556666, this responder acts in 111122223333'],

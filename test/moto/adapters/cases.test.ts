@@ -166,7 +166,8 @@ describe.skipIf(moto === null)('the case table, over HTTP', () => {
 
   test('the brakes: no switch is set, and an hour has as many places as it was given', async () => {
     expect(await readSwitch(table)).toBeNull();
-    const take = (caseId: string) => takePlace(table, { vpcId: 'vpc-1', hour: '2026-01-15T10', caseId, places: 2 });
+    const take = (caseId: string) =>
+      takePlace(table, { vpcId: 'vpc-1', hour: '2026-01-15T10', isHigh: false, caseId, places: 2 });
     const ids = Array.from({ length: 5 }, (_, index) => `case-${index}`);
     const taken = await Promise.all(ids.map(take));
     expect(taken.filter(Boolean)).toHaveLength(2);
