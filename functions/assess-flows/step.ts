@@ -1,5 +1,4 @@
 import { readBefore, recordBefore, recordBeforeAnew } from '../aws/case-table/before-states.ts';
-import { readSwitch, takePlace } from '../aws/case-table/brakes.ts';
 import { readCase, recordEvent } from '../aws/case-table/cases.ts';
 import { noteGroupUse } from '../aws/case-table/groups.ts';
 import { errorText } from '../aws/errors.ts';
@@ -42,7 +41,7 @@ import {
 } from '../core/case/record.ts';
 import type { Config } from '../core/config.ts';
 import { InputError, quote } from '../core/errors.ts';
-import { type CaseRequest, HIGH_SEVERITY, type Intake } from '../core/intake/intake-types.ts';
+import type { CaseRequest, Intake } from '../core/intake/intake-types.ts';
 import type { Mode } from '../core/model.ts';
 import { isOnlyOn } from '../core/network/isolation-rules.ts';
 import { packDenies } from '../core/network/packed-denies.ts';
@@ -55,6 +54,7 @@ import { type CaseOpening, openCase } from '../shared/open-case.ts';
 import { tryTurn } from '../shared/paced.ts';
 import { tell } from '../shared/timeline.ts';
 import type { Tools } from '../shared/toolbox.ts';
+import { brakes } from './brakes.ts';
 
 type AssessTools = Tools<'ec2' | 'elb' | 'cases' | 'later'>;
 
@@ -349,33 +349,6 @@ async function planned(
 async function planEvidence(tools: AssessTools, caseId: string, facts: Facts): Promise<readonly PlannedChange[]> {
   const [{ planControls }, clients] = await Promise.all([import('../controls/planned.ts'), tools.later()]);
   return planControls({ ...tools, ...clients }, { caseId, ...facts });
-}
-
-/**
- * Read right before the first change: the switch that stops everything, and the cap on new isolations. Why a person has
- * to decide; null = nothing holds us back.
- */
-async function brakes(tools: AssessTools, document: CaseDocument, facts: Facts): Promise<string | null> {
-  const { isolationsPerHour: places } = tools.config;
-  const hour = tools.now().toISOString().slice(0, 13);
-  const vpcIds = vpcIdsOf(facts.interfaces);
-  // The cap is a brake against a flood of findings; what a person asks for is not counted.
-  const isCounted = document.isolatedAt === null && document.request.origin === 'finding';
-  if ((await readSwitch(tools.cases)) === 'observe') {
-    return 'the switch in the case table says observe: nothing was changed';
-  }
-  if (!isCounted) return null;
-  const isHigh = (document.request.severity ?? 0) >= HIGH_SEVERITY;
-  const taken = await Promise.all(
-    vpcIds.map(async (vpcId) => ({
-      vpcId,
-      got: await takePlace(tools.cases, { vpcId, hour, isHigh, caseId: document.caseId, places }),
-    })),
-  );
-  const full = taken.find(({ got }) => !got);
-  if (full === undefined) return null;
-  const which = isHigh ? ` for severity ${HIGH_SEVERITY} and above` : '';
-  return `cap reached: ${places} new isolations in ${full.vpcId}${which} within this hour; a person decides`;
 }
 
 /** Reported before and nothing new: where it is isolated still, it is verified and not started over. */

@@ -55,7 +55,7 @@ describe('an instance with the exempt tag', () => {
     const told = await simulate(tagged(), finding);
 
     expect(told.report.verdict).toBe('planned');
-    expect(told.report.reason).toContain('carries the exempt tag flowcut:exempt');
+    expect(told.report.reason).toContain('tag flowcut:exempt');
     expect(told.timeline.filter(({ service, call }) => service === 'ec2' && !call.startsWith('Describe'))).toEqual([]);
 
     const asked = await simulate(tagged(), { instanceId: ids.instance, mode: 'contain', remoteAddresses: [ids.peer] });
@@ -65,9 +65,9 @@ describe('an instance with the exempt tag', () => {
 
 describe('lists that are no lists', () => {
   it.each([
-    [{ NeverDeny: '198.51.100.7' }, 'FLOWCUT_NEVER_DENY: "198.51.100.7" is not a network with its prefix length'],
-    [{ ExemptInstanceIds: 'web-1' }, 'FLOWCUT_EXEMPT_INSTANCE_IDS: "web-1" is not the id of an instance'],
-  ])('are refused by the functions too: %j', (values, sentence) => {
-    expect(() => readConfig(environmentOf(PROJECT.template, 'AssessFlowsFunction', values))).toThrow(sentence);
+    [{ NeverDeny: '198.51.100.7' }, 'FLOWCUT_NEVER_DENY'],
+    [{ ExemptInstanceIds: 'web-1' }, 'FLOWCUT_EXEMPT_INSTANCE_IDS'],
+  ])('are refused by the functions too: %j', (values, variable) => {
+    expect(() => readConfig(environmentOf(PROJECT.template, 'AssessFlowsFunction', values))).toThrow(variable);
   });
 });
