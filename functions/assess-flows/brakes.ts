@@ -1,6 +1,5 @@
 import { readSwitch, takePlace } from '../aws/case-table/brakes.ts';
 import type { CaseDocument } from '../core/case/case.ts';
-import type { Facts } from '../core/case/facts.ts';
 import { HIGH_SEVERITY } from '../core/intake/intake-types.ts';
 import type { Tools } from '../shared/toolbox.ts';
 
@@ -8,10 +7,13 @@ import type { Tools } from '../shared/toolbox.ts';
  * Read right before the first change: the switch that stops everything, and the cap on new isolations. Why a person has
  * to decide; null = nothing holds us back.
  */
-export async function brakes(tools: Tools<'cases'>, document: CaseDocument, facts: Facts): Promise<string | null> {
+export async function brakes(
+  tools: Tools<'cases'>,
+  document: CaseDocument,
+  vpcIds: readonly string[],
+): Promise<string | null> {
   const { isolationsPerHour: places } = tools.config;
   const hour = tools.now().toISOString().slice(0, 13);
-  const vpcIds = [...new Set(facts.interfaces.map(({ vpcId }) => vpcId))];
   // The cap is a brake against a flood of findings; what a person asks for is not counted.
   const isCounted = document.isolatedAt === null && document.request.origin === 'finding';
   if ((await readSwitch(tools.cases)) === 'observe') {

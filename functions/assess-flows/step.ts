@@ -266,7 +266,7 @@ async function decide(
     await tell(tools, document.caseId, STEP, reason);
     return { kind: 'already-contained', reason };
   }
-  const brake = await brakes(tools, document, facts);
+  const brake = await brakes(tools, document, vpcIdsOf(facts.interfaces));
   if (brake !== null) return planned(tools, document, brake, facts, assessment);
   // Only now: a plan records no before-state, for by the time it is acted on the instance may look different.
   const denies = allOf(assessment.denies, missing);

@@ -15,7 +15,7 @@ export const SETTINGS = {
   vpcIds: vpcs('VpcIds', 'FLOWCUT_VPC_IDS'),
   /** Mode of requests that do not carry one. */
   defaultMode: choice('Mode', 'FLOWCUT_MODE', ['observe', 'contain']),
-  /** An instance with this tag key (whatever its value) is refused. */
+  /** A finding about an instance with this tag key, whatever its value, leads to a plan. */
   exemptTag: text('ExemptTag', 'FLOWCUT_EXEMPT_TAG', 'flowcut:exempt'),
   /** Instances that are refused, whatever a finding or a person says. */
   exemptInstanceIds: each('ExemptInstanceIds', 'FLOWCUT_EXEMPT_INSTANCE_IDS', {
@@ -187,11 +187,12 @@ function each(
 
 /** Ids of VPCs, or `*` for every VPC, which is read as none by name. */
 function vpcs(parameter: string, variable: string): Setting<readonly string[]> {
-  const ids = list(parameter, variable);
+  const ids = each(parameter, variable, {
+    isTaken: (id) => /^(\*|vpc-([0-9a-f]{8}|[0-9a-f]{17}))$/.test(id),
+    wanted: 'the id of a VPC',
+  });
   const read = (value: string): readonly string[] => {
     const named = ids.read(value);
-    const odd = named.find((id) => !/^(\*|vpc-([0-9a-f]{8}|[0-9a-f]{17}))$/.test(id));
-    if (odd !== undefined) throw new InputError(variable, `${quote(odd)} is not the id of a VPC`);
     return named.includes('*') ? [] : named;
   };
   return { ...ids, fallback: '*', read };

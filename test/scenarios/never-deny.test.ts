@@ -1,15 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { readConfig } from '../../functions/shared/environment.ts';
-import { defaultWorld, ids, readEvent, shellAlone } from '../support/bench.ts';
+import { defaultWorld, ids, readEvent } from '../support/bench.ts';
 import { simulate } from '../support/own-flow-log.ts';
 import { environmentOf, PROJECT } from '../template/agreements.ts';
+import { withoutAgent } from './worlds.ts';
 
 const finding = readEvent('guardduty-ec2-c2activity');
-
-const withoutAgent = (): ReturnType<typeof shellAlone> =>
-  shellAlone((world) => {
-    world.InstanceInformationList = [];
-  });
 
 describe('a peer that NeverDeny lists', () => {
   it('is denied by no ACL though the finding names it, and a tracked flow to it leaks and is told', async () => {
@@ -22,7 +18,7 @@ describe('a peer that NeverDeny lists', () => {
     expect(run.truth.get(shell?.Name ?? '')?.lastPacketAt).toBeGreaterThan(run.reportedAt);
   });
 
-  it('is spared by no neighbour: other peers are denied as ever', async () => {
+  it('leaves the denies of all other peers as they were', async () => {
     const run = await simulate(withoutAgent(), finding, { parameters: { NeverDeny: '192.0.2.0/24' } });
 
     expect(run.timeline.filter(({ call }) => call === 'CreateNetworkAclEntry')).toHaveLength(2);

@@ -8,9 +8,9 @@ export async function readSwitch(table: CaseTable): Promise<'observe' | 'contain
 }
 
 /**
- * Takes one of the hour's places for a new isolation in the VPC; false = they are taken. Findings of high severity have as many
- * places of their own, so that a flood of others takes none of them. The same case takes one place
- * however often it asks. One write, however many ask at once: in a storm every response passes here.
+ * Takes one of the hour's places for a new isolation in the VPC; false = they are taken. Findings of high severity have as
+ * many places of their own, which a flood of others cannot take. The same case takes one place however often it asks. One
+ * write, however many ask at once: in a storm every response passes here.
  */
 export async function takePlace(
   table: CaseTable,
