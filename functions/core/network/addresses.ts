@@ -33,13 +33,41 @@ function readNetwork(text: string): Network | null {
   return { family: ip.family, base: (ip.value >> hostBits) << hostBits, length };
 }
 
+/** Texts whose reading is remembered; then all are forgotten, so that no input makes the memory grow. */
+const REMEMBERED = 20_000;
+/** The longest address or network in characters: what is longer is neither, and is not kept. */
+const LONGEST = 49;
+
+/** The same addresses are read and compared again and again, and reading one costs more than the rest. */
+function remembered<T extends object | null>(read: (text: string) => T): (text: string) => T {
+  const known = new Map<string, T>();
+  return (text) => {
+    const found = known.get(text);
+    if (found !== undefined) return found;
+    const value = read(text);
+    if (text.length > LONGEST) return value;
+    if (known.size >= REMEMBERED) known.clear();
+    known.set(text, value);
+    return value;
+  };
+}
+
+interface HostAddress {
+  readonly address: string;
+  readonly family: Family;
+}
+
+const canonicalHost = remembered((text): HostAddress | null => {
+  const ip = readHost(text);
+  return ip && { address: writeIp(ip), family: ip.family };
+});
+
 /**
  * One address in canonical text, or null. Nothing is guessed: ranges, zones, leading zeros, short forms (`10.1`) and
  * white space are refused. IPv4-mapped IPv6 (`::ffff:192.0.2.1`) is the IPv4 address that is on the wire.
  */
-export function parseAddress(text: unknown): { readonly address: string; readonly family: Family } | null {
-  const ip = typeof text === 'string' ? readHost(text) : null;
-  return ip && { address: writeIp(ip), family: ip.family };
+export function parseAddress(text: unknown): HostAddress | null {
+  return typeof text === 'string' ? canonicalHost(text) : null;
 }
 
 /**
@@ -69,22 +97,6 @@ export function hostCidr(address: string): string {
 
 /** The address of a {@link hostCidr}. */
 export const hostAddress = (cidr: string): string => cidr.slice(0, cidr.lastIndexOf('/'));
-
-/** Texts whose reading is remembered; then all are forgotten, so that no input makes the memory grow. */
-const REMEMBERED = 20_000;
-
-/** The same addresses are compared with the same networks again and again, and reading one costs more than the rest. */
-function remembered(read: (text: string) => Network): (text: string) => Network {
-  const known = new Map<string, Network>();
-  return (text) => {
-    const found = known.get(text);
-    if (found !== undefined) return found;
-    const value = read(text);
-    if (known.size >= REMEMBERED) known.clear();
-    known.set(text, value);
-    return value;
-  };
-}
 
 /** A single address as numbers, for comparing it with many networks. */
 export const hostNetwork = remembered((address) => {

@@ -17,6 +17,8 @@ const QUIET_SECONDS = 3600;
 /** One object in the bucket of a flow log. */
 export interface LogFile {
   readonly key: string;
+  /** Epoch seconds. */
+  readonly start: number;
   readonly lastModified: Date;
   /** false: it is part of a quiet hour by now, and still answers to its name. */
   readonly isListed: boolean;
@@ -31,8 +33,24 @@ export function bucketOf(log: FlowLog): { bucket: string; folder: string } {
   return { bucket, folder: folder === '' ? '' : `${folder}/` };
 }
 
-/** The files of each log as they were worked out last, and of what. */
-const workedOut = memorySlot(() => new Map<string, { readonly of: string; readonly files: readonly LogFile[] }>());
+/** The files of a log up to an hour, in epoch seconds: whatever is delivered later, none of them changes again. */
+interface Settled {
+  readonly until: number;
+  readonly files: readonly LogFile[];
+}
+
+const NOTHING_SETTLED: Settled = { until: Number.NEGATIVE_INFINITY, files: [] };
+
+interface WorkedOut {
+  /** The log and its interfaces: as long as they stay the same, so does what is settled. */
+  readonly of: string;
+  readonly minute: string;
+  readonly settled: Settled;
+  readonly files: readonly LogFile[];
+}
+
+/** The files of each log as they were worked out last. */
+const workedOut = memorySlot(() => new Map<string, WorkedOut>());
 
 /**
  * The files of a flow log that lie in its bucket now, oldest first: each holds the records that end in its five minutes,
@@ -44,13 +62,22 @@ export function filesOf(log: FlowLog, context: ApiContext): readonly LogFile[] {
   const id = flowLogId(log);
   const due = epochOf(state) + now - delayOf(log);
   const ids = watchedInterfaces(log, state, memory);
+  const of = JSON.stringify([log, ids]);
   // Nothing is delivered between two minutes of the log, nor between two of the clock.
-  const of = JSON.stringify([log, ids, Math.floor((now - delayOf(log)) / 60), Math.floor(due / 60)]);
+  const minute = `${Math.floor((now - delayOf(log)) / 60)} ${Math.floor(due / 60)}`;
   const before = memory.of(workedOut).get(id);
-  if (before?.of === of) return before.files;
-  const files = workOut(log, ids, context, due);
-  memory.of(workedOut).set(id, { of, files });
+  const isSame = before?.of === of;
+  if (isSame && before.minute === minute) return before.files;
+  const known = isSame ? before.settled : NOTHING_SETTLED;
+  const files = [...known.files, ...workOut(log, ids, context, { after: known.until, due })];
+  memory.of(workedOut).set(id, { of, minute, settled: settledOf(files, due), files });
   return files;
+}
+
+/** An hour is settled once it is known whether it is one quiet file. */
+function settledOf(files: readonly LogFile[], due: number): Settled {
+  const until = Math.floor((due - QUIET_SECONDS) / 3600) * 3600;
+  return { until, files: files.filter(({ start }) => start < until) };
 }
 
 const epochOf = ({ Now }: ApiState): number => Math.floor(Date.parse(Now) / 1000);
@@ -63,19 +90,29 @@ interface Minutes {
   isQuiet: boolean;
 }
 
-function workOut(log: FlowLog, ids: readonly string[], context: ApiContext, due: number): LogFile[] {
+/** Twice the longest silence that a record tells of, so that the range stays one in which silence is told by the hour. */
+const OVERLAP_SECONDS = 7200;
+
+/** The files that start from a second on, as far as they are due. Epoch seconds. */
+function workOut(
+  log: FlowLog,
+  ids: readonly string[],
+  context: ApiContext,
+  { after, due }: { after: number; due: number },
+): LogFile[] {
   const { state, physics, now } = context;
+  const from = after - epochOf(state) - OVERLAP_SECONDS;
   const fields = fieldsOfFormat(log.LogFormat ?? DEFAULT_FORMAT) ?? [];
   const byStart = new Map<number, Minutes>();
   const add = (start: number, line: string, isQuiet: boolean): void => {
-    if (start + FILE_SECONDS > due) return;
+    if (start < after || start + FILE_SECONDS > due) return;
     const minutes = byStart.get(start) ?? { lines: [], isQuiet: true };
     byStart.set(start, minutes);
     minutes.lines.push(line);
     minutes.isQuiet &&= isQuiet;
   };
   for (const id of ids) {
-    for (const record of stampedLines(physics, log, id, { from: Number.NEGATIVE_INFINITY, to: now, now })) {
+    for (const record of stampedLines(physics, log, id, { from, to: now, now })) {
       if (isSilence(record, fields))
         for (const piece of piecesOf(record, fields)) add(fileOf(piece.start), piece.line, true);
       else add(fileOf(record.end - 1), record.line, false);
@@ -84,6 +121,7 @@ function workOut(log: FlowLog, ids: readonly string[], context: ApiContext, due:
   const header = fields.join(' ');
   const fileAt = (start: number, lines: readonly string[], isListed: boolean): LogFile => ({
     key: keyOf(log, state, start),
+    start,
     lastModified: new Date((start + FILE_SECONDS + delayOf(log)) * 1000),
     isListed,
     content: once(() => {

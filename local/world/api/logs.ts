@@ -1,4 +1,5 @@
 import type { FilterLogEventsCommandInput } from '@aws-sdk/client-cloudwatch-logs';
+import { memorySlot } from '../../memory-slots.ts';
 import type { ApiContext, Handlers } from './context.ts';
 import { AwsError } from './errors.ts';
 import { deliversToS3, flowLogsEver, logGroupOf, stampedLines, watchedInterfaces } from './flow-logs.ts';
@@ -8,22 +9,41 @@ import { epochOf, leftOf, logGroupHandlers, type StoredEvent } from './log-group
 import { page } from './paging.ts';
 import type { FlowLog } from './shapes.ts';
 
+/** What each search that has pages left has found. */
+const openSearches = memorySlot(() => new Map<string, readonly StoredEvent[]>());
+
 /** https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html */
 function filterLogEvents(context: ApiContext, input: FilterLogEventsCommandInput): object {
-  const { limit } = input;
+  const { limit, nextToken: token, ...search } = input;
   if (limit !== undefined && (limit < 1 || limit > 10_000)) throw invalid('limit must be from 1 to 10000');
   if (input.logStreamNames !== undefined && input.logStreamNamePrefix !== undefined) {
     throw invalid('logStreamNames and logStreamNamePrefix exclude each other');
   }
-  const matches = matchesPattern(input.filterPattern ?? '');
   const group = groupName(input);
-  const delivered = readableLogs(context, group).flatMap((log) => flowLogEvents(context, log, input, matches));
-  const found = leftOf(context, group, delivered).filter(isAskedFor(input, matches, epochOf(context)));
-  const sorted = found.sort((x, y) => x.timestamp - y.timestamp).map(shownEvent);
-  const { items, nextToken } = page(sorted, limit ?? 10_000, input.nextToken, () =>
+  const logs = readableLogs(context, group);
+  const open = context.memory.of(openSearches);
+  const key = JSON.stringify(search);
+  const found = (token === undefined ? undefined : open.get(key)) ?? eventsFound(context, input, group, logs);
+  const { items, nextToken } = page([...found.entries()], limit ?? 10_000, token, () =>
     invalid('The specified nextToken is invalid.'),
   );
-  return { events: items, searchedLogStreams: [], nextToken };
+  if (nextToken === undefined) open.delete(key);
+  else open.set(key, found);
+  const events = items.map(([index, event]) => shownEvent(event, index));
+  return { events, searchedLogStreams: [], nextToken };
+}
+
+/** What a search finds, oldest first. */
+function eventsFound(
+  context: ApiContext,
+  input: FilterLogEventsCommandInput,
+  group: string,
+  logs: readonly FlowLog[],
+): readonly StoredEvent[] {
+  const matches = matchesPattern(input.filterPattern ?? '');
+  const delivered = logs.flatMap((log) => flowLogEvents(context, log, input, matches));
+  const found = leftOf(context, group, delivered).filter(isAskedFor(input, matches, epochOf(context)));
+  return found.sort((x, y) => x.timestamp - y.timestamp);
 }
 
 function groupName({ logGroupName, logGroupIdentifier }: FilterLogEventsCommandInput): string {

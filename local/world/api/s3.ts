@@ -7,7 +7,7 @@ import { deliversToS3, flowLogsEver } from './flow-logs.ts';
 import { page } from './paging.ts';
 
 /** Buckets hold what flow logs delivered there; one to which none delivers is empty. */
-function filesIn(context: ApiContext, bucket: string | undefined, api: string): LogFile[] {
+function filesIn(context: ApiContext, bucket: string | undefined, api: string): readonly LogFile[] {
   const { state, memory } = context;
   if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(bucket ?? '')) {
     throw new AwsError('InvalidBucketName', 'The specified bucket is not valid.');
@@ -16,7 +16,9 @@ function filesIn(context: ApiContext, bucket: string | undefined, api: string): 
   if (logs.some((log) => log.Readable === false)) {
     throw new AwsError('AccessDenied', `not authorized to perform: s3:${api} on resource: "arn:aws:s3:::${bucket}"`);
   }
-  return logs.flatMap((log) => filesOf(log, context)).sort((a, b) => (a.key < b.key ? -1 : 1));
+  const [files = [], ...others] = logs.map((log) => filesOf(log, context));
+  // The files of one log are in the order of their keys: a month of them is not sorted with every call.
+  return others.length === 0 ? files : [files, ...others].flat().sort((a, b) => (a.key < b.key ? -1 : 1));
 }
 
 /** https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html */

@@ -34,7 +34,7 @@ export interface Incident {
   /** An interface that no group, ACL and flow log reaches. */
   readonly secondaryInterface: boolean;
   /** `WatchDays` of the deployment: looks cost time, and most incidents are about the response. */
-  readonly watchDays: 0 | 30;
+  readonly watchDays: 0 | 2 | 30;
 }
 
 export interface SubnetPlan {

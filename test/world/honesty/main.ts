@@ -10,6 +10,6 @@ const vitest = await startVitest('test', [], {
   ...config.test,
   config: false,
   watch: false,
-  include: ['test/world/honesty/{random-*,restore,reached,several}.test.ts'],
+  include: ['test/world/honesty/{random-*,restore,reached,sealed,several}.test.ts'],
 });
 await vitest.close();
