@@ -9,7 +9,8 @@ export default defineConfig({
     pool: 'forks',
     // One worker is what two cores get otherwise.
     maxWorkers: 2,
-    testTimeout: 60_000,
+    // Two minutes of a world that runs on for a month on a busy machine.
+    testTimeout: 120_000,
     hookTimeout: 60_000,
     reporters: ['default', './test/support/counting-reporter.ts'],
     // No test may find a developer's own account.

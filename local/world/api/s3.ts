@@ -6,8 +6,8 @@ import { bucketOf, filesOf, type LogFile } from './flow-log-files.ts';
 import { deliversToS3, flowLogsEver } from './flow-logs.ts';
 import { page } from './paging.ts';
 
-/** Buckets hold what flow logs delivered there; one to which none delivers is empty. */
-function filesIn(context: ApiContext, bucket: string | undefined, api: string): readonly LogFile[] {
+/** Buckets hold what flow logs delivered there; one to which none delivers is empty. The files of each log, in the order of their keys. */
+function logsIn(context: ApiContext, bucket: string | undefined, api: string): (readonly LogFile[])[] {
   const { state, memory } = context;
   if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(bucket ?? '')) {
     throw new AwsError('InvalidBucketName', 'The specified bucket is not valid.');
@@ -16,17 +16,27 @@ function filesIn(context: ApiContext, bucket: string | undefined, api: string): 
   if (logs.some((log) => log.Readable === false)) {
     throw new AwsError('AccessDenied', `not authorized to perform: s3:${api} on resource: "arn:aws:s3:::${bucket}"`);
   }
-  const [files = [], ...others] = logs.map((log) => filesOf(log, context));
-  // The files of one log are in the order of their keys: a month of them is not sorted with every call.
-  return others.length === 0 ? files : [files, ...others].flat().sort((a, b) => (a.key < b.key ? -1 : 1));
+  return logs.map((log) => filesOf(log, context));
+}
+
+/** The place of the first file whose key is not below this one: of a month of files not each is looked at. */
+function placeOf(files: readonly LogFile[], key: string): number {
+  let [low, high] = [0, files.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((files[middle]?.key ?? '') < key) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html */
 function listObjects(context: ApiContext, input: ListObjectsV2CommandInput): object {
   const { Bucket, Prefix = '', StartAfter = '', Delimiter, MaxKeys = 1000, ContinuationToken } = input;
-  const all = filesIn(context, Bucket, 'ListBucket').filter(
-    ({ key, isListed }) => isListed && key.startsWith(Prefix) && key > StartAfter,
-  );
+  const all = logsIn(context, Bucket, 'ListBucket')
+    .flatMap((files) => files.slice(placeOf(files, StartAfter)))
+    .filter(({ key, isListed }) => isListed && key.startsWith(Prefix) && key > StartAfter)
+    .sort((a, b) => (a.key < b.key ? -1 : 1));
   const folder = (key: string): string | null => {
     const at = Delimiter === undefined || Delimiter === '' ? -1 : key.indexOf(Delimiter, Prefix.length);
     return at < 0 ? null : key.slice(0, at + (Delimiter?.length ?? 0));
@@ -58,7 +68,10 @@ function listObjects(context: ApiContext, input: ListObjectsV2CommandInput): obj
 
 /** https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html */
 function getObject(context: ApiContext, input: GetObjectCommandInput): object {
-  const file = filesIn(context, input.Bucket, 'GetObject').find(({ key }) => key === input.Key);
+  const key = input.Key ?? '';
+  const file = logsIn(context, input.Bucket, 'GetObject')
+    .map((files) => files[placeOf(files, key)])
+    .find((one) => one?.key === key);
   if (file === undefined) {
     throw new AwsError('NoSuchKey', 'The specified key does not exist.', { members: { Key: input.Key } });
   }
