@@ -18,6 +18,7 @@ import {
   type Trigger,
   UNDISTURBED,
 } from './incident.ts';
+import { IS_LONG } from './settings.ts';
 
 /** The first values are the plain ones: what fails shrinks towards them, and they come more often. */
 const mostly = <T>(plain: T, weight: number, rest: Arbitrary<T>): Arbitrary<T> =>
@@ -342,6 +343,12 @@ const withNeighboursSeen = (incident: Incident): Incident => ({
   }),
 });
 
+/** A month of looks takes a minute, and where a busy log is read several: the long runs have them. */
+const withShortWatch = (incident: Incident): Incident => ({
+  ...incident,
+  watchDays: incident.watchDays === 30 && !IS_LONG ? 2 : incident.watchDays,
+});
+
 const isWatched = ({ flowLogs, ownFlowLog }: Incident): boolean => flowLogs !== 'none' || ownFlowLog;
 
 /** Any incident. */
@@ -373,7 +380,6 @@ export const incidents: Arbitrary<Incident> = fc
           functionStartSeconds: mostly(0, 4, one(1, 8)),
           seal: mostly<Incident['seal']>('never', 1, one('when-alone', 'ordered')),
           secondaryInterface: mostly(false, 9, fc.constant(true)),
-          // A month of looks takes half a minute.
           watchDays: mostly<Incident['watchDays']>(0, 11, mostly<Incident['watchDays']>(2, 9, fc.constant(30))),
           watchesForDays: mostly(false, 24, fc.constant(true)),
         }),
@@ -381,8 +387,10 @@ export const incidents: Arbitrary<Incident> = fc
     ),
   )
   .map(({ watchesForDays, ...incident }) =>
-    withNeighboursSeen(
-      withTimersOnlyLowered(watchesForDays || !isWatched(incident) ? incident : withShortTimers(incident)),
+    withShortWatch(
+      withNeighboursSeen(
+        withTimersOnlyLowered(watchesForDays || !isWatched(incident) ? incident : withShortTimers(incident)),
+      ),
     ),
   );
 
