@@ -28,7 +28,7 @@ import {
   type WantedDeny,
 } from '../core/case/case.ts';
 import { needCaseId } from '../core/case/case-id.ts';
-import type { Facts } from '../core/case/facts.ts';
+import { type Facts, vpcIdsOf } from '../core/case/facts.ts';
 import { headStartOf } from '../core/case/head-start.ts';
 import { describePlan, RECORD_PLAN_DENIES } from '../core/case/plan.ts';
 import {
@@ -192,10 +192,6 @@ function caseIdIn(input: unknown): string | null {
   if (typeof input !== 'object' || input === null || !('caseId' in input)) return null;
   return needCaseId(input.caseId, 'caseId');
 }
-
-const vpcIdsOf = (interfaces: readonly { readonly vpcId: string }[]): readonly string[] => [
-  ...new Set(interfaces.map((eni) => eni.vpcId)),
-];
 
 /** Names that the record of the state machine carries at most: an attack sequence may name hundreds. */
 const CARRIED_NAMES = 20;

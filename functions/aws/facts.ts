@@ -1,6 +1,6 @@
 import type { EC2Client } from '@aws-sdk/client-ec2';
 import { carriers } from '../core/case/assess.ts';
-import type { Facts } from '../core/case/facts.ts';
+import { type Facts, vpcIdsOf } from '../core/case/facts.ts';
 import { isInstanceType } from '../core/intake/instance-type.ts';
 import type { Hints } from '../core/intake/intake-types.ts';
 import type { DefaultTimeouts, KnownFlow } from '../core/model.ts';
@@ -80,7 +80,7 @@ export async function readFacts(
 
   const carrying =
     scope === 'carriers' && known.length > 0 ? known.flatMap((flow) => carriers(flow, interfaces)) : interfaces;
-  const vpcIds = [...new Set(carrying.map((eni) => eni.vpcId))];
+  const vpcIds = vpcIdsOf(carrying);
   const subnetIds = [...new Set(carrying.map((eni) => eni.subnetId))];
   const groupIds = [...new Set(carrying.flatMap((eni) => eni.groupIds))];
   const others = {
@@ -106,7 +106,7 @@ export async function readFacts(
   const listIds = (routeTables ?? []).flatMap((table) => table.routes.map((route) => route.destination));
   const wanted = [...new Set(listIds)].filter((destination) => destination.startsWith('pl-'));
   const endpoints = (holders ?? []).filter(({ holder }) => holder.interfaceType === 'vpc_endpoint');
-  const endpointVpcIds = [...new Set(endpoints.map(({ holder }) => holder.vpcId))];
+  const endpointVpcIds = vpcIdsOf(endpoints.map(({ holder }) => holder));
   const [prefixLists, services] = await Promise.all([
     attempt('prefix lists', prefixListEntries(ec2, wanted)),
     attempt('VPC endpoints', servicesOf(ec2, endpointVpcIds)),

@@ -1,4 +1,5 @@
 import { deregister, register, type Target, targetsIn, targetsOf } from '../aws/load-balancers.ts';
+import { vpcIdsOf } from '../core/case/facts.ts';
 import { nameSome } from '../core/case/name-some.ts';
 import type { Recorded } from '../core/control.ts';
 import { saysGone } from './gone.ts';
@@ -81,7 +82,7 @@ export const targetGroups: Listed<Before, State> = {
   ],
   targets: async ({ elb, subject }) => {
     const interfaces = await subject.interfaces();
-    const vpcIds = [...new Set(interfaces.map((eni) => eni.vpcId))];
+    const vpcIds = vpcIdsOf(interfaces);
     const addresses = interfaces.flatMap((eni) => [...eni.privateAddresses, ...eni.ipv6Addresses]);
     const found = await targetsOf(elb, { vpcIds }, [subject.instanceId, ...addresses]);
     return found.map((target) => ({

@@ -9,6 +9,7 @@ import { type GroupsBefore, type InterfaceTools, interfaceGroups } from '../cont
 import { interfaceTimers } from '../controls/interface-timers.ts';
 import { groupTools, replacedGroups, successorsOf } from '../controls/replaced-groups.ts';
 import { type BeforeInterface, type CaseDocument, isClosing, sameList } from '../core/case/case.ts';
+import { vpcIdsOf } from '../core/case/facts.ts';
 import type { RestoreItem, RestoreResult } from '../core/case/record.ts';
 import { groupsItem, shortItems, TAKEN_UP } from '../core/case/restore-items.ts';
 import type { UndoOutcome } from '../core/control.ts';
@@ -119,7 +120,7 @@ async function lookAt(
   const ids = before.map(({ networkInterfaceId }) => networkInterfaceId);
   const seen = await orDenied(async () => {
     const [found, attached] = await Promise.all([interfacesById(ec2, ids), interfacesOf(ec2, instanceId)]);
-    const vpcIds = [...new Set([...before, ...attached].map((eni) => eni.vpcId))];
+    const vpcIds = vpcIdsOf([...before, ...attached]);
     return { isolation: await groupsThatIsolated(ec2, vpcIds), found, attached };
   });
   return isDenied(seen) ? { isolation: [], found: [], attached: [], denied: seen.denied } : { ...seen, denied: null };

@@ -2,7 +2,7 @@ import { errorText } from '../aws/errors.ts';
 import { targetsOf } from '../aws/load-balancers.ts';
 import { hasAccelerator } from '../aws/network-interfaces.ts';
 import { flowClassifier } from '../core/case/assess.ts';
-import type { Facts } from '../core/case/facts.ts';
+import { type Facts, vpcIdsOf } from '../core/case/facts.ts';
 import type { KnownFlow } from '../core/model.ts';
 import type { Tools } from './toolbox.ts';
 
@@ -25,7 +25,7 @@ export async function withBalancer(
   const matters = flows.some((flow) => flow.openedBy !== 'instance' && classify(flow).tracking.kind === 'untracked');
   if (!matters) return facts;
   const addresses = facts.interfaces.flatMap((eni) => [...eni.privateAddresses, ...eni.ipv6Addresses]);
-  const vpcIds = [...new Set(facts.interfaces.map((eni) => eni.vpcId))];
+  const vpcIds = vpcIdsOf(facts.interfaces);
   const cautiously = (what: string, asked: Promise<boolean>): Promise<boolean> =>
     asked.catch((error: unknown) => {
       tools.log.warn(`${what} cannot be read`, { error: errorText(error) });

@@ -4,6 +4,7 @@ import { aclsById, aclsOfSubnets } from '../aws/network-acls.ts';
 import { interfacesOf } from '../aws/network-interfaces.ts';
 import { groupsThatIsolated } from '../aws/security-groups.ts';
 import { type BeforeInterface, type CaseDocument, placeOf } from '../core/case/case.ts';
+import { vpcIdsOf } from '../core/case/facts.ts';
 import { nameSome } from '../core/case/name-some.ts';
 import type { RestoreItem } from '../core/case/record.ts';
 import { groupsItem } from '../core/case/restore-items.ts';
@@ -26,7 +27,7 @@ export async function hasLeftTraces(
   if (ledgers.flat().some((deny) => isOfCase(deny, caseId))) return true;
   const isolated = await orDenied(async () => {
     const attached = await interfacesOf(ec2, instanceId);
-    return isolatedOf(attached, await groupsThatIsolated(ec2, [...new Set(attached.map(({ vpcId }) => vpcId))]));
+    return isolatedOf(attached, await groupsThatIsolated(ec2, vpcIdsOf(attached)));
   });
   return !isDenied(isolated) && isolated.length > 0;
 }

@@ -14,7 +14,7 @@ import {
   defaultsOf,
   type LedgerDeny,
 } from '../core/case/case.ts';
-import type { FlowLogFacts, SecondaryInterface } from '../core/case/facts.ts';
+import { type FlowLogFacts, type SecondaryInterface, vpcIdsOf } from '../core/case/facts.ts';
 import type { Config } from '../core/config.ts';
 import type { AclFacts, NetworkInterfaceFacts } from '../core/model.ts';
 import { protects, stands } from '../core/network/acl-numbers.ts';
@@ -83,8 +83,7 @@ async function sealedSubnets(
   acls: readonly AclFacts[],
 ): Promise<ReadonlyMap<string, boolean>> {
   const closed = acls.filter(letsNothingPass);
-  const vpcIds = [...new Set(closed.map(({ vpcId }) => vpcId))];
-  const ours = await Promise.all(vpcIds.map((vpcId) => readSealAcl(tools.cases, vpcId)));
+  const ours = await Promise.all(vpcIdsOf(closed).map((vpcId) => readSealAcl(tools.cases, vpcId)));
   const sealed = closed
     .filter(({ id }) => ours.some((seal) => seal?.aclId === id))
     .flatMap(({ subnetIds }) => subnetIds)
@@ -168,7 +167,7 @@ export async function readStanding(
   const interfaces = found ?? [];
   const instance = instances?.[0];
   const places = interfaces.length > 0 ? interfaces : before;
-  const vpcIds = [...new Set(places.map((eni) => eni.vpcId))];
+  const vpcIds = vpcIdsOf(places);
   const subnetIds = [...new Set(places.map((eni) => eni.subnetId))];
   const resourceIds = [...vpcIds, ...subnetIds, ...interfaces.map((eni) => eni.id)];
   const [readAcls, isolating, flowLogs] = await Promise.all([

@@ -10,6 +10,7 @@ import { interfaceTimers } from '../controls/interface-timers.ts';
 import { isInBounds, unmodifiable } from '../core/case/assess.ts';
 import { beforeOf, type CaseDocument, type HostOutcome, isClosing, UNKNOWN_TYPE } from '../core/case/case.ts';
 import { SETTLE_SECONDS } from '../core/case/expiry.ts';
+import { vpcIdsOf } from '../core/case/facts.ts';
 import type { Isolating, IsolationResult } from '../core/case/record.ts';
 import type { Config } from '../core/config.ts';
 import { hostSilence } from '../core/host/host-silence.ts';
@@ -155,7 +156,7 @@ async function isolate(
 ): Promise<ReadonlyMap<string, string>> {
   const failures = new Map<string, string>();
   const call = { ...SWAP, urgency, canWait: false, until: startedAt + SWAP_WAIT_SECONDS * 1000 };
-  const others = [...new Set(interfaces.map((eni) => eni.vpcId))].filter((vpcId) => !known.has(vpcId));
+  const others = vpcIdsOf(interfaces).filter((vpcId) => !known.has(vpcId));
   // One turn for all, so that they are made at once; where there is none, each waits for its own.
   const [more, turn] = await Promise.all([groupsIn(tools, others), tryTurn(tools, call, interfaces.length)]);
   const groups = new Map([...known, ...more]);

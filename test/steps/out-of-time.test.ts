@@ -21,6 +21,7 @@ import { verifyCut } from '../../functions/verify-cut/step.ts';
 import { withSeconds } from '../../local/step-deadline.ts';
 import { folderOf, resourcesOf } from '../../scripts/template.ts';
 import { type Bench, ids, onBench, shellWatched } from '../support/bench.ts';
+import { trailEvent } from '../support/trail-event.ts';
 import { PROJECT } from '../template/agreements.ts';
 
 /** AWS never answers again but for the case table and the topic: there is not even a time-out. */
@@ -69,18 +70,6 @@ const WHY: unknown = expect.stringContaining('DeadlineError: ');
 
 type Case = readonly [folder: string, run: (tools: Toolbox, made: Verifying) => Promise<unknown>, says: object];
 
-/** A stranger has changed the ACL of the case. */
-const CHANGE = {
-  'detail-type': 'AWS API Call via CloudTrail',
-  detail: {
-    eventSource: 'ec2.amazonaws.com',
-    eventName: 'DeleteNetworkAclEntry',
-    awsRegion: 'eu-central-1',
-    recipientAccountId: '111122223333',
-    requestParameters: { networkAclId: ids.acl },
-  },
-};
-
 /** Every step that a state machine calls, and the sweep, on a case that is contained: what it says when nothing answers any more. */
 const STEPS: readonly Case[] = [
   ['assess-flows', (tools, { case: { caseId } }) => assessFlows(tools, { caseId }), THROWN],
@@ -113,7 +102,7 @@ const STEPS: readonly Case[] = [
     },
     THROWN,
   ],
-  ['sweep-cases', (tools) => sweepCases(tools, CHANGE), THROWN],
+  ['sweep-cases', (tools) => sweepCases(tools, trailEvent()), THROWN],
 ];
 
 const EVERYTHING: Partial<Config> = { releaseDenies: 'after-proof', deleteReplacedGroups: true };

@@ -7,21 +7,10 @@ import { readDefinition } from '../../local/definitions.ts';
 import { runMachine } from '../../local/runner.ts';
 import { type Bench, ids, onBench, refusedBy, shellAlone } from '../support/bench.ts';
 import { theCase } from '../support/incident.ts';
+import { trailEvent } from '../support/trail-event.ts';
 import { updateCase } from '../support/update-case.ts';
 
 const TICK = { 'detail-type': 'Scheduled Event', detail: {} };
-const trail = (change: object = {}) => ({
-  'detail-type': 'AWS API Call via CloudTrail',
-  detail: {
-    eventSource: 'ec2.amazonaws.com',
-    eventName: 'DeleteNetworkAclEntry',
-    awsRegion: 'eu-central-1',
-    recipientAccountId: '111122223333',
-    requestParameters: { networkAclId: ids.acl, ruleNumber: 1, egress: false },
-    ...change,
-  },
-});
-
 const idOf = (index: number): string => `case-${index.toString(16).padStart(20, '0')}`;
 
 /** A case that was contained long ago, and under watch since. */
@@ -122,7 +111,7 @@ describe('a tick of the sweep', () => {
       await bench.tools.cases.client.send(new PutItemCommand({ TableName: bench.tools.cases.name, Item }));
 
       await sweepCases(bench.tools, TICK);
-      await sweepCases(bench.tools, trail());
+      await sweepCases(bench.tools, trailEvent());
 
       expect(started(bench)).toEqual([]);
       expect(await readWatched(bench.tools.cases)).toHaveLength(1);
@@ -161,7 +150,7 @@ describe('an event of CloudTrail', () => {
       const caseId = await open(bench);
       await noteLookOver(bench.tools.cases, { caseId, due: '2026-02-01T00:00:00.000Z', touches: [ids.acl] });
 
-      for (let event = 0; event < 5; event += 1) await sweepCases(bench.tools, trail());
+      for (let event = 0; event < 5; event += 1) await sweepCases(bench.tools, trailEvent());
       expect(started(bench)).toHaveLength(1);
       expect(started(bench)[0]).toMatchObject({ look: { caseId, as: 'alone' } });
     }));
@@ -174,7 +163,7 @@ describe('an event of CloudTrail', () => {
     onBench(shellAlone(), async (bench) => {
       await open(bench);
 
-      await sweepCases(bench.tools, trail(change));
+      await sweepCases(bench.tools, trailEvent(change));
 
       expect(started(bench)).toEqual([]);
     }),
@@ -189,7 +178,7 @@ describe('an event of CloudTrail', () => {
       await sweepCases(tools, TICK);
       await tools.sleep(70);
 
-      await sweepCases(tools, trail());
+      await sweepCases(tools, trailEvent());
       await noteLookOver(tools.cases, { caseId, due: '2026-02-01T00:00:00.000Z', touches: [ids.acl] });
       expect(started(bench)).toHaveLength(1);
       looking.resolve(null);

@@ -107,3 +107,8 @@ export interface Surroundings {
     readonly groupIds: readonly string[];
   }[];
 }
+
+/** The VPCs of these interfaces, or of anything that is in one, each once. */
+export const vpcIdsOf = (interfaces: readonly { readonly vpcId: string }[]): readonly string[] => [
+  ...new Set(interfaces.map((eni) => eni.vpcId)),
+];

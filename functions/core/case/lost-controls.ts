@@ -41,8 +41,8 @@ const SHOWN_AFTER = 300_000;
 
 /**
  * What should be in force and is not, whoever took it away: the isolation of an interface, be it one that was attached since,
- * the seal of a
- * subnet, and the flow log that watches an interface. `now` in ms. What could not be read is not lost: nothing is said of it.
+ * the seal of a subnet, and the flow log that watches an interface. `now` in ms. What could not be read is not lost: nothing
+ * is said of it.
  */
 export function lostControls(
   { evidence, isolatedAt, retaken = [] }: Pick<CaseDocument, 'evidence' | 'isolatedAt' | 'retaken'>,

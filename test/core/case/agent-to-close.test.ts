@@ -1,23 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { agentToClose } from '../../../functions/core/case/agent-to-close.ts';
 import type { CaseDocument } from '../../../functions/core/case/case.ts';
-
-const answered = {
-  kind: 'answered',
-  complete: true,
-  listed: 1,
-  closed: 1,
-  survived: 0,
-  omitted: 0,
-  firewall: 'nftables',
-  notBefore: '2026-01-15T10:00:04.000Z',
-  answeredAt: '2026-01-15T10:00:05.000Z',
-} as const;
+import { wholeAnswer } from '../../support/incident.ts';
 
 type Asked = Pick<CaseDocument, 'status' | 'host' | 'isolatedAt' | 'agentAskedAt'>;
 
 /** The host has answered, and the swap is in force. */
-const theCase: Asked = { status: 'open', host: answered, isolatedAt: '2026-01-15T10:00:09.000Z' };
+const theCase: Asked = { status: 'open', host: wholeAnswer, isolatedAt: '2026-01-15T10:00:09.000Z' };
 
 describe('the agent is asked to close its own connection', () => {
   it.each<[string, Asked, readonly string[]]>([

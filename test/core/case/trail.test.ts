@@ -11,25 +11,12 @@ import {
   resolve,
   resourcesOf,
 } from '../../../scripts/template.ts';
+import { trailEvent } from '../../support/trail-event.ts';
 
 const PLACE = { accountId: '111122223333', region: 'eu-central-1' };
 const ACL = 'acl-00000000000000d01';
 
-const detail = {
-  eventSource: 'ec2.amazonaws.com',
-  eventName: 'DeleteNetworkAclEntry',
-  awsRegion: 'eu-central-1',
-  recipientAccountId: '111122223333',
-  userIdentity: { type: 'AssumedRole', arn: 'arn:aws:sts::111122223333:assumed-role/ops/stranger' },
-  requestParameters: { networkAclId: ACL, egress: false, ruleNumber: 1 },
-  responseElements: { _return: true },
-};
-const trail = (change: object = {}) => ({
-  'detail-type': 'AWS API Call via CloudTrail',
-  source: 'aws.ec2',
-  detail: { ...detail, ...change },
-});
-const idsOf = (change: object) => [...(readTrail(trail(change), PLACE)?.ids ?? [])].sort();
+const idsOf = (change: object) => [...(readTrail(trailEvent(change), PLACE)?.ids ?? [])].sort();
 
 const watched = (caseId: string, ...touches: readonly string[]): WatchedCase => ({
   caseId,
@@ -62,14 +49,14 @@ describe('what CloudTrail tells', () => {
 
   it.each<[string, unknown]>([
     ['a tick of the schedule', { 'detail-type': 'Scheduled Event', detail: {} }],
-    ['a read', trail({ eventName: 'DescribeNetworkAcls' })],
-    ['a call of another service', trail({ eventSource: 'iam.amazonaws.com' })],
-    ['a call that was refused', trail({ errorCode: 'Client.UnauthorizedOperation' })],
-    ['a call in another Region', trail({ awsRegion: 'us-east-1' })],
-    ['a call in another account', trail({ recipientAccountId: '999988887777' })],
-    ['a name that every object has', trail({ eventName: 'constructor' })],
+    ['a read', trailEvent({ eventName: 'DescribeNetworkAcls' })],
+    ['a call of another service', trailEvent({ eventSource: 'iam.amazonaws.com' })],
+    ['a call that was refused', trailEvent({ errorCode: 'Client.UnauthorizedOperation' })],
+    ['a call in another Region', trailEvent({ awsRegion: 'us-east-1' })],
+    ['a call in another account', trailEvent({ recipientAccountId: '999988887777' })],
+    ['a name that every object has', trailEvent({ eventName: 'constructor' })],
     ['no detail', { 'detail-type': 'AWS API Call via CloudTrail' }],
-    ['a detail that is a list', { 'detail-type': 'AWS API Call via CloudTrail', detail: [detail] }],
+    ['a detail that is a list', { 'detail-type': 'AWS API Call via CloudTrail', detail: [trailEvent().detail] }],
     ['nothing', null],
     ['text', 'AWS API Call via CloudTrail'],
   ])('counts for nothing where it is %s', (_, event) => {
@@ -77,7 +64,7 @@ describe('what CloudTrail tells', () => {
   });
 
   it('is told from a tick', () => {
-    expect(isTrail(trail())).toBe(true);
+    expect(isTrail(trailEvent())).toBe(true);
     expect(isTrail({ 'detail-type': 'Scheduled Event' })).toBe(false);
     expect(isTrail(undefined)).toBe(false);
   });
@@ -94,7 +81,7 @@ describe('what CloudTrail tells', () => {
   });
 
   it('touches the cases that have one of its ids, and no other', () => {
-    const touched = readTrail(trail(), PLACE);
+    const touched = readTrail(trailEvent(), PLACE);
     if (touched === null) throw new Error('the event was not read');
     const cases = [
       watched('one', ACL),
@@ -107,7 +94,7 @@ describe('what CloudTrail tells', () => {
 
   it('touches every case where it gives a subnet another ACL: no id of the call is one that a case has', () => {
     const touched = readTrail(
-      trail({
+      trailEvent({
         eventName: 'ReplaceNetworkAclAssociation',
         requestParameters: { associationId: 'aclassoc-00000000000000001' },
       }),
@@ -125,7 +112,9 @@ describe('the rule for what CloudTrail tells', () => {
   const events = mapOf(template.Resources['SweepCasesFunction']?.Properties['Events']);
   const pattern = mapOf(resolve(template, mapOf(mapOf(events['Change'])['Properties'])['Pattern'] ?? null));
   const by = (sessionContext: object | undefined) =>
-    ({ ...trail({ userIdentity: { type: 'AssumedRole', ...(sessionContext && { sessionContext }) } }) }) as NodeMap;
+    ({
+      ...trailEvent({ userIdentity: { type: 'AssumedRole', ...(sessionContext && { sessionContext }) } }),
+    }) as NodeMap;
   const issuer = (userName: string) => ({ sessionIssuer: { type: 'Role', userName } });
 
   it('takes the calls that the sweep knows', () => {

@@ -147,23 +147,17 @@ function made(action: string, found: Thing, tags: readonly unknown[]): readonly 
   return [ask(action, found, context), ...(tags.length > 0 ? [tagging] : [])];
 }
 
-const createGroup: Asker = (input, scene) => {
-  const vpcId = textAt(input, 'VpcId');
-  const group = thing(scene, 'security-group', 'sg-0', undefined, inVpc(scene, vpcId));
-  return [
-    ...made('CreateSecurityGroup', group, tagsFor(input, 'security-group')),
-    ...asks('CreateSecurityGroup', [vpc(scene, vpcId)]),
-  ];
-};
+/** A thing that is made in a VPC, by an id that no other has. */
+const makeInVpc =
+  (action: string, type: string, id: string): Asker =>
+  (input, scene) => {
+    const vpcId = textAt(input, 'VpcId');
+    const fresh = thing(scene, type, id, undefined, inVpc(scene, vpcId));
+    return [...made(action, fresh, tagsFor(input, type)), ...asks(action, [vpc(scene, vpcId)])];
+  };
 
-const createAcl: Asker = (input, scene) => {
-  const vpcId = textAt(input, 'VpcId');
-  const fresh = thing(scene, 'network-acl', 'acl-0', undefined, inVpc(scene, vpcId));
-  return [
-    ...made('CreateNetworkAcl', fresh, tagsFor(input, 'network-acl')),
-    ...asks('CreateNetworkAcl', [vpc(scene, vpcId)]),
-  ];
-};
+const createGroup = makeInVpc('CreateSecurityGroup', 'security-group', 'sg-0');
+const createAcl = makeInVpc('CreateNetworkAcl', 'network-acl', 'acl-0');
 
 /** The ACL that is put in front, the one that is there, and the subnet: AWS does not say which ACL it asks about. */
 const replaceAssociation: Asker = (input, scene) => {
